@@ -1,0 +1,89 @@
+"""`compiled` and `entry_point`: how the rules and the composer become machine code.
+
+Numba's own disk cache notices a change only in the file of the function it stores, not in
+the files of the functions that one calls. Here every stored entry point is stamped with a
+digest of its own room and of all rooms below it, so an edited saw can never hide behind an
+old tick.
+"""
+
+import functools
+import hashlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.core import caching
+
+_PACKAGE = Path(__file__).parent
+# Bottom up: a room's compiled code may call into those before it.
+_ROOMS = ("compiled.py", "stages", "engine", "observation.py", "rendering", "arenas.py")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """Compiles a helper into whatever entry point calls it (never `fastmath`)."""
+    return numba.njit(error_model="numpy", nogil=True)(function)  # type: ignore[no-any-return]
+
+
+def entry_point(function: Function) -> Function:
+    """Compiles a function that Python calls, and keeps its machine code on disk."""
+    dispatcher = numba.njit(error_model="numpy", nogil=True)(function)
+    if not numba.config.DISABLE_JIT:
+        dispatcher._cache = _Cache(function)
+    return dispatcher  # type: ignore[no-any-return]
+
+
+@functools.cache
+def sources_digest(room: str) -> str:
+    """Digest of the source files of a room and of all rooms below it."""
+    digest = hashlib.sha256()
+    for name in _ROOMS[: _ROOMS.index(room) + 1]:
+        path = _PACKAGE / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.relative_to(_PACKAGE).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+@functools.cache
+def _announce() -> None:
+    sys.stderr.write("Arena Breaker: compiling the engine, once on this machine (under 30 s) ...\n")
+    sys.stderr.flush()
+
+
+class _Stamped:
+    """Makes a numba cache locator answer with the digest of the function's room."""
+
+    _py_file: str
+
+    def get_source_stamp(self) -> str:
+        return sources_digest(Path(self._py_file).relative_to(_PACKAGE).parts[0])
+
+
+class _UserProvided(_Stamped, caching.UserProvidedCacheLocator):  # type: ignore[misc]
+    pass
+
+
+class _InTree(_Stamped, caching.InTreeCacheLocator):  # type: ignore[misc]
+    pass
+
+
+class _UserWide(_Stamped, caching.UserWideCacheLocator):  # type: ignore[misc]
+    pass
+
+
+class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = [_UserProvided, _InTree, _UserWide]
+
+
+class _Cache(caching.FunctionCache):  # type: ignore[misc]
+    _impl_class = _CacheImpl
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        stored = super().load_overload(sig, target_context)
+        if stored is None:
+            _announce()
+        return stored

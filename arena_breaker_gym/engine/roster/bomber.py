@@ -1,0 +1,58 @@
+"""Bomber: lights a fuse near the player and blasts friend and foe; shot before, it dies quietly."""
+
+import numpy as np
+
+from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym.engine.arena import BLAST, MAX_ENEMIES, ticks
+from arena_breaker_gym.engine.bursts import burst
+from arena_breaker_gym.engine.damage import remove, wound
+from arena_breaker_gym.engine.ground import Ground
+from arena_breaker_gym.engine.harm import harm
+from arena_breaker_gym.engine.roster.stats import SPEED
+from arena_breaker_gym.engine.steering import chase, face, stand
+from arena_breaker_gym.stages.names import BOMBER
+
+FUSE = 1  # phase: lit
+
+FUSE_TICKS = ticks(0.6)
+_TRIGGER = 1.4  # m between centres
+BLAST_RADIUS = 2.2  # m
+BLAST_DAMAGE = 2
+
+
+@compiled
+def act(arena: np.record, slot: int, ground: Ground) -> None:
+    """One tick of a bomber's mind."""
+    enemy = arena.enemies[slot]
+    player = arena.player
+    if enemy.phase == FUSE:
+        stand(enemy)
+        if enemy.clock == 0:
+            _blast(arena, slot)
+        return
+    chase(enemy, player.x, player.z, SPEED[BOMBER], ground)
+    if face(enemy, player.x, player.z) < _TRIGGER:
+        enemy.phase = FUSE
+        enemy.clock = FUSE_TICKS
+
+
+@compiled
+def _blast(arena: np.record, slot: int) -> None:
+    # A splitter that dies in the blast may give this slot to a child: keep the place.
+    x = arena.enemies[slot].x
+    z = arena.enemies[slot].z
+    remove(arena, slot)
+    burst(arena, BLAST, x, z)
+    for other in range(MAX_ENEMIES):
+        enemy = arena.enemies[other]
+        if enemy.kind != 0 and _within(enemy.x - x, enemy.z - z):
+            wound(arena, other, BLAST_DAMAGE, False)
+    dx = arena.player.x - x
+    dz = arena.player.z - z
+    if _within(dx, dz):
+        harm(arena, BLAST_DAMAGE, BOMBER, dx, dz)
+
+
+@compiled
+def _within(dx: float, dz: float) -> bool:
+    return dx * dx + dz * dz <= BLAST_RADIUS * BLAST_RADIUS

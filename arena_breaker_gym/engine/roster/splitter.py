@@ -1,0 +1,18 @@
+"""Splitter: slow and sturdy; its death (see `damage`) leaves a brood of three swarmers."""
+
+import numpy as np
+
+from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym.engine.ground import Ground
+from arena_breaker_gym.engine.roster.stats import SPEED
+from arena_breaker_gym.engine.steering import chase
+from arena_breaker_gym.stages.names import SPLITTER
+
+# Where its three swarmers appear, in metres from its centre: an equilateral triangle.
+BROOD = np.array([(0.0, -0.4), (0.35, 0.2), (-0.35, 0.2)])
+
+
+@compiled
+def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
+    """One tick of a splitter's mind."""
+    chase(enemy, arena.player.x, arena.player.z, SPEED[SPLITTER], ground)

@@ -1,0 +1,250 @@
+"""`ArenaBreakerEnv`: the Gymnasium face of one arena, a batch of one."""
+
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from arena_breaker_gym.arenas import ACTION_LENGTH, INFO, REWARD_TERMS, Arenas
+from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
+from arena_breaker_gym.observation import TABLES
+from arena_breaker_gym.registration import MAX_EPISODE_STEPS
+from arena_breaker_gym.settings import Settings
+
+Observation = dict[str, NDArray[Any]] | NDArray[np.uint8]
+
+RENDER_MODES = ("rgb_array", "human")
+DEFAULT_RENDER_SIZE = 512
+
+
+def action_space_of() -> spaces.Box:
+    """The action space: move_x, move_z, aim_x, aim_z, dash."""
+    return spaces.Box(-1.0, 1.0, (ACTION_LENGTH,), np.float32)
+
+
+def observation_space_of(settings: Settings) -> spaces.Space[Any]:
+    """The observation space under some settings: the flat `Dict`, or the bare pixels."""
+    shape = (settings.pixel_size, settings.pixel_size, 3)
+    pixels = spaces.Box(0, 255, shape, np.uint8)
+    if settings.observation == "pixels":
+        return pixels
+    tables: dict[str, spaces.Space[Any]] = {
+        name: spaces.Box(-bound, bound, shape, np.float32)
+        for name, (shape, bound) in TABLES.items()
+    }
+    if settings.observation == "both":
+        tables["pixels"] = pixels
+    return spaces.Dict(tables)
+
+
+def draw_keys(generator: np.random.Generator) -> list[int]:
+    """Two 32-bit keys for an episode's random numbers, from Gymnasium's generator."""
+    return generator.integers(0, 2**32, size=2).tolist()  # type: ignore[no-any-return]
+
+
+class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
+    """Arena Breaker, one arena.
+
+    ## Description
+    A twin-stick survival arena seen from above at an angle: move with the left stick, aim
+    with the right one, which also fires, dash out of trouble. Three stages of waves; six
+    enemies, saws and spikes. All numbers of the game are our own, but for those that the
+    article names (the aim threshold of 0.3, 256×256 frames, chunks of 18).
+
+    ## Action Space
+    `Box(-1, 1, (5,), float32)`: move_x, move_z, aim_x, aim_z, dash. x points right, z down the
+    screen. A stick longer than 1 is scaled to 1. The gun fires by itself while the aim stick
+    is at least 0.3 long. The dash button is pressed above 0.5.
+
+    ## Observation Space
+    A flat `Dict` of `pixels` (256, 256, 3) uint8 and the tables of
+    `arena_breaker_gym.observation.StateTables`: `player` (9,), `enemies` (16, 12),
+    `enemy_projectiles` (24, 5), `hazards` (12, 6), `progress` (4,), float32.
+    `observation="pixels"` gives the bare pixels, `observation="state"` the tables alone.
+
+    ## Rewards
+    Score gained / 10, less 1 for each hp lost. `info["rewards"]` holds the terms; they sum
+    exactly to the reward. Score: 10 for each wave begun and each enemy's value.
+
+    ## Starting State
+    The player stands at the stage's start with 5 hp; half a second later the first wave
+    begins. Where enemies appear in their zones is random.
+
+    ## Episode End
+    Terminated when the player has no hp left or stage 3 is cleared (`info["victory"]`).
+    Truncated after 3,600 steps (120 s).
+
+    ## Arguments
+    Those of `arena_breaker_gym.settings.Settings`, and `render_mode` (None, "rgb_array" or
+    "human") and `render_size` (side of the picture that `render` gives, default 512).
+    `reset(options={"stage": n})` begins on stage n.
+
+    ## Version History
+    - v0: first release.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # Gymnasium declares it per instance
+        "render_modes": list(RENDER_MODES),
+        "render_fps": TICKS_PER_SECOND // 2,
+    }
+
+    def __init__(
+        self,
+        *,
+        render_mode: str | None = None,
+        render_size: int = DEFAULT_RENDER_SIZE,
+        **settings: Any,
+    ) -> None:
+        """Makes the environment; see the class for the arguments.
+
+        Raises:
+            ValueError: If an argument is unknown or its value bad.
+        """
+        if render_mode is not None and render_mode not in RENDER_MODES:
+            raise ValueError(
+                f"render_mode must be None, 'rgb_array' or 'human', got {render_mode!r}."
+            )
+        self.settings = Settings.from_keywords(settings)
+        self.render_mode = render_mode
+        self.render_size = render_size
+        self.metadata = {  # type: ignore[misc]
+            **self.metadata,
+            "render_fps": TICKS_PER_SECOND / self.settings.frame_skip,
+        }
+        self.action_space = action_space_of()
+        self.observation_space = observation_space_of(self.settings)
+        self._arenas = Arenas(self.settings, count=1, limit=MAX_EPISODE_STEPS)
+        self._view: Any = None
+
+    @property
+    def arenas(self) -> Arenas:
+        """The batch of one that this environment is."""
+        return self._arenas
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begins an episode.
+
+        Args:
+            seed: Seed of Gymnasium's generator, from which the game's keys are drawn.
+            options: `{"stage": n}` begins on stage n.
+
+        Returns:
+            The observation and `info`, with the same keys as `step` gives.
+
+        Raises:
+            ValueError: If an option is unknown or there is no such stage.
+        """
+        super().reset(seed=seed)
+        stage = stage_option(options)
+        self._arenas.limit = self._time_limit()
+        self._arenas.reset(0, draw_keys(self.np_random), stage=stage)
+        if self.render_mode == "human":
+            self.render()
+        return self._observe(), self._info()
+
+    def step(
+        self, action: NDArray[np.float32]
+    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Moves the game on by `frame_skip` ticks.
+
+        Args:
+            action: (5,) move_x, move_z, aim_x, aim_z in [-1, 1], dash.
+
+        Returns:
+            Observation, reward, terminated, truncated, info.
+
+        Raises:
+            ValueError: If the action's shape or dtype is wrong or a number is not finite; the
+                arena is untouched then.
+        """
+        action = np.asarray(action)
+        if action.shape != (ACTION_LENGTH,):
+            raise ValueError(f"An action must have shape ({ACTION_LENGTH},), got {action.shape}.")
+        arenas = self._arenas
+        arenas.step(action[None])
+        if self.render_mode == "human":
+            self.render()
+        return (
+            self._observe(),
+            float(arenas.rewards[0]),
+            bool(arenas.terminated[0]),
+            bool(arenas.truncated[0]),
+            self._info(),
+        )
+
+    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]  # Gymnasium's type is wider
+        """The picture with HUD, (render_size, render_size, 3) uint8; in "human" mode, a window."""
+        if self.render_mode is None:
+            gym.logger.warn("render() needs gym.make(..., render_mode='rgb_array') or 'human'.")
+            return None
+        if self._view is None:
+            from arena_breaker_gym.rendering.view import View
+
+            self._view = View(self._arenas, size=self.render_size, fps=self.metadata["render_fps"])
+        if self.render_mode == "human":
+            self._view.show()
+            return None
+        return self._view.frame()  # type: ignore[no-any-return]
+
+    def snapshot(self) -> dict[str, Any]:
+        """The article's structured state of the arena as JSON values."""
+        return self._arenas.snapshot(0)
+
+    def save_state(self) -> bytes:
+        """The whole state of the arena; Gymnasium's generator and time-limit wrapper excluded."""
+        return self._arenas.save(0)
+
+    def restore_state(self, state: bytes) -> None:
+        """Puts back what `save_state` gave.
+
+        Raises:
+            ValueError: If it is no state of this engine version and these stages; the arena is
+                untouched then.
+        """
+        self._arenas.restore(0, state)
+
+    def close(self) -> None:
+        """Closes the window, if there is one."""
+        if self._view is not None:
+            self._view.close()
+            self._view = None
+
+    def _time_limit(self) -> int:
+        """The limit that `gym.make` was asked for, so that "time left" tells the truth."""
+        if self.spec is None:
+            return MAX_EPISODE_STEPS
+        return max(self.spec.max_episode_steps or 0, 0)
+
+    def _observe(self) -> Observation:
+        if self.settings.observation == "pixels":
+            return self._arenas.compose()[0].copy()
+        tables = self._arenas.observe()
+        observation: dict[str, NDArray[Any]] = {
+            name: table[0].copy() for name, table in zip(TABLES, tables, strict=True)
+        }
+        if self.settings.observation == "both":
+            observation["pixels"] = self._arenas.compose()[0].copy()
+        return observation
+
+    def _info(self) -> dict[str, Any]:
+        info: dict[str, Any] = dict(zip(INFO, self._arenas.info[0].tolist(), strict=True))
+        info["victory"] = bool(info["victory"])
+        terms = self._arenas.reward_terms[0].tolist()
+        info["rewards"] = dict(zip(REWARD_TERMS, terms, strict=True))
+        return info
+
+
+def stage_option(options: dict[str, Any] | None) -> int | None:
+    """The stage asked for in `reset(options=...)`, None if none.
+
+    Raises:
+        ValueError: If another option stands there.
+    """
+    for name in options or {}:
+        if name != "stage":
+            raise ValueError(f"reset has no option {name!r}; the only one is 'stage'.")
+    return (options or {}).get("stage")

@@ -1,0 +1,208 @@
+"""The state observation: fixed tables of float32 numbers, nearest first, written in compiled code.
+
+Row layouts and scales stand in `TABLES`; pixels are `rendering`'s business, the JSON
+snapshot is `snapshot`'s.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena_breaker_gym.compiled import compiled, entry_point
+from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_ENEMY_SHOTS
+from arena_breaker_gym.engine.hazards import UP, WARNING
+from arena_breaker_gym.engine.player import DASH_COOLDOWN, DASH_SPEED, HP
+from arena_breaker_gym.engine.roster.stats import HP as ENEMY_HP
+from arena_breaker_gym.stages.names import SPIKES
+from arena_breaker_gym.stages.table import MAX_HAZARDS, Campaign
+
+ENEMY_ROWS = 16
+PROJECTILE_ROWS = 24
+HAZARD_ROWS = 12
+
+DISTANCE_SCALE = 16.0  # m; half of the largest stage, so offsets lie within [-2, 2]
+ENEMY_SPEED_SCALE = 11.0  # m/s, a charge
+PROJECTILE_SPEED_SCALE = 8.0  # m/s, a shooter's shot
+SCORE_SCALE = 1000.0
+
+
+class StateTables(NamedTuple):
+    """State observations of n arenas, all float32.
+
+    Attributes:
+        player: (n, 9): x, z (shares of the half floor), vx, vz (of 20 m/s, the dash), hp (of 5),
+            dash ready (0 or 1), dash cooldown (share left), aim_x, aim_z (the stick).
+        enemies: (n, 16, 12), nearest first: present, dx, dz (of 16 m), vx, vz (of 11 m/s), hp
+            (share of the type's), then six flags: swarmer, shooter, charger, splitter,
+            bomber, sentinel.
+        enemy_projectiles: (n, 24, 5), nearest first: present, dx, dz (of 16 m), vx, vz (of 8 m/s).
+        hazards: (n, 12, 6), in the stage's order: present, saw, spikes, dx, dz (of 16 m), radius in
+            metres: positive while it hurts, -radius while spikes are down, -radius / 2 while
+            they warn.
+        progress: (n, 4): stage (share of the campaign's stages), wave (share of the stage's
+            waves), score (of 1000), time left (share of the limit; 1 without one).
+    """
+
+    player: NDArray[np.float32]
+    enemies: NDArray[np.float32]
+    enemy_projectiles: NDArray[np.float32]
+    hazards: NDArray[np.float32]
+    progress: NDArray[np.float32]
+
+
+class Nearest(NamedTuple):
+    """Room to sort in: slots by rising key, both as long as the longest table."""
+
+    slots: NDArray[np.int64]
+    keys: NDArray[np.float64]
+
+
+# For each table: the shape of one arena's and the bound of its numbers.
+TABLES: dict[str, tuple[tuple[int, ...], float]] = {
+    "player": ((9,), 1.0),
+    "enemies": ((ENEMY_ROWS, 12), 2.0),
+    "enemy_projectiles": ((PROJECTILE_ROWS, 5), 2.0),
+    "hazards": ((HAZARD_ROWS, 6), 2.0),
+    "progress": ((4,), 1.0),
+}
+
+
+def empty_tables(count: int) -> StateTables:
+    """State tables of zeros for `count` arenas."""
+    return StateTables(
+        *(np.zeros((count, *shape), dtype=np.float32) for shape, _ in TABLES.values())
+    )
+
+
+@entry_point
+def observe_batch(
+    arenas: NDArray[np.void], tables: StateTables, campaign: Campaign, limit: int
+) -> None:
+    """Writes the state of n arenas into n rows of the tables; `limit` in ticks, 0 for none."""
+    nearest = Nearest(np.empty(PROJECTILE_ROWS, np.int64), np.empty(PROJECTILE_ROWS, np.float64))
+    for row in range(arenas.shape[0]):
+        _observe(arenas[row], tables, row, campaign, limit, nearest)
+
+
+@compiled
+def _observe(
+    arena: np.record,
+    tables: StateTables,
+    row: int,
+    campaign: Campaign,
+    limit: int,
+    nearest: Nearest,
+) -> None:
+    stage = campaign.stages[arena.stage]
+    _observe_player(arena.player, tables.player[row], stage)
+    _observe_enemies(arena, tables.enemies[row], nearest)
+    _observe_projectiles(arena, tables.enemy_projectiles[row], nearest)
+    _observe_hazards(arena, tables.hazards[row])
+    progress = tables.progress[row]
+    progress[0] = (arena.stage + 1) / campaign.stages.shape[0]
+    progress[1] = (arena.director.wave + 1) / stage.wave_count
+    progress[2] = min(arena.tally.score / SCORE_SCALE, 1.0)
+    progress[3] = max(1.0 - arena.tick / limit, 0.0) if limit > 0 else 1.0
+
+
+@compiled
+def _clip(value: float, bound: float) -> float:
+    return max(-bound, min(bound, value))
+
+
+@compiled
+def _observe_player(player: np.record, out: NDArray[np.float32], stage: np.record) -> None:
+    out[0] = player.x / (0.5 * stage.width)
+    out[1] = player.z / (0.5 * stage.depth)
+    out[2] = _clip(player.vx / DASH_SPEED, 1.0)
+    out[3] = _clip(player.vz / DASH_SPEED, 1.0)
+    out[4] = player.hp / HP
+    out[5] = 1.0 if player.dash_cooldown == 0 else 0.0
+    out[6] = player.dash_cooldown / DASH_COOLDOWN
+    # Sticks are at most 1 long, but rounding to float32 may carry a last bit beyond.
+    out[7] = _clip(player.aim_x, 1.0)
+    out[8] = _clip(player.aim_z, 1.0)
+
+
+@compiled
+def _squared(player: np.record, x: float, z: float) -> float:
+    dx = x - player.x
+    dz = z - player.z
+    return dx * dx + dz * dz
+
+
+@compiled
+def _file_in(nearest: Nearest, filled: int, most: int, slot: int, key: float) -> int:
+    """Files a slot by rising key, keeping `most`; ties keep slot order. Returns how many lie there."""
+    place = min(filled, most - 1)
+    if filled == most and key >= nearest.keys[place]:
+        return filled
+    while place > 0 and nearest.keys[place - 1] > key:
+        nearest.slots[place] = nearest.slots[place - 1]
+        nearest.keys[place] = nearest.keys[place - 1]
+        place -= 1
+    nearest.slots[place] = slot
+    nearest.keys[place] = key
+    return min(filled + 1, most)
+
+
+@compiled
+def _observe_enemies(arena: np.record, out: NDArray[np.float32], nearest: Nearest) -> None:
+    filled = 0
+    for slot in range(MAX_ENEMIES):
+        enemy = arena.enemies[slot]
+        if enemy.kind != 0:
+            key = _squared(arena.player, enemy.x, enemy.z)
+            filled = _file_in(nearest, filled, ENEMY_ROWS, slot, key)
+    out[:] = 0.0
+    for row in range(filled):
+        enemy = arena.enemies[nearest.slots[row]]
+        out[row, 0] = 1.0
+        out[row, 1] = (enemy.x - arena.player.x) / DISTANCE_SCALE
+        out[row, 2] = (enemy.z - arena.player.z) / DISTANCE_SCALE
+        out[row, 3] = _clip(enemy.vx / ENEMY_SPEED_SCALE, 2.0)
+        out[row, 4] = _clip(enemy.vz / ENEMY_SPEED_SCALE, 2.0)
+        out[row, 5] = enemy.hp / ENEMY_HP[enemy.kind]
+        out[row, 5 + enemy.kind] = 1.0
+
+
+@compiled
+def _observe_projectiles(arena: np.record, out: NDArray[np.float32], nearest: Nearest) -> None:
+    filled = 0
+    for slot in range(MAX_ENEMY_SHOTS):
+        shot = arena.enemy_shots[slot]
+        if shot.live != 0:
+            key = _squared(arena.player, shot.x, shot.z)
+            filled = _file_in(nearest, filled, PROJECTILE_ROWS, slot, key)
+    out[:] = 0.0
+    for row in range(filled):
+        shot = arena.enemy_shots[nearest.slots[row]]
+        out[row, 0] = 1.0
+        out[row, 1] = (shot.x - arena.player.x) / DISTANCE_SCALE
+        out[row, 2] = (shot.z - arena.player.z) / DISTANCE_SCALE
+        out[row, 3] = _clip(shot.vx / PROJECTILE_SPEED_SCALE, 2.0)
+        out[row, 4] = _clip(shot.vz / PROJECTILE_SPEED_SCALE, 2.0)
+
+
+@compiled
+def _observe_hazards(arena: np.record, out: NDArray[np.float32]) -> None:
+    out[:] = 0.0
+    row = 0
+    for index in range(MAX_HAZARDS):
+        hazard = arena.hazards[index]
+        if hazard.kind == 0 or row == HAZARD_ROWS:
+            continue
+        out[row, 0] = 1.0
+        out[row, hazard.kind] = 1.0
+        out[row, 3] = (hazard.x - arena.player.x) / DISTANCE_SCALE
+        out[row, 4] = (hazard.z - arena.player.z) / DISTANCE_SCALE
+        out[row, 5] = _signed_radius(hazard)
+        row += 1
+
+
+@compiled
+def _signed_radius(hazard: np.record) -> float:
+    if hazard.kind != SPIKES or hazard.phase == UP:
+        return hazard.radius  # type: ignore[no-any-return]  # a record's field has no static type
+    return -0.5 * hazard.radius if hazard.phase == WARNING else -hazard.radius  # type: ignore[no-any-return]

@@ -1,0 +1,115 @@
+"""`Settings`: what makes a game the game it is; stored with every episode, checked before any work."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+OBSERVATIONS = ("both", "pixels", "state")
+PIXEL_SIZES = (64, 84, 96, 128, 256)
+DEFAULT_REWARD: Mapping[str, float] = MappingProxyType({"score": 0.1, "damage": -1.0})
+
+
+def closest(word: str, choices: Iterable[str]) -> str:
+    """A sentence's end that names the choices, nearest first when one is near."""
+    choices = list(choices)
+    near = difflib.get_close_matches(word, choices, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}Choose from {', '.join(map(repr, choices))}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of a game; everything that play and observations depend on, seed and actions aside.
+
+    Attributes:
+        stages: Files of the campaign's stages, in order; None plays the three that come along.
+        start_stage: Stage (1, 2, …) that an episode begins on unless `reset` says otherwise.
+        frame_skip: Ticks of 1/60 s in a step.
+        observation: "both", "pixels" or "state".
+        pixel_size: Side of the square pixel observation: 64, 84, 96, 128 or 256.
+        skin: Looks of the game; never changes play.
+        point_blank_fix: False reproduces the article's bug: shots pass through enemies that
+            overlap the muzzle.
+        reward: Weights of the reward's terms: "score" (per point) and "damage" (per hp lost).
+
+    Raises:
+        ValueError: If a value is not one of those allowed.
+    """
+
+    stages: tuple[str, ...] | None = None
+    start_stage: int = 1
+    frame_skip: int = 2
+    observation: str = "both"
+    pixel_size: int = 256
+    skin: str = "default"
+    point_blank_fix: bool = True
+    reward: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_REWARD))
+
+    def __post_init__(self) -> None:
+        if self.stages is not None:
+            if isinstance(self.stages, str | Path) or not self.stages:
+                raise ValueError(f"stages must be a list of files, got {self.stages!r}.")
+            object.__setattr__(self, "stages", tuple(str(file) for file in self.stages))
+        _check_whole("start_stage", self.start_stage, most=None)
+        _check_whole("frame_skip", self.frame_skip, most=60)
+        _check_choice("observation", self.observation, OBSERVATIONS)
+        _check_choice("pixel_size", self.pixel_size, PIXEL_SIZES)
+        if not isinstance(self.point_blank_fix, bool):
+            raise ValueError(f"point_blank_fix must be a bool, got {self.point_blank_fix!r}.")
+        object.__setattr__(self, "reward", _complete_reward(self.reward))
+
+    @classmethod
+    def from_keywords(cls, keywords: Mapping[str, Any]) -> Self:
+        """Settings from keyword arguments.
+
+        Raises:
+            ValueError: If a keyword is unknown (the sentence suggests the nearest) or a value bad.
+        """
+        names = [one.name for one in fields(cls)]
+        for keyword in keywords:
+            if keyword not in names:
+                raise ValueError(
+                    f"ArenaBreaker has no setting {keyword!r}; {closest(keyword, names)}."
+                )
+        given = {name: value for name, value in keywords.items() if value is not None}
+        if isinstance(given.get("stages"), list):
+            given["stages"] = tuple(given["stages"])
+        return cls(**given)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; `from_keywords` reads them back."""
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        values["stages"] = list(self.stages) if self.stages is not None else None
+        values["reward"] = dict(self.reward)
+        return values
+
+
+def _check_whole(name: str, value: object, *, most: int | None) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
+    if most is not None and value > most:
+        raise ValueError(f"{name} must be at most {most}, got {value!r}.")
+
+
+def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    if value not in choices:
+        allowed = ", ".join(map(repr, choices))
+        raise ValueError(f"{name} must be one of {allowed}, got {value!r}.")
+
+
+def _complete_reward(given: Mapping[str, float]) -> dict[str, float]:
+    """Weights for every term: those given, zero for terms left out."""
+    if not isinstance(given, Mapping):
+        raise ValueError(f"reward must map terms to weights, got {given!r}.")
+    for term, weight in given.items():
+        if term not in DEFAULT_REWARD:
+            raise ValueError(f"reward has no term {term!r}; {closest(str(term), DEFAULT_REWARD)}.")
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            raise ValueError(f"reward[{term!r}] must be a number, got {weight!r}.")
+        if not math.isfinite(weight):
+            raise ValueError(f"reward[{term!r}] must be finite, got {weight!r}.")
+    return {term: float(given.get(term, 0.0)) for term in DEFAULT_REWARD}

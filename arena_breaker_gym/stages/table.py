@@ -1,0 +1,90 @@
+"""The compiled form of a campaign: read-only records and fields that the engine looks up.
+
+Nothing here reads JSON or asks pymunk; `loader` and `geometry` fill these tables.
+Lengths are metres, times are ticks (1/60 s), angles do not occur.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_WAVES = 12
+MAX_GROUPS = 8  # a wave
+MAX_ZONES = 12
+MAX_HAZARDS = 16
+MAX_TRACK_POINTS = 12
+
+DISTANCE_NODES = 193  # nodes a side of the signed-distance field, edges of the stage included
+FLOW_CELLS = 32  # cells a side of the flow field's grid
+
+GROUP = np.dtype(
+    (
+        np.record,
+        [
+            ("kind", "i8"),  # an enemy code of `names`
+            ("count", "i8"),
+            ("delay", "i8"),  # ticks from the wave's start to the first spawn
+            ("spacing", "i8"),  # ticks between spawns
+            ("zone", "i8"),  # index into the stage's zones
+        ],
+    )
+)
+WAVE = np.dtype((np.record, [("group_count", "i8"), ("groups", GROUP, (MAX_GROUPS,))]))
+ZONE = np.dtype(  # an axis-aligned rectangle; enemies appear anywhere in it
+    (np.record, [("x", "f8"), ("z", "f8"), ("half_width", "f8"), ("half_depth", "f8")])
+)
+HAZARD_PLAN = np.dtype(
+    (
+        np.record,
+        [
+            ("kind", "i8"),  # a hazard code of `names`
+            ("radius", "f8"),
+            # A saw follows its track, there and back again unless the track is closed.
+            ("point_count", "i8"),
+            ("track", "f8", (MAX_TRACK_POINTS, 2)),  # corners (x, z); spikes use the first
+            ("closed", "i8"),  # 1: from the last corner straight on to the first
+            ("speed", "f8"),  # m/s along the track
+            # Spikes cycle down, warn, up.
+            ("down", "i8"),
+            ("warn", "i8"),
+            ("up", "i8"),
+            ("offset", "i8"),  # ticks into the cycle when the stage begins
+        ],
+    )
+)
+STAGE = np.dtype(
+    (
+        np.record,
+        [
+            ("width", "f8"),  # along x; the floor spans [-width/2, width/2]
+            ("depth", "f8"),  # along z; the floor spans [-depth/2, depth/2]
+            ("start_x", "f8"),
+            ("start_z", "f8"),
+            ("wave_count", "i8"),
+            ("waves", WAVE, (MAX_WAVES,)),
+            ("zone_count", "i8"),
+            ("zones", ZONE, (MAX_ZONES,)),
+            ("hazard_count", "i8"),
+            ("hazards", HAZARD_PLAN, (MAX_HAZARDS,)),
+        ],
+    )
+)
+
+
+class Campaign(NamedTuple):
+    """All that the compiled rules know of the stages; every array is read-only.
+
+    Attributes:
+        stages: (n,) records of dtype `STAGE`.
+        distance: (n, 193, 193) float32, metres to the nearest wall or obstacle, negative
+            inside one; node [i, row, column] lies at x = -width/2 + column·width/192,
+            z = -depth/2 + row·depth/192.
+        flow: (n, 1024, 1024) int8; [i, target, cell] is the direction 0..7 (steps of 45° from
+            +x towards +z) of the first step of a shortest walk from `cell` to `target`, -1 where
+            there is none or cell is target. A cell's index is row·32 + column on a 32×32 grid over the floor.
+    """
+
+    stages: NDArray[np.void]
+    distance: NDArray[np.float32]
+    flow: NDArray[np.int8]
