@@ -1,0 +1,69 @@
+"""Baked fields on disk, one file a stage, so that pymunk is asked once on a machine."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from arena_breaker_gym.stages.table import DISTANCE_NODES, FLOW_CELLS
+
+FOLDER_VARIABLE = "ARENA_BREAKER_CACHE"
+
+
+class Fields(NamedTuple):
+    """One stage's baked geometry: a slice of `table.Campaign`."""
+
+    distance: NDArray[np.float32]  # (193, 193)
+    flow: NDArray[np.int8]  # (1024, 1024)
+
+
+def cache_folder() -> Path:
+    """Where baked fields are kept: `$ARENA_BREAKER_CACHE`, else the user's cache folder."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or platformdirs.user_cache_dir("arena-breaker-gym"))
+
+
+def load_fields(digest: str) -> Fields | None:
+    """The fields kept for a stage's digest; None if there are none, or if they are damaged."""
+    try:
+        with np.load(io.BytesIO(_file(digest).read_bytes()), allow_pickle=False) as kept:
+            fields = Fields(kept["distance"], kept["flow"])
+            whole = str(kept["digest"]) == digest and _fits(fields)
+    except Exception:  # whatever a damaged file makes numpy raise, the answer is to bake again
+        return None
+    return fields if whole else None
+
+
+def save_fields(digest: str, fields: Fields) -> None:
+    """Keeps a stage's fields; a folder that cannot be written to is no error."""
+    file = _file(digest)
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=file.stem, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as part:
+                np.savez(part, digest=np.array(digest), **fields._asdict())
+            Path(name).replace(file)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def _file(digest: str) -> Path:
+    return cache_folder() / f"stage-{digest[:32]}.npz"
+
+
+def _fits(fields: Fields) -> bool:
+    return (
+        fields.distance.shape == (DISTANCE_NODES, DISTANCE_NODES)
+        and fields.distance.dtype == np.float32
+        and fields.flow.shape == (FLOW_CELLS**2, FLOW_CELLS**2)
+        and fields.flow.dtype == np.int8
+    )

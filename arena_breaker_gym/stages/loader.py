@@ -1,0 +1,139 @@
+"""`load_campaign`: stage files become the campaign that the rules look up.
+
+Each file is read and checked, its geometry baked, or taken from the disk cache if this
+machine has baked the same stage before.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arena_breaker_gym.stages.cache import Fields, load_fields, save_fields
+from arena_breaker_gym.stages.checks import check_places, check_plan, check_walks
+from arena_breaker_gym.stages.errors import refusal
+from arena_breaker_gym.stages.model import Stage
+from arena_breaker_gym.stages.plan import plan_of
+from arena_breaker_gym.stages.schema import read_stage
+from arena_breaker_gym.stages.table import Campaign
+
+GEOMETRY_VERSION = 1  # raise it when checks, shapes or baking change, so that caches are left
+PACKAGED = tuple(Path(__file__).with_name(f"stage_{number}.json") for number in (1, 2, 3))
+
+
+@dataclass(frozen=True)
+class LoadedCampaign:
+    """Stages in the order in which they are played.
+
+    Attributes:
+        models: What the files say, for the renderer and for people.
+        campaign: What the rules look up; read-only arrays, shared within the process.
+        digest: SHA-256 over the stages and the geometry version: equal digests, equal play.
+    """
+
+    models: tuple[Stage, ...]
+    campaign: Campaign
+    digest: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The stages' names."""
+        return tuple(stage.name for stage in self.models)
+
+
+_loaded: dict[str, LoadedCampaign] = {}
+
+
+def load_campaign(files: str | Path | Sequence[str | Path] | None = None) -> LoadedCampaign:
+    """Loads stage files, checked and baked.
+
+    Args:
+        files: Path or paths of stage files in the order of play; None for the packaged three.
+
+    Returns:
+        The campaign. The same stages give the same object again.
+
+    Raises:
+        StageError: A file cannot be read, or is not a stage that can be played.
+        ValueError: `files` is empty.
+    """
+    paths = _paths(files)
+    stages = [read_stage(_text_of(Path(path)), file=str(path)) for path in paths]
+    digests = [_digest_of(stage) for stage in stages]
+    digest = hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    if digest not in _loaded:
+        fields = [
+            load_fields(key) or _bake(stage, key, file=str(path))
+            for stage, key, path in zip(stages, digests, paths, strict=True)
+        ]
+        _loaded[digest] = LoadedCampaign(tuple(stages), _campaign(stages, fields), digest)
+    return _loaded[digest]
+
+
+def stage_schema() -> dict[str, Any]:
+    """The JSON schema of a stage file."""
+    return Stage.model_json_schema()
+
+
+def _paths(files: str | Path | Sequence[str | Path] | None) -> Sequence[str | Path]:
+    if files is None:
+        return PACKAGED
+    if isinstance(files, str | Path):
+        return (files,)
+    if not files:
+        raise ValueError("stages must name at least one stage file, but the list is empty.")
+    return files
+
+
+def _text_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        siblings = [file.name for file in path.parent.glob("*.json")]
+        near = difflib.get_close_matches(path.name, siblings, n=1)
+        guess = f' (did you mean "{path.with_name(near[0])}"?)' if near else ""
+        raise refusal(
+            str(path), "", found="no such file", expected=f"a stage file{guess}"
+        ) from None
+    except OSError as error:
+        reason = f"a file that cannot be read ({error.strerror or error})"
+        raise refusal(str(path), "", found=reason, expected="a stage file") from None
+
+
+def _digest_of(stage: Stage) -> str:
+    text = json.dumps(stage.model_dump(mode="json"), sort_keys=True)
+    return hashlib.sha256(f"{GEOMETRY_VERSION}\n{text}".encode()).hexdigest()
+
+
+def _bake(stage: Stage, digest: str, *, file: str) -> Fields:
+    # pymunk is slow to import, and a warm cache never gets here.
+    from arena_breaker_gym.stages.flow import bake_flow
+    from arena_breaker_gym.stages.geometry import bake_distance, build_space
+
+    check_plan(stage, file=file)
+    space = build_space(stage)
+    check_places(stage, space, file=file)
+    distance = bake_distance(stage, space)
+    flow = bake_flow(distance, width=stage.size.width, depth=stage.size.depth)
+    check_walks(stage, flow, file=file)
+    fields = Fields(distance, flow)
+    save_fields(digest, fields)
+    return fields
+
+
+def _campaign(stages: Sequence[Stage], fields: Sequence[Fields]) -> Campaign:
+    campaign = Campaign(
+        np.concatenate([plan_of(stage) for stage in stages]),
+        np.stack([field.distance for field in fields]),
+        np.stack([field.flow for field in fields]),
+    )
+    for array in campaign:
+        array.flags.writeable = False
+    return campaign
