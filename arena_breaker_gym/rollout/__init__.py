@@ -1,0 +1,25 @@
+"""Agents play here: the protocol, episodes on disk, rollout and replay, metrics, benchmark, video.
+
+Knows no agent of its own; the names below are what agents and tools need most.
+"""
+
+from arena_breaker_gym.rollout.agent import Agent, AgentFailure, Observations
+from arena_breaker_gym.rollout.episode import Episode
+from arena_breaker_gym.rollout.replay import ReplayError, replay, resimulate, verify
+from arena_breaker_gym.rollout.rollout import Progress, rollout
+from arena_breaker_gym.rollout.store import EpisodeError, EpisodeStore
+
+__all__ = [
+    "Agent",
+    "AgentFailure",
+    "Episode",
+    "EpisodeError",
+    "EpisodeStore",
+    "Observations",
+    "Progress",
+    "ReplayError",
+    "replay",
+    "resimulate",
+    "rollout",
+    "verify",
+]

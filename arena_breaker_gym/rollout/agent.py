@@ -1,0 +1,129 @@
+"""`Agent`: what anything that acts must offer, what it is shown, and how it says that it failed."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEEDS = ("pixels", "state", "snapshot")
+
+Shown = TypeVar("Shown")
+
+
+class Observations:
+    """What an agent sees of some arenas, one row an arena: only what it declared to need.
+
+    Arrays are the batch's own and are written again by the next step: whoever keeps them,
+    copies.
+    """
+
+    def __init__(
+        self,
+        *,
+        pixels: NDArray[np.uint8] | None = None,
+        state: Mapping[str, NDArray[np.float32]] | None = None,
+        snapshots: Sequence[dict[str, Any]] | None = None,
+    ) -> None:
+        """Holds what is shown.
+
+        Args:
+            pixels: (n, size, size, 3), RGB, without HUD.
+            state: The tables of `arena_breaker_gym.observation.TABLES`, each (n, ...).
+            snapshots: n snapshots; see `arena_breaker_gym.snapshot`.
+        """
+        self._pixels = pixels
+        self._state = state
+        self._snapshots = snapshots
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """(n, size, size, 3) uint8, RGB, without HUD."""
+        return _declared(self._pixels, "pixels")
+
+    @property
+    def state(self) -> Mapping[str, NDArray[np.float32]]:
+        """The tables `player`, `enemies`, `enemy_projectiles`, `hazards`, `progress`: (n, ...)."""
+        return _declared(self._state, "state")
+
+    @property
+    def snapshots(self) -> Sequence[dict[str, Any]]:
+        """One dict an arena: the article's JSON."""
+        return _declared(self._snapshots, "snapshot")
+
+
+def _declared(value: Shown | None, need: str) -> Shown:
+    if value is None:
+        raise ValueError(f"This agent reads {need!r} without naming it in its `needs`.")
+    return value
+
+
+class Agent(Protocol):
+    """Acts for a batch of arenas in one call.
+
+    A rollout numbers its arenas 0, 1, 2, …. Whenever an episode begins in one of them it
+    calls `reset([arena], seed)` with that episode's own seed, so an agent that keeps its
+    memory and its random generator per arena plays the same episode whatever else the batch
+    holds. `act` is called with the arenas still playing, in rising order.
+    """
+
+    @property
+    def name(self) -> str:
+        """Stands in tables, episodes and file names; other weights or prompts: another name."""
+
+    @property
+    def needs(self) -> Collection[str]:
+        """What `act` is to be shown: some of "pixels", "state", "snapshot"."""
+
+    def reset(self, arenas: Sequence[int], seed: int | None) -> None:
+        """An episode begins in these arenas.
+
+        Args:
+            arenas: Numbers of the arenas.
+            seed: Seed for whatever the agent draws; None: any.
+        """
+
+    def act(self, observations: Observations, arenas: Sequence[int]) -> NDArray[np.floating]:
+        """Chooses one action for each arena.
+
+        Args:
+            observations: What is seen, rows in the order of `arenas`.
+            arenas: Numbers of the n arenas.
+
+        Returns:
+            (n, 5): move_x, move_z, aim_x, aim_z in [-1, 1], dash (pressed above 0.5).
+
+        Raises:
+            AgentFailure: If it can no longer play in some arenas; their episodes end there.
+        """
+
+    def close(self) -> None:
+        """Lets go of windows, connections and models. Whoever made the agent calls it."""
+
+
+class AgentFailure(Exception):  # noqa: N818 - it names an outcome of an episode, not a fault in code
+    """An agent cannot go on: the episodes named end with the status "agent failed".
+
+    Attributes:
+        reasons: The reason for all arenas that were asked for, or by arena.
+        actions: The rows for all arenas that were asked for; those of failed ones are ignored.
+    """
+
+    def __init__(
+        self, reasons: str | Mapping[int, str], *, actions: NDArray[np.floating] | None = None
+    ) -> None:
+        """Says which arenas are lost and why.
+
+        Args:
+            reasons: One sentence for all arenas asked for, or a sentence for each failed one.
+            actions: (n, 5), needed when some of the arenas asked for go on.
+        """
+        super().__init__(reasons)
+        self.reasons = reasons
+        self.actions = actions
+
+    def in_arenas(self, arenas: Sequence[int]) -> dict[int, str]:
+        """The reason for each failed one of these arenas."""
+        if isinstance(self.reasons, str):
+            return dict.fromkeys(arenas, self.reasons)
+        return {arena: self.reasons[arena] for arena in arenas if arena in self.reasons}

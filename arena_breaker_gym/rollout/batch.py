@@ -1,0 +1,142 @@
+"""`Batch`: the arenas of a rollout with what each has played so far, which becomes episodes."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena_breaker_gym.arenas import ACTION_LENGTH, Arenas
+from arena_breaker_gym.engine.tick import ENGINE_VERSION
+from arena_breaker_gym.observation import TABLES
+from arena_breaker_gym.rollout.agent import Observations
+from arena_breaker_gym.rollout.episode import COMPLETED, TIME_LIMIT, Episode, hash_of
+from arena_breaker_gym.rollout.metrics import metrics_of
+from arena_breaker_gym.rollout.plan import Plan
+
+
+class Batch:
+    """Arenas that play a plan's episodes side by side.
+
+    Attributes:
+        arenas: The arenas.
+        playing: (n,) bool, which of them hold an episode under way.
+        episodes: (n,) the number of the episode that each holds.
+        steps: (n,) steps played of it.
+    """
+
+    def __init__(self, plan: Plan, *, count: int, keep_snapshots: bool = False) -> None:
+        """Makes `count` arenas, none of which plays yet.
+
+        Args:
+            plan: What is to be played.
+            count: How many arenas.
+            keep_snapshots: Whether episodes keep the snapshots that the agent saw.
+        """
+        self.plan = plan
+        self.arenas = Arenas(plan.settings, count=count, limit=plan.max_steps)
+        self.playing = np.zeros(count, dtype=np.bool_)
+        self.episodes = np.zeros(count, dtype=np.int64)
+        self.steps = np.zeros(count, dtype=np.int64)
+        # Zeros cost no memory until they are written, so the longest episode may have its room.
+        self._actions = np.zeros((count, plan.max_steps, ACTION_LENGTH), dtype=np.float32)
+        self._rewards = np.zeros((count, plan.max_steps))
+        self._snapshots: list[list[dict[str, Any]]] = [[] for _ in range(count)]
+        self._keep_snapshots = keep_snapshots
+        self._given = np.zeros((count, ACTION_LENGTH), dtype=np.float32)
+
+    def begin(self, arena: int, episode: int) -> None:
+        """Begins an episode of the plan in an arena."""
+        plan = self.plan
+        self.arenas.reset(arena, plan.keys_of(episode), stage=plan.stage_of(episode))
+        self.playing[arena] = True
+        self.episodes[arena] = episode
+        self.steps[arena] = 0
+        self._snapshots[arena] = []
+
+    def observe(self, needs: Collection[str]) -> Observations:
+        """What the agent is to see of the arenas that play; nothing else is computed."""
+        return Observations(
+            pixels=self._rows(self.arenas.compose()) if "pixels" in needs else None,
+            state=self._state() if "state" in needs else None,
+            snapshots=self._look() if "snapshot" in needs else None,
+        )
+
+    def move(self, actions: NDArray[np.floating]) -> NDArray[np.intp]:
+        """Moves the arenas that play on by one step.
+
+        Args:
+            actions: (n, 5), a row for each arena that plays.
+
+        Returns:
+            The arenas whose episodes ended with it.
+
+        Raises:
+            ValueError: If the actions are badly formed; no arena has moved then.
+        """
+        live = np.flatnonzero(self.playing)
+        given = np.asarray(actions, dtype=np.float32)
+        if given.shape != (len(live), ACTION_LENGTH):
+            raise ValueError(
+                f"Agent {self.plan.agent!r} was asked for actions of shape "
+                f"({len(live)}, {ACTION_LENGTH}) and gave {given.shape}."
+            )
+        self._given[live] = given
+        self.arenas.step(self._given, self.playing)
+        at = self.steps[live]
+        self._actions[live, at] = given
+        self._rewards[live, at] = self.arenas.rewards[live]
+        self.steps[live] = at + 1
+        return live[self.arenas.terminated[live] | self.arenas.truncated[live]]
+
+    def finish(self, arena: int, *, failure: tuple[str, str] | None = None) -> Episode:
+        """Takes the episode out of an arena, which then plays no longer.
+
+        Args:
+            arena: Which arena.
+            failure: Status and reason if something other than the game ended it.
+        """
+        self.playing[arena] = False
+        plan, index, steps = self.plan, int(self.episodes[arena]), int(self.steps[arena])
+        summary = self.arenas.summary(arena)
+        status, reason = failure or self._ending(arena, summary)
+        rewards = self._rewards[arena, :steps].copy()
+        return Episode(
+            agent=plan.agent,
+            settings=plan.settings,
+            seed=plan.seed_of(index),
+            stage=plan.stage_of(index),
+            max_steps=plan.max_steps,
+            actions=self._actions[arena, :steps].copy(),
+            rewards=rewards,
+            status=status,
+            reason=reason,
+            metrics=metrics_of(summary, rewards=rewards),
+            final_hash=hash_of(self.arenas.records[arena]),
+            engine_version=ENGINE_VERSION,
+            stages_digest=self.arenas.loaded.digest,
+            snapshots=self._snapshots[arena][:steps] if self._keep_snapshots else None,
+        )
+
+    def _ending(self, arena: int, summary: Mapping[str, Any]) -> tuple[str, str]:
+        if not self.arenas.terminated[arena]:
+            return TIME_LIMIT, f"cut off after {self.plan.max_steps} steps"
+        if summary["victory"]:
+            return COMPLETED, "victory"
+        return COMPLETED, f"killed by {summary['cause_of_death']}"
+
+    def _rows(self, table: NDArray[Any]) -> NDArray[Any]:
+        """The rows of the arenas that play."""
+        return table if self.playing.all() else table[self.playing]
+
+    def _state(self) -> dict[str, NDArray[np.float32]]:
+        tables = self.arenas.observe()
+        return {name: self._rows(table) for name, table in zip(TABLES, tables, strict=True)}
+
+    def _look(self) -> Sequence[dict[str, Any]]:
+        live = np.flatnonzero(self.playing).tolist()
+        seen = [self.arenas.snapshot(arena) for arena in live]
+        if self._keep_snapshots:
+            for arena, snapshot in zip(live, seen, strict=True):
+                self._snapshots[arena].append(snapshot)
+        return seen

@@ -1,0 +1,73 @@
+"""`Episode`: one reset-to-end run as it is kept: seed, settings, actions, and what came of them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena_breaker_gym.engine.tick import ENGINE_VERSION
+from arena_breaker_gym.settings import Settings
+
+COMPLETED = "completed"
+TIME_LIMIT = "time limit"
+AGENT_FAILED = "agent failed"
+STATUSES = (COMPLETED, TIME_LIMIT, AGENT_FAILED)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Episode:
+    """One episode of T steps, enough to play it again bit for bit.
+
+    There are T actions and T + 1 moments. Moment t is what the agent saw before action t,
+    so frame t of a replay and `snapshots[t]` belong to `actions[t]`; moment T is the end.
+
+    Attributes:
+        agent: Name of the agent that played.
+        settings: The game's settings.
+        seed: The episode's seed, as for `env.reset(seed=...)`.
+        stage: The stage it began on (1, 2, …).
+        max_steps: Steps after which it would have been cut off.
+        actions: (T, 5) float32, as the agent gave them.
+        rewards: (T,) float64.
+        status: "completed" (defeat or victory), "time limit" or "agent failed".
+        reason: How it ended, in a few words, such as "victory" or "killed by saw".
+        metrics: What `metrics.METRICS` names, as plain numbers.
+        final_hash: SHA-256 of the engine version and the arena's final record.
+        engine_version: Version of the rules that it was played under.
+        stages_digest: SHA-256 of the stages that it was played on.
+        snapshots: The T snapshots that the agent saw, if they were kept.
+    """
+
+    agent: str
+    settings: Settings
+    seed: int
+    stage: int
+    max_steps: int
+    actions: NDArray[np.float32]
+    rewards: NDArray[np.float64]
+    status: str
+    reason: str
+    metrics: Mapping[str, float]
+    final_hash: str
+    engine_version: int
+    stages_digest: str
+    snapshots: Sequence[Mapping[str, Any]] | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        """The number of steps, T."""
+        return len(self.actions)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the agent gave up, so that this is no play to be judged."""
+        return self.status == AGENT_FAILED
+
+
+def hash_of(record: np.record) -> str:
+    """SHA-256 of the engine version and an arena's whole record, in hexadecimal digits."""
+    digest = hashlib.sha256(f"engine {ENGINE_VERSION}\n".encode())
+    digest.update(record.tobytes())
+    return digest.hexdigest()

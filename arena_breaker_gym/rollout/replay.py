@@ -1,0 +1,102 @@
+"""Replay: an episode is played again from its seed and actions, checked, and drawn anew."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from gymnasium.utils import seeding
+from numpy.typing import NDArray
+
+from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.engine.tick import ENGINE_VERSION
+from arena_breaker_gym.env import draw_keys
+from arena_breaker_gym.rollout.episode import Episode, hash_of
+
+
+class ReplayError(ValueError):
+    """An episode cannot be played again as it was; the message says which and why."""
+
+
+def resimulate(episode: Episode) -> Iterator[tuple[int, Arenas]]:
+    """Plays an episode again, moment by moment.
+
+    Draw, observe or read the batch of one at each moment; do not step it. The check of the
+    end comes after moment T, so a loop that stops early has checked nothing: `verify` goes
+    through to the end.
+
+    Args:
+        episode: An episode of T steps.
+
+    Yields:
+        t and the arena as the agent saw it before action t, for t = 0 … T; T is the end.
+
+    Raises:
+        ReplayError: Before the first moment if engine or stages are others than those it was
+            played with, and after the last if the end is not the recorded one.
+    """
+    arenas = Arenas(episode.settings, count=1, limit=episode.max_steps)
+    _check_world(episode, arenas)
+    keys = draw_keys(seeding.np_random(episode.seed)[0])
+    arenas.reset(0, keys, stage=episode.stage)
+    for step, action in enumerate(episode.actions):
+        yield step, arenas
+        arenas.step(action[np.newaxis])
+    yield len(episode), arenas
+    if hash_of(arenas.records[0]) != episode.final_hash:
+        raise ReplayError(
+            f"{_title(episode)} does not end as recorded: its actions, seed or settings were "
+            "changed, or the engine was without a new version."
+        )
+
+
+def verify(episode: Episode) -> None:
+    """Plays an episode to its end and checks that it ends as recorded.
+
+    Raises:
+        ReplayError: If it does not, or cannot be played with this engine or these stages.
+    """
+    for _ in resimulate(episode):
+        pass
+
+
+def replay(
+    episode: Episode, *, skin: str | None = None, size: int | None = None
+) -> Iterator[NDArray[np.uint8]]:
+    """Draws an episode again as its frames, without HUD, as a student sees them.
+
+    Args:
+        episode: An episode of T steps.
+        skin: Looks to draw it in; None: those it was played in.
+        size: Side of the frames in pixels; None: that of the settings.
+
+    Yields:
+        T + 1 frames (size, size, 3) uint8: frame t belongs to action t, the last is the end.
+
+    Raises:
+        ReplayError: As `resimulate`, if the episode does not play as recorded.
+    """
+    from arena_breaker_gym.rendering.renderer import Renderer
+
+    settings = episode.settings
+    renderer: Any = None
+    for _, arenas in resimulate(episode):
+        if renderer is None:
+            models = arenas.loaded.models
+            renderer = Renderer(
+                models, size=size or settings.pixel_size, skin=skin or settings.skin
+            )
+        yield renderer.compose(arenas.records)[0].copy()
+
+
+def _check_world(episode: Episode, arenas: Arenas) -> None:
+    if episode.engine_version != ENGINE_VERSION:
+        raise ReplayError(
+            f"{_title(episode)} was played under version {episode.engine_version} of the engine, "
+            f"but this is version {ENGINE_VERSION}."
+        )
+    if episode.stages_digest != arenas.loaded.digest:
+        raise ReplayError(f"{_title(episode)} was played on stages that have been changed since.")
+
+
+def _title(episode: Episode) -> str:
+    return f"The episode of {episode.agent!r} with seed {episode.seed}"

@@ -1,0 +1,208 @@
+"""`rollout`: an agent plays seeded episodes in a batch of arenas; all measuring starts here."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena_breaker_gym.arenas import ACTION_LENGTH
+from arena_breaker_gym.registration import MAX_EPISODE_STEPS
+from arena_breaker_gym.rollout.agent import NEEDS, Agent, AgentFailure
+from arena_breaker_gym.rollout.batch import Batch
+from arena_breaker_gym.rollout.episode import AGENT_FAILED, Episode
+from arena_breaker_gym.rollout.plan import Plan, stages_from
+from arena_breaker_gym.rollout.store import EpisodeError, EpisodeStore
+from arena_breaker_gym.settings import Settings, closest
+
+MOST_ARENAS = 16  # in a batch that nobody gave a size
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a rollout is.
+
+    Attributes:
+        done: Episodes finished, those found on disk included.
+        total: Episodes asked for.
+        share: Share of the work done, in [0, 1], counting every unfinished episode as if it
+            were to last until the step limit.
+        steps: Steps played by this call, in all arenas together.
+    """
+
+    done: int
+    total: int
+    share: float
+    steps: int
+
+
+def rollout(
+    agent: Agent,
+    *,
+    episodes: int,
+    seed: int = 0,
+    num_envs: int | None = None,
+    env: Settings | Mapping[str, Any] | None = None,
+    stage: int | Sequence[int] | None = None,
+    max_steps: int = MAX_EPISODE_STEPS,
+    recorder: EpisodeStore | None = None,
+    keep_snapshots: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> list[Episode]:
+    """Plays episodes; episode i equals a single environment reset with seed + i.
+
+    Results do not depend on `num_envs`, as long as what the agent does in one arena does not
+    depend on the others.
+
+    Args:
+        agent: Who plays; it is not closed afterwards.
+        episodes: How many.
+        seed: Of episode 0; 0 or above.
+        num_envs: Arenas side by side; None: one an episode, at most 16.
+        env: Settings of the game, as such or as keywords; None: the defaults.
+        stage: Stage that episodes begin on, or several for episodes to take in turn; None:
+            the settings' `start_stage`.
+        max_steps: Steps after which an episode is cut off.
+        recorder: Where each finished episode is written at once. Episodes that it holds already
+            are taken from there and not played again.
+        keep_snapshots: Whether episodes of agents that need snapshots keep them.
+        progress: Called after every step of the batch.
+
+    Returns:
+        The episodes in order.
+
+    Raises:
+        ValueError: If an argument is bad, or the recorder holds episodes of another agent,
+            seed, stage or setting; nothing has been played then.
+    """
+    settings = env if isinstance(env, Settings) else Settings.from_keywords(env or {})
+    count = MOST_ARENAS if num_envs is None else num_envs
+    wholes = {"episodes": (episodes, 1), "seed": (seed, 0), "num_envs": (count, 1)}
+    for name, (value, least) in {**wholes, "max_steps": (max_steps, 1)}.items():
+        _check_whole(name, value, least=least)
+    _check_needs(agent)
+    stages = stages_from(stage, settings)
+    plan = Plan(agent=agent.name, settings=settings, seed=seed, stages=stages, max_steps=max_steps)
+    digest = plan.checked_digest()
+    stored = {} if recorder is None else _stored(plan, recorder, digest)
+    finished = {index: stored[index] for index in range(episodes) if index in stored}
+    waiting = deque(index for index in range(episodes) if index not in finished)
+    if waiting:
+        batch = Batch(plan, count=min(count, len(waiting)), keep_snapshots=keep_snapshots)
+        _Run(agent, batch, waiting, finished, recorder).play(progress)
+    return [finished[index] for index in range(episodes)]
+
+
+class _Run:
+    """One call of `rollout` under way: hands waiting episodes to arenas, gathers the finished."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        batch: Batch,
+        waiting: deque[int],
+        finished: dict[int, Episode],
+        recorder: EpisodeStore | None,
+    ) -> None:
+        self.agent = agent
+        self.batch = batch
+        self.waiting = waiting
+        self.finished = finished
+        self.recorder = recorder
+        self.total = len(waiting) + len(finished)
+        self.steps = 0
+
+    def play(self, progress: Callable[[Progress], None] | None) -> None:
+        batch = self.batch
+        for arena in range(len(batch.playing)):
+            self._begin_next(arena)
+        while batch.playing.any():
+            freed = self._step()
+            for arena in freed:
+                self._begin_next(arena)
+            if progress is not None:
+                progress(self._progress())
+
+    def _step(self) -> list[int]:
+        """Moves all arenas on by one step; returns those whose episodes are over."""
+        batch = self.batch
+        arenas = np.flatnonzero(batch.playing).tolist()
+        actions, failures = self._ask(arenas)
+        for arena, reason in failures.items():
+            self._keep(arena, failure=reason)
+        ended: list[int] = batch.move(actions).tolist() if batch.playing.any() else []
+        self.steps += len(arenas) - len(failures)
+        for arena in ended:
+            self._keep(arena)
+        return [*failures, *ended]
+
+    def _ask(self, arenas: list[int]) -> tuple[NDArray[np.floating], dict[int, str]]:
+        """The agent's actions for the arenas in which it goes on, and why not in the others."""
+        try:
+            return self.agent.act(self.batch.observe(self.agent.needs), arenas), {}
+        except AgentFailure as failure:
+            reasons = failure.in_arenas(arenas)
+            going_on = [row for row, arena in enumerate(arenas) if arena not in reasons]
+            if not reasons or (going_on and failure.actions is None):
+                raise
+            rows = np.empty((0, ACTION_LENGTH)) if failure.actions is None else failure.actions
+            return rows[going_on], reasons
+
+    def _begin_next(self, arena: int) -> None:
+        """Begins the next waiting episode for which the agent is ready."""
+        while self.waiting:
+            index = self.waiting.popleft()
+            self.batch.begin(arena, index)
+            try:
+                self.agent.reset([arena], self.batch.plan.seed_of(index))
+            except AgentFailure as failure:
+                self._keep(arena, failure=failure.in_arenas([arena])[arena])
+            else:
+                return
+
+    def _keep(self, arena: int, *, failure: str | None = None) -> None:
+        """Takes an arena's finished episode and writes it down before anything else is played."""
+        index = int(self.batch.episodes[arena])
+        ending = None if failure is None else (AGENT_FAILED, failure)
+        self.finished[index] = self.batch.finish(arena, failure=ending)
+        if self.recorder is not None:
+            self.recorder.save(index, self.finished[index])
+
+    def _progress(self) -> Progress:
+        batch = self.batch
+        begun = batch.steps[batch.playing].sum() / batch.plan.max_steps
+        done = len(self.finished)
+        return Progress(done, self.total, float(done + begun) / self.total, self.steps)
+
+
+def _check_needs(agent: Agent) -> None:
+    for need in agent.needs:
+        if need not in NEEDS:
+            raise ValueError(f"Agent {agent.name!r} needs {need!r}; {closest(need, NEEDS)}.")
+
+
+def _check_whole(name: str, value: object, *, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+
+
+def _stored(plan: Plan, recorder: EpisodeStore, stages_digest: str) -> dict[int, Episode]:
+    """The plan's episodes that are on disk.
+
+    Raises:
+        EpisodeError: If one of them is not the plan's.
+    """
+    recorder.sweep()
+    found: dict[int, Episode] = {}
+    for index in recorder.indices():
+        episode = recorder.load(index)
+        difference = plan.difference(index, episode, stages_digest=stages_digest)
+        if difference is not None:
+            raise EpisodeError(
+                f"{recorder.path_of(index)} belongs to another rollout ({difference}): "
+                "give this one a folder of its own."
+            )
+        found[index] = episode
+    return found
