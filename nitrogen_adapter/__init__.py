@@ -1,0 +1,1 @@
+"""NitroGen in the arena: the model, its gamepad, its checkpoints and its post-training."""

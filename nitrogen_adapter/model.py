@@ -1,0 +1,568 @@
+"""NitroGen in one readable file: frame -> visual tokens -> chunk of gamepad actions.
+
+A vision tower turns a frame into tokens, self-attention lets the tokens exchange what they saw,
+and an action transformer denoises 18 gamepad rows while it looks at them (flow matching). The
+parameters are named as in the public checkpoint. What depends on the frame alone is computed once
+a frame: the tower, the self-attention, and the keys and values that the actions attend to.
+
+Shapes: B frames' worth of samples, F frames in a sample, T visual tokens, L = 18 rows in a chunk,
+A = 25 numbers in a row, C features, K noise draws that share one look at the frame.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import cast
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's own name for it
+from torch import Tensor, nn
+
+from nitrogen_adapter import gamepad
+from nitrogen_adapter.config import NitroGenConfig, TransformerConfig
+from nitrogen_adapter.vision import build_tower, look
+
+KeysValues = tuple[Tensor, Tensor]
+"""Keys and values of one attention, each (B, heads, T, features of a head)."""
+
+TIME_FEATURES = 256
+"""Sinusoids that describe the denoising time to the action transformer."""
+
+
+class Attention(nn.Module):
+    """Multi-head attention whose keys and values can be computed ahead and used again."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        """Build the four projections."""
+        super().__init__()
+        width = config.width
+        self.heads = config.num_attention_heads
+        self.to_q = nn.Linear(width, width)
+        self.to_k = nn.Linear(width, width)
+        self.to_v = nn.Linear(width, width)
+        self.to_out = nn.Sequential(nn.Linear(width, width), nn.Dropout(config.dropout))
+
+    def keys_values(self, tokens: Tensor) -> KeysValues:
+        """Return what (B, T, C) tokens offer to whoever attends to them."""
+        return self._split(self.to_k(tokens)), self._split(self.to_v(tokens))
+
+    def forward(self, tokens: Tensor, seen: KeysValues) -> Tensor:
+        """Let tokens (B * K, L, C) attend to what each of B samples offers."""
+        keys, values = seen
+        # The K draws of a sample look at the same keys: put side by side, they share them.
+        queries = self._split(self.to_q(tokens).reshape(len(keys), -1, tokens.shape[-1]))
+        mixed = F.scaled_dot_product_attention(queries, keys, values)
+        return cast("Tensor", self.to_out(mixed.transpose(1, 2).reshape(tokens.shape)))
+
+    def _split(self, tokens: Tensor) -> Tensor:
+        samples, count, _ = tokens.shape
+        return tokens.reshape(samples, count, self.heads, -1).transpose(1, 2)  # heads before T
+
+
+class GeluLinear(nn.Module):
+    """A linear layer and a GELU; the checkpoint names the layer `proj`."""
+
+    def __init__(self, width: int, wider: int) -> None:
+        """Build the layer."""
+        super().__init__()
+        self.proj = nn.Linear(width, wider)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map (..., width) to (..., wider)."""
+        return F.gelu(self.proj(tokens), approximate="tanh")
+
+
+class FeedForward(nn.Module):
+    """The MLP of a block: four times as wide inside."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        """Build the two layers and the dropout after each."""
+        super().__init__()
+        width = config.width
+        self.net = nn.Sequential(
+            GeluLinear(width, 4 * width),
+            nn.Dropout(config.dropout),
+            nn.Linear(4 * width, width),
+            nn.Dropout(config.dropout),
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map (..., C) to (..., C)."""
+        return cast("Tensor", self.net(tokens))
+
+
+class SelfAttentionBlock(nn.Module):
+    """A pre-norm block in which the visual tokens attend to each other."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        """Build the block."""
+        super().__init__()
+        self.norm1 = nn.LayerNorm(config.width)
+        self.attn1 = Attention(config)
+        self.norm3 = nn.LayerNorm(config.width)
+        self.ff = FeedForward(config)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map (B, T, C) to (B, T, C)."""
+        normed = self.norm1(tokens)
+        tokens = tokens + self.attn1(normed, self.attn1.keys_values(normed))
+        return cast("Tensor", tokens + self.ff(self.norm3(tokens)))
+
+
+class SelfAttentionTransformer(nn.Module):
+    """The blocks between the tower and the actions."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        """Build the blocks."""
+        super().__init__()
+        self.transformer_blocks = nn.ModuleList(
+            SelfAttentionBlock(config) for _ in range(config.num_layers)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map (B, T, C) to (B, T, C)."""
+        for block in self.transformer_blocks:
+            tokens = block(tokens)
+        return tokens
+
+
+class AdaptiveNorm(nn.Module):
+    """A layer norm that the denoising time scales and shifts."""
+
+    def __init__(self, width: int) -> None:
+        """Build the layer that reads the time."""
+        super().__init__()
+        self.linear = nn.Linear(width, 2 * width)
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+
+    def forward(self, tokens: Tensor, time: Tensor) -> Tensor:
+        """Norm (n, L, C) tokens under (n, C) time features."""
+        scale, shift = self.linear(F.silu(time))[:, None].chunk(2, dim=-1)
+        return cast("Tensor", self.norm(tokens) * (1.0 + scale) + shift)
+
+
+class ActionBlock(nn.Module):
+    """A block in which the actions attend to the frame, or to each other."""
+
+    def __init__(self, config: TransformerConfig, *, attends_to_frame: bool) -> None:
+        """Build the block."""
+        super().__init__()
+        self.attends_to_frame = attends_to_frame
+        self.norm1 = AdaptiveNorm(config.width)
+        self.attn1 = Attention(config)
+        self.norm3 = nn.LayerNorm(config.width, elementwise_affine=False)
+        self.ff = FeedForward(config)
+
+    def forward(self, tokens: Tensor, time: Tensor, frame: KeysValues | None) -> Tensor:
+        """Map (n, L, C) action tokens; `frame` is None where they attend to each other."""
+        normed = self.norm1(tokens, time)
+        seen = self.attn1.keys_values(normed) if frame is None else frame
+        tokens = tokens + self.attn1(normed, seen)
+        return cast("Tensor", tokens + self.ff(self.norm3(tokens)))
+
+
+class TimestepEmbedder(nn.Module):
+    """Linear, SiLU, linear over the sinusoids of a bucketed time."""
+
+    def __init__(self, width: int) -> None:
+        """Build the two layers."""
+        super().__init__()
+        self.linear_1 = nn.Linear(TIME_FEATURES, width)
+        self.linear_2 = nn.Linear(width, width)
+
+    def forward(self, buckets: Tensor) -> Tensor:
+        """Map (n,) buckets to (n, C) time features."""
+        half = TIME_FEATURES // 2
+        sine, cosine = _waves(buckets, count=half, spread=half - 1)
+        waves = torch.cat([cosine, sine], dim=-1).to(self.linear_1.weight.dtype)
+        return cast("Tensor", self.linear_2(F.silu(self.linear_1(waves))))
+
+
+class TimestepEncoder(nn.Module):
+    """A name that the checkpoint puts around the embedder."""
+
+    def __init__(self, width: int) -> None:
+        """Build the embedder."""
+        super().__init__()
+        self.timestep_embedder = TimestepEmbedder(width)
+
+    def forward(self, buckets: Tensor) -> Tensor:
+        """Map (n,) buckets to (n, C) time features."""
+        return cast("Tensor", self.timestep_embedder(buckets))
+
+
+class ActionTransformer(nn.Module):
+    """The diffusion transformer: noisy action tokens to denoised ones, given frame and time."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        """Build the blocks and the output layers."""
+        super().__init__()
+        width = config.width
+        self.timestep_encoder = TimestepEncoder(width)
+        self.transformer_blocks = nn.ModuleList(
+            ActionBlock(config, attends_to_frame=i % 2 == 0 or not config.interleave_self_attention)
+            for i in range(config.num_layers)
+        )
+        self.norm_out = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
+        self.proj_out_1 = nn.Linear(width, 2 * width)
+        self.proj_out_2 = nn.Linear(width, config.output_dim)
+
+    def context(self, features: Tensor) -> list[KeysValues | None]:
+        """Return for every block what it will see of (B, T, C) features, once per frame."""
+        blocks = cast("Iterator[ActionBlock]", iter(self.transformer_blocks))
+        return [b.attn1.keys_values(features) if b.attends_to_frame else None for b in blocks]
+
+    def forward(self, tokens: Tensor, buckets: Tensor, context: list[KeysValues | None]) -> Tensor:
+        """Map (B * K, L, C) action tokens at (B * K,) time buckets to (B * K, L, output)."""
+        time = self.timestep_encoder(buckets)
+        for block, frame in zip(self.transformer_blocks, context, strict=True):
+            tokens = block(tokens, time, frame)
+        shift, scale = self.proj_out_1(F.silu(time))[:, None].chunk(2, dim=-1)
+        return cast("Tensor", self.proj_out_2(self.norm_out(tokens) * (1.0 + scale) + shift))
+
+
+class EmbodimentLinear(nn.Module):
+    """A linear layer with weights (in, out) for every embodiment, of which the first plays."""
+
+    def __init__(self, embodiments: int, inner: int, outer: int) -> None:
+        """Build the layer; the weights start at the deviation of a common linear layer."""
+        super().__init__()
+        self.W = nn.Parameter(torch.randn(embodiments, inner, outer) / math.sqrt(inner))
+        self.b = nn.Parameter(torch.zeros(embodiments, outer))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map (..., in) to (..., out)."""
+        return tokens @ self.W[0] + self.b[0]
+
+
+class ActionEncoder(nn.Module):
+    """Noisy gamepad rows and the time to action tokens."""
+
+    def __init__(self, config: NitroGenConfig) -> None:
+        """Build the three layers."""
+        super().__init__()
+        n, width = config.max_num_embodiments, config.diffusion.width
+        self.W1 = EmbodimentLinear(n, config.action_dim, width)
+        self.W2 = EmbodimentLinear(n, 2 * width, width)
+        self.W3 = EmbodimentLinear(n, width, width)
+
+    def forward(self, rows: Tensor, buckets: Tensor) -> Tensor:
+        """Map (n, L, A) rows at (n,) time buckets to (n, L, C) tokens."""
+        tokens = self.W1(rows)
+        half = tokens.shape[-1] // 2
+        waves = torch.cat(_waves(buckets, count=half, spread=half), dim=-1).to(tokens.dtype)
+        timed = torch.cat([tokens, waves[:, None].expand_as(tokens)], dim=-1)
+        return cast("Tensor", self.W3(F.silu(self.W2(timed))))
+
+
+class ActionDecoder(nn.Module):
+    """Denoised action tokens to the velocity of the gamepad rows."""
+
+    def __init__(self, config: NitroGenConfig) -> None:
+        """Build the two layers."""
+        super().__init__()
+        n = config.max_num_embodiments
+        self.layer1 = EmbodimentLinear(n, config.diffusion.output_dim, config.hidden_size)
+        self.layer2 = EmbodimentLinear(n, config.hidden_size, config.action_dim)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map (n, L, C) to (n, L, A)."""
+        return cast("Tensor", self.layer2(F.relu(self.layer1(tokens))))
+
+
+class NitroGen(nn.Module):
+    """Vision-to-gamepad model: pixels in, a chunk of gamepad rows out."""
+
+    def __init__(self, config: NitroGenConfig) -> None:
+        """Build the model with fresh weights from torch's random numbers."""
+        super().__init__()
+        self.config = config
+        self.vision_encoder = build_tower(config.vision)
+        self.vl_self_attention_model = SelfAttentionTransformer(config.vl_self_attention)
+        self.model = ActionTransformer(config.diffusion)
+        self.action_encoder = ActionEncoder(config)
+        self.action_decoder = ActionDecoder(config)
+        if config.add_pos_embed:
+            self.position_embedding = nn.Embedding(config.max_seq_len, config.diffusion.width)
+            nn.init.normal_(self.position_embedding.weight, std=0.02)
+
+    @classmethod
+    def preset(cls, name: str, *, device: str = "cpu", seed: int = 0) -> NitroGen:
+        """Build a named model with fresh weights.
+
+        Args:
+            name: "student", "tiny" or "nitrogen_500m".
+            device: where its weights lie; "meta" gives shapes without memory.
+            seed: of the fresh weights; torch's global random numbers are left as they were.
+
+        Raises:
+            ValueError: if no preset has that name.
+        """
+        from nitrogen_adapter.presets import preset_config
+
+        config = preset_config(name)
+        with torch.random.fork_rng(devices=[]), torch.device(device):
+            torch.manual_seed(seed)
+            return cls(config)
+
+    # ---- what sees ----
+
+    def see(self, pixel_values: Tensor) -> Tensor:
+        """Return the tower's own tokens of every frame.
+
+        Args:
+            pixel_values: (B, F, 3, S, S) in [-1, 1].
+
+        Returns:
+            (B, F, tokens of a frame, C).
+
+        Raises:
+            ValueError: if the shape is another.
+        """
+        side = self.config.vision.image_size
+        if pixel_values.ndim != 5 or tuple(pixel_values.shape[2:]) != (3, side, side):
+            raise ValueError(
+                f"pixel_values have the shape {tuple(pixel_values.shape)}; "
+                f"expected (samples, frames, 3, {side}, {side})."
+            )
+        tokens = look(self.vision_encoder, pixel_values.flatten(0, 1).to(self._dtype))
+        return tokens.reshape(*pixel_values.shape[:2], *tokens.shape[1:])
+
+    def encode(self, pixel_values: Tensor) -> Tensor:
+        """Return all that the actions get to see of the frames; it can be kept as float16.
+
+        Args:
+            pixel_values: (B, F, 3, S, S) in [-1, 1].
+
+        Returns:
+            (B, T, C) features, T being `max_sequence_length`.
+
+        Raises:
+            ValueError: if the shape is another or the frames give more tokens than T.
+        """
+        return self.attend(self.see(pixel_values))
+
+    def attend(self, tokens: Tensor) -> Tensor:
+        """Let the tokens of all frames exchange what they saw.
+
+        Args:
+            tokens: (B, F, tokens of a frame, C) what `see` returned.
+
+        Returns:
+            (B, T, C) features, as `encode` returns them.
+
+        Raises:
+            ValueError: if there are more tokens than T.
+        """
+        frames, most = tokens.shape[1], self.config.max_sequence_length
+        tokens = tokens.flatten(1, 2)
+        room = most - tokens.shape[1]
+        if room < 0:
+            raise ValueError(
+                f"{frames} frames give {tokens.shape[1]} tokens, more than the configuration's "
+                f"max_sequence_length of {most}."
+            )
+        # NitroGen masks no padding, so the zeros on the left are attended to here as there.
+        padded = F.pad(tokens, (0, 0, room, 0))
+        return cast("Tensor", self.vl_self_attention_model(padded))
+
+    # ---- what acts ----
+
+    def velocity(self, rows: Tensor, time: Tensor, context: list[KeysValues | None]) -> Tensor:
+        """Return where noisy rows should flow.
+
+        Args:
+            rows: (B * K, L, A) noisy gamepad rows.
+            time: (B * K,) in [0, 1); 0 is pure noise.
+            context: what the action transformer's `context` gave for B samples.
+
+        Returns:
+            (B * K, L, A) velocity.
+        """
+        buckets = (time * self.config.num_timestep_buckets).long()
+        tokens = self.action_encoder(rows, buckets)
+        if self.config.add_pos_embed:
+            tokens = tokens + self.position_embedding.weight[: rows.shape[1]]
+        return cast("Tensor", self.action_decoder(self.model(tokens, buckets, context)))
+
+    @torch.no_grad()
+    def sample(
+        self,
+        pixel_values: Tensor | None = None,
+        noise: Tensor | None = None,
+        steps: int | None = None,
+        guidance: float = 1.0,
+        generator: torch.Generator | None = None,
+        *,
+        features: Tensor | None = None,
+    ) -> Tensor:
+        """Denoise a chunk of gamepad rows for every sample.
+
+        Args:
+            pixel_values: (B, F, 3, S, S) in [-1, 1]; or give `features`.
+            noise: (B, 18, 25) to start from; drawn where not given.
+            steps: Euler steps; the configuration's number where not given.
+            guidance: 1 samples plainly; any other s adds s times what the earlier frames change.
+            generator: where the noise is drawn from.
+            features: (B, T, C) what `encode` returned, instead of pixels.
+
+        Returns:
+            (B, 18, 25) packed rows, as `decode` and `gamepad.unpack` read them.
+
+        Raises:
+            ValueError: if both or neither of pixels and features are given, guidance is asked for
+                without pixels, `steps` is below 1, or a shape is wrong.
+        """
+        seen = self._features(pixel_values, features)
+        contexts = [self.model.context(seen)]
+        if guidance != 1.0:
+            if pixel_values is None:
+                raise ValueError("Guidance needs pixel_values: features hold no single frame.")
+            contexts.append(self.model.context(self.encode(pixel_values[:, -1:])))
+        steps = self.config.num_inference_timesteps if steps is None else steps
+        if steps < 1:
+            raise ValueError(f"steps is {steps}; expected at least 1.")
+        rows = self._noise(len(seen), noise, generator)
+        for step in range(steps):
+            time = torch.full((len(rows),), step / steps, device=rows.device)
+            flow, *alone = (self.velocity(rows, time, context) for context in contexts)
+            for last_frame_flow in alone:
+                flow = flow + guidance * (flow - last_frame_flow)
+            rows = rows + flow / steps
+        return rows
+
+    def loss(
+        self,
+        pixel_values: Tensor | None,
+        actions: Tensor,
+        noise: Tensor | None = None,
+        time: Tensor | None = None,
+        *,
+        features: Tensor | None = None,
+        draws: int = 1,
+        weights: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the flow-matching loss: the mean squared error of the velocity.
+
+        Args:
+            pixel_values: (B, F, 3, S, S) in [-1, 1], or None with `features`.
+            actions: (B, 18, 25) packed rows to learn.
+            noise: (B * K, 18, 25); drawn where not given.
+            time: (B * K,) in [0, 1); drawn from the configuration's distribution where not given.
+            features: (B, T, C) what `encode` returned, instead of pixels.
+            draws: K, how many noises share one look at a frame; those of a sample lie side by
+                side in `noise` and `time`.
+            weights: (25,) how much each number of a row counts; all the same where not given.
+            generator: where noise and time are drawn from.
+
+        Returns:
+            A scalar.
+
+        Raises:
+            ValueError: if both or neither of pixels and features are given or a shape is wrong.
+        """
+        seen = self._features(pixel_values, features)
+        expected = (len(seen), self.config.action_horizon, self.config.action_dim)
+        if tuple(actions.shape) != expected:
+            raise ValueError(f"actions have the shape {tuple(actions.shape)}; expected {expected}.")
+        actions = actions.repeat_interleave(draws, dim=0)
+        noise = self._noise(len(actions), noise, generator)
+        time = self.draw_times(len(actions), generator) if time is None else time
+        share = time[:, None, None].to(actions.dtype)
+        flow = self.velocity(
+            (1.0 - share) * noise + share * actions, time, self.model.context(seen)
+        )
+        error = (flow - (actions - noise)).square()
+        return error.mean() if weights is None else (error * weights).mean() / weights.mean()
+
+    def draw_times(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw (count,) training times in [0, 1), most of them early, as the checkpoint's was."""
+        config, device = self.config, self.action_decoder.layer1.W.device
+        uniform = torch.rand(count, generator=generator, device=device)
+        beta = _beta_quantiles(config.noise_beta_alpha, config.noise_beta_beta).to(device)
+        return (1.0 - beta[(uniform * len(beta)).long()]) * config.noise_s
+
+    def decode(self, chunk: Tensor) -> dict[str, Tensor]:
+        """Read packed rows as sticks and buttons.
+
+        Args:
+            chunk: (B, 18, 25) packed rows.
+
+        Returns:
+            `j_left` and `j_right` (B, 18, 2) in [-1, 1], `buttons` (B, 18, 21) of 0 and 1.
+        """
+        parts = gamepad.layout(old_layout=self.config.old_layout)
+        return {
+            "j_left": (chunk[..., parts.left] * 2.0 - 1.0).clamp(-1.0, 1.0),
+            "j_right": (chunk[..., parts.right] * 2.0 - 1.0).clamp(-1.0, 1.0),
+            "buttons": (chunk[..., parts.buttons] > gamepad.DOWN).float(),
+        }
+
+    # ---- who learns ----
+
+    def train(self, mode: bool = True) -> NitroGen:
+        """Switch dropout on or off; parts that are frozen look without it in any case."""
+        super().train(mode)
+        for part in (self.vision_encoder, self.vl_self_attention_model):
+            if not any(p.requires_grad for p in part.parameters()):
+                part.eval()
+        return self
+
+    def freeze_what_sees(self) -> None:
+        """Keep tower and self-attention as they are; only what acts is trained from now on."""
+        self.vision_encoder.requires_grad_(requires_grad=False)
+        self.vl_self_attention_model.requires_grad_(requires_grad=False)
+
+    def trainable_parameters(self) -> dict[str, nn.Parameter]:
+        """Return by name the parameters that training would change."""
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
+
+    def num_parameters(self, *, trainable: bool = False) -> int:
+        """Count the parameters, or the trainable ones alone."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad or not trainable)
+
+    # ---- helpers ----
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.action_decoder.layer1.W.dtype
+
+    def _features(self, pixel_values: Tensor | None, features: Tensor | None) -> Tensor:
+        if (pixel_values is None) == (features is None):
+            raise ValueError("Give either pixel_values or features, and not both.")
+        if features is not None:
+            return features.to(self._dtype)
+        return self.encode(cast("Tensor", pixel_values))
+
+    def _noise(self, count: int, noise: Tensor | None, generator: torch.Generator | None) -> Tensor:
+        shape = (count, self.config.action_horizon, self.config.action_dim)
+        if noise is None:
+            device = self.action_decoder.layer1.W.device
+            return torch.randn(shape, generator=generator, device=device, dtype=self._dtype)
+        if tuple(noise.shape) != shape:
+            raise ValueError(f"noise has the shape {tuple(noise.shape)}; expected {shape}.")
+        return noise.to(self._dtype)
+
+
+def _waves(buckets: Tensor, *, count: int, spread: int) -> tuple[Tensor, Tensor]:
+    """Return (n, count) sines and cosines of (n,) buckets, from fast to 10,000 times slower."""
+    slowness = torch.arange(count, device=buckets.device) * (-math.log(10_000.0) / spread)
+    angles = buckets[:, None].float() * slowness.exp()
+    return angles.sin(), angles.cos()
+
+
+@lru_cache
+def _beta_quantiles(alpha: float, beta: float, count: int = 4096) -> Tensor:
+    """Return `count` equally likely values of the Beta distribution, lowest first.
+
+    torch draws from a Beta with its global random numbers only; looking a uniform number up here
+    lets the caller say where the randomness comes from.
+    """
+    grid = (torch.arange(16 * count, dtype=torch.float64) + 0.5) / (16 * count)
+    density = grid ** (alpha - 1) * (1 - grid) ** (beta - 1)
+    reached = density.cumsum(0) / density.sum()
+    wanted = (torch.arange(count, dtype=torch.float64) + 0.5) / count
+    return grid[torch.searchsorted(reached, wanted)].float()

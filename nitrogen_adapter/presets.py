@@ -1,0 +1,66 @@
+"""The named models: sizes of the real NitroGen, of a small student, and of a toy for tests."""
+
+from __future__ import annotations
+
+from nitrogen_adapter.config import ConvConfig, NitroGenConfig, SiglipConfig, TransformerConfig
+
+
+def preset_config(name: str) -> NitroGenConfig:
+    """Return the configuration of a named model.
+
+    Raises:
+        ValueError: if there is none of that name.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"There is no model named {name!r}; known are {', '.join(PRESETS)}.")
+    return PRESETS[name]
+
+
+def _stack(
+    num_layers: int, *, width: int, head: int, dropout: float = 0.2, interleave: bool = False
+) -> TransformerConfig:
+    return TransformerConfig(
+        num_layers=num_layers,
+        num_attention_heads=width // head,
+        attention_head_dim=head,
+        output_dim=width,
+        dropout=dropout,
+        interleave_self_attention=interleave,
+    )
+
+
+def _large() -> NitroGenConfig:
+    return NitroGenConfig(
+        vision=SiglipConfig(
+            hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16
+        ),
+        vl_self_attention=_stack(4, width=1024, head=64),
+        diffusion=_stack(8, width=1024, head=64, interleave=True),
+        hidden_size=1024,
+    )
+
+
+def _student() -> NitroGenConfig:
+    return NitroGenConfig(
+        vision=ConvConfig(hidden_size=128),
+        vl_self_attention=_stack(2, width=128, head=32, dropout=0.0),
+        diffusion=_stack(3, width=128, head=32, dropout=0.0, interleave=True),
+        hidden_size=128,
+        max_seq_len=32,
+        num_inference_timesteps=4,
+    )
+
+
+def _tiny() -> NitroGenConfig:
+    return NitroGenConfig(
+        vision=ConvConfig(hidden_size=32, channels=(8, 16), image_size=64),
+        vl_self_attention=_stack(1, width=32, head=16),
+        diffusion=_stack(2, width=32, head=16, interleave=True),
+        hidden_size=32,
+        max_seq_len=32,
+        num_inference_timesteps=4,
+        max_sequence_length=64,
+    )
+
+
+PRESETS = {"student": _student(), "tiny": _tiny(), "nitrogen_500m": _large()}

@@ -1,0 +1,84 @@
+"""The vision towers: each turns a frame into a square grid of visual tokens.
+
+A tower is what sees. NitroGen's own is SigLIP; the convolutional one is our own, small enough to
+learn on a processor in minutes.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nitrogen_adapter.config import ConvConfig, SiglipConfig
+
+
+def build_tower(config: SiglipConfig | ConvConfig) -> nn.Module:
+    """Return the tower that a configuration describes, with fresh weights."""
+    return ConvTower(config) if isinstance(config, ConvConfig) else _siglip(config)
+
+
+def look(tower: nn.Module, pixel_values: Tensor) -> Tensor:
+    """Return a tower's visual tokens: (n, 3, S, S) in [-1, 1] to (n, tokens, hidden)."""
+    if isinstance(tower, ConvTower):
+        return cast("Tensor", tower(pixel_values))
+    return cast("Tensor", tower(pixel_values).last_hidden_state)
+
+
+def normalise(frames: NDArray[np.uint8] | Tensor) -> Tensor:
+    """Turn frames as the arena draws them into what a model looks at.
+
+    Args:
+        frames: (..., S, S, 3) uint8 RGB.
+
+    Returns:
+        (..., 3, S, S) float32 in [-1, 1], as SigLIP normalises (mean 0.5, deviation 0.5). A view
+        with the channels last in memory, which is what convolutions on a processor like best.
+    """
+    tensor = frames if isinstance(frames, Tensor) else torch.from_numpy(frames)
+    return (tensor.float() / 127.5 - 1.0).movedim(-1, -3)
+
+
+def _siglip(config: SiglipConfig) -> nn.Module:
+    # Imported here because it takes seconds and only the large models need it.
+    from transformers import SiglipVisionConfig, SiglipVisionModel
+
+    tower = SiglipVisionModel(
+        SiglipVisionConfig(
+            hidden_size=config.hidden_size,
+            intermediate_size=config.intermediate_size,
+            num_hidden_layers=config.num_hidden_layers,
+            num_attention_heads=config.num_attention_heads,
+            image_size=config.image_size,
+            patch_size=config.patch_size,
+        )
+    )
+    # transformers 4 wraps the tower whose parameters the checkpoint names, transformers 5 is it.
+    return cast("nn.Module", getattr(tower, "vision_model", tower))
+
+
+class ConvTower(nn.Module):
+    """Patchifying stem, convolutions that halve the grid, and a token for every cell left."""
+
+    def __init__(self, config: ConvConfig) -> None:
+        """Build the tower with fresh weights."""
+        super().__init__()
+        first, *rest = config.channels
+        layers: list[nn.Module] = [nn.Conv2d(3, first, config.patch_size, config.patch_size)]
+        for channels, wider in zip(config.channels, rest, strict=False):
+            layers += [nn.GELU(), nn.Conv2d(channels, wider, 3, stride=2, padding=1)]
+        self.layers = nn.Sequential(*layers, nn.GELU())
+        self.to_tokens = nn.Linear(config.channels[-1], config.hidden_size)
+        self.position_embedding = nn.Parameter(
+            0.02 * torch.randn(config.grid**2, config.hidden_size)
+        )
+        self.norm = nn.LayerNorm(config.hidden_size)
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """Turn (n, 3, S, S) pixels into (n, tokens, hidden) tokens, row by row."""
+        cells = self.layers(pixel_values.contiguous(memory_format=torch.channels_last))
+        tokens = self.to_tokens(cells.flatten(2).transpose(1, 2))
+        return cast("Tensor", self.norm(tokens + self.position_embedding))
