@@ -1,0 +1,143 @@
+"""`benchmark`: several agents on equal seeds, stages and settings, side by side in one result."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from arena_breaker_gym.engine.tick import ENGINE_VERSION
+from arena_breaker_gym.registration import MAX_EPISODE_STEPS
+from arena_breaker_gym.rollout.agent import Agent
+from arena_breaker_gym.rollout.metrics import Row, row_of
+from arena_breaker_gym.rollout.results import FILE_NAME, Results
+from arena_breaker_gym.rollout.rollout import Progress, rollout
+from arena_breaker_gym.rollout.store import EpisodeStore
+from arena_breaker_gym.settings import Settings
+
+# Told after every step of the batch who plays on which stage, and how far that is.
+Watch = Callable[[str, int, Progress], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What all agents of a benchmark have in common.
+
+    Attributes:
+        episodes: Episodes for each agent on each stage.
+        seed: Episode i of every agent on every stage is seeded seed + i.
+        settings: The game's settings.
+        stages: Stages that episodes begin on; each gives a row.
+        max_steps: Steps after which an episode is cut off.
+        num_envs: Arenas side by side, which changes no result; None: see `rollout`.
+    """
+
+    episodes: int
+    seed: int = 0
+    settings: Settings = field(default_factory=Settings)
+    stages: tuple[int, ...] = (1,)
+    max_steps: int = MAX_EPISODE_STEPS
+    num_envs: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was played, in plain JSON values."""
+        return {
+            **self.settings.to_dict(),
+            "episodes": self.episodes,
+            "seed": self.seed,
+            "start_stages": list(self.stages),
+            "max_steps": self.max_steps,
+            "engine_version": ENGINE_VERSION,
+        }
+
+
+def benchmark(
+    agents: Mapping[str, Callable[[], Agent]],
+    terms: Terms,
+    *,
+    out: Path | None = None,
+    watch: Watch | None = None,
+) -> Results:
+    """Measures agents on equal terms.
+
+    Each agent is made when its turn comes and closed after it. With `out`, episodes are kept
+    as they end, an interrupted call goes on where it stopped when it is made again, and
+    `results.json` is written after each agent. `timings_s` are of the call that played last.
+
+    Args:
+        agents: By the name that is to stand in the rows, how to make each.
+        terms: What they play.
+        out: Folder for episodes and results; None keeps nothing.
+        watch: Called after every step of the batch.
+
+    Returns:
+        A row for each agent and stage.
+
+    Raises:
+        ValueError: If an argument is bad, or `out` holds episodes played on other terms.
+    """
+    if not agents or not terms.stages:
+        raise ValueError("A benchmark needs at least one agent and one stage.")
+    timings = _last_timings(agents, terms, out)
+    began = time.perf_counter()
+    rows: list[Row] = []
+    for name, make in agents.items():
+        rows += evaluate(name, make, terms, out=out, watch=watch)
+        taken = timings or {"evaluation": round(time.perf_counter() - began, 3)}
+        results = Results(rows, terms.to_dict(), taken)
+        if out is not None:
+            results.save(out)
+    return results
+
+
+def evaluate(
+    name: str,
+    make: Callable[[], Agent],
+    terms: Terms,
+    *,
+    out: Path | None = None,
+    watch: Watch | None = None,
+) -> list[Row]:
+    """Measures one agent: a row for each stage. See `benchmark` for the arguments."""
+    rows = []
+    agent = make()
+    try:
+        for stage in terms.stages:
+            episodes = rollout(
+                agent,
+                episodes=terms.episodes,
+                seed=terms.seed,
+                num_envs=terms.num_envs,
+                env=terms.settings,
+                stage=stage,
+                max_steps=terms.max_steps,
+                recorder=None if out is None else store_of(out, name, stage=stage),
+                progress=None if watch is None else _reporter(watch, name, stage),
+            )
+            rows.append(row_of(name, episodes))
+    finally:
+        agent.close()
+    return rows
+
+
+def store_of(out: Path, name: str, *, stage: int) -> EpisodeStore:
+    """Where the episodes of an agent on a stage are kept."""
+    folder = re.sub(r"[^\w.-]+", "_", name)
+    return EpisodeStore(out / "episodes" / folder / f"stage_{stage}")
+
+
+def _reporter(watch: Watch, name: str, stage: int) -> Callable[[Progress], None]:
+    return lambda progress: watch(name, stage, progress)
+
+
+def _last_timings(
+    agents: Mapping[str, Callable[[], Agent]], terms: Terms, out: Path | None
+) -> Mapping[str, float] | None:
+    """The timings on file if nothing is left to play, so that a second look keeps them."""
+    if out is None or not (out / FILE_NAME).exists():
+        return None
+    stores = [store_of(out, name, stage=stage) for name in agents for stage in terms.stages]
+    if not all(store.has(index) for store in stores for index in range(terms.episodes)):
+        return None
+    return Results.load(out).timings_s
