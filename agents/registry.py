@@ -1,8 +1,10 @@
 """The agents by name; a module is imported when its agent is asked for."""
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import MappingProxyType
+from typing import Any
 
 from arena_breaker_gym.rollout.agent import Agent
 from arena_breaker_gym.settings import closest
@@ -16,18 +18,45 @@ AGENTS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def make_agent(name: str, **keywords: object) -> Agent:
-    """Makes an agent.
+def make_agent(spec: str) -> Agent:
+    """Makes an agent from what a command line says.
 
     Args:
-        name: A key of `AGENTS`.
-        **keywords: For the agent's own constructor.
+        spec: A name of `AGENTS`; such a name, a colon and the agent's argument, as in
+            "nitrogen:student.pt"; or "module:Class" for an agent of your own.
 
     Raises:
-        ValueError: If there is no agent of this name; the sentence suggests the nearest.
+        ValueError: If there is no such agent (the sentence suggests the nearest), or it takes
+            no argument, or needs one.
     """
-    if name not in AGENTS:
-        raise ValueError(f"There is no agent {name!r}; {closest(name, AGENTS)}.")
-    module, _, maker = AGENTS[name].partition(":")
-    agent: Agent = getattr(import_module(module), maker)(**keywords)
-    return agent
+    name, _, argument = spec.partition(":")
+    if name in AGENTS:
+        return _made(_find(AGENTS[name]), [argument] if argument else [], spec)
+    if argument:
+        return _made(_find(spec), [], spec)
+    raise ValueError(
+        f"There is no agent {name!r}; {closest(name, AGENTS)}, or name your own as module:Class."
+    )
+
+
+def _find(place: str) -> Any:  # noqa: ANN401 - any callable that makes an agent
+    module_name, _, maker = place.partition(":")
+    try:
+        module = import_module(module_name)
+    except ModuleNotFoundError as error:
+        if not module_name.startswith(error.name or "?"):
+            raise
+        near = closest(module_name, AGENTS)
+        raise ValueError(f"There is no agent or module {module_name!r}; {near}.") from None
+    try:
+        return getattr(module, maker)
+    except AttributeError:
+        raise ValueError(f"Module {module_name!r} has no class {maker!r}.") from None
+
+
+def _made(maker: Callable[..., Agent], arguments: list[str], spec: str) -> Agent:
+    try:
+        inspect.signature(maker).bind(*arguments)
+    except TypeError as error:
+        raise ValueError(f"Agent {spec!r} cannot be made: {error}.") from None
+    return maker(*arguments)

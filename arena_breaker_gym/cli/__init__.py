@@ -1,0 +1,53 @@
+"""The command line, `arena-breaker`: one small file a command, listed in `COMMANDS`.
+
+Command files import what they run inside the function that runs it, so that `--help` waits
+for neither the engine nor a model.
+"""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import typer
+
+# Each command's name, and where its function or its group of commands stands.
+COMMANDS = {
+    "rollout": "arena_breaker_gym.cli.rollout:rollout",
+    "benchmark": "arena_breaker_gym.cli.benchmark:benchmark",
+    "stages": "arena_breaker_gym.cli.stages:stages",
+}
+
+
+def build() -> typer.Typer:
+    """The command line with all its commands."""
+    app = typer.Typer(
+        help="Arena Breaker: a twin-stick arena for agents that play, teach and learn.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(lambda: None)  # so that a single command would still be called by its name
+    for name, place in COMMANDS.items():
+        module, _, attribute = place.partition(":")
+        command = getattr(import_module(module), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
+def main() -> None:
+    """Runs the command line: exit status 0, 1 for a failure in one sentence, 2 for wrong usage."""
+    sys.path.append(str(Path.cwd()))  # for agents of one's own, named as module:Class
+    try:
+        build()(prog_name="arena-breaker")
+    except (ValueError, ImportError, OSError) as error:
+        sys.stderr.write(f"Error: {_sentence(error)}\n")
+        sys.exit(1)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror or error}."
+    return " ".join(str(error).split())

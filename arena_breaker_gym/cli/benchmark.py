@@ -1,0 +1,59 @@
+"""`arena-breaker benchmark`: several agents on equal seeds and settings, in one table."""
+
+import functools
+from typing import Annotated
+
+import typer
+
+from arena_breaker_gym.cli import options
+from arena_breaker_gym.cli.progress import bar
+from arena_breaker_gym.cli.report import how_to_resume, print_json, print_table, say_where
+from arena_breaker_gym.registration import MAX_EPISODE_STEPS
+
+
+def benchmark(
+    agents: Annotated[list[str], typer.Argument(help=options.AGENT_HELP)],
+    *,
+    episodes: options.Episodes = 50,
+    seed: options.Seed = 0,
+    stage: Annotated[
+        list[int] | None,
+        typer.Option(help="Stage to begin on; again for a row of each."),
+    ] = None,
+    num_envs: options.Arenas = None,
+    max_steps: options.Steps = MAX_EPISODE_STEPS,
+    stages: options.StageFiles = None,
+    point_blank_fix: options.Fix = True,
+    skin: options.Skin = "default",
+    out: options.Out = None,
+    json: options.Json = False,
+) -> None:
+    """Several agents on equal seeds and settings: one table, and results.json with --out."""
+    from agents.registry import make_agent
+    from arena_breaker_gym.rollout import Progress
+    from arena_breaker_gym.rollout.benchmark import Terms
+    from arena_breaker_gym.rollout.benchmark import benchmark as measure
+    from arena_breaker_gym.rollout.results import FILE_NAME
+
+    terms = Terms(
+        episodes=episodes,
+        seed=seed,
+        settings=options.settings_from(stages, fix=point_blank_fix, skin=skin),
+        stages=tuple(stage or (1,)),
+        max_steps=max_steps,
+        num_envs=num_envs,
+    )
+    makers = {name: functools.partial(make_agent, name) for name in agents}
+    parts = [(name, number) for name in makers for number in terms.stages]
+    with bar(resume=how_to_resume(out)) as advance:
+
+        def show(name: str, number: int, progress: Progress) -> None:
+            share = (parts.index((name, number)) + progress.share) / len(parts)
+            advance(f"{name}, stage {number}: {progress.done} of {progress.total} episodes", share)
+
+        results = measure(makers, terms, out=out, watch=show)
+    if json:
+        print_json(results.to_dict())
+    else:
+        print_table(results.rows)
+    say_where("Results", None if out is None else out / FILE_NAME)

@@ -1,0 +1,50 @@
+"""Options that several commands share, so that they are called and explained alike."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from arena_breaker_gym.settings import Settings
+
+AGENT_HELP = (
+    "Name of an agent (idle, random, scripted, …), name:argument such as nitrogen:student.pt, "
+    "or module:Class of your own."
+)
+
+Episodes = Annotated[int, typer.Option("--episodes", "-n", min=1, help="Episodes to play.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the next has one more.")]
+Steps = Annotated[int, typer.Option(min=1, help="Steps after which an episode is cut off.")]
+Arenas = Annotated[
+    int | None,
+    typer.Option("--num-envs", min=1, help="Arenas side by side; changes no result."),
+]
+StageFiles = Annotated[
+    list[str] | None,
+    typer.Option("--stages", help="Stage file of your own campaign; again for the next stage."),
+]
+Fix = Annotated[
+    bool,
+    typer.Option(
+        "--point-blank-fix/--point-blank-bug",
+        help="Whether shots hit enemies that overlap the muzzle, or pass as in the article.",
+    ),
+]
+Skin = Annotated[str, typer.Option(help="Looks of the game.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder for what is played; run again with the same to continue."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print results as JSON on standard output.")]
+
+
+def settings_from(stages: list[str] | None, *, fix: bool, skin: str) -> "Settings":
+    """The game's settings from options.
+
+    Raises:
+        ValueError: If a setting cannot be met.
+    """
+    from arena_breaker_gym.settings import Settings
+
+    return Settings(stages=tuple(stages) if stages else None, point_blank_fix=fix, skin=skin)

@@ -1,0 +1,42 @@
+"""How commands end: a table or JSON on standard output, and where the results lie."""
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+WIDE = 200  # columns where nothing but a file or a pipe reads along
+
+
+def print_json(value: object) -> None:
+    """Prints a value as JSON, and nothing else, on standard output."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_table(rows: Sequence[dict[str, Any]]) -> None:
+    """Prints rows of results as a table."""
+    from rich.console import Console
+
+    from arena_breaker_gym.rollout.table import results_table
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+    Console(width=width).print(results_table(rows))
+
+
+def say_where(what: str, place: Path | None) -> None:
+    """Says on standard error where results lie, or that none were kept."""
+    if place is None:
+        typer.echo("Nothing was kept; name a folder with --out to keep it.", err=True)
+    else:
+        typer.echo(f"{what}: {place}", err=True)
+
+
+def how_to_resume(place: Path | None) -> str:
+    """What whoever presses Ctrl-C needs to know."""
+    if place is None:
+        return "Nothing was kept; with --out DIR finished episodes are, and a second run continues."
+    return f"Finished episodes are kept in {place}; run the same command again to continue."
