@@ -21,6 +21,7 @@ CROWDED = 1.5  # times as much
 STEPS = ((1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1))
 
 _CELLS = FLOW_CELLS**2
+_MOVES = np.array([right + FLOW_CELLS * down for right, down in STEPS])  # in cell indices
 _NODES = (DISTANCE_NODES - 1) // FLOW_CELLS  # grid intervals of the distance field a cell
 _PROBES = np.linspace(0.0, 1.0, 7)  # where a straight way is probed for walls
 
@@ -31,8 +32,8 @@ _T = TypeVar("_T", bound=np.generic)
 def bake_flow(distance: Field, *, width: float, depth: float) -> NDArray[np.int8]:
     """Directions of the first steps of all shortest walks.
 
-    A cell too close to a wall to walk through is left for the nearest walkable one, and
-    reached from there.
+    A cell too close to a wall to walk through (a margin) is left for the nearest walkable
+    one, and reached from those next to it.
 
     Args:
         distance: (193, 193) metres to the nearest wall.
@@ -111,38 +112,49 @@ def _first_steps(lengths: Field, edges: Field) -> NDArray[np.int8]:
 def _join_margins(flow: NDArray[np.int8], distance: Field, size: NDArray[np.float64]) -> None:
     """Fills in the cells that are not walkable, as starts and as targets."""
     walkable = walkable_cells(distance).ravel()
-    margins = np.flatnonzero(~walkable)
     if not walkable.any():
         return
-    steps, exits, adjacent = _ways_out(distance, size)
+    spans = _spans(distance, size)
+    steps, exits = _ways_out(spans, walkable, size)
     reached = (flow >= 0) | np.eye(_CELLS, dtype=bool)
-    flow[:, margins] = np.where(reached[:, exits[margins]], steps[margins], -1)
+    joined = reached[np.ix_(exits, exits)]
+    margins = np.flatnonzero(~walkable)
     flow[margins] = flow[exits[margins]]
-    doors = margins[adjacent[margins]]
-    flow[doors, exits[doors]] = (steps[doors] + 4) % 8
+    flow[:, margins] = np.where(joined[:, margins], steps[margins], -1)
+    # Next door to a margin, the walk is a step straight across, whichever way it came.
+    directions, cells = np.nonzero(np.isfinite(spans))
+    neighbours = cells + _MOVES[directions]
+    beside = ~(walkable[cells] & walkable[neighbours])
+    flow[neighbours[beside], cells[beside]] = directions[beside]
     np.fill_diagonal(flow, -1)
 
 
 def _ways_out(
-    distance: Field, size: NDArray[np.float64]
-) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.bool_]]:
-    """For each cell: the step towards a walkable one, that cell, and whether it is next door."""
-    walkable = walkable_cells(distance)
-    middles = np.stack(np.meshgrid(*(np.arange(FLOW_CELLS) + 0.5,) * 2), axis=-1)  # (x, z), cells
-    places = _open_places(distance)
-    costs = np.full((8, FLOW_CELLS, FLOW_CELLS), np.inf)
-    for cost, (right, down) in zip(costs, STEPS, strict=True):
-        goal = middles + np.array([right, down])
-        free = _shifted(walkable, right, down, beyond=False)
-        free &= _is_clear(distance, places, goal)
-        cost[free] = np.hypot(*np.moveaxis((goal - places) * size, -1, 0))[free]
-    steps = costs.argmin(axis=0).astype(np.int8).ravel()
-    adjacent = np.isfinite(costs.min(axis=0)).ravel()
-    moves = np.array(STEPS) @ (1, FLOW_CELLS)
-    exits = np.where(adjacent, np.arange(_CELLS) + moves[steps], 0)
-    shut = np.flatnonzero(~adjacent)
+    spans: NDArray[np.float64], walkable: NDArray[np.bool_], size: NDArray[np.float64]
+) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """For each cell, the first step to the nearest walkable one, and that cell, (1024,) each."""
+    cells = np.arange(_CELLS)
+    neighbours = np.clip(cells + _MOVES[:, None], 0, _CELLS - 1)
+    spans = np.where(walkable[neighbours], spans, np.inf)
+    steps = spans.argmin(axis=0)
+    exits = np.where(walkable, cells, neighbours[steps, cells])
+    shut = np.flatnonzero(~walkable & ~np.isfinite(spans.min(axis=0)))
     exits[shut], steps[shut] = _nearest_walkable(shut, walkable, size)
-    return steps, exits, adjacent
+    return steps.astype(np.int8), exits
+
+
+def _spans(distance: Field, size: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Metres straight to each neighbour, infinite if a wall stands between, (8, 1024)."""
+    rows, columns = np.indices((FLOW_CELLS, FLOW_CELLS))
+    middles = np.stack([columns, rows], axis=-1) + 0.5
+    places = np.where(walkable_cells(distance)[..., None], middles, _open_places(distance))
+    spans = np.full((8, FLOW_CELLS, FLOW_CELLS), np.inf)
+    for span, (right, down) in zip(spans, STEPS, strict=True):
+        goal = _shifted(places, right, down, beyond=np.nan)
+        free = np.isfinite(goal[..., 0])
+        free[free] = _is_clear(distance, places[free], goal[free])
+        span[free] = np.hypot(*((goal - places)[free] * size).T)
+    return spans.reshape(8, _CELLS)
 
 
 def _open_places(distance: Field) -> NDArray[np.float64]:
@@ -166,14 +178,13 @@ def _is_clear(
 
 def _nearest_walkable(
     cells: NDArray[np.int64], walkable: NDArray[np.bool_], size: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-    """The walkable cell nearest to each of some cells, as the crow flies, and the way there."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The walkable cell nearest to each of some cells as the crow flies, and the step there."""
     goals = np.flatnonzero(walkable)
-    right = (goals % FLOW_CELLS)[None, :] - (cells % FLOW_CELLS)[:, None]
-    down = (goals // FLOW_CELLS)[None, :] - (cells // FLOW_CELLS)[:, None]
+    right = goals % FLOW_CELLS - cells[:, None] % FLOW_CELLS
+    down = goals // FLOW_CELLS - cells[:, None] // FLOW_CELLS
     nearest = ((right * size[0]) ** 2 + (down * size[1]) ** 2).argmin(axis=1)
     rows = np.arange(len(cells))
-    right, down = np.sign(right[rows, nearest]), np.sign(down[rows, nearest])
-    codes = {step: code for code, step in enumerate(STEPS)}
-    steps = [codes[step] for step in zip(right.tolist(), down.tolist(), strict=True)]
-    return goals[nearest], np.array(steps, np.int8)
+    towards = np.sign(np.stack([right[rows, nearest], down[rows, nearest]], axis=-1))
+    steps = (towards[:, None] == np.array(STEPS)).all(axis=-1).argmax(axis=-1)
+    return goals[nearest], steps

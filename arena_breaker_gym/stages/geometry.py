@@ -11,10 +11,9 @@ import math
 import numpy as np
 import pymunk
 from numpy.typing import NDArray
-from pymunk.autogeometry import convex_decomposition
 
 from arena_breaker_gym.stages.model import Box, Circle, Polygon, Stage
-from arena_breaker_gym.stages.outline import Point, area_of
+from arena_breaker_gym.stages.outline import Point, triangles_of
 from arena_breaker_gym.stages.table import DISTANCE_NODES
 
 WALL_THICKNESS = 4.0  # m, outwards from the floor's edge
@@ -71,7 +70,7 @@ def _shapes(body: pymunk.Body, obstacle: Circle | Box | Polygon) -> list[pymunk.
         return [pymunk.Circle(body, obstacle.radius, (obstacle.x, obstacle.z))]
     if isinstance(obstacle, Box):
         return [pymunk.Poly(body, _corners(obstacle))]
-    return [pymunk.Poly(body, piece) for piece in _convex_pieces(obstacle)]
+    return [pymunk.Poly(body, piece) for piece in triangles_of(obstacle.points)]
 
 
 def _corners(box: Box) -> list[Point]:
@@ -81,14 +80,6 @@ def _corners(box: Box) -> list[Point]:
         (box.x + cos * right - sin * down, box.z + sin * right + cos * down)
         for right, down in _rectangle(-half_width, -half_depth, half_width, half_depth)
     ]
-
-
-def _convex_pieces(polygon: Polygon) -> list[list[Point]]:
-    outline = list(polygon.points)
-    if area_of(outline) < 0.0:
-        outline.reverse()  # the decomposition only takes outlines wound from +x towards +y
-    outline.append(outline[0])
-    return [[(p.x, p.y) for p in piece] for piece in convex_decomposition(outline, 0.0)]
 
 
 def bake_distance(stage: Stage, space: pymunk.Space) -> NDArray[np.float32]:
@@ -107,13 +98,13 @@ def bake_distance(stage: Stage, space: pymunk.Space) -> NDArray[np.float32]:
     interval = np.array([xs[1] - xs[0], zs[1] - zs[0]])
     distance, _ = _nearest_surface(space, nodes)
     inside = distance <= 0.0
-    near = nodes[~inside & (distance < math.hypot(*interval))]
+    near = nodes[np.abs(distance) < math.hypot(*interval)]
     depth = _depth(nodes[inside], surface=_surface(space, near, interval))
     # Pieces that adjoin hide each other's surface, where pymunk still measures to it. Where
     # a sampled open surface is nowhere near, the node lies at such a seam.
     seam = depth + distance[inside] > interval.max() / _SAMPLES
     distance[inside] = np.where(seam, -depth, distance[inside])
-    rounded = np.round(distance / _GRAIN) * _GRAIN
+    rounded = np.round(distance / _GRAIN) * _GRAIN + 0.0  # no negative zeros
     return rounded.reshape(DISTANCE_NODES, DISTANCE_NODES).astype(np.float32)
 
 
@@ -129,7 +120,7 @@ def _nearest_surface(space: pymunk.Space, places: Places) -> tuple[NDArray[np.fl
 
 
 def _surface(space: pymunk.Space, near: Places, interval: NDArray[np.float64]) -> Places:
-    """Samples (n, 2) of the surface that open floor can see, from nodes (m, 2) next to it."""
+    """Samples (n, 2) of the surface as seen from open floor around nodes (m, 2) close to it."""
     steps = (np.arange(_SAMPLES) + 0.5) / _SAMPLES - 0.5
     offsets = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(1, -1, 2) * interval
     distance, surface = _nearest_surface(space, (near[:, None] + offsets).reshape(-1, 2))

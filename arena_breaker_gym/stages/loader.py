@@ -24,7 +24,7 @@ from arena_breaker_gym.stages.plan import plan_of
 from arena_breaker_gym.stages.schema import read_stage
 from arena_breaker_gym.stages.table import Campaign
 
-GEOMETRY_VERSION = 1  # raise it when checks, shapes or baking change, so that caches are left
+GEOMETRY_VERSION = 4  # raise it when checks, shapes or baking change, so that caches are left
 PACKAGED = tuple(Path(__file__).with_name(f"stage_{number}.json") for number in (1, 2, 3))
 
 

@@ -1,4 +1,4 @@
-"""Outlines: closed rows of corners (x, z), their area, and whether their edges cross."""
+"""Outlines: closed rows of corners (x, z), their area, crossings, and cutting into triangles."""
 
 from __future__ import annotations
 
@@ -28,6 +28,50 @@ def crossing_edges(outline: Sequence[Point]) -> tuple[int, int] | None:
         elif _meet(edges[first], edges[second]):
             return first, second
     return None
+
+
+def triangles_of(outline: Sequence[Point]) -> list[list[Point]]:
+    """Cuts a simple outline, wound either way, into triangles by clipping its ears.
+
+    Chipmunk has a convex decomposition of its own, but that crashes the process on some
+    simple outlines.
+    """
+    corners = list(outline) if area_of(outline) > 0.0 else list(reversed(outline))
+    triangles = []
+    while len(corners) > 3:
+        index = _ear(corners)
+        before, corner, after = corners[index - 1], corners[index], _after(corners, index)
+        if _side(before, corner, after) > 0.0:  # else a corner on a straight edge, which goes too
+            triangles.append([before, corner, after])
+        del corners[index]
+    return [*triangles, corners]
+
+
+def _ear(corners: list[Point]) -> int:
+    """Index of a corner that can be cut off without touching the rest of the outline."""
+    turns = [
+        _side(corners[index - 1], corner, _after(corners, index))
+        for index, corner in enumerate(corners)
+    ]
+    for index, turn in enumerate(turns):
+        if turn == 0.0 or (turn > 0.0 and _is_free(corners, index)):
+            return index
+    # Only rounding leaves no ear; the flattest corner is then as thin as the rounding.
+    return min(range(len(turns)), key=lambda index: abs(turns[index]))
+
+
+def _is_free(corners: list[Point], index: int) -> bool:
+    """Whether the triangle of a corner and its neighbours holds no other corner."""
+    a, b, c = corners[index - 1], corners[index], _after(corners, index)
+    return not any(
+        _side(a, b, point) >= 0.0 and _side(b, c, point) >= 0.0 and _side(c, a, point) >= 0.0
+        for point in corners
+        if point not in (a, b, c)
+    )
+
+
+def _after(corners: list[Point], index: int) -> Point:
+    return corners[(index + 1) % len(corners)]
 
 
 def _folds_back(edges: list[tuple[Point, Point]], first: int, second: int) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.stages.model import Group, Hazard, Saw, Spikes, Stage
 from arena_breaker_gym.stages.names import ENEMY_TYPES, HAZARD_TYPES
-from arena_breaker_gym.stages.table import STAGE
+from arena_breaker_gym.stages.table import DISTANCE_NODES, STAGE
 
 TICKS_PER_SECOND = 60
 
@@ -17,6 +19,9 @@ def plan_of(stage: Stage) -> NDArray[np.void]:
     plans = np.zeros(1, STAGE)
     plan: np.record = plans[0]
     plan.width, plan.depth = stage.size.width, stage.size.depth
+    plan.columns_per_metre = (DISTANCE_NODES - 1) / plan.width
+    plan.rows_per_metre = (DISTANCE_NODES - 1) / plan.depth
+    plan.cell_diagonal = math.sqrt(plan.columns_per_metre**-2 + plan.rows_per_metre**-2)
     plan.start_x, plan.start_z = stage.start.x, stage.start.z
     _fill_waves(plan, stage)
     plan.zone_count = len(stage.zones)

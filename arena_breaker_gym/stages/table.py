@@ -59,6 +59,10 @@ STAGE = np.dtype(
         [
             ("width", "f8"),  # along x; the floor spans [-width/2, width/2]
             ("depth", "f8"),  # along z; the floor spans [-depth/2, depth/2]
+            # Of the distance field, so that look-ups need not divide:
+            ("columns_per_metre", "f8"),
+            ("rows_per_metre", "f8"),
+            ("cell_diagonal", "f8"),  # m
             ("start_x", "f8"),
             ("start_z", "f8"),
             ("wave_count", "i8"),
@@ -82,7 +86,8 @@ class Campaign(NamedTuple):
             z = -depth/2 + row·depth/192.
         flow: (n, 1024, 1024) int8; [i, target, cell] is the direction 0..7 (steps of 45° from
             +x towards +z) of the first step of a shortest walk from `cell` to `target`, -1 where
-            there is none or cell is target. A cell's index is row·32 + column on a 32×32 grid over the floor.
+            there is none or cell is target. A cell's index is row·32 + column on a grid of
+            32 by 32 over the floor.
     """
 
     stages: NDArray[np.void]
