@@ -14,6 +14,7 @@ AGENTS: Mapping[str, str] = MappingProxyType(
         "idle": "agents.idle:IdleAgent",
         "random": "agents.random:RandomAgent",
         "scripted": "agents.scripted:ScriptedBaseline",
+        "nitrogen": "agents.nitrogen:NitroGenPolicy.from_checkpoint",
     }
 )
 

@@ -74,6 +74,7 @@ ENEMY = np.dtype(
             ("clock", "i8"),  # ticks left of this phase
             ("reload", "i8"),  # ticks until its next attack
             ("flash", "i8"),  # ticks left of the white flash after a hit
+            ("sight", "i8"),  # 1: its way was clear when it last looked
             ("serial", "i8"),  # 1, 2, 3 … in order of birth in this episode
         ],
     )

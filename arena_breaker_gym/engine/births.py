@@ -38,6 +38,7 @@ def spawn(arena: np.record, kind: int, x: float, z: float) -> bool:
     enemy.clock = 0
     enemy.reload = FIRST_ATTACK
     enemy.flash = 0
+    enemy.sight = 0
     enemy.serial = arena.serial
     _forget_slot(arena, slot)
     return True

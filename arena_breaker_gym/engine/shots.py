@@ -14,7 +14,7 @@ from arena_breaker_gym.engine.damage import wound
 from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.player import FIRE_THRESHOLD
 from arena_breaker_gym.engine.roster.stats import RADIUS as ENEMY_RADIUS
-from arena_breaker_gym.engine.space import sweep_circle, sweep_walls
+from arena_breaker_gym.engine.space import NEVER, sweep_circle, sweep_walls
 
 RADIUS = 0.15  # m
 SPEED = 18.0  # m/s
@@ -106,12 +106,14 @@ def _sweep(arena: np.record, shot: np.record, dx: float, dz: float, ground: Grou
 def _first_enemy(arena: np.record, shot: np.record, dx: float, dz: float) -> tuple[int, float]:
     """The slot of the first enemy on the way and the share of the way to it; (-1, 2.0): none."""
     first = -1
-    nearest = 2.0
+    nearest = NEVER
+    length = abs(dx) + abs(dz)
     for slot in range(MAX_ENEMIES):
         enemy = arena.enemies[slot]
-        if enemy.kind == 0 or (shot.passing >> slot) & 1:
-            continue
         reach = RADIUS + ENEMY_RADIUS[enemy.kind]
+        too_far = abs(enemy.x - shot.x) > reach + length or abs(enemy.z - shot.z) > reach + length
+        if too_far or enemy.kind == 0 or (shot.passing >> slot) & 1:
+            continue
         share = sweep_circle(shot.x, shot.z, dx, dz, enemy.x, enemy.z, reach)
         if share < nearest:
             nearest = share

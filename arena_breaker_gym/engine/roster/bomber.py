@@ -30,7 +30,7 @@ def act(arena: np.record, slot: int, ground: Ground) -> None:
         if enemy.clock == 0:
             _blast(arena, slot)
         return
-    chase(enemy, player.x, player.z, SPEED[BOMBER], ground)
+    chase(arena, enemy, player.x, player.z, SPEED[BOMBER], ground)
     if face(enemy, player.x, player.z) < _TRIGGER:
         enemy.phase = FUSE
         enemy.clock = FUSE_TICKS

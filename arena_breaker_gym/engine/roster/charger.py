@@ -39,11 +39,11 @@ def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
 @compiled
 def _hunt(arena: np.record, enemy: np.record, ground: Ground) -> None:
     player = arena.player
-    chase(enemy, player.x, player.z, SPEED[CHARGER], ground)
+    chase(arena, enemy, player.x, player.z, SPEED[CHARGER], ground)
     dx = player.x - enemy.x
     dz = player.z - enemy.z
     near = dx * dx + dz * dz < _SIGHT * _SIGHT
-    if enemy.reload == 0 and near and sees(enemy, player.x, player.z, ground):
+    if enemy.reload == 0 and near and sees(arena, enemy, player.x, player.z, ground):
         enemy.phase = WIND_UP
         enemy.clock = WIND_UP_TICKS
 

@@ -43,7 +43,7 @@ def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
     """One tick of a sentinel's mind; `reload` runs down from one ring to the next."""
     player = arena.player
     if enemy.phase == WALKING:
-        chase(enemy, player.x, player.z, SPEED[SENTINEL], ground)
+        chase(arena, enemy, player.x, player.z, SPEED[SENTINEL], ground)
         _make_ready(arena, enemy, ground)
         return
     stand(enemy)
@@ -62,7 +62,7 @@ def _make_ready(arena: np.record, enemy: np.record, ground: Ground) -> None:
     if enemy.reload == 0:
         enemy.phase = RING
         enemy.clock = RING_TICKS
-    elif enemy.reload == _TRIPLE_AT and sees(enemy, arena.player.x, arena.player.z, ground):
+    elif enemy.reload == _TRIPLE_AT and sees(arena, enemy, arena.player.x, arena.player.z, ground):
         enemy.phase = TRIPLE
         enemy.clock = TRIPLE_TICKS
 

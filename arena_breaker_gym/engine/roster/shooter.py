@@ -14,7 +14,7 @@ TELEGRAPH = 1  # phase: stands, aims, about to fire
 
 NEAREST, FARTHEST = 5.0, 7.0  # m: where it likes to stand
 TELEGRAPH_TICKS = ticks(0.35)
-RELOAD = ticks(1.6)
+RELOAD = ticks(1.2)
 SHOT_SPEED = 8.0  # m/s
 _FIRING_RANGE = 9.0  # m; our own value
 _STRAFE = 0.5  # share of its speed while it circles at the right distance; our own value
@@ -31,8 +31,8 @@ def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
             shoot(arena, enemy, enemy.heading_x, enemy.heading_z, SHOT_SPEED)
             enemy.phase = WALKING
             enemy.reload = RELOAD
-    elif not sees(enemy, player.x, player.z, ground):
-        chase(enemy, player.x, player.z, SPEED[SHOOTER], ground)
+    elif not sees(arena, enemy, player.x, player.z, ground):
+        chase(arena, enemy, player.x, player.z, SPEED[SHOOTER], ground)
     else:
         distance = face(enemy, player.x, player.z)
         if enemy.reload == 0 and distance < _FIRING_RANGE:

@@ -15,4 +15,4 @@ BROOD = np.array([(0.0, -0.4), (0.35, 0.2), (-0.35, 0.2)])
 @compiled
 def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
     """One tick of a splitter's mind."""
-    chase(enemy, arena.player.x, arena.player.z, SPEED[SPLITTER], ground)
+    chase(arena, enemy, arena.player.x, arena.player.z, SPEED[SPLITTER], ground)

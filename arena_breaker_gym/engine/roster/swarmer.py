@@ -36,4 +36,6 @@ def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
     distance = np.sqrt(dx * dx + dz * dz)
     lead = min(_LEAD * max(distance - 1.0, 0.0), _LONGEST_LEAD)
     side = _SIDES[enemy.serial % _SIDES.shape[0]]
-    chase(enemy, player.x + lead * side[0], player.z + lead * side[1], SPEED[SWARMER], ground)
+    chase(
+        arena, enemy, player.x + lead * side[0], player.z + lead * side[1], SPEED[SWARMER], ground
+    )

@@ -1,0 +1,110 @@
+"""Plays arenas with seeded random actions and hashes all that comes out, for determinism tests."""
+
+import hashlib
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+PIXELS_EVERY = 10  # steps; hashing each frame would take longer than playing
+
+
+def actions_of(seed: int, steps: int) -> np.ndarray:
+    """(steps, 5) uniform actions, the same for the same seed."""
+    actions = np.random.default_rng(seed).uniform(-1.0, 1.0, (steps, 5))
+    return actions.astype(np.float32)
+
+
+class Digest:
+    """A running hash of what an environment gives back."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.blake2b(digest_size=16)
+
+    def add(self, observation: dict[str, Any], numbers: list[float], state: bytes) -> None:
+        for name in sorted(observation):
+            if name != "pixels":
+                self._hash.update(np.ascontiguousarray(observation[name]).tobytes())
+        self._hash.update(np.array(numbers, dtype=np.float64).tobytes())
+        self._hash.update(state)
+
+    def add_pixels(self, pixels: np.ndarray) -> None:
+        self._hash.update(np.ascontiguousarray(pixels).tobytes())
+
+    def hex(self) -> str:
+        return self._hash.hexdigest()
+
+
+def trajectory(
+    env: gym.Env[Any, Any],
+    seed: int,
+    steps: int,
+    *,
+    render: bool = False,
+    detour: bool = False,
+    states: bool = True,
+) -> str:
+    """Digest of `steps` steps from `reset(seed=seed)`, through resets.
+
+    With `detour`, the state is saved every 100 steps, play strays from the path for 20 steps,
+    and the state is restored. `states` hashes the saved state of every step as well.
+    """
+    digest = Digest()
+    observation, info = env.reset(seed=seed)
+    for step, action in enumerate(actions_of(seed, steps)):
+        if detour and step % 100 == 50:
+            _stray(env)
+        observation, reward, terminated, truncated, info = env.step(action)
+        if render:
+            env.render()
+        numbers = [reward, terminated, truncated, *_numbers(info)]
+        digest.add(observation, numbers, env.unwrapped.save_state() if states else b"")
+        if "pixels" in observation and step % PIXELS_EVERY == 0:
+            digest.add_pixels(observation["pixels"])
+        if terminated or truncated:
+            observation, info = env.reset()
+            digest.add(observation, _numbers(info), b"")
+    return digest.hex()
+
+
+def _stray(env: gym.Env[Any, Any]) -> None:
+    arena = env.unwrapped
+    state = arena.save_state()
+    for action in actions_of(999, 20):
+        arena.step(action)
+    arena.restore_state(state)
+
+
+def _numbers(info: dict[str, Any]) -> list[float]:
+    rewards = info["rewards"]
+    return [float(info[key]) for key in info if key != "rewards"] + list(rewards.values())
+
+
+def batch_trajectories(env: gym.vector.VectorEnv[Any, Any, Any], seed: int, steps: int) -> list[str]:
+    """What `trajectory` gives for seeds seed, seed + 1, …, from one batch in mode SAME_STEP."""
+    count = env.num_envs
+    digests = [Digest() for _ in range(count)]
+    actions = np.stack([actions_of(seed + index, steps) for index in range(count)])
+    env.reset(seed=seed)
+    for step in range(steps):
+        observation, rewards, terminated, truncated, info = env.step(actions[:, step])
+        ended = terminated | truncated
+        final = info.get("final_info", info)
+        for index, digest in enumerate(digests):
+            row = {name: table[index] for name, table in observation.items()}
+            last = info["final_obs"][index] if ended[index] else row
+            source = final if ended[index] else info
+            outcome = [rewards[index], terminated[index], truncated[index]]
+            digest.add(last, outcome + _row_numbers(source, index), b"")
+            if "pixels" in last and step % PIXELS_EVERY == 0:
+                digest.add_pixels(last["pixels"])
+            if ended[index]:
+                digest.add(row, _row_numbers(info, index), b"")
+    return [digest.hex() for digest in digests]
+
+
+def _row_numbers(info: dict[str, Any], index: int) -> list[float]:
+    names = [key for key in info if not key.startswith("_") and not key.startswith("final")]
+    numbers = [float(info[key][index]) for key in names if key != "rewards"]
+    rewards = info["rewards"]
+    return numbers + [float(rewards[key][index]) for key in rewards if not key.startswith("_")]
