@@ -171,7 +171,7 @@ class Arenas:
 
     def snapshot(self, index: int) -> dict[str, Any]:
         """The article's JSON of one arena; see `snapshot.snapshot`."""
-        return snapshot(self.records[index])
+        return snapshot(self.records, index)
 
     def save(self, index: int) -> bytes:
         """The whole state of one arena: a header and its record."""

@@ -3,16 +3,21 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from arena_breaker_gym.engine.arena import PLAYER
 from arena_breaker_gym.engine.hazards import UP
 from arena_breaker_gym.stages.names import ENEMY_TYPES, HAZARD_TYPES, SPIKES
 
+_PLAYER_FIELDS = tuple(PLAYER.names or ())
 
-def snapshot(arena: np.record) -> dict[str, Any]:
+
+def snapshot(records: NDArray[np.void], index: int) -> dict[str, Any]:
     """The state of one arena in plain JSON values, rounded to 2 decimals.
 
     Args:
-        arena: The arena's record.
+        records: (n,) array of dtype `engine.arena.ARENA`.
+        index: Which of them.
 
     Returns:
         `player` (pos, hp, dash_ready, aim), `enemies` and `enemy_projectiles` (nearest
@@ -20,68 +25,79 @@ def snapshot(arena: np.record) -> dict[str, Any]:
         spikes also say whether they are `active`), `stage` and `wave` (from 1; wave 0 is
         the pause before the first), `score`.
     """
-    player = arena.player
+    # Whole columns, then one row: fields of a single record are slow to get at from Python.
+    player = dict(zip(_PLAYER_FIELDS, records["player"][index].item(), strict=True))
+    x, z = player["x"], player["z"]
     return {
         "player": {
-            "pos": {"x": _round(player.x), "z": _round(player.z)},
-            "hp": int(player.hp),
-            "dash_ready": bool(player.dash_cooldown == 0),
-            "aim": {"x": _round(player.aim_x), "z": _round(player.aim_z)},
+            "pos": {"x": _round(x), "z": _round(z)},
+            "hp": player["hp"],
+            "dash_ready": player["dash_cooldown"] == 0,
+            "aim": {"x": _round(player["aim_x"]), "z": _round(player["aim_z"])},
         },
-        "enemies": _enemies(arena),
-        "enemy_projectiles": _projectiles(arena),
-        "hazards": _hazards(arena),
-        "stage": int(arena.stage) + 1,
-        "wave": int(arena.director.wave) + 1,
-        "score": int(arena.tally.score),
+        "enemies": _enemies(records["enemies"][index], x, z),
+        "enemy_projectiles": _projectiles(records["enemy_shots"][index], x, z),
+        "hazards": _hazards(records["hazards"][index], x, z),
+        "stage": int(records["stage"][index]) + 1,
+        "wave": int(records["director"]["wave"][index]) + 1,
+        "score": int(records["tally"]["score"][index]),
     }
 
 
 def _round(value: float) -> float:
-    return round(float(value), 2) + 0.0  # no minus zero
+    return round(value, 2) + 0.0  # no minus zero
 
 
-def _enemies(arena: np.record) -> list[dict[str, Any]]:
-    present = arena.enemies[arena.enemies["kind"] != 0]
-    dx = present["x"] - arena.player.x
-    dz = present["z"] - arena.player.z
+def _rounded(column: NDArray[np.float64]) -> list[float]:
+    return (column.round(2) + 0.0).tolist()  # type: ignore[no-any-return]  # NumPy's tolist is untyped
+
+
+def _enemies(enemies: NDArray[np.void], x: float, z: float) -> list[dict[str, Any]]:
+    present = np.flatnonzero(enemies["kind"])
+    dx = enemies["x"][present] - x
+    dz = enemies["z"][present] - z
     distance = np.sqrt(dx * dx + dz * dz)
     order = np.argsort(distance, kind="stable")
+    columns = (
+        enemies["kind"][present[order]].tolist(),
+        _rounded(dx[order]),
+        _rounded(dz[order]),
+        _rounded(distance[order]),
+        enemies["hp"][present[order]].tolist(),
+    )
     return [
-        {"type": ENEMY_TYPES[kind], "dx": x + 0.0, "dz": z + 0.0, "dist": reach, "hp": hp}
-        for kind, x, z, reach, hp in zip(
-            present["kind"][order].tolist(),
-            dx[order].round(2).tolist(),
-            dz[order].round(2).tolist(),
-            distance[order].round(2).tolist(),
-            present["hp"][order].tolist(),
-            strict=True,
-        )
+        {"type": ENEMY_TYPES[kind], "dx": dx, "dz": dz, "dist": reach, "hp": hp}
+        for kind, dx, dz, reach, hp in zip(*columns, strict=True)
     ]
 
 
-def _projectiles(arena: np.record) -> list[dict[str, float]]:
-    present = arena.enemy_shots[arena.enemy_shots["live"] != 0]
-    dx = present["x"] - arena.player.x
-    dz = present["z"] - arena.player.z
+def _projectiles(shots: NDArray[np.void], x: float, z: float) -> list[dict[str, float]]:
+    present = np.flatnonzero(shots["live"])
+    dx = shots["x"][present] - x
+    dz = shots["z"][present] - z
     order = np.argsort(dx * dx + dz * dz, kind="stable")
-    columns = (dx[order], dz[order], present["vx"][order], present["vz"][order])
+    columns = (
+        _rounded(dx[order]),
+        _rounded(dz[order]),
+        _rounded(shots["vx"][present[order]]),
+        _rounded(shots["vz"][present[order]]),
+    )
     return [
-        {"dx": x + 0.0, "dz": z + 0.0, "vx": vx + 0.0, "vz": vz + 0.0}
-        for x, z, vx, vz in zip(*(column.round(2).tolist() for column in columns), strict=True)
+        {"dx": dx, "dz": dz, "vx": vx, "vz": vz} for dx, dz, vx, vz in zip(*columns, strict=True)
     ]
 
 
-def _hazards(arena: np.record) -> list[dict[str, Any]]:
-    listed: list[dict[str, Any]] = []
-    for hazard in arena.hazards[arena.hazards["kind"] != 0]:
-        row: dict[str, Any] = {
-            "type": HAZARD_TYPES[hazard["kind"]],
-            "dx": _round(hazard["x"] - arena.player.x),
-            "dz": _round(hazard["z"] - arena.player.z),
-            "radius": _round(hazard["radius"]),
-        }
-        if hazard["kind"] == SPIKES:
-            row["active"] = bool(hazard["phase"] == UP)
-        listed.append(row)
-    return listed
+def _hazards(hazards: NDArray[np.void], x: float, z: float) -> list[dict[str, Any]]:
+    present = hazards[hazards["kind"] != 0]
+    columns = (
+        present["kind"].tolist(),
+        _rounded(present["x"] - x),
+        _rounded(present["z"] - z),
+        _rounded(present["radius"]),
+        (present["phase"] == UP).tolist(),
+    )
+    return [
+        {"type": HAZARD_TYPES[kind], "dx": dx, "dz": dz, "radius": radius}
+        | ({"active": up} if kind == SPIKES else {})
+        for kind, dx, dz, radius, up in zip(*columns, strict=True)
+    ]
