@@ -14,6 +14,7 @@ import typer
 COMMANDS = {
     "rollout": "arena_breaker_gym.cli.rollout:rollout",
     "benchmark": "arena_breaker_gym.cli.benchmark:benchmark",
+    "video": "arena_breaker_gym.cli.video:video",
     "stages": "arena_breaker_gym.cli.stages:stages",
 }
 

@@ -25,6 +25,9 @@ def print_table(rows: Sequence[dict[str, Any]]) -> None:
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
     Console(width=width).print(results_table(rows))
+    for row in rows:
+        for reason, count in row.get("failures", {}).items():
+            typer.echo(f"{row['agent']}, stage {row['stage']}: failed in {count}: {reason}")
 
 
 def say_where(what: str, place: Path | None) -> None:

@@ -100,7 +100,8 @@ def row_of(agent: str, episodes: Sequence[Episode]) -> Row:
     Returns:
         `agent`, `stage`, `point_blank_fix`, `episodes` (how many, failed ones included),
         `status` (how many of each), and for each metric its `mean`, `low` and `high`: the
-        95 % interval of the mean, None without a played episode.
+        95 % interval of the mean, None without a played episode. Where the agent failed,
+        `failures` says how often for each reason.
 
     Raises:
         ValueError: If there are no episodes, or they do not belong into one row.
@@ -113,7 +114,8 @@ def row_of(agent: str, episodes: Sequence[Episode]) -> Row:
         )
     ((stage, fix),) = kinds
     counts = Counter(one.status for one in episodes)
-    return {
+    failures = Counter(one.reason for one in episodes if one.failed)
+    row = {
         "agent": agent,
         "stage": stage,
         "point_blank_fix": fix,
@@ -121,6 +123,7 @@ def row_of(agent: str, episodes: Sequence[Episode]) -> Row:
         "status": {status: counts[status] for status in STATUSES if counts[status]},
         **_estimates([one.metrics for one in episodes if not one.failed]),
     }
+    return {**row, "failures": dict(failures)} if failures else row
 
 
 def rows_of(agent: str, episodes: Sequence[Episode]) -> list[Row]:

@@ -88,19 +88,27 @@ class EpisodeStore:
         Raises:
             EpisodeError: If the file is missing, cut short, damaged, or no episode.
         """
-        path = self.path_of(index)
-        try:
-            return _episode_from(_read(path), path)
-        except EpisodeError:
-            raise
-        except FileNotFoundError:
-            raise EpisodeError(f"{path}: there is no such episode.") from None
-        except _UNREADABLE as error:
-            raise EpisodeError(f"{path}: cut short, damaged, or not an episode's file.") from error
+        return load_episode(self.path_of(index))
 
     def sweep(self) -> None:
         """Removes what a killed writer left behind; not while another writes here."""
         sweep_leftovers(self.folder)
+
+
+def load_episode(path: Path) -> Episode:
+    """Reads an episode's file.
+
+    Raises:
+        EpisodeError: If it is missing, cut short, damaged, or no episode's file.
+    """
+    try:
+        return _episode_from(_read(path), path)
+    except EpisodeError:
+        raise
+    except FileNotFoundError:
+        raise EpisodeError(f"{path}: there is no such episode.") from None
+    except _UNREADABLE as error:
+        raise EpisodeError(f"{path}: cut short, damaged, or not an episode's file.") from error
 
 
 def _about(episode: Episode) -> dict[str, Any]:
