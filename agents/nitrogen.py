@@ -91,9 +91,7 @@ class NitroGenPolicy:
         self._left.clear()
         self._generators.clear()
 
-    def _predict(
-        self, frames: NDArray[np.uint8], arenas: Sequence[int]
-    ) -> NDArray[np.float32]:
+    def _predict(self, frames: NDArray[np.uint8], arenas: Sequence[int]) -> NDArray[np.float32]:
         """Chunks (n, 18, 5) for frames (n, size, size, 3)."""
         config = self.model.config
         device = next(self.model.parameters()).device

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -40,7 +41,7 @@ def make_agent(spec: str) -> Agent:
     )
 
 
-def _find(place: str) -> Any:  # noqa: ANN401 - any callable that makes an agent
+def _find(place: str) -> Any:
     module_name, _, maker = place.partition(":")
     try:
         module = import_module(module_name)

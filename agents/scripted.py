@@ -127,13 +127,15 @@ def _gaps(
     """Distances (w, horizons, n) between the player on each way and n moving things."""
     things = offsets[None] + velocities[None] * _HORIZONS[:, None, None]  # (horizons, n, 2)
     gaps = ways[:, :, None] - things[None]
-    return np.hypot(gaps[..., 0], gaps[..., 1])
+    distances: NDArray[np.float64] = np.hypot(gaps[..., 0], gaps[..., 1])
+    return distances
 
 
 def _wall_cost(ends: NDArray[np.float64]) -> NDArray[np.float64]:
     """It cannot see walls, but knows that the middle is open and the rim is a trap."""
     beyond = np.maximum(np.abs(ends) - _OPEN, 0.0)
-    return 0.02 * np.hypot(ends[:, 0], ends[:, 1]) + 1.2 * (beyond**2).sum(axis=1)
+    cost: NDArray[np.float64] = 1.2 * (beyond**2).sum(axis=1) + 0.02 * np.hypot(*ends.T)
+    return cost
 
 
 def _enemy_cost(scene: Scene, ways: NDArray[np.float64]) -> NDArray[np.float64]:

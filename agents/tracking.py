@@ -1,4 +1,4 @@
-"""What a reader of snapshots can work out: where things are and, from two in a row, how they move."""
+"""What a reader of snapshots can work out: where things are and how they move."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -89,7 +89,7 @@ class Tracker:
         distance[np.array(types)[:, None] != np.array(last.types)[None]] = np.inf
         match = distance.argmin(axis=1)
         rows = np.arange(len(types))
-        velocities = moved[rows, match] / STEP
+        velocities: NDArray[np.float64] = moved[rows, match] / STEP
         velocities[distance[rows, match] > _FASTEST * STEP] = 0.0
         return velocities
 
@@ -98,6 +98,6 @@ class Tracker:
         last = self._last
         if last is None or len(last.hazards) != len(places):
             return np.zeros_like(places)
-        velocities = (places - last.hazards - last.position) / STEP
+        velocities: NDArray[np.float64] = (places - last.hazards - last.position) / STEP
         velocities[np.hypot(velocities[:, 0], velocities[:, 1]) > _FASTEST] = 0.0
         return velocities

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.compiled import compiled, entry_point
 from arena_breaker_gym.engine.arena import ARENA, CAUSES, PLAYING, TICKS_PER_SECOND, VICTORY
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.tick import ENGINE_VERSION, begin, tick
 from arena_breaker_gym.observation import StateTables, empty_tables, observe_batch
 from arena_breaker_gym.settings import Settings
@@ -160,7 +161,8 @@ class Arenas:
 
     def compose(self, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
         """Draws every arena: (n, size, size, 3) uint8, RGB, without HUD."""
-        return self._renderer.compose(self.records, out)
+        frames: NDArray[np.uint8] = self._renderer.compose(self.records, out)
+        return frames
 
     @cached_property
     def _renderer(self) -> Any:
@@ -176,7 +178,8 @@ class Arenas:
     def save(self, index: int) -> bytes:
         """The whole state of one arena: a header and its record."""
         header = _STATE_HEADER.pack(_STATE_MAGIC, ENGINE_VERSION, self._digest)
-        return header + self.records[index].tobytes()
+        record: bytes = self.records[index].tobytes()
+        return header + record
 
     def restore(self, index: int, state: bytes) -> None:
         """Puts a saved state into one arena.
@@ -313,7 +316,7 @@ def _tame(action: NDArray[np.float64]) -> bool:
 
 
 @compiled
-def _inform(arena: np.record, row: NDArray[np.int64]) -> None:
+def _inform(arena: Record, row: NDArray[np.int64]) -> None:
     tally = arena.tally
     row[0] = tally.score
     row[1] = tally.kills

@@ -11,7 +11,7 @@ import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numba
 from numba.core import caching
@@ -76,7 +76,7 @@ class _UserWide(_Stamped, caching.UserWideCacheLocator):  # type: ignore[misc]
 
 
 class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = [_UserProvided, _InTree, _UserWide]
+    _locator_classes: ClassVar[list[type]] = [_UserProvided, _InTree, _UserWide]
 
 
 class _Cache(caching.FunctionCache):  # type: ignore[misc]

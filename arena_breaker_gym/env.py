@@ -113,8 +113,8 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
             **self.metadata,
             "render_fps": TICKS_PER_SECOND / self.settings.frame_skip,
         }
-        self.action_space = action_space_of()
-        self.observation_space = observation_space_of(self.settings)
+        self.action_space: spaces.Space[Any] = action_space_of()
+        self.observation_space: spaces.Space[Any] = observation_space_of(self.settings)
         self._arenas = Arenas(self.settings, count=1, limit=MAX_EPISODE_STEPS)
         self._view: Any = None
 
@@ -176,7 +176,7 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
             self._info(),
         )
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]  # Gymnasium's type is wider
+    def render(self) -> NDArray[np.uint8] | None:
         """The picture with HUD, (render_size, render_size, 3) uint8; in "human" mode, a window."""
         if self.render_mode is None:
             gym.logger.warn("render() needs gym.make(..., render_mode='rgb_array') or 'human'.")
@@ -221,7 +221,8 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
 
     def _observe(self) -> Observation:
         if self.settings.observation == "pixels":
-            return self._arenas.compose()[0].copy()
+            pixels: NDArray[np.uint8] = self._arenas.compose()[0].copy()
+            return pixels
         tables = self._arenas.observe()
         observation: dict[str, NDArray[Any]] = {
             name: table[0].copy() for name, table in zip(TABLES, tables, strict=True)

@@ -8,7 +8,7 @@ class MissingExtraError(ImportError):
     """An optional library is not installed; the message names the extra that brings it."""
 
 
-def require(module: str, extra: str) -> Any:  # noqa: ANN401 - a module's names have no common type
+def require(module: str, extra: str) -> Any:
     """Imports a library that only some of the product needs.
 
     Args:

@@ -13,6 +13,7 @@ from arena_breaker_gym.compiled import compiled, entry_point
 from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_ENEMY_SHOTS
 from arena_breaker_gym.engine.hazards import UP, WARNING
 from arena_breaker_gym.engine.player import DASH_COOLDOWN, DASH_SPEED, HP
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import HP as ENEMY_HP
 from arena_breaker_gym.stages.names import SPIKES
 from arena_breaker_gym.stages.table import MAX_HAZARDS, Campaign
@@ -87,7 +88,7 @@ def observe_batch(
 
 @compiled
 def _observe(
-    arena: np.record,
+    arena: Record,
     tables: StateTables,
     row: int,
     campaign: Campaign,
@@ -112,7 +113,7 @@ def _clip(value: float, bound: float) -> float:
 
 
 @compiled
-def _observe_player(player: np.record, out: NDArray[np.float32], stage: np.record) -> None:
+def _observe_player(player: Record, out: NDArray[np.float32], stage: Record) -> None:
     out[0] = player.x / (0.5 * stage.width)
     out[1] = player.z / (0.5 * stage.depth)
     out[2] = _clip(player.vx / DASH_SPEED, 1.0)
@@ -126,15 +127,16 @@ def _observe_player(player: np.record, out: NDArray[np.float32], stage: np.recor
 
 
 @compiled
-def _squared(player: np.record, x: float, z: float) -> float:
+def _squared(player: Record, x: float, z: float) -> float:
     dx = x - player.x
     dz = z - player.z
-    return dx * dx + dz * dz
+    squared: float = dx * dx + dz * dz
+    return squared
 
 
 @compiled
 def _file_in(nearest: Nearest, filled: int, most: int, slot: int, key: float) -> int:
-    """Files a slot by rising key, keeping `most`; ties keep slot order. Returns how many lie there."""
+    """Files a slot by rising key, keeping `most`; ties keep slot order. Returns how many lie."""
     place = min(filled, most - 1)
     if filled == most and key >= nearest.keys[place]:
         return filled
@@ -148,7 +150,7 @@ def _file_in(nearest: Nearest, filled: int, most: int, slot: int, key: float) ->
 
 
 @compiled
-def _observe_enemies(arena: np.record, out: NDArray[np.float32], nearest: Nearest) -> None:
+def _observe_enemies(arena: Record, out: NDArray[np.float32], nearest: Nearest) -> None:
     filled = 0
     for slot in range(MAX_ENEMIES):
         enemy = arena.enemies[slot]
@@ -168,7 +170,7 @@ def _observe_enemies(arena: np.record, out: NDArray[np.float32], nearest: Neares
 
 
 @compiled
-def _observe_projectiles(arena: np.record, out: NDArray[np.float32], nearest: Nearest) -> None:
+def _observe_projectiles(arena: Record, out: NDArray[np.float32], nearest: Nearest) -> None:
     filled = 0
     for slot in range(MAX_ENEMY_SHOTS):
         shot = arena.enemy_shots[slot]
@@ -186,7 +188,7 @@ def _observe_projectiles(arena: np.record, out: NDArray[np.float32], nearest: Ne
 
 
 @compiled
-def _observe_hazards(arena: np.record, out: NDArray[np.float32]) -> None:
+def _observe_hazards(arena: Record, out: NDArray[np.float32]) -> None:
     out[:] = 0.0
     row = 0
     for index in range(MAX_HAZARDS):
@@ -202,7 +204,7 @@ def _observe_hazards(arena: np.record, out: NDArray[np.float32]) -> None:
 
 
 @compiled
-def _signed_radius(hazard: np.record) -> float:
+def _signed_radius(hazard: Record) -> float:
     if hazard.kind != SPIKES or hazard.phase == UP:
         return hazard.radius  # type: ignore[no-any-return]  # a record's field has no static type
     return -0.5 * hazard.radius if hazard.phase == WARNING else -hazard.radius  # type: ignore[no-any-return]

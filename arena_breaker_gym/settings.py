@@ -1,4 +1,4 @@
-"""`Settings`: what makes a game the game it is; stored with every episode, checked before any work."""
+"""`Settings`: what makes a game the game it is; stored with every episode."""
 
 import difflib
 import math
@@ -50,10 +50,8 @@ class Settings:
     reward: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_REWARD))
 
     def __post_init__(self) -> None:
-        if self.stages is not None:
-            if isinstance(self.stages, str | Path) or not self.stages:
-                raise ValueError(f"stages must be a list of files, got {self.stages!r}.")
-            object.__setattr__(self, "stages", tuple(str(file) for file in self.stages))
+        """Checks every value and makes plain tuples and dicts of what was given."""
+        object.__setattr__(self, "stages", _file_names(self.stages))
         _check_whole("start_stage", self.start_stage, most=None)
         _check_whole("frame_skip", self.frame_skip, most=60)
         _check_choice("observation", self.observation, OBSERVATIONS)
@@ -76,8 +74,6 @@ class Settings:
                     f"ArenaBreaker has no setting {keyword!r}; {closest(keyword, names)}."
                 )
         given = {name: value for name, value in keywords.items() if value is not None}
-        if isinstance(given.get("stages"), list):
-            given["stages"] = tuple(given["stages"])
         return cls(**given)
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,6 +82,17 @@ class Settings:
         values["stages"] = list(self.stages) if self.stages is not None else None
         values["reward"] = dict(self.reward)
         return values
+
+
+def _file_names(stages: Any) -> tuple[str, ...] | None:
+    if stages is None:
+        return None
+    if isinstance(stages, str | Path) or not isinstance(stages, Iterable):
+        raise ValueError(f"stages must be a list of files, got {stages!r}.")
+    names = tuple(str(file) for file in stages)
+    if not names:
+        raise ValueError("stages must name at least one file, got an empty list.")
+    return names
 
 
 def _check_whole(name: str, value: object, *, most: int | None) -> None:

@@ -93,7 +93,7 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         """The batch that this environment is."""
         return self._arenas
 
-    def reset(  # type: ignore[override]  # Gymnasium's type leaves out the sequence of seeds
+    def reset(
         self,
         *,
         seed: int | Sequence[int | None] | None = None,
@@ -143,9 +143,8 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         arenas.step(actions, ~waiting)
         if waiting.any():
             self._begin(waiting)
-        rewards, terminated, truncated = (
-            array.copy() for array in (arenas.rewards, arenas.terminated, arenas.truncated)
-        )
+        rewards = arenas.rewards.copy()
+        terminated, truncated = arenas.terminated.copy(), arenas.truncated.copy()
         self._ended = terminated | truncated
         final: dict[str, Any] = {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():

@@ -22,7 +22,7 @@ class FlattenTables(gym.ObservationWrapper[dict[str, NDArray[Any]], Any, dict[st
         super().__init__(env)
         if not isinstance(env.observation_space, spaces.Dict):
             raise ValueError('FlattenTables needs observation="both" or "state".')
-        self.observation_space = spaces.Dict(
+        self.observation_space: spaces.Space[Any] = spaces.Dict(
             {name: _flat(space) for name, space in env.observation_space.items()}
         )
 

@@ -74,7 +74,13 @@ def full_arena() -> Arenas:
     arenas.reset(0, (1, 2))
     arena = arenas.records[0]
     generator = np.random.default_rng(0)
-    _scatter(arena.enemies, generator, kind=1 + np.arange(MAX_ENEMIES) % 6, hp=1_000_000, serial=np.arange(24))
+    _scatter(
+        arena.enemies,
+        generator,
+        kind=1 + np.arange(MAX_ENEMIES) % 6,
+        hp=1_000_000,
+        serial=np.arange(24),
+    )
     _scatter(arena.shots, generator, live=np.ones(MAX_SHOTS), reach=14.0)
     _scatter(arena.enemy_shots, generator, live=np.ones(MAX_ENEMY_SHOTS), reach=2.0)
     arena.player.hp = 1_000_000
@@ -181,7 +187,9 @@ def main() -> None:
         **measure_start(),
     }
     for name, figure in figures.items():
-        print(f"{name:52s} {figure['median']:12,.2f}  ({figure['low']:,.2f} .. {figure['high']:,.2f})")
+        print(
+            f"{name:52s} {figure['median']:12,.2f}  ({figure['low']:,.2f} .. {figure['high']:,.2f})"
+        )
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
 

@@ -24,7 +24,7 @@ def stream(key0, key1):
 
 def test_numbers_are_even_in_one_and_two_dimensions():
     numbers = draws(stream(12345, 67890), 200_000)
-    assert 0.0 <= numbers.min() and numbers.max() < 1.0
+    assert numbers.min() >= 0.0 and numbers.max() < 1.0
     counts = np.histogram2d(numbers[:-1], numbers[1:], bins=20, range=[[0, 1], [0, 1]])[0]
     expected = (len(numbers) - 1) / 400
     # 399 degrees of freedom: mean 399, standard deviation 28; five of them allow for bad luck.

@@ -1,16 +1,15 @@
 """How an enemy comes into the arena."""
 
-import numpy as np
-
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMIES, ticks
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import HP, WALKING
 
 FIRST_ATTACK = ticks(1.0)  # no newcomer attacks from afar before; our own value
 
 
 @compiled
-def free_slot(arena: np.record) -> int:
+def free_slot(arena: Record) -> int:
     """The first empty enemy slot, -1 when all 24 are taken."""
     for slot in range(MAX_ENEMIES):
         if arena.enemies[slot].kind == 0:
@@ -19,7 +18,7 @@ def free_slot(arena: np.record) -> int:
 
 
 @compiled
-def spawn(arena: np.record, kind: int, x: float, z: float) -> bool:
+def spawn(arena: Record, kind: int, x: float, z: float) -> bool:
     """Brings an enemy in at (x, z), facing the player; False when the arena is full."""
     slot = free_slot(arena)
     if slot < 0:
@@ -45,7 +44,7 @@ def spawn(arena: np.record, kind: int, x: float, z: float) -> bool:
 
 
 @compiled
-def _forget_slot(arena: np.record, slot: int) -> None:
+def _forget_slot(arena: Record, slot: int) -> None:
     """A newcomer is nobody whom shots under way have passed through."""
     for shot in arena.shots:
         shot.passing &= ~(1 << slot)

@@ -1,13 +1,12 @@
 """Marks of deaths and blasts: written by the rules for the renderer's eyes, read by no rule."""
 
-import numpy as np
-
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import MAX_BURSTS
+from arena_breaker_gym.engine.record import Record
 
 
 @compiled
-def burst(arena: np.record, kind: int, x: float, z: float) -> None:
+def burst(arena: Record, kind: int, x: float, z: float) -> None:
     """Leaves a mark; the oldest of the last 16 gives way."""
     mark = arena.bursts[arena.burst_count % MAX_BURSTS]
     arena.burst_count += 1

@@ -1,11 +1,10 @@
 """What a hit does to an enemy: hp, flash, death, what death leaves behind."""
 
-import numpy as np
-
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import ticks
 from arena_breaker_gym.engine.births import spawn
 from arena_breaker_gym.engine.bursts import burst
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.splitter import BROOD
 from arena_breaker_gym.engine.roster.stats import VALUE
 from arena_breaker_gym.stages.names import SPLITTER, SWARMER
@@ -14,7 +13,7 @@ FLASH = ticks(0.1)
 
 
 @compiled
-def wound(arena: np.record, slot: int, damage: int, by_player: bool) -> None:
+def wound(arena: Record, slot: int, damage: int, by_player: bool) -> None:
     """Takes hp from the enemy in a slot; only a death by the player's shot is a kill and scores."""
     enemy = arena.enemies[slot]
     enemy.hp -= damage
@@ -32,7 +31,7 @@ def wound(arena: np.record, slot: int, damage: int, by_player: bool) -> None:
 
 
 @compiled
-def remove(arena: np.record, slot: int) -> None:
+def remove(arena: Record, slot: int) -> None:
     """Takes an enemy out of the arena and marks the place."""
     enemy = arena.enemies[slot]
     burst(arena, enemy.kind, enemy.x, enemy.z)
@@ -40,6 +39,6 @@ def remove(arena: np.record, slot: int) -> None:
 
 
 @compiled
-def _split(arena: np.record, x: float, z: float) -> None:
+def _split(arena: Record, x: float, z: float) -> None:
     for child in range(BROOD.shape[0]):
         spawn(arena, SWARMER, x + BROOD[child, 0], z + BROOD[child, 1])

@@ -7,6 +7,7 @@ from arena_breaker_gym.engine.arena import MAX_ENEMIES, TICK
 from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.harm import harm
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster import bomber, charger, sentinel, shooter, splitter, swarmer
 from arena_breaker_gym.engine.roster.stats import RADIUS
 from arena_breaker_gym.engine.space import push_out
@@ -17,7 +18,7 @@ _TOUCH = 0.03  # m between rims that still counts as contact; our own value
 
 
 @compiled
-def run_enemies(arena: np.record, ground: Ground) -> None:
+def run_enemies(arena: Record, ground: Ground) -> None:
     """One tick of every enemy: decide, move, make room, touch."""
     for slot in range(MAX_ENEMIES):
         enemy = arena.enemies[slot]
@@ -37,14 +38,14 @@ def run_enemies(arena: np.record, ground: Ground) -> None:
 
 
 @compiled
-def _run_clocks(enemy: np.record) -> None:
+def _run_clocks(enemy: Record) -> None:
     enemy.clock = max(enemy.clock - 1, 0)
     enemy.reload = max(enemy.reload - 1, 0)
     enemy.flash = max(enemy.flash - 1, 0)
 
 
 @compiled
-def _act(arena: np.record, slot: int, ground: Ground) -> None:
+def _act(arena: Record, slot: int, ground: Ground) -> None:
     enemy = arena.enemies[slot]
     kind = enemy.kind
     if kind == SWARMER:
@@ -62,7 +63,7 @@ def _act(arena: np.record, slot: int, ground: Ground) -> None:
 
 
 @compiled
-def _make_room(arena: np.record) -> None:
+def _make_room(arena: Record) -> None:
     """Moves overlapping enemies apart, half the overlap each."""
     for first in range(MAX_ENEMIES - 1):
         one = arena.enemies[first]
@@ -75,7 +76,7 @@ def _make_room(arena: np.record) -> None:
 
 
 @compiled
-def _part(one: np.record, other: np.record) -> None:
+def _part(one: Record, other: Record) -> None:
     dx = other.x - one.x
     dz = other.z - one.z
     reach = RADIUS[one.kind] + RADIUS[other.kind]
@@ -93,7 +94,7 @@ def _part(one: np.record, other: np.record) -> None:
 
 
 @compiled
-def _touch_player(arena: np.record, enemy: np.record) -> None:
+def _touch_player(arena: Record, enemy: Record) -> None:
     """An enemy at the player's rim hurts, and never stands inside the player."""
     player = arena.player
     dx = player.x - enemy.x

@@ -1,12 +1,11 @@
 """Shots of enemies: fired straight, stopped by walls, hurting the player only."""
 
-import numpy as np
-
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMY_SHOTS, TICK
 from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.harm import harm
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import RADIUS as ENEMY_RADIUS
 from arena_breaker_gym.engine.space import sweep_circle, sweep_walls
 
@@ -16,7 +15,7 @@ DAMAGE = 1
 
 
 @compiled
-def shoot(arena: np.record, enemy: np.record, dx: float, dz: float, speed: float) -> None:
+def shoot(arena: Record, enemy: Record, dx: float, dz: float, speed: float) -> None:
     """Fires from an enemy's rim along a unit direction; nothing when 64 shots are in the air."""
     for shot in arena.enemy_shots:
         if shot.live == 0:
@@ -32,7 +31,7 @@ def shoot(arena: np.record, enemy: np.record, dx: float, dz: float, speed: float
 
 
 @compiled
-def fly_enemy_shots(arena: np.record, ground: Ground) -> None:
+def fly_enemy_shots(arena: Record, ground: Ground) -> None:
     """Moves every enemy shot by one tick; a wall, its range or the player ends it."""
     for index in range(MAX_ENEMY_SHOTS):
         shot = arena.enemy_shots[index]
@@ -41,7 +40,7 @@ def fly_enemy_shots(arena: np.record, ground: Ground) -> None:
 
 
 @compiled
-def _fly(arena: np.record, shot: np.record, ground: Ground) -> None:
+def _fly(arena: Record, shot: Record, ground: Ground) -> None:
     player = arena.player
     dx = shot.vx * TICK
     dz = shot.vz * TICK

@@ -5,6 +5,7 @@ import numpy as np
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import DEFEAT, PLAYER_HIT, PLAYING, ticks
 from arena_breaker_gym.engine.bursts import burst
+from arena_breaker_gym.engine.record import Record
 
 GRACE = ticks(0.75)
 SHOVE = 7.0  # m/s at the hit; our own value
@@ -12,7 +13,7 @@ SHOVE_KEPT = 0.86  # share of the shove left after each tick; our own value
 
 
 @compiled
-def harm(arena: np.record, damage: int, cause: int, away_x: float, away_z: float) -> bool:
+def harm(arena: Record, damage: int, cause: int, away_x: float, away_z: float) -> bool:
     """Hurts the player unless something shields it.
 
     Args:
@@ -41,7 +42,7 @@ def harm(arena: np.record, damage: int, cause: int, away_x: float, away_z: float
 
 
 @compiled
-def _shove(player: np.record, away_x: float, away_z: float) -> None:
+def _shove(player: Record, away_x: float, away_z: float) -> None:
     length = np.sqrt(away_x * away_x + away_z * away_z)
     if length > 1e-9:
         player.push_x = SHOVE * away_x / length

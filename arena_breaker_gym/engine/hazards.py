@@ -7,6 +7,7 @@ from arena_breaker_gym.engine.arena import FIRST_HAZARD_CAUSE, TICK
 from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.harm import harm
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.stages.names import SAW, SPIKES
 
 DAMAGE = 1
@@ -14,7 +15,7 @@ DOWN, WARNING, UP = 0, 1, 2  # phases of spikes
 
 
 @compiled
-def lay_hazards(arena: np.record, ground: Ground) -> None:
+def lay_hazards(arena: Record, ground: Ground) -> None:
     """Puts the stage's hazards where they are when the stage begins."""
     for index in range(arena.hazards.shape[0]):
         hazard = arena.hazards[index]
@@ -36,7 +37,7 @@ def lay_hazards(arena: np.record, ground: Ground) -> None:
 
 
 @compiled
-def run_hazards(arena: np.record, ground: Ground) -> None:
+def run_hazards(arena: Record, ground: Ground) -> None:
     """One tick of every hazard, and what it does to a player in reach."""
     for index in range(ground.stage.hazard_count):
         hazard = arena.hazards[index]
@@ -50,7 +51,7 @@ def run_hazards(arena: np.record, ground: Ground) -> None:
 
 
 @compiled
-def _travel(saw: np.record, plan: np.record) -> None:
+def _travel(saw: Record, plan: Record) -> None:
     """Moves a saw along its track by one tick; a corner inside the tick is rounded exactly."""
     step = plan.speed * TICK
     x = saw.x
@@ -72,7 +73,7 @@ def _travel(saw: np.record, plan: np.record) -> None:
 
 
 @compiled
-def _next_leg(saw: np.record, plan: np.record) -> None:
+def _next_leg(saw: Record, plan: Record) -> None:
     if plan.closed != 0:
         saw.leg = (saw.leg + 1) % plan.point_count
         return
@@ -82,7 +83,7 @@ def _next_leg(saw: np.record, plan: np.record) -> None:
 
 
 @compiled
-def _cycle_spikes(spikes: np.record, plan: np.record) -> None:
+def _cycle_spikes(spikes: Record, plan: Record) -> None:
     if spikes.kind != SPIKES:
         return
     spikes.clock -= 1
@@ -98,7 +99,7 @@ def _cycle_spikes(spikes: np.record, plan: np.record) -> None:
 
 
 @compiled
-def _cut(arena: np.record, hazard: np.record) -> None:
+def _cut(arena: Record, hazard: Record) -> None:
     dx = arena.player.x - hazard.x
     dz = arena.player.z - hazard.z
     reach = hazard.radius + PLAYER_RADIUS

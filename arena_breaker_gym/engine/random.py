@@ -3,9 +3,8 @@
 Products stay below 2^63, so compiled and plain Python give the same numbers.
 """
 
-import numpy as np
-
 from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym.engine.record import Record
 
 _MASK = 0xFFFFFFFF
 # Two odd 31-bit multipliers and shifts of a 32-bit integer hash found by Chris Wellons'
@@ -24,7 +23,7 @@ def _scramble(value: int) -> int:
 
 
 @compiled
-def uniform(random: np.record, low: float, high: float) -> float:
+def uniform(random: Record, low: float, high: float) -> float:
     """Draws a number in [low, high) and moves the counter on."""
     random.counter += 1
     mixed = _scramble((random.counter * _WEYL + random.key0) & _MASK)

@@ -13,6 +13,7 @@ from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_SHOTS, TICK, ticks
 from arena_breaker_gym.engine.damage import wound
 from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.player import FIRE_THRESHOLD
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import RADIUS as ENEMY_RADIUS
 from arena_breaker_gym.engine.space import NEVER, sweep_circle, sweep_walls
 
@@ -25,7 +26,7 @@ RELOAD = ticks(0.18)  # 11 ticks
 
 
 @compiled
-def fire(arena: np.record, ground: Ground) -> None:
+def fire(arena: Record, ground: Ground) -> None:
     """Lets a shot leave when the aim stick is past the threshold and the gun is loaded."""
     player = arena.player
     length = np.sqrt(player.aim_x * player.aim_x + player.aim_z * player.aim_z)
@@ -40,7 +41,7 @@ def fire(arena: np.record, ground: Ground) -> None:
 
 
 @compiled
-def _leave_muzzle(arena: np.record, shot: np.record, ground: Ground) -> None:
+def _leave_muzzle(arena: Record, shot: Record, ground: Ground) -> None:
     player = arena.player
     shot.live = 1
     shot.x = player.x
@@ -62,7 +63,7 @@ def _leave_muzzle(arena: np.record, shot: np.record, ground: Ground) -> None:
 
 
 @compiled
-def _overlapped(arena: np.record, shot: np.record) -> int:
+def _overlapped(arena: Record, shot: Record) -> int:
     """Bits of the enemy slots that a newborn shot overlaps: the bug."""
     bits = 0
     for slot in range(MAX_ENEMIES):
@@ -77,7 +78,7 @@ def _overlapped(arena: np.record, shot: np.record) -> int:
 
 
 @compiled
-def fly_shots(arena: np.record, ground: Ground) -> None:
+def fly_shots(arena: Record, ground: Ground) -> None:
     """Moves every shot by one tick; walls, range and the first enemy met end it."""
     for index in range(MAX_SHOTS):
         shot = arena.shots[index]
@@ -89,7 +90,7 @@ def fly_shots(arena: np.record, ground: Ground) -> None:
 
 
 @compiled
-def _sweep(arena: np.record, shot: np.record, dx: float, dz: float, ground: Ground) -> None:
+def _sweep(arena: Record, shot: Record, dx: float, dz: float, ground: Ground) -> None:
     free = sweep_walls(ground.distance, ground.stage, shot.x, shot.z, dx, dz, RADIUS)
     slot, share = _first_enemy(arena, shot, dx, dz)
     if slot >= 0 and share <= free:
@@ -103,7 +104,7 @@ def _sweep(arena: np.record, shot: np.record, dx: float, dz: float, ground: Grou
 
 
 @compiled
-def _first_enemy(arena: np.record, shot: np.record, dx: float, dz: float) -> tuple[int, float]:
+def _first_enemy(arena: Record, shot: Record, dx: float, dz: float) -> tuple[int, float]:
     """The slot of the first enemy on the way and the share of the way to it; (-1, 2.0): none."""
     first = -1
     nearest = NEVER

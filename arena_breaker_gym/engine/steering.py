@@ -4,6 +4,7 @@ import numpy as np
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.ground import Ground
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import RADIUS
 from arena_breaker_gym.engine.space import in_sight, walk
 
@@ -12,7 +13,7 @@ _LOOK_EVERY = 4  # ticks; each enemy looks in its own tick, by its serial; our o
 
 
 @compiled
-def sees(arena: np.record, enemy: np.record, x: float, z: float, ground: Ground) -> bool:
+def sees(arena: Record, enemy: Record, x: float, z: float, ground: Ground) -> bool:
     """Whether the enemy's body could go straight to (x, z), as of its last look."""
     if (arena.tick + enemy.serial) % _LOOK_EVERY == 0:
         reach = 0.8 * RADIUS[enemy.kind]  # a little less, so that brushing a wall does not blind it
@@ -22,9 +23,7 @@ def sees(arena: np.record, enemy: np.record, x: float, z: float, ground: Ground)
 
 
 @compiled
-def chase(
-    arena: np.record, enemy: np.record, x: float, z: float, speed: float, ground: Ground
-) -> None:
+def chase(arena: Record, enemy: Record, x: float, z: float, speed: float, ground: Ground) -> None:
     """Walks to (x, z): straight when the way is clear, else along the flow field."""
     if sees(arena, enemy, x, z, ground):
         dx = x - enemy.x
@@ -39,7 +38,7 @@ def chase(
 
 
 @compiled
-def go(enemy: np.record, dx: float, dz: float, speed: float) -> None:
+def go(enemy: Record, dx: float, dz: float, speed: float) -> None:
     """Leans the velocity towards a unit direction at a speed, and faces that way."""
     enemy.vx += _AGILITY * (speed * dx - enemy.vx)
     enemy.vz += _AGILITY * (speed * dz - enemy.vz)
@@ -49,18 +48,18 @@ def go(enemy: np.record, dx: float, dz: float, speed: float) -> None:
 
 
 @compiled
-def stand(enemy: np.record) -> None:
+def stand(enemy: Record) -> None:
     """Comes to rest."""
     enemy.vx -= 2.0 * _AGILITY * enemy.vx
     enemy.vz -= 2.0 * _AGILITY * enemy.vz
 
 
 @compiled
-def face(enemy: np.record, x: float, z: float) -> float:
+def face(enemy: Record, x: float, z: float) -> float:
     """Turns to (x, z) and returns the distance to it."""
     dx = x - enemy.x
     dz = z - enemy.z
-    length = np.sqrt(dx * dx + dz * dz)
+    length: float = np.sqrt(dx * dx + dz * dz)
     if length > 1e-9:
         enemy.heading_x = dx / length
         enemy.heading_z = dz / length

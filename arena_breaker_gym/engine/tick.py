@@ -9,6 +9,7 @@ from arena_breaker_gym.engine.enemy_shots import fly_enemy_shots
 from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.hazards import run_hazards
 from arena_breaker_gym.engine.player import HP, move_player
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.shots import fire, fly_shots
 from arena_breaker_gym.engine.waves import advance, begin_stage, direct_wave
 from arena_breaker_gym.stages.table import Campaign
@@ -17,7 +18,7 @@ ENGINE_VERSION = 1  # bumped by every change that alters play; stored with every
 
 
 @compiled
-def begin(arena: np.record, stage: int, keys: np.ndarray, fix: bool, campaign: Campaign) -> None:
+def begin(arena: Record, stage: int, keys: np.ndarray, fix: bool, campaign: Campaign) -> None:
     """Begins an episode in a record that is all zeros; keys (2,) are 32-bit random keys."""
     arena.random.key0 = keys[0]
     arena.random.key1 = keys[1]
@@ -28,7 +29,7 @@ def begin(arena: np.record, stage: int, keys: np.ndarray, fix: bool, campaign: C
 
 
 @compiled
-def tick(arena: np.record, action: np.ndarray, campaign: Campaign) -> None:
+def tick(arena: Record, action: np.ndarray, campaign: Campaign) -> None:
     """Moves an arena on by 1/60 s; after the end nothing moves any more.
 
     Args:

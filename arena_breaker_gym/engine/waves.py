@@ -1,7 +1,5 @@
 """The director: sends each wave's groups in, counts waves, leads from stage to stage."""
 
-import numpy as np
-
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMIES, VICTORY, ticks
 from arena_breaker_gym.engine.births import free_slot, spawn
@@ -9,6 +7,7 @@ from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.hazards import lay_hazards
 from arena_breaker_gym.engine.player import HP, place_player
 from arena_breaker_gym.engine.random import uniform
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.stages.table import MAX_GROUPS, Campaign
 
 WAVE_SCORE = 10  # for each wave begun: fits the article's 0 kills = 10 points
@@ -20,7 +19,7 @@ _TRIES = 6
 
 
 @compiled
-def begin_stage(arena: np.record, index: int, campaign: Campaign) -> None:
+def begin_stage(arena: Record, index: int, campaign: Campaign) -> None:
     """Sets an arena up at the beginning of a stage; score, hp and tallies stay."""
     ground = Ground(campaign.stages[index], campaign.distance[index], campaign.flow[index])
     arena.stage = index
@@ -40,7 +39,7 @@ def begin_stage(arena: np.record, index: int, campaign: Campaign) -> None:
 
 
 @compiled
-def direct_wave(arena: np.record, ground: Ground) -> None:
+def direct_wave(arena: Record, ground: Ground) -> None:
     """One tick of the wave under way, or of the pause before the next."""
     director = arena.director
     if director.pause > 0:
@@ -60,7 +59,7 @@ def direct_wave(arena: np.record, ground: Ground) -> None:
 
 
 @compiled
-def _begin_wave(arena: np.record) -> None:
+def _begin_wave(arena: Record) -> None:
     director = arena.director
     director.wave += 1
     director.clock = 0
@@ -71,7 +70,7 @@ def _begin_wave(arena: np.record) -> None:
 
 
 @compiled
-def _send(arena: np.record, group: np.record, ground: Ground) -> None:
+def _send(arena: Record, group: Record, ground: Ground) -> None:
     """Brings one enemy of a group in, anywhere in its zone but not upon the player."""
     zone = ground.stage.zones[group.zone]
     x = zone.x
@@ -87,7 +86,7 @@ def _send(arena: np.record, group: np.record, ground: Ground) -> None:
 
 
 @compiled
-def advance(arena: np.record, ground: Ground, campaign: Campaign) -> None:
+def advance(arena: Record, ground: Ground, campaign: Campaign) -> None:
     """Notes a cleared wave and leads on: to the next wave, the next stage, or victory."""
     director = arena.director
     if director.pause > 0 or not _is_cleared(arena, ground):
@@ -103,7 +102,7 @@ def advance(arena: np.record, ground: Ground, campaign: Campaign) -> None:
 
 
 @compiled
-def _is_cleared(arena: np.record, ground: Ground) -> bool:
+def _is_cleared(arena: Record, ground: Ground) -> bool:
     for slot in range(MAX_ENEMIES):
         if arena.enemies[slot].kind != 0:
             return False

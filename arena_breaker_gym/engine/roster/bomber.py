@@ -1,13 +1,12 @@
 """Bomber: lights a fuse near the player and blasts friend and foe; shot before, it dies quietly."""
 
-import numpy as np
-
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import BLAST, MAX_ENEMIES, ticks
 from arena_breaker_gym.engine.bursts import burst
 from arena_breaker_gym.engine.damage import remove, wound
 from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.harm import harm
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import SPEED
 from arena_breaker_gym.engine.steering import chase, face, stand
 from arena_breaker_gym.stages.names import BOMBER
@@ -21,7 +20,7 @@ BLAST_DAMAGE = 2
 
 
 @compiled
-def act(arena: np.record, slot: int, ground: Ground) -> None:
+def act(arena: Record, slot: int, ground: Ground) -> None:
     """One tick of a bomber's mind."""
     enemy = arena.enemies[slot]
     player = arena.player
@@ -37,7 +36,7 @@ def act(arena: np.record, slot: int, ground: Ground) -> None:
 
 
 @compiled
-def _blast(arena: np.record, slot: int) -> None:
+def _blast(arena: Record, slot: int) -> None:
     # A splitter that dies in the blast may give this slot to a child: keep the place.
     x = arena.enemies[slot].x
     z = arena.enemies[slot].z

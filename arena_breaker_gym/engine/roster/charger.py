@@ -1,10 +1,9 @@
 """Charger: winds up in sight, charges in a straight line, is stunned if it meets a wall."""
 
-import numpy as np
-
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import TICK, ticks
 from arena_breaker_gym.engine.ground import Ground
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import RADIUS, SPEED, WALKING
 from arena_breaker_gym.engine.space import sweep_walls
 from arena_breaker_gym.engine.steering import chase, face, sees, stand
@@ -22,7 +21,7 @@ _REST = ticks(1.0)  # between charges; our own value
 
 
 @compiled
-def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
+def act(arena: Record, enemy: Record, ground: Ground) -> None:
     """One tick of a charger's mind."""
     if enemy.phase == WIND_UP:
         _wind_up(arena, enemy)
@@ -37,7 +36,7 @@ def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
 
 
 @compiled
-def _hunt(arena: np.record, enemy: np.record, ground: Ground) -> None:
+def _hunt(arena: Record, enemy: Record, ground: Ground) -> None:
     player = arena.player
     chase(arena, enemy, player.x, player.z, SPEED[CHARGER], ground)
     dx = player.x - enemy.x
@@ -49,7 +48,7 @@ def _hunt(arena: np.record, enemy: np.record, ground: Ground) -> None:
 
 
 @compiled
-def _wind_up(arena: np.record, enemy: np.record) -> None:
+def _wind_up(arena: Record, enemy: Record) -> None:
     stand(enemy)
     if enemy.clock >= _AIM_TICKS:
         face(enemy, arena.player.x, arena.player.z)
@@ -59,7 +58,7 @@ def _wind_up(arena: np.record, enemy: np.record) -> None:
 
 
 @compiled
-def _charge(enemy: np.record, ground: Ground) -> None:
+def _charge(enemy: Record, ground: Ground) -> None:
     enemy.vx = CHARGE_SPEED * enemy.heading_x
     enemy.vz = CHARGE_SPEED * enemy.heading_z
     dx = enemy.vx * TICK
@@ -75,6 +74,6 @@ def _charge(enemy: np.record, ground: Ground) -> None:
 
 
 @compiled
-def _walk_again(enemy: np.record) -> None:
+def _walk_again(enemy: Record) -> None:
     enemy.phase = WALKING
     enemy.reload = _REST

@@ -6,6 +6,7 @@ from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import ticks
 from arena_breaker_gym.engine.enemy_shots import shoot
 from arena_breaker_gym.engine.ground import Ground
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import SPEED, WALKING
 from arena_breaker_gym.engine.steering import chase, face, sees, stand
 from arena_breaker_gym.stages.names import SENTINEL
@@ -39,7 +40,7 @@ _SPREAD_COS, _SPREAD_SIN = 0.9659258262890683, 0.25881904510252074  # of 15 degr
 
 
 @compiled
-def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
+def act(arena: Record, enemy: Record, ground: Ground) -> None:
     """One tick of a sentinel's mind; `reload` runs down from one ring to the next."""
     player = arena.player
     if enemy.phase == WALKING:
@@ -58,7 +59,7 @@ def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
 
 
 @compiled
-def _make_ready(arena: np.record, enemy: np.record, ground: Ground) -> None:
+def _make_ready(arena: Record, enemy: Record, ground: Ground) -> None:
     if enemy.reload == 0:
         enemy.phase = RING
         enemy.clock = RING_TICKS
@@ -68,13 +69,13 @@ def _make_ready(arena: np.record, enemy: np.record, ground: Ground) -> None:
 
 
 @compiled
-def _fire_ring(arena: np.record, enemy: np.record) -> None:
+def _fire_ring(arena: Record, enemy: Record) -> None:
     for index in range(_RING.shape[0]):
         shoot(arena, enemy, _RING[index, 0], _RING[index, 1], RING_SPEED)
 
 
 @compiled
-def _fire_triple(arena: np.record, enemy: np.record) -> None:
+def _fire_triple(arena: Record, enemy: Record) -> None:
     x = enemy.heading_x
     z = enemy.heading_z
     shoot(arena, enemy, x, z, TRIPLE_SPEED)

@@ -1,11 +1,10 @@
 """Shooter: keeps its distance with a clear line, telegraphs, fires an aimed shot."""
 
-import numpy as np
-
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import ticks
 from arena_breaker_gym.engine.enemy_shots import shoot
 from arena_breaker_gym.engine.ground import Ground
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import SPEED, WALKING
 from arena_breaker_gym.engine.steering import chase, face, go, sees, stand
 from arena_breaker_gym.stages.names import SHOOTER
@@ -21,7 +20,7 @@ _STRAFE = 0.5  # share of its speed while it circles at the right distance; our 
 
 
 @compiled
-def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
+def act(arena: Record, enemy: Record, ground: Ground) -> None:
     """One tick of a shooter's mind."""
     player = arena.player
     if enemy.phase == TELEGRAPH:
@@ -43,7 +42,7 @@ def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
 
 
 @compiled
-def _keep_distance(enemy: np.record, distance: float) -> None:
+def _keep_distance(enemy: Record, distance: float) -> None:
     """Comes nearer, backs off or circles, always facing the player."""
     facing_x = enemy.heading_x
     facing_z = enemy.heading_z

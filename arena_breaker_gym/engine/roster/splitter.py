@@ -4,6 +4,7 @@ import numpy as np
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.ground import Ground
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import SPEED
 from arena_breaker_gym.engine.steering import chase
 from arena_breaker_gym.stages.names import SPLITTER
@@ -13,6 +14,6 @@ BROOD = np.array([(0.0, -0.4), (0.35, 0.2), (-0.35, 0.2)])
 
 
 @compiled
-def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
+def act(arena: Record, enemy: Record, ground: Ground) -> None:
     """One tick of a splitter's mind."""
     chase(arena, enemy, arena.player.x, arena.player.z, SPEED[SPLITTER], ground)

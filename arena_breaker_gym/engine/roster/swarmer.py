@@ -4,6 +4,7 @@ import numpy as np
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.ground import Ground
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import SPEED
 from arena_breaker_gym.engine.steering import chase
 from arena_breaker_gym.stages.names import SWARMER
@@ -28,7 +29,7 @@ _LONGEST_LEAD = 3.0  # m
 
 
 @compiled
-def act(arena: np.record, enemy: np.record, ground: Ground) -> None:
+def act(arena: Record, enemy: Record, ground: Ground) -> None:
     """One tick of a swarmer's mind."""
     player = arena.player
     dx = player.x - enemy.x
