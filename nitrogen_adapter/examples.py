@@ -1,0 +1,134 @@
+"""What a student learns from: frames, or what was seen of them, paired with gamepad rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nitrogen_adapter import gamepad
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.sight import mirror_sights
+from nitrogen_adapter.vision import normalise
+
+
+class Batch(NamedTuple):
+    """Some examples.
+
+    Attributes:
+        inputs: (n, S, S, 3) uint8 frames, or (n, T, C) features of any float type.
+        actions: (n, 18, 25) float32 packed rows.
+        sights: (n, M, 3) float32 column, row (shares of the frame) and kind of the things in a
+            frame, the player first and -1 as the kind of an empty row; None if nobody noted them.
+    """
+
+    inputs: NDArray[Any]
+    actions: NDArray[np.float32]
+    sights: NDArray[np.float32] | None = None
+
+    def mirrored(self, *, old_layout: bool) -> Batch:
+        """Return the examples, which must be frames, as a mirror shows them."""
+        sights = None if self.sights is None else mirror_sights(self.sights)
+        actions = gamepad.mirror(self.actions, old_layout=old_layout)
+        return Batch(np.ascontiguousarray(self.inputs[:, :, ::-1]), actions, sights)
+
+
+class Examples(Protocol):
+    """A numbered collection of examples; it may draw, read or play them only when asked.
+
+    The same numbers must give the same examples, whenever they are asked for: that is what lets
+    an interrupted training go on as if it had not been.
+    """
+
+    def __len__(self) -> int:
+        """Count the examples."""
+        ...
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """Return the examples of these numbers, in this order."""
+        ...
+
+
+@dataclass(frozen=True)
+class ArrayExamples:
+    """Examples that lie in memory, or in a memory-mapped file.
+
+    Attributes:
+        inputs: (N, S, S, 3) uint8 frames, or (N, T, C) float features.
+        actions: (N, 18, 25) float32 packed rows.
+        sights: (N, M, 3) as in `Batch`, or None.
+    """
+
+    inputs: NDArray[Any]
+    actions: NDArray[np.float32]
+    sights: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse inputs and actions of different number.
+
+        Raises:
+            ValueError: if so, or if there are none.
+        """
+        sights = self.actions if self.sights is None else self.sights
+        counts = (len(self.inputs), len(self.actions), len(sights))
+        if len(set(counts)) > 1 or counts[0] == 0:
+            raise ValueError(
+                f"There are {counts[0]} inputs, {counts[1]} action chunks and {counts[2]} sights; "
+                "expected as many of each, and at least one."
+            )
+
+    def __len__(self) -> int:
+        """Count the examples."""
+        return len(self.inputs)
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """Return the examples of these numbers, in this order."""
+        sights = None if self.sights is None else self.sights[rows]
+        return Batch(self.inputs[rows], self.actions[rows], sights)
+
+
+@torch.no_grad()
+def cache_features(
+    model: NitroGen,
+    examples: Examples,
+    *,
+    mirror: bool = False,
+    batch_size: int = 50,
+    on_batch: Callable[[int, int], None] | None = None,
+) -> ArrayExamples:
+    """Let a model look at every frame once, for a training in which what sees stays as it is.
+
+    Args:
+        model: what looks.
+        examples: frames and actions.
+        mirror: whether to append every example's mirror image.
+        batch_size: frames looked at together.
+        on_batch: told after every batch how many frames are done, and of how many.
+
+    Returns:
+        The same actions with (N, T, C) float16 features, followed by the mirror images if asked.
+    """
+    was_training, sides = model.training, (False, True) if mirror else (False,)
+    config, count = model.config, len(examples)
+    shape = (len(sides) * count, config.max_sequence_length, config.vision.hidden_size)
+    features = np.empty(shape, dtype=np.float16)
+    actions = np.empty((shape[0], config.action_horizon, config.action_dim), dtype=np.float32)
+    device = next(model.parameters()).device
+    model.eval()
+    for side in sides:
+        for first in range(0, count, batch_size):
+            rows = np.arange(first, min(first + batch_size, count))
+            batch = examples.batch(rows)
+            if side:
+                batch = batch.mirrored(old_layout=config.old_layout)
+            seen = model.encode(normalise(batch.inputs).to(device)[:, None])
+            to = rows + side * count
+            features[to], actions[to] = seen.cpu().numpy(), batch.actions
+            if on_batch is not None:
+                on_batch(int(to[-1]) + 1, shape[0])
+    model.train(was_training)
+    return ArrayExamples(features, actions)
