@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.compiled import compiled, entry_point
 from arena_breaker_gym.engine.arena import ARENA, CAUSES, PLAYING, TICKS_PER_SECOND, VICTORY
-from arena_breaker_gym.engine.record import Record
+from arena_breaker_gym.engine.record import Record, Stages
 from arena_breaker_gym.engine.tick import ENGINE_VERSION, begin, tick
 from arena_breaker_gym.observation import StateTables, empty_tables, observe_batch
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.snapshot import snapshot
 from arena_breaker_gym.stages.loader import load_campaign
-from arena_breaker_gym.stages.table import Campaign
 
 ACTION_LENGTH = 5  # move_x, move_z, aim_x, aim_z, dash
 DASH_THRESHOLD = 0.5
@@ -90,9 +89,9 @@ class Arenas:
         return len(self.records)
 
     @property
-    def campaign(self) -> Campaign:
-        """The compiled stages."""
-        return self.loaded.campaign
+    def campaign(self) -> Stages:
+        """All stages as the rules look them up: (n,) of dtype `stages.table.STAGE`."""
+        return self.loaded.table
 
     def reset(self, index: int, keys: Sequence[int], *, stage: int | None = None) -> None:
         """Begins a new episode in one arena.
@@ -251,7 +250,7 @@ def _begin_one(
     stage: int,
     keys: NDArray[np.int64],
     fix: bool,
-    campaign: Campaign,
+    campaign: Stages,
 ) -> None:
     begin(arenas[index], stage, keys, fix, campaign)
 
@@ -269,7 +268,7 @@ def _step_batch(
     frame_skip: int,
     limit: int,
     weights: NDArray[np.float64],
-    campaign: Campaign,
+    campaign: Stages,
     rewards: NDArray[np.float64],
     reward_terms: NDArray[np.float64],
     terminated: NDArray[np.bool_],

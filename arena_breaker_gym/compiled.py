@@ -83,7 +83,13 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc]
     _impl_class = _CacheImpl
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        stored = super().load_overload(sig, target_context)
+        try:
+            stored = super().load_overload(sig, target_context)
+        except (AttributeError, ImportError):
+            # Code kept for older sources may name types that are gone: numba unpickles it
+            # before it compares the stamp.
+            self.flush()
+            stored = None
         if stored is None:
             _announce()
         return stored

@@ -13,10 +13,10 @@ from arena_breaker_gym.compiled import compiled, entry_point
 from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_ENEMY_SHOTS
 from arena_breaker_gym.engine.hazards import UP, WARNING
 from arena_breaker_gym.engine.player import DASH_COOLDOWN, DASH_SPEED, HP
-from arena_breaker_gym.engine.record import Record
+from arena_breaker_gym.engine.record import Record, Stages
 from arena_breaker_gym.engine.roster.stats import HP as ENEMY_HP
 from arena_breaker_gym.stages.names import SPIKES
-from arena_breaker_gym.stages.table import MAX_HAZARDS, Campaign
+from arena_breaker_gym.stages.table import MAX_HAZARDS
 
 ENEMY_ROWS = 16
 PROJECTILE_ROWS = 24
@@ -78,7 +78,7 @@ def empty_tables(count: int) -> StateTables:
 
 @entry_point
 def observe_batch(
-    arenas: NDArray[np.void], tables: StateTables, campaign: Campaign, limit: int
+    arenas: NDArray[np.void], tables: StateTables, campaign: Stages, limit: int
 ) -> None:
     """Writes the state of n arenas into n rows of the tables; `limit` in ticks, 0 for none."""
     nearest = Nearest(np.empty(PROJECTILE_ROWS, np.int64), np.empty(PROJECTILE_ROWS, np.float64))
@@ -91,17 +91,17 @@ def _observe(
     arena: Record,
     tables: StateTables,
     row: int,
-    campaign: Campaign,
+    campaign: Stages,
     limit: int,
     nearest: Nearest,
 ) -> None:
-    stage = campaign.stages[arena.stage]
+    stage = campaign[arena.stage]
     _observe_player(arena.player, tables.player[row], stage)
     _observe_enemies(arena, tables.enemies[row], nearest)
     _observe_projectiles(arena, tables.enemy_projectiles[row], nearest)
     _observe_hazards(arena, tables.hazards[row])
     progress = tables.progress[row]
-    progress[0] = (arena.stage + 1) / campaign.stages.shape[0]
+    progress[0] = (arena.stage + 1) / campaign.shape[0]
     progress[1] = (arena.director.wave + 1) / stage.wave_count
     progress[2] = min(arena.tally.score / SCORE_SCALE, 1.0)
     progress[3] = max(1.0 - arena.tick / limit, 0.0) if limit > 0 else 1.0

@@ -90,10 +90,10 @@ def full_arena() -> Arenas:
 
 def _clear_of_walls(arena: np.record, arenas: Arenas) -> None:
     """Nothing in play stands in a wall."""
-    distance, stage = arenas.campaign.distance[2], arenas.campaign.stages[2]
+    stage = arenas.campaign[2]
     for things, radius in ((arena.enemies, 0.8), (arena.shots, 0.3), (arena.enemy_shots, 0.3)):
         for thing in things:
-            thing.x, thing.z = push_out(distance, stage, thing.x, thing.z, radius)
+            thing.x, thing.z = push_out(stage, thing.x, thing.z, radius)
 
 
 def _scatter(things: np.ndarray, generator: np.random.Generator, **fields: object) -> None:

@@ -51,7 +51,8 @@ class Scene:
         self.space = build_space(stage)
         self.plans = plan_of(stage)
         self.plan = self.plans[0]
-        self.distance = bake_distance(stage, self.space)
+        self.plan.distance = bake_distance(stage, self.space)
+        self.distance = self.plan.distance
         self.interval = max(stage.size.width, stage.size.depth) / (DISTANCE_NODES - 1)
         self.tolerance = self.interval / math.sqrt(2)
 
@@ -152,7 +153,7 @@ def test_distances_agree_with_chipmunk_on_10000_random_places(scenes):
     for scene in scenes:
         for x, z in scene.places(rng, SCENES_A_STAGE, nearest=SMALLEST):
             true = scene.true_distance(x, z)
-            found = distance_at(scene.distance, scene.plan, x, z)
+            found = distance_at(scene.plan, x, z)
             assert found == pytest.approx(true, abs=scene.tolerance)
             errors.append(abs(found - true) / scene.interval)
     assert np.median(errors) < 0.01  # of an interval: the worst is rare
@@ -162,7 +163,7 @@ def test_whatever_is_inside_for_chipmunk_is_inside_for_the_field(scenes):
     rng = np.random.default_rng(6)
     for scene in scenes:
         for x, z in scene.places(rng, 25, farthest=0.0):
-            assert distance_at(scene.distance, scene.plan, x, z) < scene.tolerance
+            assert distance_at(scene.plan, x, z) < scene.tolerance
 
 
 def test_wall_sweeps_agree_with_chipmunk_on_10000_random_scenes(scenes):
@@ -173,7 +174,7 @@ def test_wall_sweeps_agree_with_chipmunk_on_10000_random_scenes(scenes):
             radius, length, angle = rng.uniform((SMALLEST, 0.05, 0.0), (LARGEST, 6.0, math.tau))
             ((x, z),) = scene.places(rng, 1, nearest=radius + scene.tolerance)
             dx, dz = length * math.cos(angle), length * math.sin(angle)
-            share = sweep_walls(scene.distance, scene.plan, x, z, dx, dz, radius)
+            share = sweep_walls(scene.plan, x, z, dx, dz, radius)
             assert 0.0 <= share <= 1.0
             stopped += share < 1.0
             fat = scene.alpha((x, z), (x + dx, z + dz), radius + scene.tolerance)
@@ -189,7 +190,7 @@ def test_sight_lines_agree_with_chipmunk(scenes):
     for scene in scenes:
         starts = scene.places(rng, 50, nearest=0.3 + scene.tolerance)
         for (x0, z0), (x1, z1) in zip(starts, scene.places(rng, 50), strict=True):
-            sight = in_sight(scene.distance, scene.plan, x0, z0, x1, z1, 0.3)
+            sight = in_sight(scene.plan, x0, z0, x1, z1, 0.3)
             seen += sight
             if sight:
                 assert scene.alpha((x0, z0), (x1, z1), 0.3 - scene.tolerance) == NEVER
@@ -217,7 +218,7 @@ def test_separations_agree_with_chipmunk_on_10000_random_scenes(scenes):
             radius = rng.uniform(SMALLEST, LARGEST)
             # No body goes farther in a tick than its radius, so no middle gets inside a wall.
             ((x, z),) = scene.places(rng, 1, nearest=0.0, farthest=radius)
-            new_x, new_z = push_out(scene.distance, scene.plan, x, z, radius)
+            new_x, new_z = push_out(scene.plan, x, z, radius)
             room = scene.true_distance(*separated_by_chipmunk(scene, x, z, radius))
             if room >= radius - 1e-6:  # not so in a gap too narrow for the circle
                 led_out += 1
@@ -229,13 +230,13 @@ def test_a_circle_clear_of_walls_is_not_moved(scenes):
     rng = np.random.default_rng(7)
     for scene in scenes:
         for x, z in scene.places(rng, 25, nearest=0.5 + scene.tolerance):
-            assert push_out(scene.distance, scene.plan, x, z, 0.5) == (x, z)
+            assert push_out(scene.plan, x, z, 0.5) == (x, z)
 
 
 @pytest.mark.parametrize("depth", [0.05, 0.2, 0.4])
 def test_a_circle_inside_an_obstacle_leaves_by_the_nearest_side(depth):
     scene = Scene(stage_of([{"shape": "box", "x": 3.0, "z": 0.0, "width": 1.0, "depth": 3.0}]))
-    x, z = push_out(scene.distance, scene.plan, 2.5 + depth, 0.3, 0.4)
+    x, z = push_out(scene.plan, 2.5 + depth, 0.3, 0.4)
     assert x == pytest.approx(2.1, abs=0.01)
     assert z == pytest.approx(0.3, abs=0.01)
 
@@ -244,28 +245,30 @@ def test_a_circle_past_the_outer_wall_comes_back_onto_the_floor():
     scene = Scene(stage_of([]))
     edges = scene.distance[[0, -1]], scene.distance[:, [0, -1]]
     assert all((edge == 0.0).all() for edge in edges)
-    x, z = push_out(scene.distance, scene.plan, 30.0, -1.0, 0.4)
+    x, z = push_out(scene.plan, 30.0, -1.0, 0.4)
     assert (x, z) == pytest.approx((7.6, -1.0), abs=1e-6)
 
 
 def test_a_circle_against_a_wall_slides_and_leaves_but_goes_no_deeper():
     scene = Scene(stage_of([]))
-    x, z = push_out(scene.distance, scene.plan, 7.9, 0.0, 0.4)
-    assert sweep_walls(scene.distance, scene.plan, x, z, 0.2, 0.0, 0.4) < 0.01
-    assert sweep_walls(scene.distance, scene.plan, x, z, 0.0, 0.2, 0.4) == 1.0
-    assert sweep_walls(scene.distance, scene.plan, x, z, -0.2, 0.0, 0.4) == 1.0
-    assert sweep_walls(scene.distance, scene.plan, x, z, 0.0, 0.0, 0.4) == 1.0
+    x, z = push_out(scene.plan, 7.9, 0.0, 0.4)
+    assert sweep_walls(scene.plan, x, z, 0.2, 0.0, 0.4) < 0.01
+    assert sweep_walls(scene.plan, x, z, 0.0, 0.2, 0.4) == 1.0
+    assert sweep_walls(scene.plan, x, z, -0.2, 0.0, 0.4) == 1.0
+    assert sweep_walls(scene.plan, x, z, 0.0, 0.0, 0.4) == 1.0
 
 
 def test_normals_point_away_from_the_nearest_wall():
     scene = Scene(stage_of([{"shape": "circle", "x": 0.0, "z": 0.0, "radius": 1.0}]))
     for angle in np.linspace(0.0, math.tau, 50):
         away = math.cos(angle), math.sin(angle)
-        normal = normal_at(scene.distance, scene.plan, 1.5 * away[0], 1.5 * away[1])
+        normal = normal_at(scene.plan, 1.5 * away[0], 1.5 * away[1])
         assert normal == pytest.approx(away, abs=0.05)
     # A plateau has none, and a NaN does no harm.
-    assert normal_at(np.ones_like(scene.distance), scene.plan, 0.0, 0.0) == (0.0, 0.0)
-    assert math.isfinite(distance_at(scene.distance, scene.plan, math.nan, 1e9))
+    flat = scene.plans.copy()
+    flat["distance"] = 1.0
+    assert normal_at(flat[0], 0.0, 0.0) == (0.0, 0.0)
+    assert math.isfinite(distance_at(scene.plan, math.nan, 1e9))
 
 
 SEAMED = {
@@ -314,7 +317,7 @@ def test_a_concave_outline_is_filled_whichever_way_it_is_wound(order):
     points = ((-3.0, -2.0), (3.0, -2.0), (3.0, 2.0), (2.0, 2.0), (2.0, -1.0), (-3.0, -1.0))
     scene = Scene(stage_of([{"shape": "polygon", "points": points[::order]}]))
     for x, z, true in ((0.0, -1.5, -0.5), (2.5, 1.0, -0.5), (0.0, 0.0, 1.0), (1.0, 1.0, 1.0)):
-        found = distance_at(scene.distance, scene.plan, x, z)
+        found = distance_at(scene.plan, x, z)
         assert found == pytest.approx(true, abs=scene.tolerance)
 
 
@@ -337,14 +340,14 @@ def test_an_outline_that_crashes_chipmunks_own_decomposition_is_baked():
     corners = ((3, -3), (2, -2), (3, 2), (-2, 3), (2, 1), (0, 1), (2, -1), (-2, 1))
     points = tuple((float(x), float(z)) for x, z in corners)
     scene = Scene(stage_of([{"shape": "polygon", "points": points}]))
-    assert distance_at(scene.distance, scene.plan, 2.0, 0.0) < -scene.tolerance
-    assert distance_at(scene.distance, scene.plan, 0.0, 0.5) > scene.tolerance
+    assert distance_at(scene.plan, 2.0, 0.0) < -scene.tolerance
+    assert distance_at(scene.plan, 0.0, 0.5) > scene.tolerance
 
 
 def test_an_obstacle_against_the_wall_leaves_no_surface_between_them():
     scene = Scene(stage_of([{"shape": "box", "x": 7.0, "z": 0.0, "width": 2.0, "depth": 4.0}]))
-    assert distance_at(scene.distance, scene.plan, 8.0, 0.0) < -1.0
-    assert distance_at(scene.distance, scene.plan, 8.0, 5.0) == pytest.approx(0.0, abs=1e-6)
+    assert distance_at(scene.plan, 8.0, 0.0) < -1.0
+    assert distance_at(scene.plan, 8.0, 5.0) == pytest.approx(0.0, abs=1e-6)
 
 
 def next_cells(flow):
@@ -355,15 +358,15 @@ def next_cells(flow):
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_walks_reach_every_target_from_every_walkable_cell(campaign, index):
-    flow = campaign.campaign.flow[index]
-    walkable = walkable_cells(campaign.campaign.distance[index]).ravel()
+    flow = campaign.table["flow"][index]
+    walkable = walkable_cells(campaign.table["distance"][index]).ravel()
     onward = next_cells(flow)
     for _ in range(7):  # 128 steps
         onward = np.take_along_axis(onward, onward, axis=1)
     cells = np.flatnonzero(walkable)
     assert (onward[np.ix_(cells, cells)] == cells[:, None]).all()
     # A player who hugs a wall stands where nobody walks through, and is reached as well.
-    roomy = widest_rooms(campaign.campaign.distance[index]) >= 0.4
+    roomy = widest_rooms(campaign.table["distance"][index]) >= 0.4
     hugging = np.flatnonzero(roomy & ~walkable)
     assert len(hugging) > 50
     assert (onward[np.ix_(hugging, cells)] == hugging[:, None]).all()
@@ -380,8 +383,8 @@ def widest_rooms(distance):
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_walks_keep_to_walkable_cells_and_cut_no_corner(campaign, index):
-    flow = campaign.campaign.flow[index]
-    walkable = walkable_cells(campaign.campaign.distance[index]).ravel()
+    flow = campaign.table["flow"][index]
+    walkable = walkable_cells(campaign.table["distance"][index]).ravel()
     cells = np.flatnonzero(walkable)
     targets, starts = np.meshgrid(cells, cells, indexing="ij")
     codes = flow[targets, starts]
@@ -392,7 +395,7 @@ def test_walks_keep_to_walkable_cells_and_cut_no_corner(campaign, index):
 
 
 @numba.njit
-def steps_to_arrive(flow, distance, stage, places, limit):  # pragma: no cover - machine code
+def steps_to_arrive(stage, places, limit):  # pragma: no cover - machine code
     """Ticks that walkers (x, z, target x, target z) of radius 0.45 need at 0.05 m a tick."""
     needed = np.full(len(places), limit)
     for index in range(len(places)):
@@ -401,39 +404,38 @@ def steps_to_arrive(flow, distance, stage, places, limit):  # pragma: no cover -
             if math.hypot(target_x - x, target_z - z) < 0.1:
                 needed[index] = tick
                 break
-            dx, dz = walk(flow, stage, x, z, target_x, target_z)
-            x, z = push_out(distance, stage, x + 0.05 * dx, z + 0.05 * dz, 0.45)
+            dx, dz = walk(stage, x, z, target_x, target_z)
+            x, z = push_out(stage, x + 0.05 * dx, z + 0.05 * dz, 0.45)
     return needed
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_a_walker_gets_round_obstacles_to_its_target(campaign, index):
     rng = np.random.default_rng(8)
-    fields = campaign.campaign
-    stage, distance = fields.stages[index], fields.distance[index]
+    stage = campaign.table[index]
     half = np.array([stage.width, stage.depth]) / 2
-    places = [push_out(distance, stage, *rng.uniform(-half, half), 0.45) for _ in range(1_000)]
-    clear = [place for place in places if distance_at(distance, stage, *place) > 0.45 - 0.01]
+    places = [push_out(stage, *rng.uniform(-half, half), 0.45) for _ in range(1_000)]
+    clear = [place for place in places if distance_at(stage, *place) > 0.45 - 0.01]
     journeys = np.array(clear[: len(clear) // 2 * 2]).reshape(-1, 4)
     assert len(journeys) > 400
-    needed = steps_to_arrive(fields.flow[index], distance, stage, journeys, 2_000)
+    needed = steps_to_arrive(stage, journeys, 2_000)
     assert needed.max() < 900  # 45 m: nobody is lost, and nobody walks in circles
 
 
 def test_no_walk_leads_through_a_wall_without_a_gap():
     scene = Scene(stage_of([{"shape": "box", "x": 0.0, "z": 0.0, "width": 1.0, "depth": 15.0}]))
-    flow = bake_flow(scene.distance, width=scene.plan.width, depth=scene.plan.depth)
-    assert walk(flow, scene.plan, -4.0, 0.0, 4.0, 0.0) == (0.0, 0.0)
-    dx, dz = walk(flow, scene.plan, -4.0, 0.0, -6.0, 0.0)
+    scene.plan.flow = bake_flow(scene.distance, width=scene.plan.width, depth=scene.plan.depth)
+    assert walk(scene.plan, -4.0, 0.0, 4.0, 0.0) == (0.0, 0.0)
+    dx, dz = walk(scene.plan, -4.0, 0.0, -6.0, 0.0)
     assert dx < -0.7
     assert math.hypot(dx, dz) == pytest.approx(1.0)
 
 
 def test_a_walk_within_one_cell_goes_straight():
     scene = Scene(stage_of([]))
-    flow = bake_flow(scene.distance, width=scene.plan.width, depth=scene.plan.depth)
-    assert walk(flow, scene.plan, 0.1, 0.1, 0.3, 0.1) == (1.0, 0.0)
-    assert walk(flow, scene.plan, 0.1, 0.1, 0.1, 0.1) == (0.0, 0.0)
+    scene.plan.flow = bake_flow(scene.distance, width=scene.plan.width, depth=scene.plan.depth)
+    assert walk(scene.plan, 0.1, 0.1, 0.3, 0.1) == (1.0, 0.0)
+    assert walk(scene.plan, 0.1, 0.1, 0.1, 0.1) == (0.0, 0.0)
 
 
 @pytest.fixture
@@ -469,9 +471,9 @@ def test_a_cache_file_of_another_stage_is_not_taken(fresh_cache, monkeypatch):
     (other,) = set(fresh_cache.iterdir()) - {file}
     file.write_bytes(other.read_bytes())
     first = reload_campaign(monkeypatch)
-    assert first.campaign.distance.shape == (1, DISTANCE_NODES, DISTANCE_NODES)
+    assert first.table["distance"].shape == (1, DISTANCE_NODES, DISTANCE_NODES)
     assert (
-        first.campaign.distance[0] == bake_distance(first.models[0], build_space(first.models[0]))
+        first.table["distance"][0] == bake_distance(first.models[0], build_space(first.models[0]))
     ).all()
 
 
@@ -499,6 +501,6 @@ def test_a_warm_cache_needs_no_pymunk_and_little_time(campaign):
 
 def test_campaign_arrays_are_read_only_and_shared(campaign):
     assert load_campaign() is campaign
-    for array in campaign.campaign:
+    for array in (campaign.table,):
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0

@@ -4,7 +4,6 @@ import numpy as np
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMIES, TICK
-from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.harm import harm
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
 from arena_breaker_gym.engine.record import Record
@@ -18,13 +17,13 @@ _TOUCH = 0.03  # m between rims that still counts as contact; our own value
 
 
 @compiled
-def run_enemies(arena: Record, ground: Ground) -> None:
+def run_enemies(arena: Record, stage: Record) -> None:
     """One tick of every enemy: decide, move, make room, touch."""
     for slot in range(MAX_ENEMIES):
         enemy = arena.enemies[slot]
         if enemy.kind != 0:
             _run_clocks(enemy)
-            _act(arena, slot, ground)
+            _act(arena, slot, stage)
             enemy.x += enemy.vx * TICK
             enemy.z += enemy.vz * TICK
     _make_room(arena)
@@ -32,9 +31,7 @@ def run_enemies(arena: Record, ground: Ground) -> None:
         enemy = arena.enemies[slot]
         if enemy.kind != 0:
             _touch_player(arena, enemy)
-            enemy.x, enemy.z = push_out(
-                ground.distance, ground.stage, enemy.x, enemy.z, RADIUS[enemy.kind]
-            )
+            enemy.x, enemy.z = push_out(stage, enemy.x, enemy.z, RADIUS[enemy.kind])
 
 
 @compiled
@@ -45,21 +42,21 @@ def _run_clocks(enemy: Record) -> None:
 
 
 @compiled
-def _act(arena: Record, slot: int, ground: Ground) -> None:
+def _act(arena: Record, slot: int, stage: Record) -> None:
     enemy = arena.enemies[slot]
     kind = enemy.kind
     if kind == SWARMER:
-        swarmer.act(arena, enemy, ground)
+        swarmer.act(arena, enemy, stage)
     elif kind == SHOOTER:
-        shooter.act(arena, enemy, ground)
+        shooter.act(arena, enemy, stage)
     elif kind == CHARGER:
-        charger.act(arena, enemy, ground)
+        charger.act(arena, enemy, stage)
     elif kind == SPLITTER:
-        splitter.act(arena, enemy, ground)
+        splitter.act(arena, enemy, stage)
     elif kind == BOMBER:
-        bomber.act(arena, slot, ground)
+        bomber.act(arena, slot, stage)
     elif kind == SENTINEL:
-        sentinel.act(arena, enemy, ground)
+        sentinel.act(arena, enemy, stage)
 
 
 @compiled

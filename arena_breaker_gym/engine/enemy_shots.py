@@ -2,7 +2,6 @@
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMY_SHOTS, TICK
-from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.harm import harm
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
 from arena_breaker_gym.engine.record import Record
@@ -31,20 +30,20 @@ def shoot(arena: Record, enemy: Record, dx: float, dz: float, speed: float) -> N
 
 
 @compiled
-def fly_enemy_shots(arena: Record, ground: Ground) -> None:
+def fly_enemy_shots(arena: Record, stage: Record) -> None:
     """Moves every enemy shot by one tick; a wall, its range or the player ends it."""
     for index in range(MAX_ENEMY_SHOTS):
         shot = arena.enemy_shots[index]
         if shot.live != 0:
-            _fly(arena, shot, ground)
+            _fly(arena, shot, stage)
 
 
 @compiled
-def _fly(arena: Record, shot: Record, ground: Ground) -> None:
+def _fly(arena: Record, shot: Record, stage: Record) -> None:
     player = arena.player
     dx = shot.vx * TICK
     dz = shot.vz * TICK
-    free = sweep_walls(ground.distance, ground.stage, shot.x, shot.z, dx, dz, RADIUS)
+    free = sweep_walls(stage, shot.x, shot.z, dx, dz, RADIUS)
     share = sweep_circle(shot.x, shot.z, dx, dz, player.x, player.z, RADIUS + PLAYER_RADIUS)
     if share <= free and player.dash == 0:  # a dash goes through shots
         harm(arena, DAMAGE, shot.kind, shot.vx, shot.vz)

@@ -4,7 +4,6 @@ import numpy as np
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import FIRST_HAZARD_CAUSE, TICK
-from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.harm import harm
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
 from arena_breaker_gym.engine.record import Record
@@ -15,13 +14,13 @@ DOWN, WARNING, UP = 0, 1, 2  # phases of spikes
 
 
 @compiled
-def lay_hazards(arena: Record, ground: Ground) -> None:
+def lay_hazards(arena: Record, stage: Record) -> None:
     """Puts the stage's hazards where they are when the stage begins."""
     for index in range(arena.hazards.shape[0]):
         hazard = arena.hazards[index]
         hazard.kind = 0
-        if index < ground.stage.hazard_count:
-            plan = ground.stage.hazards[index]
+        if index < stage.hazard_count:
+            plan = stage.hazards[index]
             hazard.kind = plan.kind
             hazard.x = plan.track[0, 0]
             hazard.z = plan.track[0, 1]
@@ -37,11 +36,11 @@ def lay_hazards(arena: Record, ground: Ground) -> None:
 
 
 @compiled
-def run_hazards(arena: Record, ground: Ground) -> None:
+def run_hazards(arena: Record, stage: Record) -> None:
     """One tick of every hazard, and what it does to a player in reach."""
-    for index in range(ground.stage.hazard_count):
+    for index in range(stage.hazard_count):
         hazard = arena.hazards[index]
-        plan = ground.stage.hazards[index]
+        plan = stage.hazards[index]
         if hazard.kind == SAW:
             _travel(hazard, plan)
         else:

@@ -4,7 +4,6 @@ import numpy as np
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import TICK, ticks
-from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.harm import SHOVE_KEPT
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.space import push_out
@@ -32,7 +31,7 @@ def place_player(player: Record, x: float, z: float) -> None:
 
 
 @compiled
-def move_player(arena: Record, action: np.ndarray, ground: Ground) -> None:
+def move_player(arena: Record, action: np.ndarray, stage: Record) -> None:
     """Moves the player by one tick of an action (5,): sticks of length at most 1, dash 0 or 1."""
     player = arena.player
     _run_clocks(player)
@@ -42,7 +41,7 @@ def move_player(arena: Record, action: np.ndarray, ground: Ground) -> None:
     _set_velocity(player, action[0], action[1])
     x = player.x + player.vx * TICK
     z = player.z + player.vz * TICK
-    player.x, player.z = push_out(ground.distance, ground.stage, x, z, RADIUS)
+    player.x, player.z = push_out(stage, x, z, RADIUS)
 
 
 @compiled

@@ -11,7 +11,6 @@ import numpy as np
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_SHOTS, TICK, ticks
 from arena_breaker_gym.engine.damage import wound
-from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.player import FIRE_THRESHOLD
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import RADIUS as ENEMY_RADIUS
@@ -26,7 +25,7 @@ RELOAD = ticks(0.18)  # 11 ticks
 
 
 @compiled
-def fire(arena: Record, ground: Ground) -> None:
+def fire(arena: Record, stage: Record) -> None:
     """Lets a shot leave when the aim stick is past the threshold and the gun is loaded."""
     player = arena.player
     length = np.sqrt(player.aim_x * player.aim_x + player.aim_z * player.aim_z)
@@ -36,12 +35,12 @@ def fire(arena: Record, ground: Ground) -> None:
         if shot.live == 0:
             player.reload = RELOAD
             arena.tally.shots_fired += 1
-            _leave_muzzle(arena, shot, ground)
+            _leave_muzzle(arena, shot, stage)
             return
 
 
 @compiled
-def _leave_muzzle(arena: Record, shot: Record, ground: Ground) -> None:
+def _leave_muzzle(arena: Record, shot: Record, stage: Record) -> None:
     player = arena.player
     shot.live = 1
     shot.x = player.x
@@ -53,8 +52,8 @@ def _leave_muzzle(arena: Record, shot: Record, ground: Ground) -> None:
     dx = MUZZLE * player.heading_x
     dz = MUZZLE * player.heading_z
     if arena.point_blank_fix != 0:
-        _sweep(arena, shot, dx, dz, ground)
-    elif sweep_walls(ground.distance, ground.stage, shot.x, shot.z, dx, dz, RADIUS) < 1.0:
+        _sweep(arena, shot, dx, dz, stage)
+    elif sweep_walls(stage, shot.x, shot.z, dx, dz, RADIUS) < 1.0:
         shot.live = 0
     else:
         shot.x += dx
@@ -78,20 +77,20 @@ def _overlapped(arena: Record, shot: Record) -> int:
 
 
 @compiled
-def fly_shots(arena: Record, ground: Ground) -> None:
+def fly_shots(arena: Record, stage: Record) -> None:
     """Moves every shot by one tick; walls, range and the first enemy met end it."""
     for index in range(MAX_SHOTS):
         shot = arena.shots[index]
         if shot.live != 0:
-            _sweep(arena, shot, shot.vx * TICK, shot.vz * TICK, ground)
+            _sweep(arena, shot, shot.vx * TICK, shot.vz * TICK, stage)
             shot.reach -= SPEED * TICK
             if shot.reach <= 0.0:
                 shot.live = 0
 
 
 @compiled
-def _sweep(arena: Record, shot: Record, dx: float, dz: float, ground: Ground) -> None:
-    free = sweep_walls(ground.distance, ground.stage, shot.x, shot.z, dx, dz, RADIUS)
+def _sweep(arena: Record, shot: Record, dx: float, dz: float, stage: Record) -> None:
+    free = sweep_walls(stage, shot.x, shot.z, dx, dz, RADIUS)
     slot, share = _first_enemy(arena, shot, dx, dz)
     if slot >= 0 and share <= free:
         shot.live = 0

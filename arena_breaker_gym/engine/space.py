@@ -7,10 +7,8 @@ fields hold.
 
 import math
 
-import numpy as np
-from numpy.typing import NDArray
-
 from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.stages.table import DISTANCE_NODES, FLOW_CELLS
 
 INTERVALS = DISTANCE_NODES - 1
@@ -34,41 +32,37 @@ def _node(position: float, per_metre: float) -> tuple[int, float]:
 
 
 @compiled
-def distance_at(distance: NDArray[np.float32], stage: np.record, x: float, z: float) -> float:
+def distance_at(stage: Record, x: float, z: float) -> float:
     """Metres from a point to the nearest wall or obstacle, negative inside one (bilinear)."""
     column, right = _node(x, stage.columns_per_metre)
     row, down = _node(z, stage.rows_per_metre)
     left = 1.0 - right
-    upper = distance[row, column] * left + distance[row, column + 1] * right
-    lower = distance[row + 1, column] * left + distance[row + 1, column + 1] * right
+    upper = stage.distance[row, column] * left + stage.distance[row, column + 1] * right
+    lower = stage.distance[row + 1, column] * left + stage.distance[row + 1, column + 1] * right
     value: float = upper * (1.0 - down) + lower * down
     return value
 
 
 @compiled
-def _far_from_walls(
-    distance: NDArray[np.float32], stage: np.record, x: float, z: float, reach: float
-) -> bool:
+def _far_from_walls(stage: Record, x: float, z: float, reach: float) -> bool:
     """Whether no wall can be within `reach`, by one look at the node beside the point.
 
     Neighbouring nodes differ by no more than the cell's diagonal, so False means: look closer.
     """
     column, _ = _node(x, stage.columns_per_metre)
     row, _ = _node(z, stage.rows_per_metre)
-    far: bool = distance[row, column] - stage.cell_diagonal >= reach
+    far: bool = stage.distance[row, column] - stage.cell_diagonal >= reach
     return far
 
 
 @compiled
-def _slope(
-    distance: NDArray[np.float32], stage: np.record, x: float, z: float
-) -> tuple[float, float, float]:
+def _slope(stage: Record, x: float, z: float) -> tuple[float, float, float]:
     """Distance at a point and its unit gradient; a gradient of (0, 0) where there is none."""
     column, right = _node(x, stage.columns_per_metre)
     row, down = _node(z, stage.rows_per_metre)
     left, up = 1.0 - right, 1.0 - down
-    d00, d01 = distance[row, column], distance[row, column + 1]
-    d10, d11 = distance[row + 1, column], distance[row + 1, column + 1]
+    d00, d01 = stage.distance[row, column], stage.distance[row, column + 1]
+    d10, d11 = stage.distance[row + 1, column], stage.distance[row + 1, column + 1]
     value = (d00 * left + d01 * right) * up + (d10 * left + d11 * right) * down
     slope_x = ((d01 - d00) * up + (d11 - d10) * down) * stage.columns_per_metre
     slope_z = ((d10 - d00) * left + (d11 - d01) * right) * stage.rows_per_metre
@@ -79,11 +73,9 @@ def _slope(
 
 
 @compiled
-def normal_at(
-    distance: NDArray[np.float32], stage: np.record, x: float, z: float
-) -> tuple[float, float]:
+def normal_at(stage: Record, x: float, z: float) -> tuple[float, float]:
     """Unit vector (x, z) away from the nearest wall; (0, 0) where there is none."""
-    _, normal_x, normal_z = _slope(distance, stage, x, z)
+    _, normal_x, normal_z = _slope(stage, x, z)
     return normal_x, normal_z
 
 
@@ -95,19 +87,17 @@ def _inside(position: float, length: float, radius: float) -> float:
 
 
 @compiled
-def push_out(
-    distance: NDArray[np.float32], stage: np.record, x: float, z: float, radius: float
-) -> tuple[float, float]:
+def push_out(stage: Record, x: float, z: float, radius: float) -> tuple[float, float]:
     """Moves a circle out of walls and obstacles by the shortest way; returns its centre (x, z).
 
     The result keeps to the floor. In a gap narrower than the circle it ends between the walls.
     """
-    if _far_from_walls(distance, stage, x, z, radius):
+    if _far_from_walls(stage, x, z, radius):
         return x, z
     x = _inside(x, stage.width, radius)
     z = _inside(z, stage.depth, radius)
     for _ in range(SEPARATIONS):
-        gap, normal_x, normal_z = _slope(distance, stage, x, z)
+        gap, normal_x, normal_z = _slope(stage, x, z)
         overlap = radius - gap
         if overlap <= 0.0:
             break
@@ -118,8 +108,7 @@ def push_out(
 
 @compiled
 def sweep_walls(
-    distance: NDArray[np.float32],
-    stage: np.record,
+    stage: Record,
     x: float,
     z: float,
     dx: float,
@@ -132,10 +121,10 @@ def sweep_walls(
     deeper in, and is free to move along the wall or away from it.
     """
     length = math.sqrt(dx * dx + dz * dz)
-    if length == 0.0 or _far_from_walls(distance, stage, x, z, radius + length):
+    if length == 0.0 or _far_from_walls(stage, x, z, radius + length):
         return 1.0
     radius -= SLACK
-    gap = distance_at(distance, stage, x, z) - radius
+    gap = distance_at(stage, x, z) - radius
     if gap >= length:
         return 1.0
     ux, uz = dx / length, dz / length
@@ -145,7 +134,7 @@ def sweep_walls(
     gone = 0.0
     while gone < length:
         reached = min(gone + max(gap, shortest), length)
-        next_gap = distance_at(distance, stage, x + ux * reached, z + uz * reached) - radius
+        next_gap = distance_at(stage, x + ux * reached, z + uz * reached) - radius
         if next_gap < 0.0 and next_gap < gap:
             room = gap if gap > 0.0 else 0.0
             share: float = (gone + (reached - gone) * room / (room - next_gap)) / length
@@ -179,8 +168,7 @@ def sweep_circle(
 
 @compiled
 def in_sight(
-    distance: NDArray[np.float32],
-    stage: np.record,
+    stage: Record,
     x0: float,
     z0: float,
     x1: float,
@@ -197,11 +185,11 @@ def in_sight(
     gone = 0.0
     while gone < length:
         share = gone / length
-        gap = distance_at(distance, stage, x0 + dx * share, z0 + dz * share) - radius + SLACK
+        gap = distance_at(stage, x0 + dx * share, z0 + dz * share) - radius + SLACK
         if gap < 0.0:
             return False
         gone += max(gap, SHORTEST_LOOK)
-    return distance_at(distance, stage, x1, z1) - radius + SLACK >= 0.0
+    return distance_at(stage, x1, z1) - radius + SLACK >= 0.0
 
 
 @compiled
@@ -214,8 +202,7 @@ def _cell(position: float, length: float) -> int:
 
 @compiled
 def walk(
-    flow: NDArray[np.int8],
-    stage: np.record,
+    stage: Record,
     x: float,
     z: float,
     target_x: float,
@@ -229,7 +216,7 @@ def walk(
     row, column = _cell(z, stage.depth), _cell(x, stage.width)
     target_row, target_column = _cell(target_z, stage.depth), _cell(target_x, stage.width)
     if row != target_row or column != target_column:
-        code = int(flow[target_row * FLOW_CELLS + target_column, row * FLOW_CELLS + column])
+        code = int(stage.flow[target_row * FLOW_CELLS + target_column, row * FLOW_CELLS + column])
         if code < 0:
             return 0.0, 0.0
         # Directions run from +x (0) by way of +z (2) to -x (4) and -z (6).

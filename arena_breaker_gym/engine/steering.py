@@ -3,7 +3,6 @@
 import numpy as np
 
 from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import RADIUS
 from arena_breaker_gym.engine.space import in_sight, walk
@@ -13,26 +12,26 @@ _LOOK_EVERY = 4  # ticks; each enemy looks in its own tick, by its serial; our o
 
 
 @compiled
-def sees(arena: Record, enemy: Record, x: float, z: float, ground: Ground) -> bool:
+def sees(arena: Record, enemy: Record, x: float, z: float, stage: Record) -> bool:
     """Whether the enemy's body could go straight to (x, z), as of its last look."""
     if (arena.tick + enemy.serial) % _LOOK_EVERY == 0:
         reach = 0.8 * RADIUS[enemy.kind]  # a little less, so that brushing a wall does not blind it
-        clear = in_sight(ground.distance, ground.stage, enemy.x, enemy.z, x, z, reach)
+        clear = in_sight(stage, enemy.x, enemy.z, x, z, reach)
         enemy.sight = 1 if clear else 0
     return enemy.sight != 0  # type: ignore[no-any-return]  # a record's field has no static type
 
 
 @compiled
-def chase(arena: Record, enemy: Record, x: float, z: float, speed: float, ground: Ground) -> None:
+def chase(arena: Record, enemy: Record, x: float, z: float, speed: float, stage: Record) -> None:
     """Walks to (x, z): straight when the way is clear, else along the flow field."""
-    if sees(arena, enemy, x, z, ground):
+    if sees(arena, enemy, x, z, stage):
         dx = x - enemy.x
         dz = z - enemy.z
         length = np.sqrt(dx * dx + dz * dz)
         if length > 1e-9:
             go(enemy, dx / length, dz / length, speed)
     else:
-        dx, dz = walk(ground.flow, ground.stage, enemy.x, enemy.z, x, z)
+        dx, dz = walk(stage, enemy.x, enemy.z, x, z)
         if dx != 0.0 or dz != 0.0:
             go(enemy, dx, dz, speed)
 

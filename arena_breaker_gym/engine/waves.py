@@ -3,12 +3,11 @@
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMIES, VICTORY, ticks
 from arena_breaker_gym.engine.births import free_slot, spawn
-from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.hazards import lay_hazards
 from arena_breaker_gym.engine.player import HP, place_player
 from arena_breaker_gym.engine.random import uniform
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.stages.table import MAX_GROUPS, Campaign
+from arena_breaker_gym.engine.record import Record, Stages
+from arena_breaker_gym.stages.table import MAX_GROUPS
 
 WAVE_SCORE = 10  # for each wave begun: fits the article's 0 kills = 10 points
 FIRST_PAUSE = ticks(0.5)  # before a stage's first wave; our own value
@@ -19,9 +18,9 @@ _TRIES = 6
 
 
 @compiled
-def begin_stage(arena: Record, index: int, campaign: Campaign) -> None:
+def begin_stage(arena: Record, index: int, campaign: Stages) -> None:
     """Sets an arena up at the beginning of a stage; score, hp and tallies stay."""
-    ground = Ground(campaign.stages[index], campaign.distance[index], campaign.flow[index])
+    stage = campaign[index]
     arena.stage = index
     arena.stage_tick = 0
     for enemy in arena.enemies:
@@ -32,14 +31,14 @@ def begin_stage(arena: Record, index: int, campaign: Campaign) -> None:
         enemy_shot.live = 0
     for mark in arena.bursts:
         mark.kind = 0
-    place_player(arena.player, ground.stage.start_x, ground.stage.start_z)
-    lay_hazards(arena, ground)
+    place_player(arena.player, stage.start_x, stage.start_z)
+    lay_hazards(arena, stage)
     arena.director.wave = -1
     arena.director.pause = FIRST_PAUSE
 
 
 @compiled
-def direct_wave(arena: Record, ground: Ground) -> None:
+def direct_wave(arena: Record, stage: Record) -> None:
     """One tick of the wave under way, or of the pause before the next."""
     director = arena.director
     if director.pause > 0:
@@ -47,13 +46,13 @@ def direct_wave(arena: Record, ground: Ground) -> None:
         if director.pause == 0:
             _begin_wave(arena)
         return
-    wave = ground.stage.waves[director.wave]
+    wave = stage.waves[director.wave]
     for index in range(wave.group_count):
         group = wave.groups[index]
         sent = director.spawned[index]
         due = group.delay + sent * group.spacing
         if sent < group.count and director.clock >= due and free_slot(arena) >= 0:
-            _send(arena, group, ground)
+            _send(arena, group, stage)
             director.spawned[index] += 1
     director.clock += 1
 
@@ -70,9 +69,9 @@ def _begin_wave(arena: Record) -> None:
 
 
 @compiled
-def _send(arena: Record, group: Record, ground: Ground) -> None:
+def _send(arena: Record, group: Record, stage: Record) -> None:
     """Brings one enemy of a group in, anywhere in its zone but not upon the player."""
-    zone = ground.stage.zones[group.zone]
+    zone = stage.zones[group.zone]
     x = zone.x
     z = zone.z
     for _ in range(_TRIES):
@@ -86,15 +85,15 @@ def _send(arena: Record, group: Record, ground: Ground) -> None:
 
 
 @compiled
-def advance(arena: Record, ground: Ground, campaign: Campaign) -> None:
+def advance(arena: Record, stage: Record, campaign: Stages) -> None:
     """Notes a cleared wave and leads on: to the next wave, the next stage, or victory."""
     director = arena.director
-    if director.pause > 0 or not _is_cleared(arena, ground):
+    if director.pause > 0 or not _is_cleared(arena, stage):
         return
     arena.tally.waves_cleared += 1
-    if director.wave + 1 < ground.stage.wave_count:
+    if director.wave + 1 < stage.wave_count:
         director.pause = PAUSE
-    elif arena.stage + 1 < campaign.stages.shape[0]:
+    elif arena.stage + 1 < campaign.shape[0]:
         arena.player.hp = min(arena.player.hp + STAGE_HEAL, HP)
         begin_stage(arena, arena.stage + 1, campaign)
     else:
@@ -102,11 +101,11 @@ def advance(arena: Record, ground: Ground, campaign: Campaign) -> None:
 
 
 @compiled
-def _is_cleared(arena: Record, ground: Ground) -> bool:
+def _is_cleared(arena: Record, stage: Record) -> bool:
     for slot in range(MAX_ENEMIES):
         if arena.enemies[slot].kind != 0:
             return False
-    wave = ground.stage.waves[arena.director.wave]
+    wave = stage.waves[arena.director.wave]
     for index in range(wave.group_count):
         if arena.director.spawned[index] < wave.groups[index].count:
             return False

@@ -19,7 +19,7 @@ FOLDER_VARIABLE = "ARENA_BREAKER_CACHE"
 
 
 class Fields(NamedTuple):
-    """One stage's baked geometry: a slice of `table.Campaign`."""
+    """One stage's baked geometry: two fields of `table.STAGE`."""
 
     distance: NDArray[np.float32]  # (193, 193)
     flow: NDArray[np.int8]  # (1024, 1024)

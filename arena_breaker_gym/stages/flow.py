@@ -41,7 +41,7 @@ def bake_flow(distance: Field, *, width: float, depth: float) -> NDArray[np.int8
         depth: Of the floor, along z.
 
     Returns:
-        (1024, 1024) int8, target by cell; see `table.Campaign.flow`.
+        (1024, 1024) int8, target by cell; see `flow` in `table.STAGE`.
     """
     size = np.array([width, depth]) / FLOW_CELLS
     edges = _edges(distance, size)

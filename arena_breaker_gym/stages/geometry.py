@@ -69,17 +69,8 @@ def _shapes(body: pymunk.Body, obstacle: Circle | Box | Polygon) -> list[pymunk.
     if isinstance(obstacle, Circle):
         return [pymunk.Circle(body, obstacle.radius, (obstacle.x, obstacle.z))]
     if isinstance(obstacle, Box):
-        return [pymunk.Poly(body, _corners(obstacle))]
+        return [pymunk.Poly(body, obstacle.corners())]
     return [pymunk.Poly(body, piece) for piece in triangles_of(obstacle.points)]
-
-
-def _corners(box: Box) -> list[Point]:
-    cos, sin = math.cos(box.angle), math.sin(box.angle)
-    half_width, half_depth = box.width / 2, box.depth / 2
-    return [
-        (box.x + cos * right - sin * down, box.z + sin * right + cos * down)
-        for right, down in _rectangle(-half_width, -half_depth, half_width, half_depth)
-    ]
 
 
 def bake_distance(stage: Stage, space: pymunk.Space) -> NDArray[np.float32]:
@@ -90,7 +81,7 @@ def bake_distance(stage: Stage, space: pymunk.Space) -> NDArray[np.float32]:
         space: What `build_space` made of it.
 
     Returns:
-        (193, 193) metres, negative inside; see `table.Campaign.distance`.
+        (193, 193) metres, negative inside; see `distance` in `table.STAGE`.
     """
     xs = np.linspace(-stage.size.width / 2, stage.size.width / 2, DISTANCE_NODES)
     zs = np.linspace(-stage.size.depth / 2, stage.size.depth / 2, DISTANCE_NODES)

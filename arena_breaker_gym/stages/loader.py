@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from arena_breaker_gym.stages.cache import Fields, load_fields, save_fields
 from arena_breaker_gym.stages.checks import check_places, check_plan, check_walks
@@ -22,7 +23,6 @@ from arena_breaker_gym.stages.errors import refusal
 from arena_breaker_gym.stages.model import Stage
 from arena_breaker_gym.stages.plan import plan_of
 from arena_breaker_gym.stages.schema import read_stage
-from arena_breaker_gym.stages.table import Campaign
 
 GEOMETRY_VERSION = 4  # raise it when checks, shapes or baking change, so that caches are left
 PACKAGED = tuple(Path(__file__).with_name(f"stage_{number}.json") for number in (1, 2, 3))
@@ -34,12 +34,13 @@ class LoadedCampaign:
 
     Attributes:
         models: What the files say, for the renderer and for people.
-        campaign: What the rules look up; read-only arrays, shared within the process.
+        table: What the rules look up: a read-only array (n,) of dtype `table.STAGE`, shared
+            within the process.
         digest: SHA-256 over the stages and the geometry version: equal digests, equal play.
     """
 
     models: tuple[Stage, ...]
-    campaign: Campaign
+    table: NDArray[np.void]
     digest: str
 
     @property
@@ -73,7 +74,7 @@ def load_campaign(files: str | Path | Sequence[str | Path] | None = None) -> Loa
             load_fields(key) or _bake(stage, key, file=str(path))
             for stage, key, path in zip(stages, digests, paths, strict=True)
         ]
-        _loaded[digest] = LoadedCampaign(tuple(stages), _campaign(stages, fields), digest)
+        _loaded[digest] = LoadedCampaign(tuple(stages), _table(stages, fields), digest)
     return _loaded[digest]
 
 
@@ -128,12 +129,10 @@ def _bake(stage: Stage, digest: str, *, file: str) -> Fields:
     return fields
 
 
-def _campaign(stages: Sequence[Stage], fields: Sequence[Fields]) -> Campaign:
-    campaign = Campaign(
-        np.concatenate([plan_of(stage) for stage in stages]),
-        np.stack([field.distance for field in fields]),
-        np.stack([field.flow for field in fields]),
-    )
-    for array in campaign:
-        array.flags.writeable = False
-    return campaign
+def _table(stages: Sequence[Stage], fields: Sequence[Fields]) -> NDArray[np.void]:
+    table = np.concatenate([plan_of(stage) for stage in stages])
+    for index, field in enumerate(fields):
+        table["distance"][index] = field.distance
+        table["flow"][index] = field.flow
+    table.flags.writeable = False
+    return table

@@ -6,6 +6,7 @@ one place of the file to judge is in `checks`.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -84,6 +85,13 @@ class Box(_Part):
     depth: Extent
     angle: Annotated[float, Field(ge=-7.0, le=7.0)] = 0.0
     height: Height = 1.2
+
+    def corners(self) -> list[Point]:
+        """Its four corners (x, z), in order."""
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        right, down = self.width / 2, self.depth / 2
+        corners = ((-right, -down), (right, -down), (right, down), (-right, down))
+        return [(self.x + cos * x - sin * z, self.z + sin * x + cos * z) for x, z in corners]
 
 
 class Polygon(_Part):

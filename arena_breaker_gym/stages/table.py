@@ -1,13 +1,11 @@
 """The compiled form of a campaign: read-only records and fields that the engine looks up.
 
 Nothing here reads JSON or asks pymunk; `loader` and `geometry` fill these tables.
-Lengths are metres, times are ticks (1/60 s), angles do not occur.
+Lengths are metres, times are ticks (1/60 s), angles do not occur. The baked fields lie inside
+the record, so that a rule is handed one pointer for all that it may look up.
 """
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 MAX_WAVES = 12
 MAX_GROUPS = 8  # a wave
@@ -71,25 +69,13 @@ STAGE = np.dtype(
             ("zones", ZONE, (MAX_ZONES,)),
             ("hazard_count", "i8"),
             ("hazards", HAZARD_PLAN, (MAX_HAZARDS,)),
+            # Metres to the nearest wall or obstacle, negative inside one; node [row, column]
+            # lies at x = -width/2 + column·width/192, z = -depth/2 + row·depth/192.
+            ("distance", "f4", (DISTANCE_NODES, DISTANCE_NODES)),
+            # [target, cell] is the direction 0..7 (steps of 45° from +x towards +z) of the first
+            # step of a shortest walk from `cell` to `target`; -1 where there is none or cell is
+            # target. A cell's index is row·32 + column on a 32×32 grid over the floor.
+            ("flow", "i1", (FLOW_CELLS**2, FLOW_CELLS**2)),
         ],
     )
 )
-
-
-class Campaign(NamedTuple):
-    """All that the compiled rules know of the stages; every array is read-only.
-
-    Attributes:
-        stages: (n,) records of dtype `STAGE`.
-        distance: (n, 193, 193) float32, metres to the nearest wall or obstacle, negative
-            inside one; node [i, row, column] lies at x = -width/2 + column·width/192,
-            z = -depth/2 + row·depth/192.
-        flow: (n, 1024, 1024) int8; [i, target, cell] is the direction 0..7 (steps of 45° from
-            +x towards +z) of the first step of a shortest walk from `cell` to `target`, -1 where
-            there is none or cell is target. A cell's index is row·32 + column on a grid of
-            32 by 32 over the floor.
-    """
-
-    stages: NDArray[np.void]
-    distance: NDArray[np.float32]
-    flow: NDArray[np.int8]

@@ -4,7 +4,6 @@ from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import BLAST, MAX_ENEMIES, ticks
 from arena_breaker_gym.engine.bursts import burst
 from arena_breaker_gym.engine.damage import remove, wound
-from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.harm import harm
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import SPEED
@@ -20,7 +19,7 @@ BLAST_DAMAGE = 2
 
 
 @compiled
-def act(arena: Record, slot: int, ground: Ground) -> None:
+def act(arena: Record, slot: int, stage: Record) -> None:
     """One tick of a bomber's mind."""
     enemy = arena.enemies[slot]
     player = arena.player
@@ -29,7 +28,7 @@ def act(arena: Record, slot: int, ground: Ground) -> None:
         if enemy.clock == 0:
             _blast(arena, slot)
         return
-    chase(arena, enemy, player.x, player.z, SPEED[BOMBER], ground)
+    chase(arena, enemy, player.x, player.z, SPEED[BOMBER], stage)
     if face(enemy, player.x, player.z) < _TRIGGER:
         enemy.phase = FUSE
         enemy.clock = FUSE_TICKS

@@ -2,7 +2,6 @@
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import TICK, ticks
-from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import RADIUS, SPEED, WALKING
 from arena_breaker_gym.engine.space import sweep_walls
@@ -21,28 +20,28 @@ _REST = ticks(1.0)  # between charges; our own value
 
 
 @compiled
-def act(arena: Record, enemy: Record, ground: Ground) -> None:
+def act(arena: Record, enemy: Record, stage: Record) -> None:
     """One tick of a charger's mind."""
     if enemy.phase == WIND_UP:
         _wind_up(arena, enemy)
     elif enemy.phase == CHARGE:
-        _charge(enemy, ground)
+        _charge(enemy, stage)
     elif enemy.phase == STUNNED:
         stand(enemy)
         if enemy.clock == 0:
             _walk_again(enemy)
     else:
-        _hunt(arena, enemy, ground)
+        _hunt(arena, enemy, stage)
 
 
 @compiled
-def _hunt(arena: Record, enemy: Record, ground: Ground) -> None:
+def _hunt(arena: Record, enemy: Record, stage: Record) -> None:
     player = arena.player
-    chase(arena, enemy, player.x, player.z, SPEED[CHARGER], ground)
+    chase(arena, enemy, player.x, player.z, SPEED[CHARGER], stage)
     dx = player.x - enemy.x
     dz = player.z - enemy.z
     near = dx * dx + dz * dz < _SIGHT * _SIGHT
-    if enemy.reload == 0 and near and sees(arena, enemy, player.x, player.z, ground):
+    if enemy.reload == 0 and near and sees(arena, enemy, player.x, player.z, stage):
         enemy.phase = WIND_UP
         enemy.clock = WIND_UP_TICKS
 
@@ -58,13 +57,13 @@ def _wind_up(arena: Record, enemy: Record) -> None:
 
 
 @compiled
-def _charge(enemy: Record, ground: Ground) -> None:
+def _charge(enemy: Record, stage: Record) -> None:
     enemy.vx = CHARGE_SPEED * enemy.heading_x
     enemy.vz = CHARGE_SPEED * enemy.heading_z
     dx = enemy.vx * TICK
     dz = enemy.vz * TICK
     skin = 0.9 * RADIUS[CHARGER]  # it stands against a wall at its full radius
-    if sweep_walls(ground.distance, ground.stage, enemy.x, enemy.z, dx, dz, skin) < 1.0:
+    if sweep_walls(stage, enemy.x, enemy.z, dx, dz, skin) < 1.0:
         enemy.phase = STUNNED
         enemy.clock = STUNNED_TICKS
         enemy.vx = 0.0

@@ -5,7 +5,6 @@ import numpy as np
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import ticks
 from arena_breaker_gym.engine.enemy_shots import shoot
-from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import SPEED, WALKING
 from arena_breaker_gym.engine.steering import chase, face, sees, stand
@@ -40,12 +39,12 @@ _SPREAD_COS, _SPREAD_SIN = 0.9659258262890683, 0.25881904510252074  # of 15 degr
 
 
 @compiled
-def act(arena: Record, enemy: Record, ground: Ground) -> None:
+def act(arena: Record, enemy: Record, stage: Record) -> None:
     """One tick of a sentinel's mind; `reload` runs down from one ring to the next."""
     player = arena.player
     if enemy.phase == WALKING:
-        chase(arena, enemy, player.x, player.z, SPEED[SENTINEL], ground)
-        _make_ready(arena, enemy, ground)
+        chase(arena, enemy, player.x, player.z, SPEED[SENTINEL], stage)
+        _make_ready(arena, enemy, stage)
         return
     stand(enemy)
     face(enemy, player.x, player.z)
@@ -59,11 +58,11 @@ def act(arena: Record, enemy: Record, ground: Ground) -> None:
 
 
 @compiled
-def _make_ready(arena: Record, enemy: Record, ground: Ground) -> None:
+def _make_ready(arena: Record, enemy: Record, stage: Record) -> None:
     if enemy.reload == 0:
         enemy.phase = RING
         enemy.clock = RING_TICKS
-    elif enemy.reload == _TRIPLE_AT and sees(arena, enemy, arena.player.x, arena.player.z, ground):
+    elif enemy.reload == _TRIPLE_AT and sees(arena, enemy, arena.player.x, arena.player.z, stage):
         enemy.phase = TRIPLE
         enemy.clock = TRIPLE_TICKS
 

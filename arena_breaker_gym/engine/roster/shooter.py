@@ -3,7 +3,6 @@
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import ticks
 from arena_breaker_gym.engine.enemy_shots import shoot
-from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import SPEED, WALKING
 from arena_breaker_gym.engine.steering import chase, face, go, sees, stand
@@ -20,7 +19,7 @@ _STRAFE = 0.5  # share of its speed while it circles at the right distance; our 
 
 
 @compiled
-def act(arena: Record, enemy: Record, ground: Ground) -> None:
+def act(arena: Record, enemy: Record, stage: Record) -> None:
     """One tick of a shooter's mind."""
     player = arena.player
     if enemy.phase == TELEGRAPH:
@@ -30,8 +29,8 @@ def act(arena: Record, enemy: Record, ground: Ground) -> None:
             shoot(arena, enemy, enemy.heading_x, enemy.heading_z, SHOT_SPEED)
             enemy.phase = WALKING
             enemy.reload = RELOAD
-    elif not sees(arena, enemy, player.x, player.z, ground):
-        chase(arena, enemy, player.x, player.z, SPEED[SHOOTER], ground)
+    elif not sees(arena, enemy, player.x, player.z, stage):
+        chase(arena, enemy, player.x, player.z, SPEED[SHOOTER], stage)
     else:
         distance = face(enemy, player.x, player.z)
         if enemy.reload == 0 and distance < _FIRING_RANGE:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import SPEED
 from arena_breaker_gym.engine.steering import chase
@@ -14,6 +13,6 @@ BROOD = np.array([(0.0, -0.4), (0.35, 0.2), (-0.35, 0.2)])
 
 
 @compiled
-def act(arena: Record, enemy: Record, ground: Ground) -> None:
+def act(arena: Record, enemy: Record, stage: Record) -> None:
     """One tick of a splitter's mind."""
-    chase(arena, enemy, arena.player.x, arena.player.z, SPEED[SPLITTER], ground)
+    chase(arena, enemy, arena.player.x, arena.player.z, SPEED[SPLITTER], stage)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.ground import Ground
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import SPEED
 from arena_breaker_gym.engine.steering import chase
@@ -29,7 +28,7 @@ _LONGEST_LEAD = 3.0  # m
 
 
 @compiled
-def act(arena: Record, enemy: Record, ground: Ground) -> None:
+def act(arena: Record, enemy: Record, stage: Record) -> None:
     """One tick of a swarmer's mind."""
     player = arena.player
     dx = player.x - enemy.x
@@ -37,6 +36,4 @@ def act(arena: Record, enemy: Record, ground: Ground) -> None:
     distance = np.sqrt(dx * dx + dz * dz)
     lead = min(_LEAD * max(distance - 1.0, 0.0), _LONGEST_LEAD)
     side = _SIDES[enemy.serial % _SIDES.shape[0]]
-    chase(
-        arena, enemy, player.x + lead * side[0], player.z + lead * side[1], SPEED[SWARMER], ground
-    )
+    chase(arena, enemy, player.x + lead * side[0], player.z + lead * side[1], SPEED[SWARMER], stage)

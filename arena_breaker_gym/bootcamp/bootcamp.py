@@ -1,0 +1,215 @@
+"""`bootcamp`: a tutor shows, a student learns, both are measured, all of it resumable.
+
+Demonstrations → data set → post-training → evaluation with the point-blank bug and with its
+fix → the article's table and a side-by-side video. Every part leaves what it made in the
+output folder; a run that was interrupted goes on from there.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from agents.nitrogen import NitroGenPolicy
+from agents.registry import make_agent
+from arena_breaker_gym.bootcamp.clock import Clock
+from arena_breaker_gym.bootcamp.plan import POST_TRAINED, TUTOR, ZERO_SHOT, BootcampPlan
+from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
+from arena_breaker_gym.rollout.benchmark import Terms, evaluate, store_of
+from arena_breaker_gym.rollout.metrics import Row
+from arena_breaker_gym.rollout.results import Results
+from arena_breaker_gym.rollout.video import Layers, export_side_by_side
+from arena_breaker_gym.settings import Settings
+from nitrogen_adapter import checkpoint
+from nitrogen_adapter.dataset import Balance, build_examples
+from nitrogen_adapter.examples import ArrayExamples, cache_features
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.posttrain import Posttrainer
+from nitrogen_adapter.posttrain import Progress as TrainingProgress
+
+SAVE_EVERY = 15.0  # s between two saves of a training under way
+VIDEO_SIZE = 384  # pixels of each half
+Advance = Callable[[str, float], None]
+
+
+class Bootcamp:
+    """One bootcamp in one folder."""
+
+    def __init__(self, plan: BootcampPlan, out: Path) -> None:
+        """Prepares a bootcamp; nothing is done yet.
+
+        Raises:
+            ValueError: If the folder holds the timings of something else.
+        """
+        self.plan = plan
+        self.out = out
+        self.clock = Clock(out / "timings.json")
+
+    def run(self, advance: Advance) -> Results:
+        """Does what is left to do and writes `results.json` and `side_by_side.mp4`.
+
+        Args:
+            advance: Called with what is going on and the share done of all, in [0, 1].
+
+        Returns:
+            The rows of the table with settings and timings.
+
+        Raises:
+            ValueError: If the folder holds files of a bootcamp with other settings.
+        """
+        shares = _Shares(advance)
+        demonstrations = self.demonstrate(shares.part("demonstrations"))
+        self.train(demonstrations, shares.part("posttrain"))
+        rows = self.measure(shares.part("evaluation"))
+        results = Results(rows, self.plan.to_dict(), self.clock.seconds)
+        results.save(self.out)
+        self.film(shares.part("video"))
+        results = Results(rows, self.plan.to_dict(), self.clock.seconds)
+        results.save(self.out)
+        return results
+
+    @property
+    def video(self) -> Path:
+        """Where the side-by-side video lies."""
+        return self.out / "side_by_side.mp4"
+
+    def demonstrate(self, advance: Advance) -> list[Episode]:
+        """The tutor's episodes, stage 1, 2, 3 in turn; recorded ones are not played again."""
+        plan = self.plan
+        tutor = make_agent(plan.tutor)
+        try:
+            with self.clock.part("demonstrations"):
+                return rollout(
+                    tutor,
+                    episodes=plan.demonstrations,
+                    seed=plan.seed,
+                    stage=(1, 2, 3),
+                    max_steps=plan.demonstration_steps,
+                    recorder=EpisodeStore(self.out / "demonstrations"),
+                    progress=lambda now: advance("The tutor plays", now.share),
+                )
+        finally:
+            tutor.close()
+
+    def train(self, demonstrations: list[Episode], advance: Advance) -> None:
+        """Writes the student before and after training; a training cut short goes on."""
+        before, after = self.checkpoint_of(ZERO_SHOT), self.checkpoint_of(POST_TRAINED)
+        if not before.exists():
+            checkpoint.save(before, NitroGen.preset(self.plan.student, seed=self.plan.seed))
+        if after.exists():
+            return
+        with self.clock.part("dataset"):
+            examples, balance = self._examples(demonstrations, advance)
+            _say(advance, balance)
+        with self.clock.part("posttrain"):
+            student = checkpoint.load(before)
+            if self.plan.posttrain.freeze:
+                examples = cache_features(student, examples)
+            self._fit(Posttrainer(student, examples, self.plan.posttrain), advance)
+            checkpoint.save(after, student)
+            self._unfinished.unlink(missing_ok=True)
+
+    def checkpoint_of(self, name: str) -> Path:
+        """Where a student's checkpoint lies."""
+        return self.out / "checkpoints" / f"{name}.pt"
+
+    def measure(self, advance: Advance) -> list[Row]:
+        """The table's rows: each agent with the bug and with its fix, on equal seeds."""
+        rows: list[Row] = []
+        entries = self._entries()
+        with self.clock.part("evaluation"):
+            for place, (name, fix, make) in enumerate(entries):
+
+                def show(
+                    _: str, __: int, now: Progress, name: str = name, place: int = place
+                ) -> None:
+                    advance(f"{name} is measured", (place + now.share) / len(entries))
+
+                out = self._evaluation_folder(fix=fix)
+                rows += evaluate(name, make, self._terms(fix=fix), out=out, watch=show)
+        return rows
+
+    def film(self, advance: Advance) -> None:
+        """The side-by-side video: the student before and after training, and the tutor."""
+        if self.video.exists():
+            return
+        chosen = {
+            f"{name}, {self._median(name).metrics['kills']:.0f} kills": self._median(name)
+            for name in (ZERO_SHOT, POST_TRAINED, TUTOR)
+        }
+        with self.clock.part("video"):
+            export_side_by_side(
+                list(chosen.values()),
+                self.video,
+                labels=list(chosen),
+                size=VIDEO_SIZE,
+                layers=Layers(hud=True, gamepad=True),
+                progress=lambda share: advance("The video is made", share),
+            )
+
+    def _examples(
+        self, demonstrations: list[Episode], advance: Advance
+    ) -> tuple[ArrayExamples, Balance]:
+        return build_examples(
+            demonstrations,
+            self.plan.chunks,
+            on_episode=lambda done, total: advance("Frames are drawn", 0.03 * done / total),
+        )
+
+    @property
+    def _unfinished(self) -> Path:
+        return self.out / "checkpoints" / "training.pt"
+
+    def _fit(self, trainer: Posttrainer, advance: Advance) -> None:
+        """Trains to the end, saving now and then."""
+        if self._unfinished.exists():
+            trainer.resume(self._unfinished)
+        saved = trainer.seconds
+
+        def show(now: TrainingProgress) -> None:
+            nonlocal saved
+            words = f"The student learns, loss {now.loss:.3f}, {now.examples_per_second:.0f}/s"
+            advance(words, 0.03 + 0.97 * now.fraction)
+            if now.seconds - saved > SAVE_EVERY and now.fraction < 1.0:
+                saved = now.seconds
+                trainer.save(self._unfinished)
+
+        trainer.run(show)
+
+    def _entries(self) -> list[tuple[str, bool, Callable[[], Agent]]]:
+        """Who is measured, under which point-blank setting."""
+        makers: Mapping[str, Callable[[], Agent]] = {
+            ZERO_SHOT: partial(self._student, ZERO_SHOT),
+            POST_TRAINED: partial(self._student, POST_TRAINED),
+            TUTOR: partial(make_agent, self.plan.tutor),
+        }
+        return [(name, fix, make) for name, make in makers.items() for fix in (False, True)]
+
+    def _student(self, name: str) -> Agent:
+        model = checkpoint.load(self.checkpoint_of(name))
+        return NitroGenPolicy(model, name=name, execute=self.plan.execute)
+
+    def _terms(self, *, fix: bool) -> Terms:
+        plan = self.plan
+        return Terms(
+            episodes=plan.evaluations,
+            seed=plan.evaluation_seed,
+            settings=Settings(point_blank_fix=fix),
+            max_steps=plan.evaluation_steps,
+            num_envs=plan.evaluations,
+        )
+
+    def _evaluation_folder(self, *, fix: bool) -> Path:
+        return self.out / "evaluation" / ("fix" if fix else "bug")
+
+    def _median(self, name: str) -> Episode:
+        """The agent's episode of median kills with the fix: neither a lucky nor a sad one."""
+        store = store_of(self._evaluation_folder(fix=True), name, stage=1)
+        episodes = [store.load(index) for index in range(self.plan.evaluations)]
+        played = sorted((one for one in episodes if not one.failed), key=_kills)
+        return played[len(played) // 2]
+
+
+def _kills(episode: Episode) -> tuple[float, int]:
+    return episode.metrics["kills"], episode.seed

@@ -1,0 +1,49 @@
+"""`BootcampPlan`: what is compared with what, and how much of it; checked before any work."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from arena_breaker_gym.registration import MAX_EPISODE_STEPS
+from nitrogen_adapter.dataset import ChunkSettings
+from nitrogen_adapter.posttrain import PosttrainSettings
+
+ZERO_SHOT, POST_TRAINED, TUTOR = "zero-shot", "post-trained", "tutor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootcampPlan:
+    """The plan of one bootcamp.
+
+    Attributes:
+        tutor: Name of the agent that teaches.
+        student: Preset of the model that learns.
+        demonstrations: Episodes that the tutor records; the article's 17, over all stages.
+        demonstration_steps: Steps after which a demonstration is cut off.
+        evaluations: Episodes for each row of the table.
+        evaluation_steps: Steps after which an evaluation episode is cut off.
+        seed: Of the student's first weights, of training, and of the first demonstration.
+        evaluation_seed: Of the first evaluation episode: no seed that the tutor showed.
+        execute: How many of a chunk's 18 actions the student plays before it looks again.
+        chunks: Which moments become examples.
+        posttrain: How the student is trained.
+    """
+
+    tutor: str = "scripted"
+    student: str = "student"
+    demonstrations: int = 17
+    demonstration_steps: int = 1800
+    evaluations: int = 50
+    evaluation_steps: int = MAX_EPISODE_STEPS
+    seed: int = 0
+    evaluation_seed: int = 1000
+    execute: int = 9
+    chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=5))
+    posttrain: PosttrainSettings = field(
+        default_factory=lambda: PosttrainSettings(epochs=4, max_seconds=200.0)
+    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, as they stand in results.json."""
+        values = asdict(self)
+        values["posttrain"]["weights"] = dict(self.posttrain.weights)
+        return values

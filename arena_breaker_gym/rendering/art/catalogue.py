@@ -1,0 +1,85 @@
+"""Draws all sprites of a skin at one scale, in the order of the sheet."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from arena_breaker_gym.rendering.art import bursts, enemies, marks, player, shots
+from arena_breaker_gym.rendering.art.canvas import Sprite
+from arena_breaker_gym.rendering.art.colours import rgb
+from arena_breaker_gym.rendering.sheet import (
+    BLAST_MARKS,
+    BOMBER_VARIANTS,
+    BURST_KINDS,
+    BURST_STEPS,
+    CHARGER_VARIANTS,
+    DASH_RINGS,
+    ENEMY_SHOT_SPEEDS,
+    HEADINGS,
+    MUZZLE_GLOWS,
+    RING_MARKS,
+    SENTINEL_VARIANTS,
+    SHADOWS,
+    SPLITTER_STEPS,
+    STAR_STEPS,
+    SWARMER_STEPS,
+)
+from arena_breaker_gym.rendering.skins import Skin
+
+_FLASHED = 0.8  # share of the flash's colour in an enemy that is hit
+
+
+def draw_sheet(skin: Skin, scale: float) -> list[Sprite]:
+    """Every sprite of the sheet.
+
+    Args:
+        skin: Whose colours and measures to draw with.
+        scale: Pixels per metre.
+
+    Returns:
+        As many sprites as `sheet.SPRITES`, in the sheet's order.
+    """
+    roster = list(_enemies(skin, scale))
+    return [*roster, *(flashed(sprite, skin) for sprite in roster), *_others(skin, scale)]
+
+
+def flashed(sprite: Sprite, skin: Skin) -> Sprite:
+    """The sprite in the colour of a hit, with its shape kept."""
+    pixels = sprite.pixels.astype(np.float32)
+    alpha = pixels[..., 3:] / 255.0
+    bright = np.array(rgb(skin.flash), np.float32) * alpha
+    pixels[..., :3] += _FLASHED * (bright - pixels[..., :3])
+    return Sprite(np.rint(pixels).astype(np.uint8), sprite.anchor_x, sprite.anchor_y)
+
+
+def _enemies(skin: Skin, scale: float) -> Iterator[Sprite]:
+    turns = range(HEADINGS)
+    for step in range(SWARMER_STEPS):
+        yield from (enemies.swarmer(skin, scale, heading=turn, step=step) for turn in turns)
+    for ready in (False, True):
+        yield from (enemies.shooter(skin, scale, heading=turn, ready=ready) for turn in turns)
+    for phase in range(CHARGER_VARIANTS):
+        yield from (enemies.charger(skin, scale, heading=turn, phase=phase) for turn in turns)
+    yield from (enemies.splitter(skin, scale, step=step) for step in range(SPLITTER_STEPS))
+    yield from (enemies.bomber(skin, scale, variant=which) for which in range(BOMBER_VARIANTS))
+    yield from (enemies.sentinel(skin, scale, variant=which) for which in range(SENTINEL_VARIANTS))
+
+
+def _others(skin: Skin, scale: float) -> Iterator[Sprite]:
+    turns = range(HEADINGS)
+    yield from (marks.body_shadow(skin, scale, kind=kind) for kind in range(SHADOWS))
+    for ready in (False, True):
+        yield from (player.body(skin, scale, heading=turn, ready=ready) for turn in turns)
+    yield from (player.dash_ring(skin, scale, step=step) for step in range(DASH_RINGS))
+    yield player.shell(skin, scale)
+    yield from (player.dash(skin, scale, heading=turn) for turn in turns)
+    yield from (marks.muzzle_glow(skin, scale, step=step) for step in range(MUZZLE_GLOWS))
+    yield from (marks.arrow(skin, scale, heading=turn) for turn in turns)
+    yield from (marks.blast_mark(skin, scale, step=step) for step in range(BLAST_MARKS))
+    yield from (marks.ring_mark(skin, scale, step=step) for step in range(RING_MARKS))
+    yield from (marks.stars(skin, scale, step=step) for step in range(STAR_STEPS))
+    yield from (shots.shot(skin, scale, heading=turn) for turn in turns)
+    for speed in ENEMY_SHOT_SPEEDS:
+        yield from (shots.enemy_shot(skin, scale, heading=turn, speed=speed) for turn in turns)
+    for kind in range(1, BURST_KINDS + 1):
+        yield from (bursts.burst(skin, scale, kind=kind, step=step) for step in range(BURST_STEPS))

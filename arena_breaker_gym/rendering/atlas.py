@@ -1,0 +1,95 @@
+"""`Atlas`: all sprites of a skin at one scale, packed flat for compiled code, kept on disk."""
+
+import contextlib
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena_breaker_gym.compiled import sources_digest
+from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.rendering.art.canvas import Sprite
+from arena_breaker_gym.rendering.art.catalogue import draw_sheet
+from arena_breaker_gym.rendering.art.hazards import saw_sprites, spike_sprites
+from arena_breaker_gym.rendering.sheet import SAW_SPRITES, SPIKE_SPRITES, SPRITES
+from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.stages.cache import cache_folder
+from arena_breaker_gym.stages.model import Saw, Stage
+from arena_breaker_gym.stages.table import MAX_HAZARDS
+
+
+class Atlas(NamedTuple):
+    """Sprites one after the other.
+
+    Attributes:
+        pixels: (p, 4) uint8, RGBA with the colours already multiplied by alpha.
+        boxes: (s, 5) int64, a sprite each: first pixel, width, height, and the column and row
+            of the sprite's place on the floor.
+        hazards: (16,) int64: the first sprite of each of the stage's hazards.
+    """
+
+    pixels: NDArray[np.uint8]
+    boxes: NDArray[np.int64]
+    hazards: NDArray[np.int64]
+
+
+def build_atlas(stage: Stage, skin: Skin, scale: float) -> Atlas:
+    """The sprites that a stage needs, at a scale in pixels per metre.
+
+    Drawing takes about a second, so what is drawn once is kept in the cache folder under a
+    name that tells skin, scale, hazards and the code that draws.
+    """
+    radii = [(hazard.type, hazard.radius) for hazard in stage.hazards]
+    recipe = f"{sources_digest('rendering')}\n{skin.model_dump_json()}\n{scale!r}\n{radii!r}"
+    name = hashlib.sha256(recipe.encode()).hexdigest()
+    file = cache_folder() / f"atlas-{name[:32]}.npz"
+    kept = _load(file)
+    if kept is None:
+        kept = _pack([*draw_sheet(skin, scale), *_hazard_sprites(stage, skin, scale)])
+        _save(file, *kept)
+    return Atlas(*kept, _hazard_starts(stage))
+
+
+def _hazard_sprites(stage: Stage, skin: Skin, scale: float) -> list[Sprite]:
+    return [
+        sprite
+        for hazard in stage.hazards
+        for sprite in (saw_sprites if isinstance(hazard, Saw) else spike_sprites)(
+            skin, scale, hazard.radius
+        )
+    ]
+
+
+def _hazard_starts(stage: Stage) -> NDArray[np.int64]:
+    counts = [SAW_SPRITES if isinstance(one, Saw) else SPIKE_SPRITES for one in stage.hazards]
+    starts = np.zeros(MAX_HAZARDS, dtype=np.int64)
+    starts[: len(counts)] = SPRITES + np.cumsum([0, *counts[:-1]])[: len(counts)]
+    return starts
+
+
+def _pack(sprites: Sequence[Sprite]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    boxes = np.zeros((len(sprites), 5), dtype=np.int64)
+    first = 0
+    for box, sprite in zip(boxes, sprites, strict=True):
+        height, width = sprite.pixels.shape[:2]
+        box[:] = first, width, height, sprite.anchor_x, sprite.anchor_y
+        first += width * height
+    return np.concatenate([sprite.pixels.reshape(-1, 4) for sprite in sprites]), boxes
+
+
+def _load(file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
+    try:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:
+            return kept["pixels"], kept["boxes"]
+    except Exception:  # whatever a damaged file makes numpy raise, the answer is to draw again
+        return None
+
+
+def _save(file: Path, pixels: NDArray[np.uint8], boxes: NDArray[np.int64]) -> None:
+    """Keeps an atlas; a folder that cannot be written to is no error."""
+    with contextlib.suppress(OSError), written_whole(file) as part, part.open("wb") as open_part:
+        np.savez_compressed(open_part, pixels=pixels, boxes=boxes)

@@ -1,0 +1,244 @@
+"""The backdrop of a stage: floor, tracks, walls and obstacles, painted once, and what they hide.
+
+Points of the floor are (x, z) in metres. Raised things are upright prisms, whose visible
+surface at each pixel is known, so that what stands behind one is covered by it.
+"""
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pygame
+from numpy.typing import NDArray
+
+from arena_breaker_gym.rendering.art.canvas import Outline, regular
+from arena_breaker_gym.rendering.art.colours import RGB, lit, mix, rgb
+from arena_breaker_gym.rendering.camera import (
+    FORESHORTENING,
+    KERB_HEIGHT,
+    RISE,
+    WALL_HEIGHT,
+    WALL_THICKNESS,
+    Camera,
+)
+from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.stages.model import Box, Circle, Polygon, Saw, Stage
+
+NOTHING_RAISED = -1e9  # depth where the floor is seen: nothing is hidden there
+_FINEST = 1536  # fine pixels a side at most
+_FRONT_LIGHT, _SIDE_LIGHT = 0.78, 0.2  # light on a front; how much more on a left-hand side
+_SHADOW_LENGTH = 0.55  # m of shadow for each metre of height
+_CIRCLE_CORNERS = 40
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """A stage as it looks without anything that moves.
+
+    Attributes:
+        picture: (size, size, 3) uint8.
+        depth: (size, size) float32: z of the raised surface seen at each pixel, and
+            `NOTHING_RAISED` where there is none. What stands at a smaller z is behind it.
+    """
+
+    picture: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Prism:
+    """An upright solid on the floor."""
+
+    outline: Outline
+    height: float
+    top: RGB
+    side: RGB
+
+
+def paint(stage: Stage, skin: Skin, camera: Camera) -> Backdrop:
+    """Paints a stage in a skin's light.
+
+    Args:
+        stage: What is built where, and its palette.
+        skin: Tint, tiles, vignette and tracks.
+        camera: From where it is seen.
+    """
+    factor = max(1, min(4, _FINEST // camera.size))
+    fine = Camera(
+        camera.size * factor,
+        camera.scale * factor,
+        camera.centre_x * factor,
+        camera.centre_y * factor,
+    )
+    prisms = [*_walls(stage, skin), *_obstacles(stage, skin)]
+    surface = pygame.Surface((fine.size, fine.size))
+    surface.fill(rgb(skin.ground.outside))
+    _paint_floor(surface, stage, skin, fine)
+    _paint_shadows(surface, prisms, skin, fine)
+    for prism in sorted(prisms, key=_front):
+        _paint_prism(surface, prism, fine)
+    picture = _averaged(surface, factor)
+    return Backdrop(_shaded(picture, stage, skin, camera), _depth(prisms, camera))
+
+
+def _ground_colour(text: str, skin: Skin) -> RGB:
+    return mix(rgb(text), rgb(skin.ground.tint), skin.ground.tint_strength)
+
+
+def _walls(stage: Stage, skin: Skin) -> list[_Prism]:
+    top, side = (
+        _ground_colour(colour, skin) for colour in (stage.palette.wall_top, stage.palette.wall_side)
+    )
+    right, down, thick = stage.size.width / 2, stage.size.depth / 2, WALL_THICKNESS
+    behind = _rectangle(-right - thick, -down - thick, right + thick, -down)
+    left_hand = _rectangle(-right - thick, -down, -right, down + thick)
+    right_hand = _rectangle(right, -down, right + thick, down + thick)
+    kerb = _rectangle(-right, down, right, down + thick)
+    tall = [_Prism(wall, WALL_HEIGHT, top, side) for wall in (behind, left_hand, right_hand)]
+    return [*tall, _Prism(kerb, KERB_HEIGHT, top, side)]
+
+
+def _rectangle(left: float, rear: float, right: float, front: float) -> Outline:
+    return [(left, rear), (right, rear), (right, front), (left, front)]
+
+
+def _obstacles(stage: Stage, skin: Skin) -> list[_Prism]:
+    top, side = (
+        _ground_colour(colour, skin)
+        for colour in (stage.palette.obstacle_top, stage.palette.obstacle_side)
+    )
+    return [_Prism(_outline(one), one.height, top, side) for one in stage.obstacles]
+
+
+def _outline(obstacle: Circle | Box | Polygon) -> Outline:
+    if isinstance(obstacle, Circle):
+        circle = regular(_CIRCLE_CORNERS, obstacle.radius)
+        return [(obstacle.x + x, obstacle.z + z) for x, z in circle]
+    return obstacle.corners() if isinstance(obstacle, Box) else obstacle.points
+
+
+def _front(prism: _Prism) -> float:
+    return max(z for _, z in prism.outline)
+
+
+def _projected(outline: Outline, height: float, camera: Camera) -> list[tuple[float, float]]:
+    return [camera.project(x, z, height) for x, z in outline]
+
+
+def _paint_floor(surface: pygame.Surface, stage: Stage, skin: Skin, camera: Camera) -> None:
+    floor, line = (
+        _ground_colour(colour, skin) for colour in (stage.palette.floor, stage.palette.floor_line)
+    )
+    right, down, tile = stage.size.width / 2, stage.size.depth / 2, skin.ground.tile
+    pygame.draw.polygon(
+        surface, floor, _projected(_rectangle(-right, -down, right, down), 0.0, camera)
+    )
+    # The same stage is mottled alike wherever and whenever it is painted.
+    generator = np.random.default_rng(zlib.crc32(stage.name.encode()))
+    gap = skin.ground.line / 2
+    for rear in np.arange(-down, down, tile):
+        for left in np.arange(-right, right, tile):
+            light = 1.0 + skin.ground.mottle * (2.0 * generator.random() - 1.0)
+            edges = (left + gap, rear + gap, min(left + tile, right) - gap)
+            piece = _rectangle(*edges, min(rear + tile, down) - gap)
+            corners = _projected(piece, 0.0, camera)
+            pygame.draw.polygon(surface, line, corners)
+            inner = [(x, y) for x, y in _shrunk(corners, 0.02 * camera.scale)]
+            pygame.draw.polygon(surface, lit(floor, light), inner)
+    for hazard in stage.hazards:
+        if isinstance(hazard, Saw):
+            _paint_track(surface, hazard, skin, camera)
+
+
+def _shrunk(corners: Sequence[tuple[float, float]], border: float) -> list[tuple[float, float]]:
+    """A rectangle's corners, moved inwards."""
+    (left, rear), _, (right, front), _ = corners
+    return [
+        (left + border, rear + border),
+        (right - border, rear + border),
+        (right - border, front - border),
+        (left + border, front - border),
+    ]
+
+
+def _paint_track(surface: pygame.Surface, saw: Saw, skin: Skin, camera: Camera) -> None:
+    points = [camera.project(x, z) for x, z in saw.track]
+    for width, colour in ((0.34, skin.ground.track_edge), (0.22, skin.ground.track)):
+        line = max(1, round(width * camera.scale))
+        pygame.draw.lines(surface, rgb(colour), saw.closed, points, line)
+        for point in points:
+            pygame.draw.circle(surface, rgb(colour), point, line / 2)
+
+
+def _paint_shadows(
+    surface: pygame.Surface, prisms: Sequence[_Prism], skin: Skin, camera: Camera
+) -> None:
+    """One layer for all, so that shadows that meet are no darker."""
+    layer = pygame.Surface(surface.get_size(), pygame.SRCALPHA)
+    shade = (*rgb(skin.shadow), round(255 * skin.ground.shadow))
+    for prism in prisms:
+        reach = _SHADOW_LENGTH * prism.height
+        for step in range(5):
+            moved = [(x + reach * step / 4, z + 0.3 * reach * step / 4) for x, z in prism.outline]
+            pygame.draw.polygon(layer, shade, _projected(moved, 0.0, camera))
+    surface.blit(layer, (0, 0))
+
+
+def _paint_prism(surface: pygame.Surface, prism: _Prism, camera: Camera) -> None:
+    """Its sides, lit by where they face, rear to front, then its top with a bright rim."""
+    outline = prism.outline
+    edges = list(zip(outline, [*outline[1:], outline[0]], strict=True))
+    turn = 1.0 if sum(a[0] * b[1] - b[0] * a[1] for a, b in edges) > 0.0 else -1.0
+    for (x0, z0), (x1, z1) in sorted(edges, key=lambda edge: edge[0][1] + edge[1][1]):
+        length = math.hypot(x1 - x0, z1 - z0)
+        if length == 0.0 or turn * (x0 - x1) <= 0.0:
+            continue  # it faces away
+        light = _FRONT_LIGHT - _SIDE_LIGHT * turn * (z1 - z0) / length
+        foot = [camera.project(x0, z0), camera.project(x1, z1)]
+        rim = [camera.project(x1, z1, prism.height), camera.project(x0, z0, prism.height)]
+        pygame.draw.polygon(surface, lit(prism.side, light), [*foot, *rim])
+    top = _projected(outline, prism.height, camera)
+    pygame.draw.polygon(surface, prism.top, top)
+    pygame.draw.polygon(surface, lit(prism.top, 1.25), top, max(1, round(0.06 * camera.scale)))
+
+
+def _averaged(surface: pygame.Surface, factor: int) -> NDArray[np.float32]:
+    """The picture at its own size, (size, size, 3) float32."""
+    side = surface.get_width()
+    fine = np.frombuffer(pygame.image.tobytes(surface, "RGB"), np.uint8)
+    blocks = fine.reshape(side // factor, factor, side // factor, factor, 3)
+    picture: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
+    return picture
+
+
+def _shaded(
+    picture: NDArray[np.float32], stage: Stage, skin: Skin, camera: Camera
+) -> NDArray[np.uint8]:
+    """With the stage's brightness, and darker towards the corners."""
+    place = (np.arange(camera.size) + 0.5) / camera.size * 2.0 - 1.0
+    squared = place[:, None] ** 2 + place[None, :] ** 2
+    light = stage.palette.brightness * (1.0 - skin.ground.vignette * squared / 2.0)
+    return np.rint(np.clip(picture * light[..., None], 0.0, 255.0)).astype(np.uint8)
+
+
+def _depth(prisms: Sequence[_Prism], camera: Camera) -> NDArray[np.float32]:
+    """The z of the raised surface seen at each pixel.
+
+    A footprint that is lifted by k rows shows the solid at the height that k rows stand for;
+    of all heights up to the top, the highest is the nearest to the eye.
+    """
+    depth = np.full((camera.size, camera.size), NOTHING_RAISED, dtype=np.float32)
+    rows = np.arange(camera.size) + 0.5
+    floor_z = ((rows - camera.centre_y) / (camera.scale * FORESHORTENING)).astype(np.float32)
+    for prism in sorted(prisms, key=_front):
+        surface = pygame.Surface((camera.size, camera.size), 0, 8)
+        surface.set_palette([(level, level, level) for level in range(256)])
+        pygame.draw.polygon(surface, 255, _projected(prism.outline, 0.0, camera))
+        footprint = pygame.surfarray.array2d(surface).T > 0
+        for lift in range(round(RISE * prism.height * camera.scale) + 1):
+            shown = footprint[lift:]
+            kept = depth[: len(shown)]
+            np.copyto(kept, floor_z[lift:, None], where=shown)
+    return depth

@@ -1,0 +1,323 @@
+"""The compiled composer: backdrop and sprites of one arena straight into its frame.
+
+What lies on the floor is drawn first, then all that stands, from the rear to the front, each
+pixel only where no wall or obstacle covers it. Reads the arena's record and draws nothing at
+random, so the same record always gives the same bytes.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena_breaker_gym.compiled import compiled, entry_point
+from arena_breaker_gym.engine.arena import MAX_BURSTS, MAX_ENEMIES, MAX_ENEMY_SHOTS, MAX_SHOTS
+from arena_breaker_gym.engine.hazards import UP, WARNING
+from arena_breaker_gym.engine.player import DASH_COOLDOWN
+from arena_breaker_gym.engine.record import Record
+from arena_breaker_gym.engine.roster import charger, sentinel, shooter
+from arena_breaker_gym.engine.roster.bomber import FUSE
+from arena_breaker_gym.engine.roster.stats import RADIUS
+from arena_breaker_gym.rendering import sheet
+from arena_breaker_gym.rendering.atlas import Atlas
+from arena_breaker_gym.rendering.camera import FORESHORTENING, RISE
+from arena_breaker_gym.stages.names import (
+    BOMBER,
+    CHARGER,
+    SAW,
+    SENTINEL,
+    SHOOTER,
+    SPLITTER,
+    SWARMER,
+)
+from arena_breaker_gym.stages.table import MAX_HAZARDS
+
+SHOT_HEIGHT = 0.4  # m above the floor at which shots are seen
+MUZZLE_REACH = 1.75  # enemy radii from a shooter's middle to its muzzle
+_TAU = 2.0 * math.pi
+_SPEEDS = np.array(sheet.ENEMY_SHOT_SPEEDS)
+# Sprites that stand: two for each enemy and hazard, every shot, every burst, the player's four.
+MOST_STANDING = 3 * MAX_ENEMIES + MAX_SHOTS + MAX_ENEMY_SHOTS + 2 * MAX_HAZARDS + MAX_BURSTS + 4
+
+
+class Scene(NamedTuple):
+    """A stage as the composer needs it.
+
+    Attributes:
+        size: Side of the frames in pixels.
+        scale: Pixels per metre.
+        centre_x: Column of x = 0.
+        centre_y: Row of the floor's z = 0.
+        picture: (size · size · 3,) uint8 backdrop.
+        depth: (size · size,) float32 z of raised surfaces; see `backdrop.Backdrop`.
+        atlas: The sprites.
+    """
+
+    size: int
+    scale: float
+    centre_x: float
+    centre_y: float
+    picture: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    atlas: Atlas
+
+
+class Queue(NamedTuple):
+    """Sprites waiting to be drawn, in rising order of their depth.
+
+    Attributes:
+        sprites: (m,) int64 numbers in the sheet.
+        places: (m, 4) float64: x, z, height, and the depth that decides who covers whom.
+        waiting: (1,) int64, how many there are.
+    """
+
+    sprites: NDArray[np.int64]
+    places: NDArray[np.float64]
+    waiting: NDArray[np.int64]
+
+
+@entry_point
+def compose_stage(
+    arenas: NDArray[np.void], frames: NDArray[np.uint8], stage: int, scene: Scene
+) -> None:
+    """Draws every arena that is on one stage.
+
+    Args:
+        arenas: (n,) records of dtype `engine.arena.ARENA`.
+        frames: (n, size · size · 3) uint8, written where an arena is on the stage.
+        stage: Index of the stage.
+        scene: That stage.
+    """
+    queue = Queue(
+        np.empty(MOST_STANDING, np.int64), np.empty((MOST_STANDING, 4)), np.zeros(1, np.int64)
+    )
+    for index in range(arenas.shape[0]):
+        if arenas[index].stage == stage:
+            frame = frames[index]
+            frame[:] = scene.picture
+            _draw_floor(arenas[index], frame, scene)
+            queue.waiting[0] = 0
+            _line_up(arenas[index], queue, scene)
+            for place in range(queue.waiting[0]):
+                x, z, height, depth = queue.places[place]
+                _blit(frame, scene, queue.sprites[place], x, z, height, depth)
+
+
+@compiled
+def _blit(
+    frame: NDArray[np.uint8],
+    scene: Scene,
+    sprite: int,
+    x: float,
+    z: float,
+    height: float,
+    depth: float,
+) -> None:
+    """Draws a sprite at a place (m), clipped to the frame and behind nearer walls."""
+    first, width, tall, anchor_x, anchor_y = scene.atlas.boxes[sprite]
+    left = (math.floor(scene.centre_x + scene.scale * x + 0.5)) - anchor_x
+    up_and_down = FORESHORTENING * z - RISE * height
+    top = (math.floor(scene.centre_y + scene.scale * up_and_down + 0.5)) - anchor_y
+    pixels, surface, size = scene.atlas.pixels, scene.depth, scene.size
+    for row in range(max(0, -top), min(tall, size - top)):
+        source = first + row * width
+        target = (top + row) * size + left
+        for column in range(max(0, -left), min(width, size - left)):
+            alpha = int(pixels[source + column, 3])
+            if alpha != 0 and surface[target + column] <= depth:
+                rest = 255 - alpha
+                for channel in range(3):
+                    # The product is rounded as a division by 255 would be.
+                    at = 3 * (target + column) + channel
+                    product = int(frame[at]) * rest + 128
+                    seen = int(pixels[source + column, channel])
+                    frame[at] = seen + ((product + (product >> 8)) >> 8)
+
+
+@compiled
+def _heading(x: float, z: float) -> int:
+    """The sheet's heading nearest to a direction."""
+    return (math.floor(math.atan2(z, x) / _TAU * sheet.HEADINGS + 0.5)) % sheet.HEADINGS
+
+
+@compiled
+def _on_floor(frame: NDArray[np.uint8], scene: Scene, sprite: int, x: float, z: float) -> None:
+    _blit(frame, scene, sprite, x, z, 0.0, z)
+
+
+@compiled
+def _draw_floor(arena: Record, frame: NDArray[np.uint8], scene: Scene) -> None:
+    """Plates, telegraphs, shadows and the player's dash ring."""
+    for index in range(MAX_HAZARDS):
+        if arena.hazards[index].kind != 0:
+            _draw_hazard_floor(arena, index, frame, scene)
+    for enemy in arena.enemies:
+        if enemy.kind != 0:
+            _draw_telegraph(enemy, frame, scene)
+    for enemy in arena.enemies:
+        if enemy.kind != 0:
+            _on_floor(frame, scene, sheet.SHADOW_AT + enemy.kind, enemy.x, enemy.z)
+    player = arena.player
+    _on_floor(frame, scene, sheet.SHADOW_AT, player.x, player.z)
+    last = sheet.DASH_RINGS - 1
+    filled = last - (player.dash_cooldown * last + DASH_COOLDOWN - 1) // DASH_COOLDOWN
+    _on_floor(frame, scene, sheet.DASH_RING_AT + filled, player.x, player.z)
+
+
+@compiled
+def _draw_hazard_floor(arena: Record, index: int, frame: NDArray[np.uint8], scene: Scene) -> None:
+    hazard = arena.hazards[index]
+    sprite = scene.atlas.hazards[index]  # a saw's first sprite is its shadow
+    if hazard.kind != SAW:
+        if hazard.phase == UP:
+            sprite += sheet.SPIKES_UP
+        elif hazard.phase == WARNING:
+            sprite += sheet.SPIKES_WARN + (hazard.clock // 4) % 2
+    _on_floor(frame, scene, sprite, hazard.x, hazard.z)
+
+
+@compiled
+def _draw_telegraph(enemy: Record, frame: NDArray[np.uint8], scene: Scene) -> None:
+    """What an enemy that is about to attack shows on the floor."""
+    if enemy.kind == CHARGER and enemy.phase == charger.WIND_UP:
+        sprite = sheet.ARROW_AT + _heading(enemy.heading_x, enemy.heading_z)
+        _on_floor(frame, scene, sprite, enemy.x, enemy.z)
+    elif enemy.kind == BOMBER and enemy.phase == FUSE:
+        sprite = sheet.BLAST_MARK_AT + (enemy.clock // 4) % sheet.BLAST_MARKS
+        _on_floor(frame, scene, sprite, enemy.x, enemy.z)
+    elif enemy.kind == SENTINEL and enemy.phase == sentinel.RING:
+        step = _progress(enemy.clock, sentinel.RING_TICKS, sheet.RING_MARKS)
+        _on_floor(frame, scene, sheet.RING_MARK_AT + step, enemy.x, enemy.z)
+
+
+@compiled
+def _progress(clock: int, whole: int, steps: int) -> int:
+    """Which of some steps a clock that runs down from `whole` has come to."""
+    return min(steps - 1, max(0, (whole - clock) * steps // whole))
+
+
+@compiled
+def _put(queue: Queue, sprite: int, x: float, z: float, height: float, depth: float) -> None:
+    """Queues a sprite in its order; of equal depths, the later comes later."""
+    place = queue.waiting[0]
+    queue.waiting[0] += 1
+    while place > 0 and queue.places[place - 1, 3] > depth:
+        queue.sprites[place] = queue.sprites[place - 1]
+        queue.places[place] = queue.places[place - 1]
+        place -= 1
+    queue.sprites[place] = sprite
+    queue.places[place, 0] = x
+    queue.places[place, 1] = z
+    queue.places[place, 2] = height
+    queue.places[place, 3] = depth
+
+
+@compiled
+def _line_up(arena: Record, queue: Queue, scene: Scene) -> None:
+    """Queues all that stands."""
+    _line_up_player(arena, queue)
+    for enemy in arena.enemies:
+        if enemy.kind != 0:
+            _line_up_enemy(arena, enemy, queue)
+    _line_up_shots(arena, queue)
+    for index in range(MAX_HAZARDS):
+        if arena.hazards[index].kind != 0:
+            _line_up_hazard(arena, index, queue, scene)
+    for mark in arena.bursts:
+        age = arena.tick - mark.tick
+        if mark.kind != 0 and age < sheet.BURST_TICKS:
+            step = age * sheet.BURST_STEPS // sheet.BURST_TICKS
+            sprite = sheet.BURST_AT + (mark.kind - 1) * sheet.BURST_STEPS + step
+            _put(queue, sprite, mark.x, mark.z, 0.0, mark.z + 0.5)
+
+
+@compiled
+def _line_up_shots(arena: Record, queue: Queue) -> None:
+    for shot in arena.shots:
+        if shot.live != 0:
+            sprite = sheet.SHOT_AT + _heading(shot.vx, shot.vz)
+            _put(queue, sprite, shot.x, shot.z, SHOT_HEIGHT, shot.z)
+    for shot in arena.enemy_shots:
+        if shot.live != 0:
+            sprite = _enemy_shot_sprite(shot.vx, shot.vz)
+            _put(queue, sprite, shot.x, shot.z, SHOT_HEIGHT, shot.z)
+
+
+@compiled
+def _line_up_player(arena: Record, queue: Queue) -> None:
+    player = arena.player
+    x, z = player.x, player.z
+    if player.dash > 0:
+        sprite = sheet.DASH_AT + _heading(player.dash_x, player.dash_z)
+        _put(queue, sprite, x, z, 0.0, z - 0.01)
+    ready = sheet.HEADINGS if player.dash_cooldown == 0 else 0
+    sprite = sheet.PLAYER_AT + ready + _heading(player.heading_x, player.heading_z)
+    _put(queue, sprite, x, z, 0.0, z)
+    if player.grace > 0 and (player.grace // 3) % 2 == 0:
+        _put(queue, sheet.SHELL_AT, x, z, 0.0, z + 0.01)
+
+
+@compiled
+def _line_up_enemy(arena: Record, enemy: Record, queue: Queue) -> None:
+    sprite = _enemy_sprite(arena.tick, enemy)
+    if enemy.flash > 0:
+        sprite += sheet.FLASH_AT
+    _put(queue, sprite, enemy.x, enemy.z, 0.0, enemy.z)
+    if enemy.kind == SHOOTER and enemy.phase == shooter.TELEGRAPH:
+        step = _progress(enemy.clock, shooter.TELEGRAPH_TICKS, sheet.MUZZLE_GLOWS)
+        reach = MUZZLE_REACH * RADIUS[SHOOTER]
+        x = enemy.x + reach * enemy.heading_x
+        z = enemy.z + reach * enemy.heading_z
+        _put(queue, sheet.MUZZLE_GLOW_AT + step, x, z, SHOT_HEIGHT, max(z, enemy.z) + 0.01)
+    elif enemy.kind == CHARGER and enemy.phase == charger.STUNNED:
+        sprite = sheet.STARS_AT + (enemy.clock // 4) % sheet.STAR_STEPS
+        _put(queue, sprite, enemy.x, enemy.z, 0.0, enemy.z + 0.01)
+
+
+@compiled
+def _enemy_sprite(tick: int, enemy: Record) -> int:
+    """The sprite of an enemy in its phase; what moves by itself goes by tick and serial."""
+    kind = enemy.kind
+    heading = _heading(enemy.heading_x, enemy.heading_z)
+    beat = tick // 6 + enemy.serial
+    if kind == SWARMER:
+        sprite = sheet.SWARMER_AT + (beat % sheet.SWARMER_STEPS) * sheet.HEADINGS + heading
+    elif kind == SHOOTER:
+        sprite = sheet.SHOOTER_AT + enemy.phase * sheet.HEADINGS + heading
+    elif kind == CHARGER:
+        sprite = sheet.CHARGER_AT + enemy.phase * sheet.HEADINGS + heading
+    elif kind == SPLITTER:
+        sprite = sheet.SPLITTER_AT + beat % sheet.SPLITTER_STEPS
+    elif kind == BOMBER:
+        sprite = sheet.BOMBER_AT + (1 + (enemy.clock // 4) % 2 if enemy.phase == FUSE else 0)
+    elif enemy.phase == sentinel.RING:
+        sprite = sheet.SENTINEL_AT + 1 + _progress(enemy.clock, sentinel.RING_TICKS, 3)
+    else:
+        sprite = sheet.SENTINEL_AT + (4 if enemy.phase == sentinel.TRIPLE else 0)
+    return int(sprite)
+
+
+@compiled
+def _enemy_shot_sprite(vx: float, vz: float) -> int:
+    """The ball whose trail tells the nearest speed."""
+    speed = math.sqrt(vx * vx + vz * vz)
+    nearest = 0
+    for index in range(1, _SPEEDS.shape[0]):
+        if abs(_SPEEDS[index] - speed) < abs(_SPEEDS[nearest] - speed):
+            nearest = index
+    return sheet.ENEMY_SHOT_AT + nearest * sheet.HEADINGS + _heading(vx, vz)
+
+
+@compiled
+def _line_up_hazard(arena: Record, index: int, queue: Queue, scene: Scene) -> None:
+    hazard = arena.hazards[index]
+    first = scene.atlas.hazards[index]
+    x, z = hazard.x, hazard.z
+    if hazard.kind == SAW:
+        turn = (arena.tick // 2 + index) % sheet.SAW_STEPS
+        _put(queue, first + 1 + turn, x, z, 0.0, z)
+    elif hazard.phase == UP:
+        half = 0.5 * hazard.radius
+        _put(queue, first + sheet.SPIKES_REAR, x, z, 0.0, z - half)
+        _put(queue, first + sheet.SPIKES_FRONT, x, z, 0.0, z + half)
