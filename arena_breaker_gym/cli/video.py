@@ -1,5 +1,6 @@
 """`arena-breaker video`: stored episodes as a film, several side by side."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,15 @@ import typer
 from arena_breaker_gym.cli import options
 from arena_breaker_gym.cli.progress import bar
 from arena_breaker_gym.cli.report import print_json, say_where
+
+
+class Layer(StrEnum):
+    """What `--layer` may say."""
+
+    HUD = "hud"
+    GAMEPAD = "gamepad"
+    CAPTION = "caption"
+    NONE = "none"
 
 
 def video(
@@ -22,8 +32,8 @@ def video(
         list[str] | None, typer.Option(help="Caption; again for each further episode.")
     ] = None,
     layer: Annotated[
-        list[str] | None,
-        typer.Option(help="hud, gamepad, caption or none; again for more. Default: hud, caption."),
+        list[Layer] | None,
+        typer.Option(help="What is drawn over the frames; again for more. Default: hud, caption."),
     ] = None,
     size: Annotated[int, typer.Option(help="Side of each panel in pixels.")] = 512,
     skin: Annotated[str | None, typer.Option(help="Looks; default: as played.")] = None,
@@ -31,16 +41,19 @@ def video(
     json: options.Json = False,
 ) -> None:
     """Stored episodes as a film, several side by side."""
+    from arena_breaker_gym.rollout.layers import Layers
     from arena_breaker_gym.rollout.store import EpisodeStore, load_episode
-    from arena_breaker_gym.rollout.video import DEFAULT_LAYERS, export_video
+    from arena_breaker_gym.rollout.video import DEFAULT_LAYERS, export_side_by_side
 
     files = [
         EpisodeStore(source).path_of(episode) if source.is_dir() else source for source in sources
     ]
     episodes = [load_episode(file) for file in files]
-    chosen = DEFAULT_LAYERS if not layer else tuple(one for one in layer if one != "none")
+    chosen = DEFAULT_LAYERS
+    if layer:
+        chosen = Layers(**{one.value: True for one in layer if one is not Layer.NONE})
     with bar(resume="No video was written; run the same command again.") as advance:
-        film = export_video(
+        film = export_side_by_side(
             episodes,
             out,
             size=size,
@@ -48,7 +61,7 @@ def video(
             layers=chosen,
             labels=label,
             speed=speed,
-            progress=lambda done, total: advance(f"frame {done} of {total}", done / total),
+            progress=lambda share: advance("Video", share),
         )
     if json:
         print_json({"out": str(film.path), "frames": film.frames, "fps": film.fps})

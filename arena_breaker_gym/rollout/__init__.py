@@ -5,6 +5,7 @@ Knows no agent of its own; the names below are what agents and tools need most.
 
 from arena_breaker_gym.rollout.agent import Agent, AgentFailure, Observations
 from arena_breaker_gym.rollout.episode import Episode
+from arena_breaker_gym.rollout.layers import Layers
 from arena_breaker_gym.rollout.replay import ReplayError, replay, resimulate, verify
 from arena_breaker_gym.rollout.rollout import Progress, rollout
 from arena_breaker_gym.rollout.store import EpisodeError, EpisodeStore
@@ -15,6 +16,7 @@ __all__ = [
     "Episode",
     "EpisodeError",
     "EpisodeStore",
+    "Layers",
     "Observations",
     "Progress",
     "ReplayError",

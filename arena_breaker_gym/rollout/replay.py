@@ -1,7 +1,8 @@
 """Replay: an episode is played again from its seed and actions, checked, and drawn anew."""
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from gymnasium.utils import seeding
@@ -11,6 +12,10 @@ from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import draw_keys
 from arena_breaker_gym.rollout.episode import Episode, hash_of
+from arena_breaker_gym.rollout.layers import Layers
+
+if TYPE_CHECKING:
+    from arena_breaker_gym.rendering.renderer import Renderer
 
 
 class ReplayError(ValueError):
@@ -60,32 +65,46 @@ def verify(episode: Episode) -> None:
 
 
 def replay(
-    episode: Episode, *, skin: str | None = None, size: int | None = None
+    episode: Episode,
+    *,
+    skin: str | None = None,
+    size: int | None = None,
+    layers: Layers | None = None,
+    caption: str = "",
 ) -> Iterator[NDArray[np.uint8]]:
-    """Draws an episode again as its frames, without HUD, as a student sees them.
+    """Draws an episode again: without layers, the frames are those that a student sees.
 
     Args:
         episode: An episode of T steps.
         skin: Looks to draw it in; None: those it was played in.
         size: Side of the frames in pixels; None: that of the settings.
+        layers: What is drawn over them for people; None: nothing.
+        caption: The words of the caption layer.
 
     Yields:
-        T + 1 frames (size, size, 3) uint8: frame t belongs to action t, the last is the end.
+        T + 1 frames (size, size, 3) uint8: frame t belongs to action t, the last is the end
+        (and shows the last action, if the gamepad is drawn).
 
     Raises:
         ReplayError: As `resimulate`, if the episode does not play as recorded.
     """
+    settings = episode.settings
+    look = replace(episode, settings=replace(settings, skin=skin or settings.skin))
+    renderer: Renderer | None = None
+    for step, arenas in resimulate(look):
+        if renderer is None:
+            renderer = _renderer_of(arenas, size or settings.pixel_size)
+        frame = renderer.compose(arenas.records)[0]
+        if layers is not None:
+            action = episode.actions[min(step, len(episode) - 1)] if len(episode) else None
+            frame = layers.over(frame, arenas, action=action, caption=caption)
+        yield frame
+
+
+def _renderer_of(arenas: Arenas, size: int) -> "Renderer":
     from arena_breaker_gym.rendering.renderer import Renderer
 
-    settings = episode.settings
-    renderer: Any = None
-    for _, arenas in resimulate(episode):
-        if renderer is None:
-            models = arenas.loaded.models
-            renderer = Renderer(
-                models, size=size or settings.pixel_size, skin=skin or settings.skin
-            )
-        yield renderer.compose(arenas.records)[0].copy()
+    return Renderer(arenas.loaded.models, size=size, skin=arenas.settings.skin)
 
 
 def _check_world(episode: Episode, arenas: Arenas) -> None:

@@ -1,4 +1,4 @@
-"""`export_video`: episodes as a film, several side by side, drawn anew in any size and skin."""
+"""Films of episodes: one, or several side by side, drawn anew in any size and skin."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.rollout.encoder import VideoError, check_name, encoder
 from arena_breaker_gym.rollout.episode import Episode
+from arena_breaker_gym.rollout.layers import Layers
 from arena_breaker_gym.rollout.replay import replay
 
 DEFAULT_SIZE = 512
-DEFAULT_LAYERS = ("hud", "caption")
-SMALLEST_SIZE, LARGEST_SIZE = 64, 2048
+DEFAULT_LAYERS = Layers(hud=True, caption=True)
 SLOWEST, FASTEST = Fraction(1, 10), Fraction(10)
 GAP = 4  # pixels of black between two panels
 
@@ -32,15 +32,39 @@ class Film(NamedTuple):
 
 
 def export_video(
+    episode: Episode,
+    path: Path,
+    *,
+    label: str | None = None,
+    size: int = DEFAULT_SIZE,
+    skin: str | None = None,
+    layers: Layers = DEFAULT_LAYERS,
+    speed: float = 1.0,
+    progress: Callable[[float], None] | None = None,
+) -> Film:
+    """Writes an episode as a film; see `export_side_by_side`."""
+    return export_side_by_side(
+        [episode],
+        path,
+        labels=None if label is None else [label],
+        size=size,
+        skin=skin,
+        layers=layers,
+        speed=speed,
+        progress=progress,
+    )
+
+
+def export_side_by_side(
     episodes: Sequence[Episode],
     path: Path,
     *,
+    labels: Sequence[str] | None = None,
     size: int = DEFAULT_SIZE,
     skin: str | None = None,
-    layers: Sequence[str] = DEFAULT_LAYERS,
-    labels: Sequence[str] | None = None,
+    layers: Layers = DEFAULT_LAYERS,
     speed: float = 1.0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Film:
     """Writes episodes as one film, side by side from left to right.
 
@@ -51,12 +75,12 @@ def export_video(
     Args:
         episodes: At least one.
         path: A name that ends in .mp4 or .gif. A GIF counts time in hundredths of a second.
-        size: Side of each panel in pixels.
-        skin: Looks; None: those that each was played in.
-        layers: Some of `rendering.layers.LAYERS`: "hud", "gamepad", "caption".
         labels: A caption for each; None: the agents' names.
+        size: Side of each panel in pixels, 32 to 1024.
+        skin: Looks; None: those that each was played in.
+        layers: What is drawn over the frames.
         speed: From 0.1 to 10.
-        progress: Called after each frame with how many are written, and how many there are.
+        progress: Called after each frame with the share that is written, in (0, 1].
 
     Returns:
         What was written.
@@ -68,7 +92,6 @@ def export_video(
     """
     fps = _fps_of(episodes) * _checked_speed(speed)
     check_name(path)
-    _check_size(size)
     names = [episode.agent for episode in episodes] if labels is None else list(labels)
     if len(names) != len(episodes):
         raise VideoError(f"There are {len(episodes)} episodes but {len(names)} labels.")
@@ -82,7 +105,7 @@ def export_video(
         for frame in _side_by_side(panels, size):
             film.write(frame)
             if progress is not None:
-                progress(film.frames, total)
+                progress(film.frames / total)
     return Film(path, film.frames, float(fps))
 
 
@@ -112,8 +135,3 @@ def _checked_speed(speed: float) -> Fraction:
             f"speed must be a number from {float(SLOWEST)} to {float(FASTEST)}, got {speed!r}."
         )
     return Fraction(speed).limit_denominator(100)
-
-
-def _check_size(size: int) -> None:
-    if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
-        raise VideoError(f"size must be from {SMALLEST_SIZE} to {LARGEST_SIZE}, got {size!r}.")
