@@ -11,12 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym.engine.arena import MAX_ENEMIES
+from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import Episode
 from arena_breaker_gym.rollout.replay import resimulate
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.examples import ArrayExamples
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
+from nitrogen_adapter.sight import ABSENT, PLAYER
+
+ENEMY_SHOT = 7  # the kind of an enemy's shot among sights; 1 to 6 are the enemies' codes
+SIGHT_ROWS = 1 + MAX_ENEMIES + 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +121,8 @@ def build_examples(
         on_episode: told after every episode how many are done, and of how many.
 
     Returns:
-        Frames (N, size, size, 3) with packed rows (N, horizon, 25), and what they hold.
+        Frames (N, size, size, 3) with packed rows (N, horizon, 25) and sights (N, 41, 3), and
+        what they hold.
 
     Raises:
         ValueError: if nothing is left to learn from, or an episode does not play as recorded.
@@ -129,11 +136,12 @@ def build_examples(
             f"in at least {settings.busy_share:.0%} of its steps."
         )
     frames = np.empty((count, size, size, 3), dtype=np.uint8)
+    sights = np.empty((count, SIGHT_ROWS, 3), dtype=np.float32)
     chunks = np.empty((count, settings.horizon, len(gamepad.ACTION)), dtype=np.float32)
     filled = 0
     for number, (episode, moments) in enumerate(zip(played, starts, strict=True)):
         end = filled + len(moments)
-        _draw(episode, moments, frames[filled:end], skin)
+        _draw(episode, moments, frames[filled:end], sights[filled:end], skin)
         first = moments + settings.action_shift
         chunks[filled:end] = episode.actions[first[:, None] + np.arange(settings.horizon)]
         filled = end
@@ -141,13 +149,39 @@ def build_examples(
             on_episode(number + 1, len(played))
     moments_seen = sum(len(chunk_starts(episode.actions, settings)) for episode in played)
     balance = _balance(chunks, moments_seen, settings)
-    return ArrayExamples(frames, gamepad.pack(chunks, buttons)), balance
+    return ArrayExamples(frames, gamepad.pack(chunks, buttons), sights), balance
+
+
+def sights_of(arena: np.record, camera: Camera) -> NDArray[np.float32]:
+    """What stands where in an arena's frame, for the dense supervision of a base from nothing.
+
+    Args:
+        arena: the arena's record.
+        camera: that draws its stage.
+
+    Returns:
+        (41, 3) column and row as shares of the frame, and kind: 0 the player, 1 to 6 the
+        enemies by their codes, 7 an enemy's shot, `ABSENT` where the row is empty.
+    """
+    table = np.full((SIGHT_ROWS, 3), ABSENT, dtype=np.float32)
+    things = [(arena.player.x, arena.player.z, PLAYER)]
+    things += [(one["x"], one["z"], one["kind"]) for one in arena.enemies if one["kind"] != 0]
+    shots = arena.enemy_shots[arena.enemy_shots["live"] != 0]
+    things += [(one["x"], one["z"], ENEMY_SHOT) for one in shots]
+    for row, (x, z, kind) in zip(table, things, strict=False):
+        column, line = camera.project(x, z)
+        row[:] = column / camera.size, line / camera.size, kind
+    return table
 
 
 def _draw(
-    episode: Episode, moments: NDArray[np.int64], frames: NDArray[np.uint8], skin: str | None
+    episode: Episode,
+    moments: NDArray[np.int64],
+    frames: NDArray[np.uint8],
+    sights: NDArray[np.float32],
+    skin: str | None,
 ) -> None:
-    """Draws an episode's frames at some rising moments into frames (n, size, size, 3)."""
+    """Draws an episode at some rising moments: frames (n, size, size, 3), sights (n, 41, 3)."""
     if len(moments) == 0:
         return
     renderer: Renderer | None = None
@@ -158,6 +192,9 @@ def _draw(
             renderer = Renderer(arenas.loaded.models, size=frames.shape[1], skin=looks)
         if row < len(moments) and step == moments[row]:
             renderer.compose(arenas.records, frames[row : row + 1])
+            arena = arenas.records[0]
+            floor = arenas.loaded.models[arena.stage].size
+            sights[row] = sights_of(arena, Camera.over(floor.width, floor.depth, renderer.size))
             row += 1
 
 

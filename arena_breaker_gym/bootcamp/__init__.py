@@ -1,1 +1,1 @@
-"""The article's experiment, end to end: the top floor, which nothing imports but the command line."""
+"""The article's experiment, end to end: the top floor; only the command line imports it."""

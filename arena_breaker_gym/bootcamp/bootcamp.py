@@ -5,24 +5,26 @@ fix → the article's table and a side-by-side video. Every part leaves what it 
 output folder; a run that was interrupted goes on from there.
 """
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from agents.nitrogen import NitroGenPolicy
 from agents.registry import make_agent
 from arena_breaker_gym.bootcamp.clock import Clock
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, TUTOR, ZERO_SHOT, BootcampPlan
+from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
 from arena_breaker_gym.rollout.benchmark import Terms, evaluate, store_of
+from arena_breaker_gym.rollout.layers import Layers
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
-from arena_breaker_gym.rollout.video import Layers, export_side_by_side
+from arena_breaker_gym.rollout.video import export_side_by_side
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
-from nitrogen_adapter.dataset import Balance, build_examples
+from nitrogen_adapter.dataset import build_examples
 from nitrogen_adapter.examples import ArrayExamples, cache_features
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.posttrain import Posttrainer
@@ -31,6 +33,15 @@ from nitrogen_adapter.posttrain import Progress as TrainingProgress
 SAVE_EVERY = 15.0  # s between two saves of a training under way
 VIDEO_SIZE = 384  # pixels of each half
 Advance = Callable[[str, float], None]
+
+# Where each part begins and ends on the progress bar: about its share of the time on two cores.
+_PARTS = {
+    "demonstrations": (0.0, 0.05),
+    "posttrain": (0.05, 0.65),
+    "evaluation": (0.65, 0.95),
+    "video": (0.95, 1.0),
+}
+_DRAWING = 0.05  # of "posttrain": the drawing of frames
 
 
 class Bootcamp:
@@ -58,16 +69,17 @@ class Bootcamp:
         Raises:
             ValueError: If the folder holds files of a bootcamp with other settings.
         """
-        shares = _Shares(advance)
-        demonstrations = self.demonstrate(shares.part("demonstrations"))
-        self.train(demonstrations, shares.part("posttrain"))
-        rows = self.measure(shares.part("evaluation"))
-        results = Results(rows, self.plan.to_dict(), self.clock.seconds)
-        results.save(self.out)
-        self.film(shares.part("video"))
-        results = Results(rows, self.plan.to_dict(), self.clock.seconds)
+        demonstrations = self.demonstrate(_part(advance, "demonstrations"))
+        self.train(demonstrations, _part(advance, "posttrain"))
+        rows = self.measure(_part(advance, "evaluation"))
+        self._results(rows).save(self.out)
+        self.film(_part(advance, "video"))
+        results = self._results(rows)
         results.save(self.out)
         return results
+
+    def _results(self, rows: list[Row]) -> Results:
+        return Results(rows, self.plan.to_dict(), self.clock.seconds)
 
     @property
     def video(self) -> Path:
@@ -95,13 +107,13 @@ class Bootcamp:
     def train(self, demonstrations: list[Episode], advance: Advance) -> None:
         """Writes the student before and after training; a training cut short goes on."""
         before, after = self.checkpoint_of(ZERO_SHOT), self.checkpoint_of(POST_TRAINED)
+        before.parent.mkdir(parents=True, exist_ok=True)
         if not before.exists():
             checkpoint.save(before, NitroGen.preset(self.plan.student, seed=self.plan.seed))
         if after.exists():
             return
         with self.clock.part("dataset"):
-            examples, balance = self._examples(demonstrations, advance)
-            _say(advance, balance)
+            examples = self._examples(demonstrations, advance)
         with self.clock.part("posttrain"):
             student = checkpoint.load(before)
             if self.plan.posttrain.freeze:
@@ -144,18 +156,19 @@ class Bootcamp:
                 self.video,
                 labels=list(chosen),
                 size=VIDEO_SIZE,
-                layers=Layers(hud=True, gamepad=True),
+                layers=Layers(hud=True, gamepad=True, caption=True),
                 progress=lambda share: advance("The video is made", share),
             )
 
-    def _examples(
-        self, demonstrations: list[Episode], advance: Advance
-    ) -> tuple[ArrayExamples, Balance]:
-        return build_examples(
+    def _examples(self, demonstrations: list[Episode], advance: Advance) -> ArrayExamples:
+        examples, balance = build_examples(
             demonstrations,
             self.plan.chunks,
-            on_episode=lambda done, total: advance("Frames are drawn", 0.03 * done / total),
+            on_episode=lambda done, total: advance("Frames are drawn", _DRAWING * done / total),
         )
+        with written_whole(self.out / "dataset.json") as part:
+            part.write_text(json.dumps(asdict(balance), indent=2) + "\n", encoding="utf-8")
+        return examples
 
     @property
     def _unfinished(self) -> Path:
@@ -170,7 +183,7 @@ class Bootcamp:
         def show(now: TrainingProgress) -> None:
             nonlocal saved
             words = f"The student learns, loss {now.loss:.3f}, {now.examples_per_second:.0f}/s"
-            advance(words, 0.03 + 0.97 * now.fraction)
+            advance(words, _DRAWING + (1.0 - _DRAWING) * now.fraction)
             if now.seconds - saved > SAVE_EVERY and now.fraction < 1.0:
                 saved = now.seconds
                 trainer.save(self._unfinished)
@@ -209,6 +222,12 @@ class Bootcamp:
         episodes = [store.load(index) for index in range(self.plan.evaluations)]
         played = sorted((one for one in episodes if not one.failed), key=_kills)
         return played[len(played) // 2]
+
+
+def _part(advance: Advance, name: str) -> Advance:
+    """Reports a part's own share as its piece of the whole."""
+    begin, end = _PARTS[name]
+    return lambda words, share: advance(words, begin + (end - begin) * share)
 
 
 def _kills(episode: Episode) -> tuple[float, int]:

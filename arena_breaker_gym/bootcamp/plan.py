@@ -39,7 +39,9 @@ class BootcampPlan:
     execute: int = 9
     chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=5))
     posttrain: PosttrainSettings = field(
-        default_factory=lambda: PosttrainSettings(epochs=4, max_seconds=200.0)
+        default_factory=lambda: PosttrainSettings(
+            epochs=4, max_seconds=200.0, batch_size=16, draws=2, sight_weight=1.0
+        )
     )
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ COMMANDS = {
     "benchmark": "arena_breaker_gym.cli.benchmark:benchmark",
     "video": "arena_breaker_gym.cli.video:video",
     "stages": "arena_breaker_gym.cli.stages:stages",
+    "bootcamp": "arena_breaker_gym.cli.bootcamp:bootcamp",
 }
 
 

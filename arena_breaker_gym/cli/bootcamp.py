@@ -1,0 +1,50 @@
+"""`arena-breaker bootcamp`: the article's experiment, end to end, in one command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arena_breaker_gym.cli import options
+from arena_breaker_gym.cli.progress import bar
+from arena_breaker_gym.cli.report import how_to_resume, print_json, print_table, say_where
+
+DEFAULT_OUT = Path("bootcamp")
+
+
+def bootcamp(
+    out: Annotated[
+        Path, typer.Option(help="Folder for all that is made; run again with the same to continue.")
+    ] = DEFAULT_OUT,
+    tutor: Annotated[str, typer.Option(help="Who teaches: the name of an agent.")] = "scripted",
+    demonstrations: Annotated[
+        int, typer.Option(min=1, help="Episodes that the tutor records, over stages 1 to 3.")
+    ] = 17,
+    evaluations: Annotated[
+        int, typer.Option(min=1, help="Episodes for each column of the table.")
+    ] = 50,
+    train_seconds: Annotated[
+        float, typer.Option(min=1.0, help="Most seconds that the student may learn.")
+    ] = 200.0,
+    seed: options.Seed = 0,
+    json: options.Json = False,
+) -> None:
+    """The article: a tutor shows, a pixels-only student learns, both are measured and filmed."""
+    from dataclasses import replace
+
+    from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
+    from arena_breaker_gym.bootcamp.plan import BootcampPlan
+
+    plan = BootcampPlan(
+        tutor=tutor, demonstrations=demonstrations, evaluations=evaluations, seed=seed
+    )
+    posttrain = replace(plan.posttrain, max_seconds=train_seconds, seed=seed)
+    camp = Bootcamp(replace(plan, posttrain=posttrain), out)
+    with bar(resume=how_to_resume(out)) as advance:
+        results = camp.run(advance)
+    if json:
+        print_json(results.to_dict())
+    else:
+        print_table(results.rows)
+    say_where("Results", out / "results.json")
+    say_where("Video", camp.video)
