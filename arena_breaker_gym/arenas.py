@@ -18,7 +18,7 @@ from arena_breaker_gym.engine.arena import ARENA, CAUSES, PLAYING, TICKS_PER_SEC
 from arena_breaker_gym.engine.record import Record, Stages
 from arena_breaker_gym.engine.tick import ENGINE_VERSION, begin, tick
 from arena_breaker_gym.observation import StateTables, empty_tables, observe_batch
-from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 from arena_breaker_gym.snapshot import snapshot
 from arena_breaker_gym.stages.loader import load_campaign
 
@@ -154,7 +154,7 @@ class Arenas:
 
     def observe(self) -> StateTables:
         """The state of every arena as tables; see `observation.StateTables`."""
-        limit = self.limit * self.settings.frame_skip
+        limit = MAX_EPISODE_STEPS * self.settings.frame_skip
         observe_batch(self.records, self._tables, self.campaign, limit)
         return self._tables
 

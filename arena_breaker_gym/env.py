@@ -1,6 +1,6 @@
 """`ArenaBreakerEnv`: the Gymnasium face of one arena, a batch of one."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from arena_breaker_gym.arenas import ACTION_LENGTH, INFO, REWARD_TERMS, Arenas
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.observation import TABLES
-from arena_breaker_gym.registration import MAX_EPISODE_STEPS
 from arena_breaker_gym.settings import Settings
+
+if TYPE_CHECKING:
+    from arena_breaker_gym.rendering.view import View
 
 Observation = dict[str, NDArray[Any]] | NDArray[np.uint8]
 
@@ -37,6 +39,17 @@ def observation_space_of(settings: Settings) -> spaces.Space[Any]:
     if settings.observation == "both":
         tables["pixels"] = pixels
     return spaces.Dict(tables)
+
+
+def view_of(arenas: Arenas, *, size: int, fps: float) -> "View":
+    """The pictures that `render` gives; pygame is imported for those who ask for them.
+
+    Raises:
+        ValueError: If the size is out of range.
+    """
+    from arena_breaker_gym.rendering.view import View
+
+    return View(arenas, size=size, fps=fps)
 
 
 def draw_keys(generator: np.random.Generator) -> list[int]:
@@ -74,7 +87,7 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
 
     ## Episode End
     Terminated when the player has no hp left or stage 3 is cleared (`info["victory"]`).
-    Truncated after 3,600 steps (120 s).
+    Truncated after 3,600 steps (120 s), or what `gym.make(max_episode_steps=...)` says.
 
     ## Arguments
     Those of `arena_breaker_gym.settings.Settings`, and `render_mode` (None, "rgb_array" or
@@ -115,8 +128,13 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         }
         self.action_space: spaces.Space[Any] = action_space_of()
         self.observation_space: spaces.Space[Any] = observation_space_of(self.settings)
-        self._arenas = Arenas(self.settings, count=1, limit=MAX_EPISODE_STEPS)
-        self._view: Any = None
+        # Gymnasium's TimeLimit wrapper truncates; the environment itself does not.
+        self._arenas = Arenas(self.settings, count=1)
+        self._view = (
+            None
+            if render_mode is None
+            else view_of(self._arenas, size=render_size, fps=self.metadata["render_fps"])
+        )
 
     @property
     def arenas(self) -> Arenas:
@@ -140,7 +158,6 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         """
         super().reset(seed=seed)
         stage = stage_option(options)
-        self._arenas.limit = self._time_limit()
         self._arenas.reset(0, draw_keys(self.np_random), stage=stage)
         if self.render_mode == "human":
             self.render()
@@ -178,17 +195,13 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
 
     def render(self) -> NDArray[np.uint8] | None:
         """The picture with HUD, (render_size, render_size, 3) uint8; in "human" mode, a window."""
-        if self.render_mode is None:
+        if self._view is None:
             gym.logger.warn("render() needs gym.make(..., render_mode='rgb_array') or 'human'.")
             return None
-        if self._view is None:
-            from arena_breaker_gym.rendering.view import View
-
-            self._view = View(self._arenas, size=self.render_size, fps=self.metadata["render_fps"])
         if self.render_mode == "human":
             self._view.show()
             return None
-        return self._view.frame()  # type: ignore[no-any-return]
+        return self._view.frame()
 
     def snapshot(self) -> dict[str, Any]:
         """The article's structured state of the arena as JSON values."""
@@ -211,13 +224,6 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         """Closes the window, if there is one."""
         if self._view is not None:
             self._view.close()
-            self._view = None
-
-    def _time_limit(self) -> int:
-        """The limit that `gym.make` was asked for, so that "time left" tells the truth."""
-        if self.spec is None:
-            return MAX_EPISODE_STEPS
-        return max(self.spec.max_episode_steps or 0, 0)
 
     def _observe(self) -> Observation:
         if self.settings.observation == "pixels":

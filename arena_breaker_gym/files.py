@@ -13,8 +13,8 @@ PART_SUFFIX = ".part"
 def written_whole(path: Path) -> Iterator[Path]:
     """Gives a temporary file to write, and renames it to `path` when the block ends well.
 
-    Data reach the disk before the name does, so a crash leaves the old file, the new one, or
-    a leftover that ends in `.part`, never half a file.
+    Data reach the disk before the name does, so a crash, even of the machine, leaves the old
+    file or the new one, perhaps a leftover that ends in `.part`, never half a file.
 
     Args:
         path: The file to be; missing folders above it are made.
@@ -34,7 +34,6 @@ def written_whole(path: Path) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    _flush_folder(path.parent)
 
 
 def sweep_leftovers(folder: Path) -> None:
@@ -46,13 +45,3 @@ def sweep_leftovers(folder: Path) -> None:
 def _flush(file: Path) -> None:
     with file.open("rb+") as written:
         os.fsync(written.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    """Makes the new name last; systems without such a call (Windows) do so by themselves."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -42,7 +42,8 @@ class StateTables(NamedTuple):
             metres: positive while it hurts, -radius while spikes are down, -radius / 2 while
             they warn.
         progress: (n, 4): stage (share of the campaign's stages), wave (share of the stage's
-            waves), score (of 1000), time left (share of the limit; 1 without one).
+            waves), score (of 1000), time left (share of the standard
+            3,600 steps, whatever limit a wrapper sets).
     """
 
     player: NDArray[np.float32]
@@ -80,7 +81,7 @@ def empty_tables(count: int) -> StateTables:
 def observe_batch(
     arenas: NDArray[np.void], tables: StateTables, campaign: Stages, limit: int
 ) -> None:
-    """Writes the state of n arenas into n rows of the tables; `limit` in ticks, 0 for none."""
+    """Writes the state of n arenas into n rows of the tables; `limit` is the standard's ticks."""
     nearest = Nearest(np.empty(PROJECTILE_ROWS, np.int64), np.empty(PROJECTILE_ROWS, np.float64))
     for row in range(arenas.shape[0]):
         _observe(arenas[row], tables, row, campaign, limit, nearest)
@@ -104,7 +105,7 @@ def _observe(
     progress[0] = (arena.stage + 1) / campaign.shape[0]
     progress[1] = (arena.director.wave + 1) / stage.wave_count
     progress[2] = min(arena.tally.score / SCORE_SCALE, 1.0)
-    progress[3] = max(1.0 - arena.tick / limit, 0.0) if limit > 0 else 1.0
+    progress[3] = max(1.0 - arena.tick / limit, 0.0)
 
 
 @compiled

@@ -2,8 +2,9 @@
 
 from gymnasium.envs.registration import register, registry
 
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS
+
 ENV_ID = "ArenaBreaker-v0"
-MAX_EPISODE_STEPS = 3600  # 120 s at 30 decisions a second
 
 
 def register_environments() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
+MAX_EPISODE_STEPS = 3600  # 120 s at 30 decisions a second: the standard time limit
 OBSERVATIONS = ("both", "pixels", "state")
 PIXEL_SIZES = (64, 84, 96, 128, 256)
 DEFAULT_REWARD: Mapping[str, float] = MappingProxyType({"score": 0.1, "damage": -1.0})

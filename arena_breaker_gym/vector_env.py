@@ -19,10 +19,10 @@ from arena_breaker_gym.env import (
     draw_keys,
     observation_space_of,
     stage_option,
+    view_of,
 )
 from arena_breaker_gym.observation import TABLES
-from arena_breaker_gym.registration import MAX_EPISODE_STEPS
-from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 
 
 class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
@@ -86,7 +86,11 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         self._arenas = Arenas(self.settings, count=num_envs, limit=max(max_episode_steps, 0))
         self._generators: list[np.random.Generator | None] = [None] * num_envs
         self._ended = np.zeros(num_envs, dtype=np.bool_)
-        self._views: Any = None
+        self._view = (
+            None
+            if render_mode is None
+            else view_of(self._arenas, size=render_size, fps=self.metadata["render_fps"])
+        )
 
     @property
     def arenas(self) -> Arenas:
@@ -154,13 +158,9 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """The pictures of all arenas with HUD, (render_size, render_size, 3) uint8 each."""
-        if self.render_mode is None:
+        if self._view is None:
             return None
-        if self._views is None:
-            from arena_breaker_gym.rendering.view import View
-
-            self._views = View(self._arenas, size=self.render_size, fps=30)
-        return tuple(self._views.frame(index) for index in range(self.num_envs))
+        return tuple(self._view.frame(index) for index in range(self.num_envs))
 
     def snapshot(self, index: int) -> dict[str, Any]:
         """The article's structured state of one arena."""

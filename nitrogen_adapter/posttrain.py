@@ -280,11 +280,10 @@ class Posttrainer:
         if self.settings.mirror:
             batch = self._mirror_some(batch)
         pixels = _jitter(normalise(batch.inputs).to(self._device), self.settings.jitter)
-        tokens = self.model.see(pixels[:, None])
-        features = self.model.attend(tokens)
+        features = self.model.encode(pixels[:, None])
         loss = self._action_loss(features, batch)
         if self.settings.sight_weight:
-            loss = loss + self.settings.sight_weight * self._sight_loss(tokens, features, batch)
+            loss = loss + self.settings.sight_weight * self._sight_loss(features, batch)
         return loss
 
     def _action_loss(self, features: Tensor, batch: Batch) -> Tensor:
@@ -296,12 +295,12 @@ class Posttrainer:
             weights=self._weights,
         )
 
-    def _sight_loss(self, tokens: Tensor, features: Tensor, batch: Batch) -> Tensor:
+    def _sight_loss(self, features: Tensor, batch: Batch) -> Tensor:
         if batch.sights is None:
             raise ValueError("sight_weight is above 0, but the examples come without sights.")
         sights = Sights(*(part.to(self._device) for part in Sights.of(batch.sights)))
-        seen = tokens[:, 0]  # what is padded on the left stands for no part of the frame
-        return self._head.loss(seen, features[:, -seen.shape[1] :], sights)
+        # Tokens padded on the left stand for no part of the frame.
+        return self._head.loss(features[:, -(self._head.grid**2) :], sights)
 
     def _mirror_some(self, batch: Batch) -> Batch:
         mirror = batch.mirrored(old_layout=self.model.config.old_layout)

@@ -25,6 +25,12 @@ PLAYER = 0
 RARITY = 20.0
 """How much more a thing that is there counts than one that is not: most of a frame is floor."""
 
+REACH = 4.0
+"""Offsets from the player are learned in quarters of a frame, so that they are about 1 large."""
+
+WHERE_SHARE = 0.3
+"""How much the error of where things are counts beside the error of what they are."""
+
 
 class Sights(NamedTuple):
     """Where things stand in frames, as tensors.
@@ -67,13 +73,11 @@ class SightHead(nn.Module):
         self.what = nn.Linear(width, kinds)
         self.where = nn.Linear(width, 2)
 
-    def loss(self, tokens: Tensor, features: Tensor, sights: Sights) -> Tensor:
+    def loss(self, features: Tensor, sights: Sights) -> Tensor:
         """Return how wrong the head is.
 
         Args:
-            tokens: (n, grid * grid, C) of the tower: they should know what stands where.
-            features: (n, grid * grid, C) after self-attention: they should know in addition
-                where it stands from the player.
+            features: (n, grid * grid, C) what a model sees of a frame each.
             sights: of the n frames.
 
         Returns:
@@ -82,10 +86,10 @@ class SightHead(nn.Module):
         frame, row = torch.nonzero(sights.kinds != ABSENT, as_tuple=True)
         column_row = (sights.places[frame, row] * self.grid).long().clamp(0, self.grid - 1)
         cell = column_row[:, 1] * self.grid + column_row[:, 0]
-        there = torch.zeros((*tokens.shape[:2], self.kinds), device=tokens.device)
+        there = torch.zeros((*features.shape[:2], self.kinds), device=features.device)
         there[frame, cell, sights.kinds[frame, row]] = 1.0
-        rarity = torch.full((self.kinds,), RARITY, device=tokens.device)
-        what = F.binary_cross_entropy_with_logits(self.what(tokens), there, pos_weight=rarity)
+        rarity = torch.full((self.kinds,), RARITY, device=features.device)
+        what = F.binary_cross_entropy_with_logits(self.what(features), there, pos_weight=rarity)
         from_player = sights.places[frame, row] - sights.places[frame, PLAYER]
-        where = F.smooth_l1_loss(self.where(features[frame, cell]), 4.0 * from_player)
-        return what + 0.3 * where
+        where = F.smooth_l1_loss(self.where(features[frame, cell]), REACH * from_player)
+        return what + WHERE_SHARE * where

@@ -80,7 +80,9 @@ def _numbers(info: dict[str, Any]) -> list[float]:
     return [float(info[key]) for key in info if key != "rewards"] + list(rewards.values())
 
 
-def batch_trajectories(env: gym.vector.VectorEnv[Any, Any, Any], seed: int, steps: int) -> list[str]:
+def batch_trajectories(
+    env: gym.vector.VectorEnv[Any, Any, Any], seed: int, steps: int
+) -> list[str]:
     """What `trajectory` gives for seeds seed, seed + 1, …, from one batch in mode SAME_STEP."""
     count = env.num_envs
     digests = [Digest() for _ in range(count)]

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from arena_breaker_gym.registration import MAX_EPISODE_STEPS
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 from nitrogen_adapter.dataset import ChunkSettings
 from nitrogen_adapter.posttrain import PosttrainSettings
 

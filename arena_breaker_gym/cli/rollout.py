@@ -7,7 +7,7 @@ import typer
 from arena_breaker_gym.cli import options
 from arena_breaker_gym.cli.progress import bar
 from arena_breaker_gym.cli.report import how_to_resume, print_json, print_table, say_where
-from arena_breaker_gym.registration import MAX_EPISODE_STEPS
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 
 
 def rollout(

@@ -26,13 +26,15 @@ class Atlas(NamedTuple):
     """Sprites one after the other.
 
     Attributes:
-        pixels: (p, 4) uint8, RGBA with the colours already multiplied by alpha.
+        colours: (p · 3,) uint8, RGB already multiplied by alpha.
+        rests: (p · 3,) uint8, 255 less alpha, once for each colour: what shines through.
         boxes: (s, 5) int64, a sprite each: first pixel, width, height, and the column and row
             of the sprite's place on the floor.
         hazards: (16,) int64: the first sprite of each of the stage's hazards.
     """
 
-    pixels: NDArray[np.uint8]
+    colours: NDArray[np.uint8]
+    rests: NDArray[np.uint8]
     boxes: NDArray[np.int64]
     hazards: NDArray[np.int64]
 
@@ -51,7 +53,9 @@ def build_atlas(stage: Stage, skin: Skin, scale: float) -> Atlas:
     if kept is None:
         kept = _pack([*draw_sheet(skin, scale), *_hazard_sprites(stage, skin, scale)])
         _save(file, *kept)
-    return Atlas(*kept, _hazard_starts(stage))
+    pixels, boxes = kept
+    rests = np.repeat(255 - pixels[:, 3], 3)
+    return Atlas(pixels[:, :3].ravel(), rests, boxes, _hazard_starts(stage))
 
 
 def _hazard_sprites(stage: Stage, skin: Skin, scale: float) -> list[Sprite]:

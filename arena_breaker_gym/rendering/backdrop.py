@@ -46,6 +46,13 @@ class Backdrop:
     picture: NDArray[np.uint8]
     depth: NDArray[np.float32]
 
+    def clear(self) -> NDArray[np.int64]:
+        """How many pixels from each to the right, itself first, show no raised surface."""
+        side = self.depth.shape[1]
+        raised_at = np.where(self.depth > NOTHING_RAISED, np.arange(side), side)
+        nearest = np.minimum.accumulate(raised_at[:, ::-1], axis=1)[:, ::-1]
+        return nearest - np.arange(side)
+
 
 @dataclass(frozen=True)
 class _Prism:

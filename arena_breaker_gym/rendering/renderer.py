@@ -75,5 +75,6 @@ def _shared_scene(stage: Stage, skin: skins.Skin, size: int) -> Scene:
         camera.centre_y,
         backdrop.picture.ravel(),
         backdrop.depth.ravel(),
+        backdrop.clear().ravel(),
         build_atlas(stage, skin, camera.scale),
     )

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.registration import MAX_EPISODE_STEPS
 from arena_breaker_gym.rollout.agent import Agent
 from arena_breaker_gym.rollout.metrics import Row, row_of
 from arena_breaker_gym.rollout.results import FILE_NAME, Results
 from arena_breaker_gym.rollout.rollout import Progress, rollout
 from arena_breaker_gym.rollout.store import EpisodeStore
-from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 
 # Told after every step of the batch who plays on which stage, and how far that is.
 Watch = Callable[[str, int, Progress], None]

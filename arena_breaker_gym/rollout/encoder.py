@@ -25,7 +25,7 @@ _FORMATS = {
     # A palette for each frame: one for all would need every frame in memory first.
     ".gif": [
         "-filter_complex",
-        "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=bayer",
+        "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=none:diff_mode=rectangle",
         *("-loop", "0", "-f", "gif"),
     ],
 }

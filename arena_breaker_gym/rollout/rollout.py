@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.arenas import ACTION_LENGTH
-from arena_breaker_gym.registration import MAX_EPISODE_STEPS
 from arena_breaker_gym.rollout.agent import NEEDS, Agent, AgentFailure
 from arena_breaker_gym.rollout.batch import Batch
 from arena_breaker_gym.rollout.episode import AGENT_FAILED, Episode
 from arena_breaker_gym.rollout.plan import Plan, stages_from
 from arena_breaker_gym.rollout.store import EpisodeError, EpisodeStore
-from arena_breaker_gym.settings import Settings, closest
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings, closest
 
 MOST_ARENAS = 16  # in a batch that nobody gave a size
 

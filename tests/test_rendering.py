@@ -1,0 +1,161 @@
+"""Frames: the same for the same record, in any batch, with depth, and each thing to be seen."""
+
+import numpy as np
+import pytest
+
+from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.rendering import skins
+from arena_breaker_gym.rendering.camera import Camera
+from arena_breaker_gym.rendering.renderer import Renderer
+from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.stages.names import ENEMY_TYPES
+
+SIZE = 256
+
+
+@pytest.fixture(scope="module")
+def renderer():
+    return Renderer(Arenas(Settings(), count=1).loaded.models, size=SIZE)
+
+
+def empty(stage=1, count=1):
+    arenas = Arenas(Settings(), count=count)
+    for index in range(count):
+        arenas.reset(index, (1, index), stage=stage)
+    return arenas
+
+
+def put(arenas, x, z, *, kind=1, slot=0, **fields):
+    enemy = arenas.records[0].enemies[slot]
+    enemy.kind, enemy.x, enemy.z, enemy.heading_x, enemy.heading_z = kind, x, z, 1.0, 0.0
+    for name, value in fields.items():
+        setattr(enemy, name, value)
+
+
+def changed(before, after):
+    return (before != after).any(axis=-1)
+
+
+def test_drawing_changes_no_byte_of_the_record_and_repeats_itself(renderer):
+    arenas = empty(count=3)
+    for _ in range(200):
+        arenas.step(np.full((3, 5), 0.4))
+    kept = arenas.records.tobytes()
+    first = renderer.compose(arenas.records).copy()
+    assert arenas.records.tobytes() == kept
+    assert np.array_equal(renderer.compose(arenas.records), first)
+    for index in range(3):
+        alone = renderer.compose(arenas.records[index : index + 1])
+        assert np.array_equal(alone[0], first[index])
+
+
+def test_arenas_on_different_stages_share_a_batch(renderer):
+    arenas = Arenas(Settings(), count=3)
+    for index in range(3):
+        arenas.reset(index, (1, 2), stage=index + 1)
+    frames = renderer.compose(arenas.records)
+    assert len({frame.tobytes() for frame in frames}) == 3
+
+
+@pytest.mark.parametrize("kind", range(1, 7))
+def test_each_enemy_shows_at_its_place_and_looks_like_no_other(renderer, kind):
+    floor = renderer.compose(empty().records)[0].copy()
+    pictures = {}
+    for other in range(1, 7):
+        arenas = empty()
+        put(arenas, 3.0, 0.0, kind=other)
+        pictures[other] = renderer.compose(arenas.records)[0].copy()
+    rows, columns = np.nonzero(changed(floor, pictures[kind]))
+    column, row = Camera.over(18, 20, SIZE).project(3.0, 0.0)
+    assert abs(columns.mean() - column) < 6 and abs(rows.mean() - row) < 10
+    for other, picture in pictures.items():
+        assert other == kind or changed(picture, pictures[kind]).sum() > 40, ENEMY_TYPES[other]
+
+
+@pytest.mark.parametrize(
+    ("kind", "phase", "clock"),
+    [(2, 1, 10), (3, 1, 20), (3, 2, 20), (3, 3, 20), (5, 1, 20), (6, 1, 10), (6, 2, 10)],
+)
+def test_what_an_enemy_is_about_to_do_can_be_seen(renderer, kind, phase, clock):
+    calm, busy = empty(), empty()
+    put(calm, 3.0, 0.0, kind=kind)
+    put(busy, 3.0, 0.0, kind=kind, phase=phase, clock=clock)
+    difference = changed(renderer.compose(calm.records)[0], renderer.compose(busy.records)[0])
+    assert difference.sum() > 20
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"dash_cooldown": 30}, {"grace": 36}, {"dash": 5, "dash_x": 1.0}, {"heading_x": 1.0}],
+    ids=["cooling", "grace", "dashing", "aiming"],
+)
+def test_the_players_state_can_be_seen(renderer, fields):
+    plain, other = empty(), empty()
+    for name, value in fields.items():
+        setattr(other.records[0].player, name, value)
+    if "heading_x" in fields:
+        other.records[0].player.heading_z = 0.0
+    difference = changed(renderer.compose(plain.records)[0], renderer.compose(other.records)[0])
+    assert difference.sum() > 15
+
+
+def test_spikes_show_their_three_phases(renderer):
+    frames = []
+    for phase in range(3):
+        arenas = empty()
+        spikes = next(one for one in arenas.records[0].hazards if one["kind"] == 2)
+        spikes["phase"] = phase
+        frames.append(renderer.compose(arenas.records)[0].copy())
+    assert changed(frames[0], frames[1]).sum() > 30
+    assert changed(frames[1], frames[2]).sum() > 30
+
+
+def test_what_stands_behind_an_obstacle_is_hidden_and_what_stands_before_it_is_not(renderer):
+    """Stage 2 has a pillar; a swarmer close behind its foot is covered, one in front is not."""
+    floor = renderer.compose(empty(stage=2).records)[0].copy()
+    model = Arenas(Settings(), count=1).loaded.models[1]
+    pillar = next(one for one in model.obstacles if one.shape == "circle")
+    visible = {}
+    for name, z in (("behind", pillar.z - 0.9), ("before", pillar.z + 1.3), ("free", 0.0)):
+        arenas = empty(stage=2)
+        arenas.records[0].player.x = 8.0
+        base = renderer.compose(arenas.records)[0].copy()
+        put(arenas, pillar.x if name != "free" else 0.0, z)
+        visible[name] = changed(base, renderer.compose(arenas.records)[0]).sum()
+    assert floor.any()
+    assert visible["behind"] < 0.5 * visible["free"]
+    assert visible["before"] > 0.8 * visible["free"]
+
+
+@pytest.mark.parametrize("size", [64, 84, 96, 128, 512])
+def test_every_size_is_drawn(size):
+    arenas = empty()
+    put(arenas, 3.0, 0.0)
+    frame = Renderer(arenas.loaded.models, size=size).compose(arenas.records)[0]
+    assert frame.shape == (size, size, 3) and frame.std() > 10
+
+
+def test_things_beyond_the_frame_do_no_harm(renderer):
+    arenas = empty()
+    for slot, place in enumerate([(-40.0, 0.0), (40.0, 0.0), (0.0, -40.0), (9.2, 10.2)]):
+        put(arenas, *place, slot=slot, kind=6)
+    assert renderer.compose(arenas.records).shape == (1, SIZE, SIZE, 3)
+
+
+def test_bad_sizes_frames_and_skins_are_refused_in_one_sentence():
+    models = empty().loaded.models
+    with pytest.raises(ValueError, match="32 to 1024"):
+        Renderer(models, size=16)
+    with pytest.raises(ValueError, match="did you mean 'default'"):
+        Renderer(models, skin="defaut")
+    with pytest.raises(ValueError, match="contiguous uint8"):
+        Renderer(models, size=64).compose(empty().records, np.zeros((1, 64, 64, 3)))
+
+
+def test_a_skin_file_of_ones_own_is_checked(tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(skins.load("default").model_dump_json())
+    assert skins.load(file).name == "default"
+    file.write_text('{"name": "half"}')
+    with pytest.raises(ValueError, match=r"mine\.json: description"):
+        skins.load(file)
