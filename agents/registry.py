@@ -51,7 +51,7 @@ def _find(place: str) -> Any:
         near = closest(module_name, AGENTS)
         raise ValueError(f"There is no agent or module {module_name!r}; {near}.") from None
     try:
-        return getattr(module, maker)
+        return attrgetter(maker)(module)  # dotted for a maker that is a class's method
     except AttributeError:
         raise ValueError(f"Module {module_name!r} has no class {maker!r}.") from None
 

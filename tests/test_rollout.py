@@ -75,6 +75,10 @@ class Watcher:
         self.needs = needs
         self.seen = []
 
+    @classmethod
+    def of_snapshots(cls):
+        return cls("snapshot")
+
     def reset(self, arenas, seed):
         self.began = (list(arenas), seed)
 
@@ -342,6 +346,7 @@ def test_agents_by_name_play(name):
 
 def test_an_agent_of_ones_own_is_found_by_its_module():
     assert make_agent("agents.idle:IdleAgent").name == "idle"
+    assert make_agent("tests.test_rollout:Watcher.of_snapshots").needs == ("snapshot",)
 
 
 @pytest.mark.parametrize(
