@@ -1,5 +1,9 @@
 """Frames: the same for the same record, in any batch, with depth, and each thing to be seen."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -137,9 +141,67 @@ def test_every_size_is_drawn(size):
 
 def test_things_beyond_the_frame_do_no_harm(renderer):
     arenas = empty()
-    for slot, place in enumerate([(-40.0, 0.0), (40.0, 0.0), (0.0, -40.0), (9.2, 10.2)]):
+    player = arenas.records[0].player
+    player.x = player.z = 1e6
+    bare = renderer.compose(arenas.records)
+    far = [(-40.0, 0.0), (40.0, 0.0), (0.0, -40.0), (0.0, 40.0), (-1e6, 0.0), (1e12, 1e12)]
+    for slot, place in enumerate(far):
         put(arenas, *place, slot=slot, kind=6)
-    assert renderer.compose(arenas.records).shape == (1, SIZE, SIZE, 3)
+    assert np.array_equal(renderer.compose(arenas.records), bare)
+
+
+def test_what_the_frame_cuts_does_not_come_in_on_the_other_side(renderer):
+    right = 9.6  # m, in the wall: the frame's edge cuts the tower
+    calm, cut = empty(), empty()
+    put(cut, right, 0.0, kind=6, phase=1, clock=1)
+    difference = changed(renderer.compose(calm.records)[0], renderer.compose(cut.records)[0])
+    columns = np.nonzero(difference.any(axis=0))[0]
+    assert len(columns) > 0 and columns.min() > 0.75 * SIZE
+
+
+def test_marks_on_the_floor_stay_off_obstacles(renderer):
+    """A lit bomber before a pillar: the ring of its blast lies on the floor about the pillar."""
+    model = empty().loaded.models[1]
+    pillar = next(one for one in model.obstacles if one.shape == "circle")
+    camera = Camera.over(model.size.width, model.size.depth, SIZE)
+    calm, lit = empty(stage=2), empty(stage=2)
+    for arenas in (calm, lit):
+        put(arenas, pillar.x, pillar.z + 1.5, kind=5)
+    put(lit, pillar.x, pillar.z + 1.5, kind=5, phase=1, clock=20)
+    difference = changed(renderer.compose(calm.records)[0], renderer.compose(lit.records)[0])
+    column, top = camera.project(pillar.x, pillar.z, pillar.height)
+    beside, row = camera.project(pillar.x + pillar.radius + 0.5, pillar.z + 0.5)
+    assert not difference[round(top), round(column)]
+    assert difference[round(row), round(beside)]
+
+
+PLAIN_PYTHON = """
+import hashlib
+import numpy as np
+from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.rendering.renderer import Renderer
+from arena_breaker_gym.settings import Settings
+arenas = Arenas(Settings(), count=1)
+arenas.reset(0, (1, 2), stage=3)
+for _ in range(60):
+    arenas.step(np.full((1, 5), 0.4))
+frame = Renderer(arenas.loaded.models, size=64).compose(arenas.records)
+print(hashlib.sha256(frame.tobytes()).hexdigest())
+"""
+
+
+def test_the_same_bytes_without_the_compiler():
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", PLAIN_PYTHON],
+            env={**os.environ, "NUMBA_DISABLE_JIT": off},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for off in ("0", "1")
+    }
+    assert len(digests) == 1
 
 
 def test_bad_sizes_frames_and_skins_are_refused_in_one_sentence():

@@ -30,6 +30,9 @@ NOTHING_RAISED = -1e9  # depth where the floor is seen: nothing is hidden there
 _FINEST = 1536  # fine pixels a side at most
 _FRONT_LIGHT, _SIDE_LIGHT = 0.78, 0.2  # light on a front; how much more on a left-hand side
 _SHADOW_LENGTH = 0.55  # m of shadow for each metre of height
+_SHADOW_STEPS = 24  # outlines laid one beside the other along a shadow
+_SHADOW_SOFTNESS = 0.22  # m
+_FOOT_BANDS, _FOOT_LIGHT = 6, 0.72  # a side darkens in that many bands to that light at its foot
 _CIRCLE_CORNERS = 40
 
 
@@ -182,15 +185,20 @@ def _paint_track(surface: pygame.Surface, saw: Saw, skin: Skin, camera: Camera) 
 def _paint_shadows(
     surface: pygame.Surface, prisms: Sequence[_Prism], skin: Skin, camera: Camera
 ) -> None:
-    """One layer for all, so that shadows that meet are no darker."""
+    """One layer for all, so that shadows that meet are no darker; its edges are soft."""
     layer = pygame.Surface(surface.get_size(), pygame.SRCALPHA)
+    layer.fill((*rgb(skin.shadow), 0))
     shade = (*rgb(skin.shadow), round(255 * skin.ground.shadow))
     for prism in prisms:
         reach = _SHADOW_LENGTH * prism.height
-        for step in range(5):
-            moved = [(x + reach * step / 4, z + 0.3 * reach * step / 4) for x, z in prism.outline]
+        for step in range(_SHADOW_STEPS + 1):
+            away = reach * step / _SHADOW_STEPS
+            moved = [(x + away, z + 0.3 * away) for x, z in prism.outline]
             pygame.draw.polygon(layer, shade, _projected(moved, 0.0, camera))
-    surface.blit(layer, (0, 0))
+    # Down to pixels as wide as the softness, and up again: a quick blur.
+    coarse = max(1, round(camera.size / (_SHADOW_SOFTNESS * camera.scale)))
+    soft = pygame.transform.smoothscale(layer, (coarse, coarse))
+    surface.blit(pygame.transform.smoothscale(soft, layer.get_size()), (0, 0))
 
 
 def _paint_prism(surface: pygame.Surface, prism: _Prism, camera: Camera) -> None:
@@ -203,9 +211,13 @@ def _paint_prism(surface: pygame.Surface, prism: _Prism, camera: Camera) -> None
         if length == 0.0 or turn * (x0 - x1) <= 0.0:
             continue  # it faces away
         light = _FRONT_LIGHT - _SIDE_LIGHT * turn * (z1 - z0) / length
-        foot = [camera.project(x0, z0), camera.project(x1, z1)]
-        rim = [camera.project(x1, z1, prism.height), camera.project(x0, z0, prism.height)]
-        pygame.draw.polygon(surface, lit(prism.side, light), [*foot, *rim])
+        for band in range(_FOOT_BANDS):
+            share = band / _FOOT_BANDS
+            base = prism.height * share
+            foot = [camera.project(x0, z0, base), camera.project(x1, z1, base)]
+            rim = [camera.project(x1, z1, prism.height), camera.project(x0, z0, prism.height)]
+            shade = light * (_FOOT_LIGHT + (1.0 - _FOOT_LIGHT) * share)
+            pygame.draw.polygon(surface, lit(prism.side, shade), [*foot, *rim])
     top = _projected(outline, prism.height, camera)
     pygame.draw.polygon(surface, prism.top, top)
     pygame.draw.polygon(surface, lit(prism.top, 1.25), top, max(1, round(0.06 * camera.scale)))

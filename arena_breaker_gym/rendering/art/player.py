@@ -69,8 +69,10 @@ def shell(skin: Skin, scale: float) -> Sprite:
     girth = RADIUS * skin.shape.body_scale
     tall = skin.shape.height_scale * girth
     canvas = Canvas(scale, reach=2.0 * girth, height=2.0 * tall)
+    # Clear enough for body and barrel to show through, with a firm rim.
     canvas.dome((0, 0, 0.1 * tall), 1.35 * girth, 1.5 * tall, rgb(skin.player.shell))
-    canvas.fade(0.72)
+    canvas.fade(0.5)
+    canvas.ring((0, 0, 0.4 * tall), 1.4 * girth, 0.2 * girth, rgb(skin.player.shell))
     return canvas.finish()
 
 
