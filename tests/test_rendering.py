@@ -166,10 +166,10 @@ def test_marks_on_the_floor_stay_off_obstacles(renderer):
     camera = Camera.over(model.size.width, model.size.depth, SIZE)
     calm, lit = empty(stage=2), empty(stage=2)
     for arenas in (calm, lit):
-        put(arenas, pillar.x, pillar.z + 1.5, kind=5)
-    put(lit, pillar.x, pillar.z + 1.5, kind=5, phase=1, clock=20)
+        put(arenas, pillar.x, pillar.z + 1.35, kind=5)
+    put(lit, pillar.x, pillar.z + 1.35, kind=5, phase=1, clock=16)
     difference = changed(renderer.compose(calm.records)[0], renderer.compose(lit.records)[0])
-    column, top = camera.project(pillar.x, pillar.z, pillar.height)
+    column, top = camera.project(pillar.x, pillar.z + 0.6 * pillar.radius, pillar.height)
     beside, row = camera.project(pillar.x + pillar.radius + 0.5, pillar.z + 0.5)
     assert not difference[round(top), round(column)]
     assert difference[round(row), round(beside)]
