@@ -7,6 +7,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
+from arena_breaker_gym.extras import require
 from arena_breaker_gym.rollout.agent import Agent
 from arena_breaker_gym.settings import closest
 
@@ -18,6 +19,9 @@ AGENTS: Mapping[str, str] = MappingProxyType(
         "nitrogen": "agents.nitrogen:NitroGenPolicy.from_checkpoint",
     }
 )
+
+# What an agent needs beyond the core: a library, and the extra that brings it.
+EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType({"nitrogen": ("torch", "nitrogen")})
 
 
 def make_agent(spec: str) -> Agent:
@@ -32,6 +36,8 @@ def make_agent(spec: str) -> Agent:
             no argument, or needs one.
     """
     name, _, argument = spec.partition(":")
+    if name in EXTRAS:
+        require(*EXTRAS[name])
     if name in AGENTS:
         return _made(_find(AGENTS[name]), [argument] if argument else [], spec)
     if argument:

@@ -32,6 +32,11 @@ def bootcamp(
     """The article: a tutor shows, a pixels-only student learns, both are measured and filmed."""
     from dataclasses import replace
 
+    from arena_breaker_gym.extras import require
+
+    # Ten minutes on is no time to find that the last part cannot run.
+    require("torch", "nitrogen")
+    require("moviepy", "video")
     from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
     from arena_breaker_gym.bootcamp.plan import BootcampPlan
 
