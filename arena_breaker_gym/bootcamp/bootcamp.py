@@ -147,7 +147,7 @@ class Bootcamp:
         if self.video.exists():
             return
         chosen = {
-            f"{name}, {self._median(name).metrics['kills']:.0f} kills": self._median(name)
+            f"{name}, kills: {self._median(name).metrics['kills']:.0f}": self._median(name)
             for name in (ZERO_SHOT, POST_TRAINED, TUTOR)
         }
         with self.clock.part("video"):
