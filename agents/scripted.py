@@ -99,14 +99,14 @@ def _choose_move(scene: Scene) -> tuple[tuple[float, float], float]:
     """The least bad of the ring's moves, and 1.0 if it is a dash."""
     walks = _cost(scene, WALK_SPEED * _RING[:, None] * _HORIZONS[None, :, None])
     best = int(walks.argmin())
+    dash = 0.0
     if scene.dash_ready and walks[best] > _DASH_AT:
-        # A dash is over after 0.15 s; from then on it is a walk from where it led.
-        reach = DASH_LENGTH * _RING[:-1, None] * np.array([1.0, 1.0, 1.0])[None, :, None]
-        dashes = _cost(scene, reach) + _DASH_PRICE
+        # A dash is over in 0.15 s, so it is judged as if it had arrived at once.
+        leaps = np.repeat(DASH_LENGTH * _RING[:-1, None], len(_HORIZONS), axis=1)
+        dashes = _cost(scene, leaps) + _DASH_PRICE
         if dashes.min() < walks[best]:
-            best = int(dashes.argmin())
-            return (float(_RING[best, 0]), float(_RING[best, 1])), 1.0
-    return (float(_RING[best, 0]), float(_RING[best, 1])), 0.0
+            best, dash = int(dashes.argmin()), 1.0
+    return (float(_RING[best, 0]), float(_RING[best, 1])), dash
 
 
 def _cost(scene: Scene, ways: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -102,7 +102,7 @@ class ConvConfig:
     """
 
     hidden_size: int
-    channels: tuple[int, ...] = (24, 48, 96)
+    channels: tuple[int, ...] = (24, 48, 96, 128)
     patch_size: int = 4
     image_size: int = 256
     tower: str = "conv"

@@ -6,6 +6,8 @@ learn on a processor in minutes.
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -61,24 +63,51 @@ def _siglip(config: SiglipConfig) -> nn.Module:
 
 
 class ConvTower(nn.Module):
-    """Patchifying stem, convolutions that halve the grid, and a token for every cell left."""
+    """Patchifying stem, convolutions that halve the grid, and a token for every cell left.
+
+    Every layer's features are normalised, so that a small thing on a plain floor stands out from
+    the first step of training on, and every token starts out knowing where it lies in the frame.
+    """
 
     def __init__(self, config: ConvConfig) -> None:
         """Build the tower with fresh weights."""
         super().__init__()
-        first, *rest = config.channels
-        layers: list[nn.Module] = [nn.Conv2d(3, first, config.patch_size, config.patch_size)]
-        for channels, wider in zip(config.channels, rest, strict=False):
-            layers += [nn.GELU(), nn.Conv2d(channels, wider, 3, stride=2, padding=1)]
+        first = config.channels[0]
+        layers = [nn.Conv2d(3, first, config.patch_size, config.patch_size), ChannelNorm(first)]
+        for before, after in pairwise(config.channels):
+            halve = nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1)
+            layers += [nn.GELU(), halve, ChannelNorm(after)]
         self.layers = nn.Sequential(*layers, nn.GELU())
         self.to_tokens = nn.Linear(config.channels[-1], config.hidden_size)
-        self.position_embedding = nn.Parameter(
-            0.02 * torch.randn(config.grid**2, config.hidden_size)
-        )
+        self.token_norm = nn.LayerNorm(config.hidden_size, elementwise_affine=False)
+        self.position_embedding = nn.Parameter(_places(config.grid, config.hidden_size))
         self.norm = nn.LayerNorm(config.hidden_size)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Turn (n, 3, S, S) pixels into (n, tokens, hidden) tokens, row by row."""
         cells = self.layers(pixel_values.contiguous(memory_format=torch.channels_last))
         tokens = self.to_tokens(cells.flatten(2).transpose(1, 2))
-        return cast("Tensor", self.norm(tokens + self.position_embedding))
+        return cast("Tensor", self.norm(self.token_norm(tokens) + self.position_embedding))
+
+
+class ChannelNorm(nn.Module):
+    """A layer norm over the channels of every cell."""
+
+    def __init__(self, channels: int) -> None:
+        """Build the norm."""
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, cells: Tensor) -> Tensor:
+        """Norm (n, C, H, W) cells."""
+        return cast("Tensor", self.norm(cells.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+
+
+def _places(grid: int, width: int) -> Tensor:
+    """Return (grid * grid, width) waves over the columns and rows of a grid, row by row."""
+    middle = (torch.arange(grid) + 0.5) / grid * 2.0 - 1.0
+    rows, columns = torch.meshgrid(middle, middle, indexing="ij")
+    # From half a wave to sixteen over the frame's width, evenly in octaves.
+    pace = (math.pi / 2.0) * torch.exp(torch.linspace(-math.log(2.0), math.log(16.0), width // 4))
+    across, down = (side.flatten()[:, None] * pace for side in (columns, rows))
+    return torch.cat([across.sin(), across.cos(), down.sin(), down.cos()], dim=-1)

@@ -452,16 +452,16 @@ def reload_campaign(monkeypatch):
 
 
 def test_a_damaged_cache_file_is_baked_again(fresh_cache, monkeypatch):
-    first = load_campaign([loader.PACKAGED[0]]).campaign
+    first = load_campaign([loader.PACKAGED[0]]).table
     (file,) = fresh_cache.iterdir()
     whole = file.read_bytes()
     flipped = bytearray(whole)
     flipped[len(whole) // 3] ^= 0xFF
     for damaged in (b"", whole[: len(whole) // 2], flipped):
         file.write_bytes(damaged)
-        again = reload_campaign(monkeypatch).campaign
-        assert (again.distance == first.distance).all()
-        assert (again.flow == first.flow).all()
+        again = reload_campaign(monkeypatch).table
+        assert (again["distance"] == first["distance"]).all()
+        assert (again["flow"] == first["flow"]).all()
 
 
 def test_a_cache_file_of_another_stage_is_not_taken(fresh_cache, monkeypatch):

@@ -330,12 +330,12 @@ def packaged():
 
 
 def test_three_stages_are_packaged(packaged):
-    assert len(packaged.models) == len(packaged.campaign.stages) == len(PACKAGED) == 3
+    assert len(packaged.models) == len(packaged.table) == len(PACKAGED) == 3
     assert len(set(packaged.names)) == 3
 
 
 def test_the_first_wave_is_exactly_six_swarmers(packaged):
-    wave = packaged.campaign.stages[0].waves[0]
+    wave = packaged.table[0].waves[0]
     groups = wave.groups[: wave.group_count]
     assert sum(group.count for group in groups) == 6
     assert all(group.kind == SWARMER for group in groups)
@@ -352,7 +352,7 @@ def test_the_last_stage_has_every_enemy_and_ends_with_a_sentinel(packaged):
 def test_each_stage_is_darker_and_has_hazards(packaged):
     brightness = [stage.palette.brightness for stage in packaged.models]
     assert brightness == sorted(brightness, reverse=True)
-    for record in packaged.campaign.stages:
+    for record in packaged.table:
         kinds = {hazard.kind for hazard in record.hazards[: record.hazard_count]}
         assert kinds == {SAW, SPIKES}
 
@@ -370,7 +370,7 @@ def test_packaged_zones_have_room_for_the_largest_enemy(packaged):
 
 
 def test_records_hold_what_the_files_say(packaged):
-    stage, record = packaged.models[2], packaged.campaign.stages[2]
+    stage, record = packaged.models[2], packaged.table[2]
     assert (record.width, record.depth) == (stage.size.width, stage.size.depth)
     assert (record.start_x, record.start_z) == (stage.start.x, stage.start.z)
     assert record.wave_count == len(stage.waves)
