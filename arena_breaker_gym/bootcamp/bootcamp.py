@@ -29,6 +29,7 @@ from nitrogen_adapter.examples import ArrayExamples, cache_features
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.posttrain import Posttrainer
 from nitrogen_adapter.posttrain import Progress as TrainingProgress
+from nitrogen_adapter.presets import preset_config
 
 SAVE_EVERY = 15.0  # s between two saves of a training under way
 VIDEO_SIZE = 384  # pixels of each half
@@ -48,14 +49,16 @@ class Bootcamp:
     """One bootcamp in one folder."""
 
     def __init__(self, plan: BootcampPlan, out: Path) -> None:
-        """Prepares a bootcamp; nothing is done yet.
+        """Prepares a bootcamp; nothing is done yet but that the folder notes the plan.
 
         Raises:
-            ValueError: If the folder holds the timings of something else.
+            ValueError: If the folder holds a bootcamp with another plan.
         """
         self.plan = plan
         self.out = out
+        _claim(out / "plan.json", plan)
         self.clock = Clock(out / "timings.json")
+        self.frame_size = preset_config(plan.student).vision.image_size
 
     def run(self, advance: Advance) -> Results:
         """Does what is left to do and writes `results.json` and `side_by_side.mp4`.
@@ -65,9 +68,6 @@ class Bootcamp:
 
         Returns:
             The rows of the table with settings and timings.
-
-        Raises:
-            ValueError: If the folder holds files of a bootcamp with other settings.
         """
         demonstrations = self.demonstrate(_part(advance, "demonstrations"))
         self.train(demonstrations, _part(advance, "posttrain"))
@@ -164,6 +164,7 @@ class Bootcamp:
         examples, balance = build_examples(
             demonstrations,
             self.plan.chunks,
+            size=self.frame_size,
             on_episode=lambda done, total: advance("Frames are drawn", _DRAWING * done / total),
         )
         with written_whole(self.out / "dataset.json") as part:
@@ -208,7 +209,7 @@ class Bootcamp:
         return Terms(
             episodes=plan.evaluations,
             seed=plan.evaluation_seed,
-            settings=Settings(point_blank_fix=fix),
+            settings=Settings(point_blank_fix=fix, pixel_size=self.frame_size),
             max_steps=plan.evaluation_steps,
             num_envs=plan.evaluations,
         )
@@ -222,6 +223,19 @@ class Bootcamp:
         episodes = [store.load(index) for index in range(self.plan.evaluations)]
         played = sorted((one for one in episodes if not one.failed), key=_kills)
         return played[len(played) // 2]
+
+
+def _claim(file: Path, plan: BootcampPlan) -> None:
+    """Notes whose folder this is, or refuses one that is another's."""
+    text = json.dumps(plan.to_dict(), indent=2) + "\n"
+    if not file.exists():
+        with written_whole(file) as part:
+            part.write_text(text, encoding="utf-8")
+    elif file.read_text(encoding="utf-8") != text:
+        raise ValueError(
+            f"{file.parent} holds a bootcamp with another plan (see {file.name}): "
+            "give this one a folder of its own with --out."
+        )
 
 
 def _part(advance: Advance, name: str) -> Advance:

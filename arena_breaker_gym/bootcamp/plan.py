@@ -1,11 +1,17 @@
 """`BootcampPlan`: what is compared with what, and how much of it; checked before any work."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
+from nitrogen_adapter import gamepad
 from nitrogen_adapter.dataset import ChunkSettings
 from nitrogen_adapter.posttrain import PosttrainSettings
+
+# The sticks are four numbers of 25, and twenty of the others never move: without more weight the
+# error of the sticks is lost among buttons that nobody presses.
+STICKS = MappingProxyType(dict.fromkeys(gamepad.STICKS, 10.0))
 
 ZERO_SHOT, POST_TRAINED, TUTOR = "zero-shot", "post-trained", "tutor"
 
@@ -40,12 +46,11 @@ class BootcampPlan:
     chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=5))
     posttrain: PosttrainSettings = field(
         default_factory=lambda: PosttrainSettings(
-            epochs=4, max_seconds=200.0, batch_size=16, draws=2, sight_weight=1.0
+            epochs=4, max_seconds=200.0, batch_size=8, draws=2, weights=STICKS, sight_weight=1.0
         )
     )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as they stand in results.json."""
-        values = asdict(self)
-        values["posttrain"]["weights"] = dict(self.posttrain.weights)
-        return values
+        plain = replace(self.posttrain, weights=dict(self.posttrain.weights))
+        return asdict(replace(self, posttrain=plain))

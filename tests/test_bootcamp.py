@@ -1,0 +1,143 @@
+"""The article's experiment from end to end, in miniature: everything real, everything small."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from agents.random import RandomAgent
+from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
+from arena_breaker_gym.bootcamp.plan import BootcampPlan
+from arena_breaker_gym.rollout import EpisodeStore, rollout
+from arena_breaker_gym.rollout.replay import replay
+from nitrogen_adapter import gamepad
+from nitrogen_adapter.dataset import ChunkSettings, build_examples, kept_starts
+from nitrogen_adapter.posttrain import PosttrainSettings
+
+PLAN = BootcampPlan(
+    student="tiny",
+    demonstrations=3,
+    demonstration_steps=120,
+    evaluations=3,
+    evaluation_steps=90,
+    chunks=ChunkSettings(stride=10),
+    posttrain=PosttrainSettings(epochs=2, batch_size=8, sight_weight=1.0),
+)
+
+
+def ignore(words, share):
+    pass
+
+
+@pytest.fixture(scope="module")
+def camp(tmp_path_factory):
+    camp = Bootcamp(PLAN, tmp_path_factory.mktemp("camp"))
+    reports = []
+    results = camp.run(lambda words, share: reports.append((words, share)))
+    return camp, results, reports
+
+
+def test_it_gives_the_articles_table(camp):
+    _, results, _ = camp
+    rows = [(row["agent"], row["point_blank_fix"], row["episodes"]) for row in results.rows]
+    agents = ("zero-shot", "post-trained", "tutor")
+    assert rows == [(agent, fix, 3) for agent in agents for fix in (False, True)]
+    for row in results.rows:
+        for metric in ("kills", "score", "aim_magnitude", "first_wave_cleared"):
+            assert row[metric]["low"] <= row[metric]["mean"] <= row[metric]["high"]
+
+
+def test_results_demonstrations_and_video_lie_in_the_folder(camp):
+    made, results, _ = camp
+    written = json.loads((made.out / "results.json").read_text())
+    assert written == json.loads(json.dumps(results.to_dict()))
+    assert set(written["timings_s"]) >= {"demonstrations", "dataset", "posttrain", "evaluation"}
+    demonstrations = list(EpisodeStore(made.out / "demonstrations"))
+    assert [episode.stage for episode in demonstrations] == [1, 2, 3]
+    assert made.video.stat().st_size > 10_000
+
+
+def test_progress_rises_to_one(camp):
+    shares = [share for _, share in camp[2]]
+    assert shares == sorted(shares) and shares[-1] == pytest.approx(1.0)
+
+
+def test_a_second_run_does_nothing_again_and_says_the_same(camp):
+    made, results, _ = camp
+    before = {file: file.stat().st_mtime_ns for file in made.out.rglob("*.npz")}
+    began = time.perf_counter()
+    again = Bootcamp(PLAN, made.out).run(ignore)
+    assert time.perf_counter() - began < 5.0
+    assert again.rows == results.rows
+    assert {file: file.stat().st_mtime_ns for file in made.out.rglob("*.npz")} == before
+
+
+def test_a_folder_of_another_plan_is_refused_in_one_sentence(camp):
+    with pytest.raises(ValueError, match="another plan") as refusal:
+        Bootcamp(replace(PLAN, evaluations=4), camp[0].out)
+    assert "\n" not in str(refusal.value)
+
+
+COMMAND = """
+import sys
+from pathlib import Path
+from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
+from tests.test_bootcamp import PLAN
+Bootcamp(PLAN, Path(sys.argv[1])).run(lambda words, share: print(words, flush=True))
+"""
+
+
+def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_table(camp, tmp_path):
+    _, results, _ = camp
+    for stop_at in ("The tutor plays", "The student learns", "post-trained is measured"):
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, str(tmp_path / "killed")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for line in process.stdout:
+            if line.startswith(stop_at):
+                os.kill(process.pid, signal.SIGKILL)
+                break
+        process.wait()
+        process.stdout.close()
+    resumed = Bootcamp(PLAN, tmp_path / "killed").run(ignore)
+    assert resumed.rows == results.rows
+
+
+def test_examples_are_the_frames_and_the_next_actions_of_the_episodes():
+    (episode,) = rollout(RandomAgent(), episodes=1, seed=4, max_steps=100)
+    settings = ChunkSettings(stride=7, action_shift=2)
+    examples, balance = build_examples([episode], settings)
+    starts = kept_starts(episode.actions, settings)
+    frames = list(replay(episode))
+    assert len(examples) == len(starts) == balance.kept
+    for row, start in enumerate(starts):
+        assert np.array_equal(examples.inputs[row], frames[start])
+        chunk = episode.actions[start + 2 : start + 2 + 18]
+        assert np.allclose(examples.actions[row], gamepad.pack(chunk))
+
+
+def test_idle_chunks_are_left_out():
+    actions = np.zeros((100, 5), np.float32)
+    actions[40:60, 2] = 0.2  # beyond the idle threshold of 0.1
+    settings = ChunkSettings()
+    starts = kept_starts(actions, settings)
+    assert starts.min() == 40 - 9 and starts.max() == 60 - 9
+    actions[:, 2] = 0.05
+    assert len(kept_starts(actions, settings)) == 0
+    actions[:, 4] = 1.0
+    assert len(kept_starts(actions, settings)) == 100 - 18 + 1
+
+
+def test_nothing_to_learn_from_is_said_in_one_sentence():
+    (episode,) = rollout(RandomAgent(), episodes=1, max_steps=10)
+    with pytest.raises(ValueError, match="no chunk of 18 actions"):
+        build_examples([episode], ChunkSettings())
