@@ -47,7 +47,8 @@ def _student() -> NitroGenConfig:
         diffusion=_stack(3, width=128, head=32, dropout=0.0, interleave=True),
         hidden_size=128,
         max_seq_len=32,
-        num_inference_timesteps=4,
+        num_inference_timesteps=2,
+        max_sequence_length=64,
     )
 
 

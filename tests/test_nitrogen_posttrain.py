@@ -10,6 +10,7 @@ from nitrogen_adapter.examples import ArrayExamples, cache_features
 from nitrogen_adapter.gamepad import mirror, pack, unpack
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.posttrain import Posttrainer, PosttrainSettings
+from nitrogen_adapter.sight import SightHead, Sights
 from nitrogen_adapter.vision import normalise
 
 
@@ -104,10 +105,34 @@ def test_it_learns_to_aim_at_what_it_sees():
     assert np.abs(aim).mean() > 0.5
 
 
-def test_without_sights_the_same_lesson_is_not_enough():
-    model = trainer(dataclasses.replace(LESSON, sight_weight=0.0), examples=lamps(64)).run()
-    aim, wanted = aim_of(model, lamps(40, seed=1))
-    assert (np.sign(aim) == wanted).mean() < 0.8
+def test_a_head_that_names_every_cell_rightly_is_hardly_wrong():
+    sights = Sights.of(lamps(6).sights)
+    right, wrong = SightHead(4, kinds=2, grid=8), SightHead(4, kinds=2, grid=8)
+    features = torch.zeros(6, 64, 4)
+    for frame, (player, lamp) in enumerate(sights.places[:, :2]):
+        for kind, place in enumerate((player, lamp)):
+            column, row = (place * 8).long().tolist()
+            features[frame, row * 8 + column, kind] = 1.0
+            features[frame, row * 8 + column, 2:] = 4.0 * (place - player)
+    with torch.no_grad():
+        for head, sign in ((right, 1.0), (wrong, -1.0)):
+            head.what.weight.copy_(sign * 20.0 * torch.eye(2, 4))
+            head.what.bias.fill_(-10.0 * sign)
+            head.where.weight.copy_(torch.eye(4)[2:])
+            head.where.bias.zero_()
+    assert right.loss(features, sights).item() < 1e-3
+    assert wrong.loss(features, sights).item() > 5.0
+
+
+def test_sights_reach_all_that_sees():
+    settings = dataclasses.replace(SHORT, mirror=False, jitter=0.0)
+    runs = [trainer(dataclasses.replace(settings, sight_weight=w)) for w in (0.0, 50.0)]
+    for run in runs:
+        run.run(until_step=1)
+    first, second = (run.model.state_dict() for run in runs)
+    changed = {name for name, value in first.items() if not torch.equal(value, second[name])}
+    assert "vision_encoder.layers.0.weight" in changed
+    assert any(name.startswith("vl_self_attention_model") for name in changed)
 
 
 def test_what_sees_stays_as_it_is_when_frozen():
