@@ -1,5 +1,6 @@
 """The article's experiment from end to end, in miniature: everything real, everything small."""
 
+import itertools
 import json
 import os
 import signal
@@ -18,7 +19,6 @@ from arena_breaker_gym.rollout import EpisodeStore, rollout
 from arena_breaker_gym.rollout.replay import replay
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.dataset import ChunkSettings, build_examples, kept_starts
-from nitrogen_adapter.posttrain import PosttrainSettings
 
 PLAN = BootcampPlan(
     student="tiny",
@@ -27,7 +27,7 @@ PLAN = BootcampPlan(
     evaluations=3,
     evaluation_steps=90,
     chunks=ChunkSettings(stride=10),
-    posttrain=PosttrainSettings(epochs=2, batch_size=8, sight_weight=1.0),
+    posttrain=replace(BootcampPlan().posttrain, epochs=4),
 )
 
 
@@ -89,26 +89,31 @@ import sys
 from pathlib import Path
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from tests.test_bootcamp import PLAN
-Bootcamp(PLAN, Path(sys.argv[1])).run(lambda words, share: print(words, flush=True))
+camp = Bootcamp(PLAN, Path(sys.argv[1]), save_every=0.05)
+camp.run(lambda words, share: print(words, share, flush=True))
 """
+
+
+def kill_at(words, ordinal, folder):
+    """Runs the bootcamp and kills it when it says `words` for that time."""
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        said = (line for line in process.stdout if line.startswith(words))
+        assert next(itertools.islice(said, ordinal - 1, None), None), "it ended before"
+        os.kill(process.pid, signal.SIGKILL)
 
 
 def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_table(camp, tmp_path):
     _, results, _ = camp
-    for stop_at in ("The tutor plays", "The student learns", "post-trained is measured"):
-        process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, str(tmp_path / "killed")],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for line in process.stdout:
-            if line.startswith(stop_at):
-                os.kill(process.pid, signal.SIGKILL)
-                break
-        process.wait()
-        process.stdout.close()
-    resumed = Bootcamp(PLAN, tmp_path / "killed").run(ignore)
+    folder = tmp_path / "killed"
+    kill_at("The tutor plays", 20, folder)
+    kill_at("The student learns", 10, folder)
+    kill_at("post-trained is measured", 30, folder)
+    resumed = Bootcamp(PLAN, folder).run(ignore)
     assert resumed.rows == results.rows
 
 

@@ -48,14 +48,20 @@ _DRAWING = 0.05  # of "posttrain": the drawing of frames
 class Bootcamp:
     """One bootcamp in one folder."""
 
-    def __init__(self, plan: BootcampPlan, out: Path) -> None:
+    def __init__(self, plan: BootcampPlan, out: Path, *, save_every: float = SAVE_EVERY) -> None:
         """Prepares a bootcamp; nothing is done yet but that the folder notes the plan.
+
+        Args:
+            plan: What is compared with what.
+            out: Folder for all that is made.
+            save_every: Seconds between two saves of a training under way.
 
         Raises:
             ValueError: If the folder holds a bootcamp with another plan.
         """
         self.plan = plan
         self.out = out
+        self.save_every = save_every
         _claim(out / "plan.json", plan)
         self.clock = Clock(out / "timings.json")
         self.frame_size = preset_config(plan.student).vision.image_size
@@ -185,7 +191,7 @@ class Bootcamp:
             nonlocal saved
             words = f"The student learns, loss {now.loss:.3f}, {now.examples_per_second:.0f}/s"
             advance(words, _DRAWING + (1.0 - _DRAWING) * now.fraction)
-            if now.seconds - saved > SAVE_EVERY and now.fraction < 1.0:
+            if now.seconds - saved > self.save_every and now.fraction < 1.0:
                 saved = now.seconds
                 trainer.save(self._unfinished)
 

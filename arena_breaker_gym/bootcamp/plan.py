@@ -1,6 +1,6 @@
 """`BootcampPlan`: what is compared with what, and how much of it; checked before any work."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -46,11 +46,15 @@ class BootcampPlan:
     chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=5))
     posttrain: PosttrainSettings = field(
         default_factory=lambda: PosttrainSettings(
-            epochs=4, max_seconds=200.0, batch_size=8, draws=2, weights=STICKS, sight_weight=1.0
+            epochs=4,
+            max_seconds=200.0,
+            batch_size=8,
+            draws=2,
+            weights=dict(STICKS),
+            sight_weight=1.0,
         )
     )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as they stand in results.json."""
-        plain = replace(self.posttrain, weights=dict(self.posttrain.weights))
-        return asdict(replace(self, posttrain=plain))
+        return asdict(self)
