@@ -1,17 +1,11 @@
 """`BootcampPlan`: what is compared with what, and how much of it; checked before any work."""
 
 from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
-from nitrogen_adapter import gamepad
 from nitrogen_adapter.dataset import ChunkSettings
 from nitrogen_adapter.posttrain import PosttrainSettings
-
-# The sticks are four numbers of 25, and twenty of the others never move: without more weight the
-# error of the sticks is lost among buttons that nobody presses.
-STICKS = MappingProxyType(dict.fromkeys(gamepad.STICKS, 10.0))
 
 ZERO_SHOT, POST_TRAINED, TUTOR = "zero-shot", "post-trained", "tutor"
 
@@ -45,14 +39,7 @@ class BootcampPlan:
     execute: int = 9
     chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=5))
     posttrain: PosttrainSettings = field(
-        default_factory=lambda: PosttrainSettings(
-            epochs=4,
-            max_seconds=200.0,
-            batch_size=8,
-            draws=2,
-            weights=dict(STICKS),
-            sight_weight=1.0,
-        )
+        default_factory=lambda: PosttrainSettings(epochs=4, max_seconds=200.0, sight_weight=1.0)
     )
 
     def to_dict(self) -> dict[str, Any]:
