@@ -37,9 +37,9 @@ class BootcampPlan:
     seed: int = 0
     evaluation_seed: int = 1000
     execute: int = 9
-    chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=5))
+    chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=3))
     posttrain: PosttrainSettings = field(
-        default_factory=lambda: PosttrainSettings(epochs=4, max_seconds=200.0, sight_weight=1.0)
+        default_factory=lambda: PosttrainSettings(epochs=4, max_seconds=240.0, sight_weight=1.0)
     )
 
     def to_dict(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def bootcamp(
     ] = 50,
     train_seconds: Annotated[
         float, typer.Option(min=1.0, help="Most seconds that the student may learn.")
-    ] = 200.0,
+    ] = 240.0,
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
