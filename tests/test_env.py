@@ -47,6 +47,18 @@ def test_it_plays_without_importing_the_package():
     assert done.stdout.strip() == "(256, 256, 3)"
 
 
+def test_gymnasium_works_on_when_the_checkout_of_an_editable_install_is_gone(tmp_path):
+    code = (
+        "import os, sys; "
+        "sys.path = [place for place in sys.path if not os.path.isdir(place + '/nitrogen_adapter')]; "
+        "import gymnasium; print('ArenaBreaker-v0' in gymnasium.registry)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
 def test_importing_the_package_loads_no_extra_and_no_engine():
     code = (
         "import sys, arena_breaker_gym; "
