@@ -50,7 +50,7 @@ def test_it_plays_without_importing_the_package():
 def test_gymnasium_works_on_when_the_checkout_of_an_editable_install_is_gone(tmp_path):
     code = (
         "import os, sys; "
-        "sys.path = [place for place in sys.path if not os.path.isdir(place + '/nitrogen_adapter')]; "
+        "sys.path = [one for one in sys.path if not os.path.isdir(one + '/nitrogen_adapter')]; "
         "import gymnasium; print('ArenaBreaker-v0' in gymnasium.registry)"
     )
     done = subprocess.run(
