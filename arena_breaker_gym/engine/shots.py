@@ -16,7 +16,7 @@ from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import RADIUS as ENEMY_RADIUS
 from arena_breaker_gym.engine.space import NEVER, sweep_circle, sweep_walls
 
-RADIUS = 0.15  # m
+RADIUS = 0.1  # m; slim, so that sprayed fire misses more than aimed fire
 SPEED = 18.0  # m/s
 DAMAGE = 1
 RANGE = 14.0  # m from the muzzle
