@@ -110,7 +110,7 @@ class Progress(NamedTuple):
         fraction: share done, of the steps or of the seconds, whichever is further; in [0, 1].
         loss: of the last step.
         learning_rate: of the last step.
-        seconds: time spent training, earlier sessions of a resumed run included.
+        seconds: time spent training, before an interruption included.
         examples_per_second: over that time.
     """
 
