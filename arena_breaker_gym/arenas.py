@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.compiled import compiled, entry_point
 from arena_breaker_gym.engine.arena import ARENA, CAUSES, PLAYING, TICKS_PER_SECOND, VICTORY
+from arena_breaker_gym.engine.player import DASH_THRESHOLD
 from arena_breaker_gym.engine.record import Record, Stages
 from arena_breaker_gym.engine.tick import ENGINE_VERSION, begin, tick
 from arena_breaker_gym.observation import StateTables, empty_tables, observe_batch
@@ -23,7 +24,6 @@ from arena_breaker_gym.snapshot import snapshot
 from arena_breaker_gym.stages.loader import load_campaign
 
 ACTION_LENGTH = 5  # move_x, move_z, aim_x, aim_z, dash
-DASH_THRESHOLD = 0.5
 
 # The columns of `Arenas.info`, each a whole number of one arena after its last step.
 INFO = (

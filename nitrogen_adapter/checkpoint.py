@@ -5,7 +5,6 @@ A file is never trusted: it is read with `weights_only=True`, so that none of it
 
 from __future__ import annotations
 
-import os
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from arena_breaker_gym.files import written_whole
 from nitrogen_adapter.config import ConfigError, NitroGenConfig
 from nitrogen_adapter.model import NitroGen
 
@@ -83,13 +83,8 @@ def read(path: str | Path, *, expected: tuple[str, ...]) -> dict[str, Any]:
 
 def write(path: str | Path, content: Mapping[str, Any]) -> None:
     """Save a dict under a temporary name and rename it, so that no half file is ever found."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        torch.save(dict(content), temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_whole(Path(path)) as part:
+        torch.save(dict(content), part)
 
 
 def _check_parameters(

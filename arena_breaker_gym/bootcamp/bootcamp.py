@@ -113,7 +113,6 @@ class Bootcamp:
     def train(self, demonstrations: list[Episode], advance: Advance) -> None:
         """Writes the student before and after training; a training cut short goes on."""
         before, after = self.checkpoint_of(ZERO_SHOT), self.checkpoint_of(POST_TRAINED)
-        before.parent.mkdir(parents=True, exist_ok=True)
         if not before.exists():
             checkpoint.save(before, NitroGen.preset(self.plan.student, seed=self.plan.seed))
         if after.exists():

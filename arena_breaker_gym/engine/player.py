@@ -15,6 +15,7 @@ DASH_SPEED = 20.0  # m/s
 DASH_TICKS = ticks(0.15)
 DASH_COOLDOWN = ticks(1.0)  # from the dash's beginning
 FIRE_THRESHOLD = 0.3  # length of the aim stick; the article's figure
+DASH_THRESHOLD = 0.5  # the dash button is pressed above this
 _IDLE_STICK = 1e-3  # a shorter stick points nowhere
 
 
@@ -36,7 +37,7 @@ def move_player(arena: Record, action: np.ndarray, stage: Record) -> None:
     player = arena.player
     _run_clocks(player)
     _take_aim(arena, action[2], action[3], action[0], action[1])
-    if action[4] > 0.5 and player.dash_cooldown == 0:
+    if action[4] > DASH_THRESHOLD and player.dash_cooldown == 0:
         _begin_dash(arena, action[0], action[1])
     _set_velocity(player, action[0], action[1])
     x = player.x + player.vx * TICK

@@ -14,7 +14,7 @@ import pygame
 from numpy.typing import ArrayLike, NDArray
 
 from arena_breaker_gym.engine.arena import VICTORY
-from arena_breaker_gym.engine.player import DASH_COOLDOWN, FIRE_THRESHOLD, HP
+from arena_breaker_gym.engine.player import DASH_COOLDOWN, DASH_THRESHOLD, FIRE_THRESHOLD, HP
 from arena_breaker_gym.rendering.art.colours import RGB, WHITE
 
 Frame = NDArray[np.uint8]
@@ -24,7 +24,6 @@ _FINE = 3  # fine pixels a pixel: pygame's shapes have no smooth edges of their 
 _MARGIN = 8
 _ROW = 44  # height of the HUD's panels
 _CAPTION_HEIGHT = 32
-_DASH_PRESSED = 0.5  # as the rules have it, see `arenas.DASH_THRESHOLD`
 
 _GLASS: RGB = (10, 12, 20)
 _INK: RGB = (244, 246, 250)
@@ -262,7 +261,7 @@ def _gamepad_panel(size: int, action: Sequence[float]) -> pygame.Surface:
     fires = math.hypot(aim_x, aim_z) >= FIRE_THRESHOLD
     _stick(panel, 42, (move_x, move_z), colour=_READY)
     _stick(panel, 190, (aim_x, aim_z), colour=_FIRE if fires else _INK, fire_ring=True)
-    pressed = dash > _DASH_PRESSED
+    pressed = dash > DASH_THRESHOLD
     panel.bar((83, 28, 66, 32), _READY if pressed else _HOLLOW)
     ink = _ON_READY if pressed else _INK
     panel.words("DASH", 116, 44.5, height=19, colour=ink, align="middle")

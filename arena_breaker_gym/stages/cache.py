@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
+from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.stages.table import DISTANCE_NODES, FLOW_CELLS
 
 FOLDER_VARIABLE = "ARENA_BREAKER_CACHE"
@@ -44,16 +44,8 @@ def load_fields(digest: str) -> Fields | None:
 def save_fields(digest: str, fields: Fields) -> None:
     """Keeps a stage's fields; a folder that cannot be written to is no error."""
     file = _file(digest)
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=file.stem, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as part:
-                np.savez(part, digest=np.array(digest), **fields._asdict())
-            Path(name).replace(file)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+    with contextlib.suppress(OSError), written_whole(file) as part, part.open("wb") as open_part:
+        np.savez(open_part, digest=np.array(digest), **fields._asdict())
 
 
 def _file(digest: str) -> Path:
