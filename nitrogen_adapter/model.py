@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.config import NitroGenConfig, TransformerConfig
+from nitrogen_adapter.splits import DEFAULT_SPLIT, ParameterCount, in_split
 from nitrogen_adapter.vision import build_tower, look
 
 KeysValues = tuple[Tensor, Tensor]
@@ -511,18 +512,40 @@ class NitroGen(nn.Module):
                 part.eval()
         return self
 
-    def freeze_what_sees(self) -> None:
-        """Keep tower and self-attention as they are; only what acts is trained from now on."""
-        self.vision_encoder.requires_grad_(requires_grad=False)
-        self.vl_self_attention_model.requires_grad_(requires_grad=False)
+    def freeze(self, split: str = DEFAULT_SPLIT) -> None:
+        """Let only a split learn from now on; all else stays as it is.
 
-    def trainable_parameters(self) -> dict[str, nn.Parameter]:
-        """Return by name the parameters that training would change."""
+        Args:
+            split: a name of `splits.SPLITS`.
+
+        Raises:
+            ValueError: if there is no such split.
+        """
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(requires_grad=in_split(name, split))
+
+    def learning(self) -> dict[str, nn.Parameter]:
+        """Return by name the parameters that are not frozen."""
         return {name: p for name, p in self.named_parameters() if p.requires_grad}
 
-    def num_parameters(self, *, trainable: bool = False) -> int:
-        """Count the parameters, or the trainable ones alone."""
-        return sum(p.numel() for p in self.parameters() if p.requires_grad or not trainable)
+    def trainable_parameters(self, split: str = DEFAULT_SPLIT) -> ParameterCount:
+        """Count the numbers that post-training a split changes, frozen or not at the moment.
+
+        Args:
+            split: a name of `splits.SPLITS`; the default is the article's, and 127,290,393 numbers
+                of the real model.
+
+        Returns:
+            The count; iterating over it gives the parameters, as an optimiser wants them.
+
+        Raises:
+            ValueError: if there is no such split.
+        """
+        return ParameterCount(p for name, p in self.named_parameters() if in_split(name, split))
+
+    def num_parameters(self) -> int:
+        """Count the numbers in all parameters: 493,631,513 in the real model."""
+        return sum(p.numel() for p in self.parameters())
 
     # ---- helpers ----
 

@@ -140,11 +140,11 @@ class Posttrainer:
         self.examples = examples
         self.settings = settings or PosttrainSettings()
         if self.settings.freeze:
-            model.freeze_what_sees()
+            model.freeze()
         self.step = 0
         self.seconds = 0.0
         self._head = self._sight_head()
-        self._parameters = model.trainable_parameters()
+        self._parameters = model.learning()
         self._parameters |= {f"sight.{name}": p for name, p in self._head.named_parameters()}
         self._average = {name: p.detach().clone() for name, p in self._parameters.items()}
         self._optimiser = torch.optim.AdamW(

@@ -79,9 +79,12 @@ def test_loss_and_gradients_match_the_public_implementation(golden, expected):
 def test_the_real_model_has_its_published_size():
     model = NitroGen.preset("nitrogen_500m", device="meta")
     assert model.num_parameters() == 493_631_513
-    model.freeze_what_sees()
-    assert model.num_parameters(trainable=True) == 127_290_393
-    assert not any("vision" in n or n.startswith("vl_") for n in model.trainable_parameters())
+    assert model.trainable_parameters() == 127_290_393
+    assert sum(p.numel() for p in model.trainable_parameters()) == 127_290_393
+    assert model.trainable_parameters("all") == model.num_parameters()
+    model.freeze()
+    assert not any("vision" in n or n.startswith("vl_") for n in model.learning())
+    assert sum(p.numel() for p in model.learning().values()) == 127_290_393
 
 
 def test_the_students_shapes_are_the_arenas(tiny):

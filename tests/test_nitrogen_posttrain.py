@@ -153,7 +153,7 @@ def test_what_sees_stays_as_it_is_when_frozen():
 
 def test_a_frozen_part_looks_without_dropout_while_the_rest_is_trained():
     model = NitroGen.preset("tiny")
-    model.freeze_what_sees()
+    model.freeze()
     model.train()
     pixels = normalise(lamps(2).inputs)[:, None]
     assert torch.equal(model.encode(pixels), model.encode(pixels))

@@ -1,0 +1,212 @@
+"""`ChunkPredictor`: frames in, chunks of gamepad rows out; and the one that runs a model here.
+
+A predictor serves several players at once. Each is a session with noise, and where the model looks
+at several frames a memory, of its own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from nitrogen_adapter import gamepad
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.vision import normalise
+
+
+class ChunkPredictor(Protocol):
+    """Whatever predicts chunks for players, each of whom is a numbered session."""
+
+    @property
+    def name(self) -> str:
+        """Stands in tables; other weights: another name."""
+
+    @property
+    def horizon(self) -> int:
+        """Rows in a chunk."""
+
+    @property
+    def max_sessions(self) -> int | None:
+        """Sessions that it can tell apart; None: any number."""
+
+    def reset(self, sessions: Sequence[int], seed: int | None) -> None:
+        """Forget what these sessions saw and seed their noise; None: any seed."""
+
+    def predict(self, frames: NDArray[np.uint8], sessions: Sequence[int]) -> NDArray[np.float32]:
+        """Predict what each session should press next.
+
+        Args:
+            frames: (n, H, W, 3) RGB, each session's newest.
+            sessions: numbers of the n sessions, each at most once.
+
+        Returns:
+            (n, 18, 25) gamepad rows, buttons first.
+        """
+
+    def close(self) -> None:
+        """Let go of sessions and connections."""
+
+
+class LocalPredictor:
+    """Runs a model for all sessions in one forward pass.
+
+    Sums in a matrix product may be ordered differently for another number of sessions, so what is
+    predicted beside others agrees to rounding, not to the bit. On CUDA it runs in bfloat16 unless
+    told otherwise.
+    """
+
+    def __init__(
+        self,
+        model: NitroGen,
+        *,
+        name: str = "nitrogen",
+        steps: int | None = None,
+        guidance: float = 1.0,
+        quiet: bool = False,
+        game: str | int | None = None,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        compile: bool = False,  # noqa: A002 - torch's own word for it
+    ) -> None:
+        """Take a model over: it is moved to the device and into evaluation mode.
+
+        Args:
+            model: what predicts.
+            name: stands in tables.
+            steps: Euler steps; the model's own number where not given.
+            guidance: how much the earlier frames are stressed; 1 for not at all.
+            quiet: whether to denoise from zeros instead of drawn noise.
+            game: which game it plays, for a model that was told games apart.
+            device: where it runs; where it is now if not given.
+            dtype: of the weights and the computation; bfloat16 on CUDA, else as they are, if not
+                given.
+            compile: whether `torch.compile` makes it faster, after a slow first prediction.
+
+        Raises:
+            ValueError: if `steps` is below 1 or the model does not know the game.
+        """
+        if steps is not None and steps < 1:
+            raise ValueError(f"steps is {steps}; expected at least 1.")
+        model.game_row(game)
+        self.name = name
+        self.model = _placed(model, device, dtype)
+        self.steps = steps
+        self.guidance = guidance
+        self.quiet = quiet
+        self.game = game
+        self.max_sessions: int | None = None
+        self._earlier: dict[int, deque[Tensor]] = {}
+        self._generators: dict[int, torch.Generator] = {}
+        if compile:
+            self.model.compile_parts()
+
+    @property
+    def horizon(self) -> int:
+        """Rows in a chunk."""
+        return self.model.config.action_horizon
+
+    def reset(self, sessions: Sequence[int], seed: int | None) -> None:
+        """Forget what these sessions saw and seed their noise; None: any seed."""
+        for session in sessions:
+            self._earlier[session] = deque(maxlen=self.model.config.frame_per_sample)
+            self._generators[session] = torch.Generator()
+            if seed is None:
+                self._generators[session].seed()
+            else:
+                self._generators[session].manual_seed(seed)
+
+    def forget(self, sessions: Sequence[int]) -> None:
+        """Drop sessions that will not come back."""
+        for session in sessions:
+            self._earlier.pop(session, None)
+            self._generators.pop(session, None)
+
+    @torch.inference_mode()
+    def predict(self, frames: NDArray[np.uint8], sessions: Sequence[int]) -> NDArray[np.float32]:
+        """Predict what each session should press next; see `ChunkPredictor.predict`.
+
+        A session that was never reset begins with any seed. Frames of another size are scaled.
+
+        Raises:
+            ValueError: if the frames are not (n, H, W, 3) uint8 for n sessions.
+        """
+        self.reset([one for one in sessions if one not in self._earlier], None)
+        for session, frame in zip(sessions, self._prepared(frames, len(sessions)), strict=True):
+            self._earlier[session].append(frame)
+        rows = np.empty((len(sessions), self.horizon, gamepad.ROW), dtype=np.float32)
+        for places in self._by_frames_seen(sessions):
+            rows[places] = self._sample([sessions[place] for place in places])
+        return gamepad.new_layout(rows, old_layout=self.model.config.old_layout)
+
+    def info(self) -> dict[str, Any]:
+        """Return what the public server tells of itself, but for the checkpoint's path."""
+        config = self.model.config
+        return {
+            "selected_game": self.game,
+            "old_layout": config.old_layout,
+            "cfg_scale": self.guidance,
+            "context_length": config.frame_per_sample,
+            "action_interleaving": False,
+            "is_flowmatching": True,
+            "action_downsample_ratio": 1,
+        }
+
+    def close(self) -> None:
+        """Let go of the sessions."""
+        self._earlier.clear()
+        self._generators.clear()
+
+    def _prepared(self, frames: NDArray[np.uint8], count: int) -> Tensor:
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[::3] != (count, 3):
+            raise ValueError(
+                f"frames are {frames.dtype} of the shape {frames.shape}; "
+                f"expected uint8 ({count}, height, width, 3)."
+            )
+        side = self.model.config.vision.image_size
+        pixels = normalise(scaled(frames, side))
+        weight = next(self.model.parameters())
+        return pixels.to(weight.device, weight.dtype)
+
+    def _by_frames_seen(self, sessions: Sequence[int]) -> list[list[int]]:
+        """Group the places of sessions that have seen equally many frames: one pass a group."""
+        groups: dict[int, list[int]] = {}
+        for place, session in enumerate(sessions):
+            groups.setdefault(len(self._earlier[session]), []).append(place)
+        return list(groups.values())
+
+    def _sample(self, sessions: Sequence[int]) -> NDArray[np.float32]:
+        pixels = torch.stack([torch.stack(tuple(self._earlier[one])) for one in sessions])
+        noise = self._noise(sessions).to(pixels.device)
+        rows = self.model.sample(pixels, noise, self.steps, self.guidance, game=self.game)
+        return rows.float().cpu().numpy()
+
+    def _noise(self, sessions: Sequence[int]) -> Tensor:
+        config = self.model.config
+        shape = (config.action_horizon, config.action_dim)
+        if self.quiet:
+            return torch.zeros((len(sessions), *shape))
+        return torch.stack([torch.randn(shape, generator=self._generators[s]) for s in sessions])
+
+
+def scaled(frames: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Scale frames (n, H, W, 3) to (n, side, side, 3), bicubically, as SigLIP's own processor."""
+    if frames.shape[1:3] == (side, side):
+        return frames
+    return np.stack([np.asarray(Image.fromarray(one).resize((side, side))) for one in frames])
+
+
+def _placed(
+    model: NitroGen, device: str | torch.device | None, dtype: torch.dtype | None
+) -> NitroGen:
+    weight = next(model.parameters())
+    device = weight.device if device is None else torch.device(device)
+    if dtype is None:
+        dtype = torch.bfloat16 if device.type == "cuda" else weight.dtype
+    return model.to(device, dtype).eval()
