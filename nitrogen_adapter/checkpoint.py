@@ -1,22 +1,33 @@
-"""Checkpoints in the public form: `{"model": parameters, "ckpt_config": sizes}`.
+"""Checkpoints: the public form `{"model": weights, "ckpt_config": sizes}`, and safetensors + JSON.
 
-A file is never trusted: it is read with `weights_only=True`, so that none of its code runs.
+A file is never trusted. Nothing in it runs (`weights_only=True`, an archive without compression),
+and before memory is given to a model its weights are held against its configuration.
 """
 
 from __future__ import annotations
 
-import pickle
+import json
+import re
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from arena_breaker_gym.files import written_whole
 from nitrogen_adapter.config import ConfigError, NitroGenConfig
-from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.model import NitroGen, Waves
+from nitrogen_adapter.vision import restore_buffers
+
+SAFETENSORS = ".safetensors"
+LARGEST_CONFIG = 2**20  # bytes of a JSON file; the public configuration has some 3,000
+
+_Weights = Mapping[str, Any]
 
 
 class CheckpointError(ValueError):
@@ -24,38 +35,59 @@ class CheckpointError(ValueError):
 
 
 def load(path: str | Path, *, device: str = "cpu") -> NitroGen:
-    """Read a model from a checkpoint.
+    """Read a model from a file.
 
     Args:
-        path: the file.
+        path: the public form, or a `.safetensors` file with its configuration beside it.
         device: where the weights go.
 
     Returns:
         The model, ready to sample (in evaluation mode), float32 whatever the file holds.
 
     Raises:
-        CheckpointError: if there is no such file, or it is truncated or not a NitroGen checkpoint.
+        CheckpointError: if there is no such file, it is damaged or something else, or weights are
+            missing or surplus; the sentence names the file and the fault.
     """
-    content = read(path, expected=("model", "ckpt_config"))
+    weights, ckpt_config = _read_parts(Path(path))
+    weights = _renamed(weights)
     try:
-        config = NitroGenConfig.from_dict(content["ckpt_config"])
-    except ConfigError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    with torch.random.fork_rng(devices=[]):  # the fresh weights are overwritten at once
-        model = NitroGen(config)
-    _check_parameters(path, given=content["model"], expected=model.state_dict())
-    model.load_state_dict(content["model"])
+        config = NitroGenConfig.from_dict(_with_what_weights_say(ckpt_config, weights))
+        with torch.device("meta"):
+            model = NitroGen(config)
+    except (ConfigError, ValueError) as error:
+        raise CheckpointError(f"{path}: {_one_line(error)}") from error
+    _check_weights(path, given=weights, expected=model.state_dict())
+    model.load_state_dict(_filled(weights, model), assign=True)
+    restore_buffers(model.vision_encoder)
+    for parameter in model.parameters():
+        parameter.requires_grad_()  # what was read from a file comes without
     return model.to(device).eval()
 
 
 def save(path: str | Path, model: NitroGen) -> None:
-    """Write a model as a checkpoint, whole or not at all.
+    """Write a model, each file whole or not at all.
 
     Args:
-        path: the file; one that exists is replaced.
+        path: the file; one that exists is replaced. A name that ends in `.safetensors` gets the
+            weights alone, with the configuration beside it under the same name and `.json`;
+            any other name gets the public form, which the public code loads.
         model: what to write; unknown entries of the configuration it was read with are kept.
+
+    Raises:
+        CheckpointError: if JSON cannot hold the configuration.
     """
-    write(path, {"model": model.state_dict(), "ckpt_config": model.config.to_dict()})
+    path = Path(path)
+    if path.suffix != SAFETENSORS:
+        write(path, {"model": model.state_dict(), "ckpt_config": model.config.to_dict()})
+        return
+    try:
+        text = json.dumps(model.config.to_dict(), indent=2)
+    except TypeError as error:
+        raise CheckpointError(f"The configuration cannot be written as JSON: {error}.") from error
+    with written_whole(path) as part:
+        save_file({name: t.contiguous() for name, t in model.state_dict().items()}, part)
+    with written_whole(path.with_suffix(".json")) as part:
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 def read(path: str | Path, *, expected: tuple[str, ...]) -> dict[str, Any]:
@@ -68,17 +100,17 @@ def read(path: str | Path, *, expected: tuple[str, ...]) -> dict[str, Any]:
     Raises:
         CheckpointError: if there is no such file, it cannot be read, or a key is missing.
     """
+    _check_archive(Path(path))
     try:
         with warnings.catch_warnings(action="ignore"):  # torch guesses at what a foreign file is
-            content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"There is no checkpoint at {path}.") from error
-    except (RuntimeError, OSError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    # A damaged file can make the reader fail in any way; none of them is worth telling apart.
+    except Exception as error:
         raise CheckpointError(f"{path} is truncated or not a checkpoint of tensors.") from error
     for key in expected:
         if not isinstance(content, dict) or not isinstance(content.get(key), Mapping):
             raise CheckpointError(f"{path} is no NitroGen checkpoint: it has no '{key}'.")
-    return content
+    return dict(content)
 
 
 def write(path: str | Path, content: Mapping[str, Any]) -> None:
@@ -87,15 +119,138 @@ def write(path: str | Path, content: Mapping[str, Any]) -> None:
         torch.save(dict(content), part)
 
 
-def _check_parameters(
-    path: str | Path, *, given: Mapping[str, Any], expected: Mapping[str, Tensor]
-) -> None:
-    faults = [f"'{name}' is missing" for name in expected if name not in given]
+def _read_parts(path: Path) -> tuple[_Weights, Mapping[str, Any]]:
+    """Reads weights and configuration of a file in either form."""
+    if path.suffix == SAFETENSORS:
+        return _read_safetensors(path)
+    content = read(path, expected=("model", "ckpt_config"))
+    return content["model"], content["ckpt_config"]
+
+
+def _read_safetensors(path: Path) -> tuple[_Weights, Mapping[str, Any]]:
+    beside = path.with_suffix(".json")
+    for file in (path, beside):
+        if not file.is_file():
+            raise CheckpointError(f"There is no checkpoint at {path}: {file.name} is missing.")
+    try:
+        weights = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is truncated or no safetensors file.") from error
+    if beside.stat().st_size > LARGEST_CONFIG:
+        raise CheckpointError(f"{beside} is too large to be a configuration.")
+    try:
+        ckpt_config = json.loads(beside.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{beside} is truncated or not JSON.") from error
+    if not isinstance(ckpt_config, Mapping):
+        raise CheckpointError(f"{beside} is no NitroGen configuration: it holds no JSON object.")
+    return weights, ckpt_config
+
+
+def _check_archive(path: Path) -> None:
+    """Refuses what `torch.save` would not have written, before torch looks into it.
+
+    What torch writes is an archive whose members are stored as they are; a compressed member
+    could be small on disk and fill the memory.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no checkpoint at {path}.") from error
+    # An archive's table of contents may be damaged in any way, and is only looked at here.
+    except Exception as error:
+        raise CheckpointError(f"{path} is truncated or not a checkpoint of tensors.") from error
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise CheckpointError(f"{path} is compressed, which no checkpoint of tensors is.")
+
+
+def _renamed(weights: _Weights) -> dict[str, Any]:
+    """Gives the tower's weights the public names.
+
+    transformers wraps a SigLIP tower in a `vision_model` in some versions and not in others, and
+    so do files that were written with them.
+    """
+    wrapped = re.compile(r"^vision_encoder\.vision_model\.")
+    return {wrapped.sub("vision_encoder.", str(name)): value for name, value in weights.items()}
+
+
+def _with_what_weights_say(ckpt_config: Mapping[str, Any], weights: _Weights) -> dict[str, Any]:
+    """Fills in what a configuration leaves unsaid and the weights show."""
+    result: dict[str, Any] = _copied(ckpt_config)
+    model, tokenizer = result.get("model_cfg"), result.get("tokenizer_cfg")
+    stacks = {"diffusion_model_cfg": "model", "vl_self_attention_cfg": "vl_self_attention_model"}
+    for section, part in stacks.items():
+        stack = model.get(section) if isinstance(model, dict) else None
+        waves = weights.get(f"{part}.transformer_blocks.0.pos_embed.pe")
+        if isinstance(stack, dict) and isinstance(waves, Tensor) and waves.ndim == 3:
+            stack.setdefault("positional_embeddings", "sinusoidal")
+            stack.setdefault("max_num_positional_embeddings", waves.shape[1])
+    if isinstance(result.get("vision_cfg"), dict):
+        has_head = any(name.startswith("vision_encoder.head.") for name in weights)
+        result["vision_cfg"].setdefault("vision_use_head", has_head)
+    games = weights.get("game_embedding.weight")
+    if isinstance(tokenizer, dict) and isinstance(games, Tensor) and games.ndim == 2:
+        tokenizer["game_mapping_cfg"] = _named_games(tokenizer.get("game_mapping_cfg"), len(games))
+    return result
+
+
+def _named_games(mapping: object, count: int) -> dict[str, Any]:
+    """Names the rows of an embedding of games: by the mapping, or by their numbers.
+
+    The public mapping says where its authors keep the list of names, not the names.
+    """
+    known = dict(mapping) if isinstance(mapping, Mapping) else {}
+    names = known.get("games")
+    if not isinstance(names, list) or len(names) != count:
+        known["games"] = [f"game {number}" for number in range(min(count, 65_536))]
+    return known
+
+
+def _copied(value: Any) -> Any:
+    """Copies the dicts of a nested configuration, and leaves the rest as it is."""
+    if isinstance(value, Mapping):
+        return {key: _copied(below) for key, below in value.items()}
+    return value
+
+
+def _check_weights(path: str | Path, *, given: _Weights, expected: Mapping[str, Tensor]) -> None:
+    faults = [f"'{name}' is missing" for name in expected if name not in given and _needed(name)]
     faults += [f"'{name}' is not part of the model" for name in given if name not in expected]
     for name in [name for name in expected if name in given]:
-        shape = tuple(getattr(given[name], "shape", ()))
-        if shape != tuple(expected[name].shape):
-            faults.append(f"'{name}' is {shape} instead of {tuple(expected[name].shape)}")
+        fault = _fault_of(given[name], expected[name])
+        if fault is not None:
+            faults.append(f"'{name}' is {fault}")
     if faults:
         more = f", and {len(faults) - 1} more faults" if len(faults) > 1 else ""
         raise CheckpointError(f"{path} does not fit its own configuration: {faults[0]}{more}.")
+
+
+def _fault_of(value: object, expected: Tensor) -> str | None:
+    if not isinstance(value, Tensor):
+        return "no tensor"
+    if value.shape != expected.shape:
+        return f"{tuple(value.shape)} instead of {tuple(expected.shape)}"
+    if not value.is_floating_point() or value.layout != torch.strided or value.is_quantized:
+        return f"of the kind {value.dtype}, not plain floating-point numbers"
+    if value.untyped_storage().nbytes() < value.numel() * value.element_size():
+        return "larger than the numbers that are stored for it"
+    return None
+
+
+def _needed(name: str) -> bool:
+    """Whether a weight must be in the file: fixed waves can be computed."""
+    return not name.endswith(".pos_embed.pe")
+
+
+def _filled(weights: _Weights, model: NitroGen) -> dict[str, Tensor]:
+    """Returns single-precision weights of a model, with its fixed waves where they were left out."""
+    result = {name: value.float() for name, value in weights.items()}
+    for name in model.state_dict().keys() - weights.keys():
+        _, places, width = model.get_buffer(name).shape
+        result[name] = Waves(places, width).pe
+    return result
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

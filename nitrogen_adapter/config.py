@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 SIGLIP_SIZES: dict[str, dict[str, int]] = {
     "google/siglip2-large-patch16-256": {
@@ -23,17 +25,22 @@ SIGLIP_SIZES: dict[str, dict[str, int]] = {
 """The towers that a checkpoint may name without giving sizes."""
 
 BUILT_IN: dict[str, Any] = {
-    "activation_fn": "gelu-approximate",
-    "attention_bias": True,
-    "positional_embeddings": None,
-    "cross_attention_dim": None,
     "add_view_embed": False,
-    "game_mapping_cfg": None,
     "action_interleaving": False,
     "model_type": "nitrogen",
 }
 """Switches of the public configuration that the model supports in this one position only."""
 
+Size = Annotated[int, Field(strict=True, ge=1, le=65_536)]
+"""A width or a count that a sane model has; a hostile file may ask for others."""
+
+Layers = Annotated[int, Field(strict=True, ge=1, le=256)]
+Share = Annotated[float, Field(strict=True, ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(strict=True, gt=0.0, le=1e3)]
+Flag = Annotated[bool, Field(strict=True)]
+
+DIFFUSION_ONLY = ("norm_type", "norm_eps", "norm_elementwise_affine", "cross_attention_dim")
+"""Entries that the public configuration has for the action transformer and not for the other."""
 
 AnyConfig = TypeVar(
     "AnyConfig", bound="TransformerConfig | SiglipConfig | ConvConfig | NitroGenConfig"
@@ -55,34 +62,67 @@ class TransformerConfig:
         output_dim: width of what the action transformer puts out; the other stack has no output
             layer and ignores it.
         dropout: probability after every attention and inside every MLP, while training.
+        final_dropout: whether it strikes once more before each is added to its residual.
+        activation_fn: of the MLPs, "gelu-approximate" or "gelu".
+        attention_bias: whether queries, keys and values have a bias.
+        norm_type: of the action transformer's blocks; only the one kind is known.
+        norm_eps: of the norm before every MLP of the action transformer.
+        norm_elementwise_affine: whether that norm has weights.
+        positional_embeddings: "sinusoidal" adds fixed waves to what every attention reads, None
+            adds nothing.
+        max_num_positional_embeddings: rows of those waves.
         interleave_self_attention: whether every second block of the action transformer attends to
             the actions themselves instead of the frame.
+        cross_attention_dim: width of what the action transformer sees of a frame, where it differs
+            from its own.
     """
 
-    num_layers: int
-    num_attention_heads: int
-    attention_head_dim: int
-    output_dim: int
-    dropout: float = 0.2
-    interleave_self_attention: bool = False
+    num_layers: Layers
+    num_attention_heads: Size
+    attention_head_dim: Size
+    output_dim: Size
+    dropout: Share = 0.2
+    final_dropout: Flag = True
+    activation_fn: Literal["gelu-approximate", "gelu"] = "gelu-approximate"
+    attention_bias: Flag = True
+    norm_type: Literal["ada_norm"] = "ada_norm"
+    norm_eps: Positive = 1e-5
+    norm_elementwise_affine: Flag = False
+    positional_embeddings: Literal["sinusoidal"] | None = None
+    max_num_positional_embeddings: Size = 512
+    interleave_self_attention: Flag = False
+    cross_attention_dim: Size | None = None
 
     @property
     def width(self) -> int:
         """Features of a token inside the stack."""
         return self.num_attention_heads * self.attention_head_dim
 
+    @property
+    def seen_width(self) -> int:
+        """Features of a token that the stack attends to in a frame."""
+        return self.cross_attention_dim or self.width
+
 
 @dataclass(frozen=True, kw_only=True)
 class SiglipConfig:
-    """Sizes of a SigLIP vision tower (pixels, features, counts)."""
+    """Sizes of a SigLIP vision tower (pixels, features, counts), named as transformers does.
 
-    hidden_size: int
-    intermediate_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    image_size: int = 256
-    patch_size: int = 16
-    tower: str = "siglip"
+    Attributes:
+        vision_use_head: whether the tower carries the pooling head, whose output nobody reads but
+            whose weights stand in the public checkpoint.
+    """
+
+    hidden_size: Size
+    intermediate_size: Size
+    num_hidden_layers: Layers
+    num_attention_heads: Size
+    image_size: Size = 256
+    patch_size: Size = 16
+    hidden_act: Literal["gelu_pytorch_tanh", "gelu", "relu", "silu"] = "gelu_pytorch_tanh"
+    layer_norm_eps: Positive = 1e-6
+    vision_use_head: Flag = True
+    tower: Literal["siglip"] = "siglip"
 
     @property
     def grid(self) -> int:
@@ -101,11 +141,11 @@ class ConvConfig:
         image_size: side of a frame, in pixels.
     """
 
-    hidden_size: int
-    channels: tuple[int, ...] = (24, 48, 96, 128)
-    patch_size: int = 4
-    image_size: int = 256
-    tower: str = "conv"
+    hidden_size: Size
+    channels: Annotated[tuple[Size, ...], Field(min_length=1, max_length=16)] = (24, 48, 96, 128)
+    patch_size: Size = 4
+    image_size: Size = 256
+    tower: Literal["conv"] = "conv"
 
     @property
     def grid(self) -> int:
@@ -141,25 +181,34 @@ class NitroGenConfig:
         max_num_embodiments: gamepads with weights of their own; this package plays number 0.
         max_sequence_length: visual tokens are padded with zeros, on the left, up to this many.
         old_layout: whether a gamepad row has its sticks first.
+        frame_per_sample: frames that the model looks at together, the oldest first.
+        frame_spacing: steps between two of them.
+        action_shift: steps between a frame and the first row of its chunk.
+        games: names of the games that it was told apart, in the order of their embeddings; the
+            first stands for no game in particular. Empty where it was not told.
         extras: the whole dict that the checkpoint came with, or nothing.
     """
 
     vision: SiglipConfig | ConvConfig
     vl_self_attention: TransformerConfig
     diffusion: TransformerConfig
-    hidden_size: int
-    max_seq_len: int = 1024
-    add_pos_embed: bool = True
-    action_dim: int = 25
-    action_horizon: int = 18
-    num_inference_timesteps: int = 16
-    num_timestep_buckets: int = 1000
-    noise_beta_alpha: float = 1.6
-    noise_beta_beta: float = 0.8
-    noise_s: float = 0.999
-    max_num_embodiments: int = 1
-    max_sequence_length: int = 256
-    old_layout: bool = False
+    hidden_size: Size
+    max_seq_len: Size = 1024
+    add_pos_embed: Flag = True
+    action_dim: Size = 25
+    action_horizon: Size = 18
+    num_inference_timesteps: Size = 16
+    num_timestep_buckets: Size = 1000
+    noise_beta_alpha: Positive = 1.6
+    noise_beta_beta: Positive = 0.8
+    noise_s: Share = 0.999
+    max_num_embodiments: Size = 1
+    max_sequence_length: Size = 256
+    old_layout: Flag = False
+    frame_per_sample: Size = 1
+    frame_spacing: Size = 18
+    action_shift: Annotated[int, Field(strict=True, ge=0, le=65_536)] = 0
+    games: tuple[str, ...] = ()
     extras: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -168,14 +217,19 @@ class NitroGenConfig:
         Raises:
             ConfigError: if so, naming the two sizes.
         """
-        widths = {
-            "the vision tower's hidden_size": self.vision.hidden_size,
-            "the VL self-attention's heads x head size": self.vl_self_attention.width,
-            "the action transformer's heads x head size": self.diffusion.width,
-        }
-        if len(set(widths.values())) > 1:
-            given = ", ".join(f"{name} is {width}" for name, width in widths.items())
-            raise ConfigError(f"These widths must be one and the same, but {given}.")
+        _check_equal(
+            {
+                "the vision tower's hidden_size": self.vision.hidden_size,
+                "the VL self-attention's heads x head size": self.vl_self_attention.width,
+                "what the action transformer attends to": self.diffusion.seen_width,
+            }
+        )
+        _check_equal(
+            {
+                "hidden_size": self.hidden_size,
+                "the action transformer's heads x head size": self.diffusion.width,
+            }
+        )
         if self.add_pos_embed and self.max_seq_len < self.action_horizon:
             raise ConfigError(
                 f"max_seq_len is {self.max_seq_len}, fewer than the {self.action_horizon} "
@@ -195,43 +249,58 @@ class NitroGenConfig:
         """
         model = _section(ckpt_config, "model_cfg")
         tokenizer = _section(ckpt_config, "tokenizer_cfg")
-        diffusion = _section(model, "diffusion_model_cfg")
-        attention = _section(model, "vl_self_attention_cfg")
-        modality = ckpt_config.get("modality_cfg", {})
-        for section in (model, tokenizer, diffusion, attention, modality):
+        modality = _section(ckpt_config, "modality_cfg", optional=True)
+        for section in (model, tokenizer, modality):
             _check_built_in(section)
+        if modality.get("frame_spacing", 0) is None:  # the public way to say: one chunk apart
+            modality = {**modality, "frame_spacing": modality.get("action_per_chunk")}
         parts = {
             "vision": _read_vision(ckpt_config, model),
-            "vl_self_attention": _build(TransformerConfig, attention, "vl_self_attention_cfg"),
-            "diffusion": _build(TransformerConfig, diffusion, "diffusion_model_cfg"),
+            "vl_self_attention": _read_stack(model, "vl_self_attention_cfg"),
+            "diffusion": _read_stack(model, "diffusion_model_cfg"),
+            "games": _read_games(tokenizer),
             "extras": ckpt_config,
         }
-        return _build(cls, {**tokenizer, **model, **parts}, "model_cfg")
+        return _build(cls, {**modality, **tokenizer, **model, **parts}, "model_cfg")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the public form: what `from_dict` reads, unknown entries included."""
         tokenizer_names = ("max_sequence_length", "old_layout")
-        nested = ("vision", "vl_self_attention", "diffusion", "extras")
+        modality_names = ("frame_per_sample", "frame_spacing", "action_shift")
+        nested = ("vision", "vl_self_attention", "diffusion", "games", "extras")
         own = {item.name: getattr(self, item.name) for item in fields(self)}
+        elsewhere = (*tokenizer_names, *modality_names, *nested)
         written = {
             "model_cfg": {
-                **{name: own[name] for name in own if name not in (*tokenizer_names, *nested)},
+                **{name: own[name] for name in own if name not in elsewhere},
                 "vision_hidden_size": self.vision.hidden_size,
                 "diffusion_model_cfg": _plain(self.diffusion),
-                "vl_self_attention_cfg": _plain(self.vl_self_attention),
+                "vl_self_attention_cfg": _plain(self.vl_self_attention, without=DIFFUSION_ONLY),
             },
             "tokenizer_cfg": {
                 **{name: own[name] for name in tokenizer_names},
                 "num_visual_tokens_per_frame": self.vision.grid**2,
+                "max_action_dim": self.action_dim,
+                "action_horizon": self.action_horizon,
+                "game_mapping_cfg": {"games": list(self.games)} if self.games else None,
             },
-            "modality_cfg": {"action_per_chunk": self.action_horizon},
+            "modality_cfg": {
+                **{name: own[name] for name in modality_names},
+                "action_per_chunk": self.action_horizon,
+            },
             "vision_cfg": _plain(self.vision),
         }
         return _merged(self.extras, written)
 
 
-def _section(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    section = parent.get(name)
+def _check_equal(widths: Mapping[str, int]) -> None:
+    if len(set(widths.values())) > 1:
+        given = ", ".join(f"{name} is {width}" for name, width in widths.items())
+        raise ConfigError(f"These widths must be one and the same, but {given}.")
+
+
+def _section(parent: Mapping[str, Any], name: str, *, optional: bool = False) -> Mapping[str, Any]:
+    section = parent.get(name, {} if optional else None)
     if not isinstance(section, Mapping):
         raise ConfigError(f"The checkpoint's configuration has no section '{name}'.")
     return section
@@ -247,37 +316,60 @@ def _check_built_in(section: Mapping[str, Any]) -> None:
 
 
 def _build(kind: type[AnyConfig], given: Mapping[str, Any], where: str) -> AnyConfig:
-    known = {item.name: item.type for item in fields(kind)}
+    known = [item.name for item in fields(kind)]
     values = {name: given[name] for name in known if name in given}
-    for name, value in values.items():
-        if known[name] == "int" and not (isinstance(value, int) and value > 0):
-            raise ConfigError(f"{where}: {name} is {value!r}; expected a whole number above 0.")
-        if isinstance(value, list):
-            values[name] = tuple(value)
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
     try:
-        return kind(**values)
-    except TypeError as error:
-        raise ConfigError(f"{where} is incomplete: {error}.") from error
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        raise ConfigError(_sentence(error, where)) from None
+
+
+def _sentence(error: ValidationError, where: str) -> str:
+    """Says the first fault that validation found."""
+    fault = error.errors(include_url=False)[0]
+    reason = fault.get("ctx", {}).get("error")
+    if reason is not None:  # our own sentence, raised by __post_init__
+        return str(reason)
+    entry = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "missing":
+        return f"{where} is incomplete: {entry} is missing."
+    return f"{where}: {entry} is {fault['input']!r:.80}; {fault['msg'].lower()}."
+
+
+def _read_stack(model: Mapping[str, Any], name: str) -> TransformerConfig:
+    return _build(TransformerConfig, _section(model, name), name)
+
+
+def _read_games(tokenizer: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the games, where the mapping holds them and not just where to look for them."""
+    mapping = tokenizer.get("game_mapping_cfg")
+    names = mapping.get("games", ()) if isinstance(mapping, Mapping) else ()
+    return tuple(str(name) for name in names)
 
 
 def _read_vision(
     ckpt_config: Mapping[str, Any], model: Mapping[str, Any]
 ) -> SiglipConfig | ConvConfig:
     name = model.get("vision_encoder_name")
-    sizes: Mapping[str, Any] | None = ckpt_config.get("vision_cfg") or SIGLIP_SIZES.get(str(name))
-    if sizes is None:
+    sizes: object = ckpt_config.get("vision_cfg") or SIGLIP_SIZES.get(str(name))
+    if not isinstance(sizes, Mapping):
         raise ConfigError(
             f"The checkpoint names the vision tower {name!r} without a 'vision_cfg' that gives "
             f"its sizes; known by name are {sorted(SIGLIP_SIZES)}."
         )
-    kind = TOWERS.get(sizes.get("tower", "siglip"))
+    tower = sizes.get("tower", "siglip")
+    kind = TOWERS.get(tower) if isinstance(tower, str) else None
     if kind is None:
-        raise ConfigError(f"vision_cfg asks for the tower {sizes['tower']!r}, not {[*TOWERS]}.")
-    return _build(kind, sizes, "vision_cfg")
+        raise ConfigError(f"vision_cfg asks for the tower {tower!r:.80}, not {[*TOWERS]}.")
+    return _build(kind, {"hidden_size": model.get("vision_hidden_size"), **sizes}, "vision_cfg")
 
 
-def _plain(config: TransformerConfig | SiglipConfig | ConvConfig) -> dict[str, Any]:
-    values = {item.name: getattr(config, item.name) for item in fields(config)}
+def _plain(
+    config: TransformerConfig | SiglipConfig | ConvConfig, *, without: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    names = [item.name for item in fields(config) if item.name not in without]
+    values = {name: getattr(config, name) for name in names}
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 

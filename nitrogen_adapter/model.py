@@ -14,16 +14,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own name for it
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.config import NitroGenConfig, TransformerConfig
 from nitrogen_adapter.splits import DEFAULT_SPLIT, ParameterCount, in_split
-from nitrogen_adapter.vision import build_tower, look
+from nitrogen_adapter.vision import build_tower, look, recompute_tower
 
 KeysValues = tuple[Tensor, Tensor]
 """Keys and values of one attention, each (B, heads, T, features of a head)."""
@@ -32,18 +34,45 @@ TIME_FEATURES = 256
 """Sinusoids that describe the denoising time to the action transformer."""
 
 
+class Waves(nn.Module):
+    """Fixed sinusoids over the places of tokens, added to them; the checkpoint calls them `pe`."""
+
+    pe: Tensor
+
+    def __init__(self, places: int, width: int) -> None:
+        """Compute the table: sines in even columns, cosines in odd ones."""
+        super().__init__()
+        pace = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
+        angles = torch.arange(places)[:, None] * pace
+        table = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
+        self.register_buffer("pe", table[None])
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Add to (n, L, C) tokens the waves of the first L places."""
+        return tokens + self.pe[:, : tokens.shape[1]]
+
+
+def _places(config: TransformerConfig) -> Waves | None:
+    """Returns the waves of a block, where the configuration wants some."""
+    if config.positional_embeddings is None:
+        return None
+    return Waves(config.max_num_positional_embeddings, config.width)
+
+
 class Attention(nn.Module):
     """Multi-head attention whose keys and values can be computed ahead and used again."""
 
-    def __init__(self, config: TransformerConfig) -> None:
-        """Build the four projections."""
+    def __init__(self, config: TransformerConfig, *, seen_width: int | None = None) -> None:
+        """Build the four projections; `seen_width` is that of the tokens attended to."""
         super().__init__()
-        width = config.width
+        width, bias = config.width, config.attention_bias
+        seen_width = width if seen_width is None else seen_width
         self.heads = config.num_attention_heads
-        self.to_q = nn.Linear(width, width)
-        self.to_k = nn.Linear(width, width)
-        self.to_v = nn.Linear(width, width)
+        self.to_q = nn.Linear(width, width, bias=bias)
+        self.to_k = nn.Linear(seen_width, width, bias=bias)
+        self.to_v = nn.Linear(seen_width, width, bias=bias)
         self.to_out = nn.Sequential(nn.Linear(width, width), nn.Dropout(config.dropout))
+        self.final_dropout = nn.Dropout(config.dropout if config.final_dropout else 0.0)
 
     def keys_values(self, tokens: Tensor) -> KeysValues:
         """Return what (B, T, C) tokens offer to whoever attends to them."""
@@ -55,7 +84,8 @@ class Attention(nn.Module):
         # The K draws of a sample look at the same keys: put side by side, they share them.
         queries = self._split(self.to_q(tokens).reshape(len(keys), -1, tokens.shape[-1]))
         mixed = F.scaled_dot_product_attention(queries, keys, values)
-        return cast("Tensor", self.to_out(mixed.transpose(1, 2).reshape(tokens.shape)))
+        attended = self.to_out(mixed.transpose(1, 2).reshape(tokens.shape))
+        return cast("Tensor", self.final_dropout(attended))
 
     def _split(self, tokens: Tensor) -> Tensor:
         samples, count, _ = tokens.shape
@@ -65,14 +95,15 @@ class Attention(nn.Module):
 class GeluLinear(nn.Module):
     """A linear layer and a GELU; the checkpoint names the layer `proj`."""
 
-    def __init__(self, width: int, wider: int) -> None:
-        """Build the layer."""
+    def __init__(self, width: int, wider: int, *, exact: bool) -> None:
+        """Build the layer; `exact` is the GELU itself, else its approximation by a tanh."""
         super().__init__()
         self.proj = nn.Linear(width, wider)
+        self.approximate = "none" if exact else "tanh"
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map (..., width) to (..., wider)."""
-        return F.gelu(self.proj(tokens), approximate="tanh")
+        return F.gelu(self.proj(tokens), approximate=self.approximate)
 
 
 class FeedForward(nn.Module):
@@ -83,10 +114,10 @@ class FeedForward(nn.Module):
         super().__init__()
         width = config.width
         self.net = nn.Sequential(
-            GeluLinear(width, 4 * width),
+            GeluLinear(width, 4 * width, exact=config.activation_fn == "gelu"),
             nn.Dropout(config.dropout),
             nn.Linear(4 * width, width),
-            nn.Dropout(config.dropout),
+            nn.Dropout(config.dropout if config.final_dropout else 0.0),
         )
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -100,6 +131,7 @@ class SelfAttentionBlock(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         """Build the block."""
         super().__init__()
+        self.pos_embed = _places(config)
         self.norm1 = nn.LayerNorm(config.width)
         self.attn1 = Attention(config)
         self.norm3 = nn.LayerNorm(config.width)
@@ -108,6 +140,8 @@ class SelfAttentionBlock(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Map (B, T, C) to (B, T, C)."""
         normed = self.norm1(tokens)
+        if self.pos_embed is not None:
+            normed = self.pos_embed(normed)
         tokens = tokens + self.attn1(normed, self.attn1.keys_values(normed))
         return cast("Tensor", tokens + self.ff(self.norm3(tokens)))
 
@@ -121,11 +155,12 @@ class SelfAttentionTransformer(nn.Module):
         self.transformer_blocks = nn.ModuleList(
             SelfAttentionBlock(config) for _ in range(config.num_layers)
         )
+        self.recompute = False
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map (B, T, C) to (B, T, C)."""
         for block in self.transformer_blocks:
-            tokens = block(tokens)
+            tokens = _run(block, tokens, recompute=self.recompute)
         return tokens
 
 
@@ -151,14 +186,19 @@ class ActionBlock(nn.Module):
         """Build the block."""
         super().__init__()
         self.attends_to_frame = attends_to_frame
+        self.pos_embed = _places(config)
         self.norm1 = AdaptiveNorm(config.width)
-        self.attn1 = Attention(config)
-        self.norm3 = nn.LayerNorm(config.width, elementwise_affine=False)
+        self.attn1 = Attention(config, seen_width=config.seen_width if attends_to_frame else None)
+        self.norm3 = nn.LayerNorm(
+            config.width, config.norm_eps, elementwise_affine=config.norm_elementwise_affine
+        )
         self.ff = FeedForward(config)
 
     def forward(self, tokens: Tensor, time: Tensor, frame: KeysValues | None) -> Tensor:
         """Map (n, L, C) action tokens; `frame` is None where they attend to each other."""
         normed = self.norm1(tokens, time)
+        if self.pos_embed is not None:
+            normed = self.pos_embed(normed)
         seen = self.attn1.keys_values(normed) if frame is None else frame
         tokens = tokens + self.attn1(normed, seen)
         return cast("Tensor", tokens + self.ff(self.norm3(tokens)))
@@ -209,6 +249,7 @@ class ActionTransformer(nn.Module):
         self.norm_out = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
         self.proj_out_1 = nn.Linear(width, 2 * width)
         self.proj_out_2 = nn.Linear(width, config.output_dim)
+        self.recompute = False
 
     def context(self, features: Tensor) -> list[KeysValues | None]:
         """Return for every block what it will see of (B, T, C) features, once per frame."""
@@ -219,7 +260,7 @@ class ActionTransformer(nn.Module):
         """Map (B * K, L, C) action tokens at (B * K,) time buckets to (B * K, L, output)."""
         time = self.timestep_encoder(buckets)
         for block, frame in zip(self.transformer_blocks, context, strict=True):
-            tokens = block(tokens, time, frame)
+            tokens = _run(block, tokens, time, frame, recompute=self.recompute)
         shift, scale = self.proj_out_1(F.silu(time))[:, None].chunk(2, dim=-1)
         return cast("Tensor", self.proj_out_2(self.norm_out(tokens) * (1.0 + scale) + shift))
 
@@ -273,6 +314,13 @@ class ActionDecoder(nn.Module):
         return cast("Tensor", self.layer2(F.relu(self.layer1(tokens))))
 
 
+def _run(block: nn.Module, *inputs: Tensor | KeysValues | None, recompute: bool) -> Tensor:
+    """Runs a block; to recompute it in the backward pass saves the memory of what is inside."""
+    if recompute and torch.is_grad_enabled():
+        return cast("Tensor", checkpoint(block, *inputs, use_reentrant=False))
+    return cast("Tensor", block(*inputs))
+
+
 class NitroGen(nn.Module):
     """Vision-to-gamepad model: pixels in, a chunk of gamepad rows out."""
 
@@ -288,6 +336,28 @@ class NitroGen(nn.Module):
         if config.add_pos_embed:
             self.position_embedding = nn.Embedding(config.max_seq_len, config.diffusion.width)
             nn.init.normal_(self.position_embedding.weight, std=0.02)
+        if config.games:
+            self.game_embedding = nn.Embedding(
+                len(config.games), config.vision.hidden_size, padding_idx=0
+            )
+
+    @classmethod
+    def from_checkpoint(cls, path: str | Path, *, device: str = "cpu") -> NitroGen:
+        """Read a model from a file: the public `ng.pt`, or one of `checkpoint.save`.
+
+        Args:
+            path: the file, `.pt` or `.safetensors`.
+            device: where the weights go.
+
+        Returns:
+            The model, ready to sample (in evaluation mode), float32 whatever the file holds.
+
+        Raises:
+            CheckpointError: if there is no such file, or it is damaged or something else.
+        """
+        from nitrogen_adapter import checkpoint as file
+
+        return file.load(path, device=device)
 
     @classmethod
     def preset(cls, name: str, *, device: str = "cpu", seed: int = 0) -> NitroGen:
@@ -331,34 +401,41 @@ class NitroGen(nn.Module):
         tokens = look(self.vision_encoder, pixel_values.flatten(0, 1).to(self._dtype))
         return tokens.reshape(*pixel_values.shape[:2], *tokens.shape[1:])
 
-    def encode(self, pixel_values: Tensor) -> Tensor:
+    def encode(self, pixel_values: Tensor, game: str | int | None = None) -> Tensor:
         """Return all that the actions get to see of the frames; it can be kept as float16.
 
         Args:
-            pixel_values: (B, F, 3, S, S) in [-1, 1].
+            pixel_values: (B, F, 3, S, S) in [-1, 1], the oldest frame first.
+            game: the game's name or number, for a model that was told games apart.
 
         Returns:
             (B, T, C) features, T being `max_sequence_length`.
 
         Raises:
-            ValueError: if the shape is another or the frames give more tokens than T.
+            ValueError: if the shape is another, the frames give more tokens than T, or the model
+                does not know the game.
         """
-        return self.attend(self.see(pixel_values))
+        return self.attend(self.see(pixel_values), game)
 
-    def attend(self, tokens: Tensor) -> Tensor:
+    def attend(self, tokens: Tensor, game: str | int | None = None) -> Tensor:
         """Let the tokens of all frames exchange what they saw.
 
         Args:
             tokens: (B, F, tokens of a frame, C) what `see` returned.
+            game: the game's name or number, for a model that was told games apart.
 
         Returns:
             (B, T, C) features, as `encode` returns them.
 
         Raises:
-            ValueError: if there are more tokens than T.
+            ValueError: if there are more tokens than T or the model does not know the game.
         """
         frames, most = tokens.shape[1], self.config.max_sequence_length
         tokens = tokens.flatten(1, 2)
+        row = self.game_row(game)
+        if row is not None:
+            told = self.game_embedding.weight[row].expand(len(tokens), 1, -1)
+            tokens = torch.cat([told.to(tokens.dtype), tokens], dim=1)
         room = most - tokens.shape[1]
         if room < 0:
             raise ValueError(
@@ -368,6 +445,29 @@ class NitroGen(nn.Module):
         # NitroGen masks no padding, so the zeros on the left are attended to here as there.
         padded = F.pad(tokens, (0, 0, room, 0))
         return cast("Tensor", self.vl_self_attention_model(padded))
+
+    def game_row(self, game: str | int | None) -> int | None:
+        """Return where a game's embedding stands, or None for a model that has none.
+
+        Args:
+            game: a name of the configuration's `games`, or its number; None for no game in
+                particular, which is number 0.
+
+        Raises:
+            ValueError: if the model does not know the game.
+        """
+        games = self.config.games
+        if not games and game is None:
+            return None
+        if not games:
+            raise ValueError(f"The model was not told games apart, so it knows no {game!r}.")
+        if game is None:
+            return 0
+        row = games.index(game) if game in games else game
+        if not isinstance(row, int) or not 0 <= row < len(games):
+            known = ", ".join(games[:20])
+            raise ValueError(f"The model knows no game {game!r} of its {len(games)}: {known}.")
+        return row
 
     # ---- what acts ----
 
@@ -398,6 +498,7 @@ class NitroGen(nn.Module):
         generator: torch.Generator | None = None,
         *,
         features: Tensor | None = None,
+        game: str | int | None = None,
     ) -> Tensor:
         """Denoise a chunk of gamepad rows for every sample.
 
@@ -408,6 +509,7 @@ class NitroGen(nn.Module):
             guidance: 1 samples plainly; any other s adds s times what the earlier frames change.
             generator: where the noise is drawn from.
             features: (B, T, C) what `encode` returned, instead of pixels.
+            game: the game's name or number, for a model that was told games apart.
 
         Returns:
             (B, 18, 25) packed rows, as `decode` and `gamepad.unpack` read them.
@@ -416,12 +518,12 @@ class NitroGen(nn.Module):
             ValueError: if both or neither of pixels and features are given, guidance is asked for
                 without pixels, `steps` is below 1, or a shape is wrong.
         """
-        seen = self._features(pixel_values, features)
+        seen = self._features(pixel_values, features, game)
         contexts = [self.model.context(seen)]
         if guidance != 1.0:
             if pixel_values is None:
                 raise ValueError("Guidance needs pixel_values: features hold no single frame.")
-            contexts.append(self.model.context(self.encode(pixel_values[:, -1:])))
+            contexts.append(self.model.context(self.encode(pixel_values[:, -1:], game)))
         steps = self.config.num_inference_timesteps if steps is None else steps
         if steps < 1:
             raise ValueError(f"steps is {steps}; expected at least 1.")
@@ -445,6 +547,7 @@ class NitroGen(nn.Module):
         draws: int = 1,
         weights: Tensor | None = None,
         generator: torch.Generator | None = None,
+        game: str | int | None = None,
     ) -> Tensor:
         """Return the flow-matching loss: the mean squared error of the velocity.
 
@@ -458,6 +561,7 @@ class NitroGen(nn.Module):
                 side in `noise` and `time`.
             weights: (25,) how much each number of a row counts; all the same where not given.
             generator: where noise and time are drawn from.
+            game: the game's name or number, for a model that was told games apart.
 
         Returns:
             A scalar.
@@ -465,7 +569,7 @@ class NitroGen(nn.Module):
         Raises:
             ValueError: if both or neither of pixels and features are given or a shape is wrong.
         """
-        seen = self._features(pixel_values, features)
+        seen = self._features(pixel_values, features, game)
         expected = (len(seen), self.config.action_horizon, self.config.action_dim)
         if tuple(actions.shape) != expected:
             raise ValueError(f"actions have the shape {tuple(actions.shape)}; expected {expected}.")
@@ -502,7 +606,24 @@ class NitroGen(nn.Module):
             "buttons": (chunk[..., parts.buttons] > gamepad.DOWN).float(),
         }
 
+    def compile_parts(self) -> None:
+        """Let `torch.compile` speed up the parts that run often, after a slow first call."""
+        self.vision_encoder.compile()
+        self.vl_self_attention_model.compile()
+        self.model.compile()
+
     # ---- who learns ----
+
+    @property
+    def gradient_checkpointing(self) -> bool:
+        """Whether blocks are computed anew in the backward pass, to save memory for time."""
+        return self.model.recompute
+
+    @gradient_checkpointing.setter
+    def gradient_checkpointing(self, wanted: bool) -> None:
+        self.model.recompute = wanted
+        self.vl_self_attention_model.recompute = wanted
+        recompute_tower(self.vision_encoder, wanted=wanted)
 
     def train(self, mode: bool = True) -> NitroGen:
         """Switch dropout on or off; parts that are frozen look without it in any case."""
@@ -522,7 +643,7 @@ class NitroGen(nn.Module):
             ValueError: if there is no such split.
         """
         for name, parameter in self.named_parameters():
-            parameter.requires_grad_(requires_grad=in_split(name, split))
+            parameter.requires_grad_(in_split(name, split))
 
     def learning(self) -> dict[str, nn.Parameter]:
         """Return by name the parameters that are not frozen."""
@@ -553,12 +674,14 @@ class NitroGen(nn.Module):
     def _dtype(self) -> torch.dtype:
         return self.action_decoder.layer1.W.dtype
 
-    def _features(self, pixel_values: Tensor | None, features: Tensor | None) -> Tensor:
+    def _features(
+        self, pixel_values: Tensor | None, features: Tensor | None, game: str | int | None
+    ) -> Tensor:
         if (pixel_values is None) == (features is None):
             raise ValueError("Give either pixel_values or features, and not both.")
         if features is not None:
             return features.to(self._dtype)
-        return self.encode(cast("Tensor", pixel_values))
+        return self.encode(cast("Tensor", pixel_values), game)
 
     def _noise(self, count: int, noise: Tensor | None, generator: torch.Generator | None) -> Tensor:
         shape = (count, self.config.action_horizon, self.config.action_dim)

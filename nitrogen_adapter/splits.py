@@ -1,4 +1,4 @@
-"""Which part of a NitroGen is trained: the splits by name, and a count that knows its parameters."""
+"""Which part of a NitroGen is trained: splits by name, and a count that knows its parameters."""
 
 from __future__ import annotations
 

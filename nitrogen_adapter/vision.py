@@ -30,6 +30,33 @@ def look(tower: nn.Module, pixel_values: Tensor) -> Tensor:
     return cast("Tensor", tower(pixel_values).last_hidden_state)
 
 
+def recompute_tower(tower: nn.Module, *, wanted: bool) -> None:
+    """Say whether a SigLIP tower's layers are computed anew in the backward pass.
+
+    The convolutional tower is too small to need it.
+    """
+    enable = getattr(tower, "gradient_checkpointing_enable", None)
+    if enable is None:  # of transformers 4, where the inner tower is no model of its own
+        return
+    if wanted:
+        enable({"use_reentrant": False})
+    else:
+        tower.gradient_checkpointing_disable()  # type: ignore[operator]  # its counterpart
+
+
+def restore_buffers(tower: nn.Module) -> None:
+    """Fill in what a tower computes and keeps, if it was built without memory ("meta").
+
+    SigLIP keeps the numbers of its patches' places outside the checkpoint.
+    """
+    for part in tower.modules():
+        places = getattr(part, "position_ids", None)
+        if isinstance(places, Tensor) and places.is_meta:
+            part.register_buffer(
+                "position_ids", torch.arange(places.shape[-1])[None], persistent=False
+            )
+
+
 def normalise(frames: NDArray[np.uint8] | Tensor) -> Tensor:
     """Turn frames as the arena draws them into what a model looks at.
 
@@ -56,6 +83,9 @@ def _siglip(config: SiglipConfig) -> nn.Module:
             num_attention_heads=config.num_attention_heads,
             image_size=config.image_size,
             patch_size=config.patch_size,
+            hidden_act=config.hidden_act,
+            layer_norm_eps=config.layer_norm_eps,
+            vision_use_head=config.vision_use_head,
         )
     )
     # transformers 4 wraps the tower whose parameters the checkpoint names, transformers 5 is it.
