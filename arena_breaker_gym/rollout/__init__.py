@@ -3,8 +3,15 @@
 Knows no agent of its own; the names below are what agents and tools need most.
 """
 
-from arena_breaker_gym.rollout.agent import Agent, AgentFailure, Observations
+from arena_breaker_gym.rollout.agent import (
+    Agent,
+    AgentFailure,
+    CarriesOn,
+    Deliberates,
+    Observations,
+)
 from arena_breaker_gym.rollout.episode import Episode
+from arena_breaker_gym.rollout.latency import Latency
 from arena_breaker_gym.rollout.layers import Layers
 from arena_breaker_gym.rollout.replay import ReplayError, replay, resimulate, verify
 from arena_breaker_gym.rollout.rollout import Progress, rollout
@@ -13,9 +20,12 @@ from arena_breaker_gym.rollout.store import EpisodeError, EpisodeStore
 __all__ = [
     "Agent",
     "AgentFailure",
+    "CarriesOn",
+    "Deliberates",
     "Episode",
     "EpisodeError",
     "EpisodeStore",
+    "Latency",
     "Layers",
     "Observations",
     "Progress",

@@ -1,7 +1,10 @@
-"""`Agent`: what anything that acts must offer, what it is shown, and how it says that it failed."""
+"""`Agent`: what anything that acts must offer, what it is shown, and how it says that it failed.
+
+`Deliberates` and `CarriesOn` are for agents that also play games which do not wait for them.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +102,46 @@ class Agent(Protocol):
 
     def close(self) -> None:
         """Lets go of windows, connections and models. Whoever made the agent calls it."""
+
+
+@runtime_checkable
+class Deliberates(Protocol):
+    """An agent that does not look anew at every `act`, as one that plays chunks of actions.
+
+    Only games with a latency ask: an `act` in which it merely played on costs no time there.
+    An agent without this method looks at every `act`.
+    """
+
+    def looked(self, arenas: Sequence[int]) -> Sequence[bool]:
+        """Whether the last `act` looked anew.
+
+        Args:
+            arenas: Numbers of n arenas, all of which that `act` was asked for and did not
+                fail in.
+
+        Returns:
+            n times: whether it did so in that arena.
+        """
+
+
+@runtime_checkable
+class CarriesOn(Protocol):
+    """An agent that has plans for the steps on which its answer is still awaited.
+
+    Without this method the last action played in the arena goes on, and before an episode's
+    first action all sticks rest.
+    """
+
+    def meanwhile(self, arenas: Sequence[int]) -> NDArray[np.floating]:
+        """What goes on while the answers that `act` gave last are awaited; asked once a step.
+
+        Args:
+            arenas: Numbers of the n arenas that wait, rising; not always the same ones, since
+                some may wait longer than others.
+
+        Returns:
+            (n, 5), as from `act`.
+        """
 
 
 class AgentFailure(Exception):  # noqa: N818 - it names an outcome of an episode, not a fault in code

@@ -23,6 +23,7 @@ class Batch:
         playing: (n,) bool, which of them hold an episode under way.
         episodes: (n,) the number of the episode that each holds.
         steps: (n,) steps played of it.
+        last_actions: (n, 5) float32, the last played of it; zeros before the first.
     """
 
     def __init__(self, plan: Plan, *, count: int, keep_snapshots: bool = False) -> None:
@@ -31,7 +32,7 @@ class Batch:
         Args:
             plan: What is to be played.
             count: How many arenas.
-            keep_snapshots: Whether episodes keep the snapshots that the agent saw.
+            keep_snapshots: Whether episodes keep a snapshot of each moment before an action.
         """
         self.plan = plan
         self.arenas = Arenas(plan.settings, count=count, limit=plan.max_steps)
@@ -43,7 +44,7 @@ class Batch:
         self._rewards = np.zeros((count, plan.max_steps))
         self._snapshots: list[list[dict[str, Any]]] = [[] for _ in range(count)]
         self._keep_snapshots = keep_snapshots
-        self._given = np.zeros((count, ACTION_LENGTH), dtype=np.float32)
+        self.last_actions = np.zeros((count, ACTION_LENGTH), dtype=np.float32)
 
     def begin(self, arena: int, episode: int) -> None:
         """Begins an episode of the plan in an arena."""
@@ -52,17 +53,18 @@ class Batch:
         self.playing[arena] = True
         self.episodes[arena] = episode
         self.steps[arena] = 0
+        self.last_actions[arena] = 0.0
         self._snapshots[arena] = []
 
-    def observe(self, needs: Collection[str]) -> Observations:
-        """What the agent is to see of the arenas that play; nothing else is computed."""
+    def observe(self, needs: Collection[str], arenas: Sequence[int]) -> Observations:
+        """What the agent is to see of some arenas that play; nothing else is computed."""
         return Observations(
-            pixels=self._rows(self.arenas.compose()) if "pixels" in needs else None,
-            state=self._state() if "state" in needs else None,
-            snapshots=self._look() if "snapshot" in needs else None,
+            pixels=_rows(self.arenas.compose(), arenas) if "pixels" in needs else None,
+            state=self._state(arenas) if "state" in needs else None,
+            snapshots=self._look(arenas) if "snapshot" in needs else None,
         )
 
-    def move(self, actions: NDArray[np.floating]) -> NDArray[np.intp]:
+    def move(self, actions: NDArray[np.float32]) -> NDArray[np.intp]:
         """Moves the arenas that play on by one step.
 
         Args:
@@ -72,29 +74,34 @@ class Batch:
             The arenas whose episodes ended with it.
 
         Raises:
-            ValueError: If the actions are badly formed; no arena has moved then.
+            ValueError: If an action is not finite; no arena has moved then.
         """
         live = np.flatnonzero(self.playing)
-        given = np.asarray(actions, dtype=np.float32)
-        if given.shape != (len(live), ACTION_LENGTH):
-            raise ValueError(
-                f"Agent {self.plan.agent!r} was asked for actions of shape "
-                f"({len(live)}, {ACTION_LENGTH}) and gave {given.shape}."
-            )
-        self._given[live] = given
-        self.arenas.step(self._given, self.playing)
+        if self._keep_snapshots:
+            self._look(live.tolist())
+        self.last_actions[live] = actions
+        self.arenas.step(self.last_actions, self.playing)
         at = self.steps[live]
-        self._actions[live, at] = given
+        self._actions[live, at] = actions
         self._rewards[live, at] = self.arenas.rewards[live]
         self.steps[live] = at + 1
         return live[self.arenas.terminated[live] | self.arenas.truncated[live]]
 
-    def finish(self, arena: int, *, failure: tuple[str, str] | None = None) -> Episode:
+    def finish(
+        self,
+        arena: int,
+        *,
+        failure: tuple[str, str] | None = None,
+        latency_ticks: float = 0.0,
+        looks: int = 0,
+    ) -> Episode:
         """Takes the episode out of an arena, which then plays no longer.
 
         Args:
             arena: Which arena.
             failure: Status and reason if something other than the game ended it.
+            latency_ticks: Mean ticks that the agent was charged for an answer.
+            looks: How many answers that were.
         """
         self.playing[arena] = False
         plan, index, steps = self.plan, int(self.episodes[arena]), int(self.steps[arena])
@@ -111,11 +118,12 @@ class Batch:
             rewards=rewards,
             status=status,
             reason=reason,
-            metrics=metrics_of(summary, rewards=rewards),
+            metrics=metrics_of(summary, rewards=rewards, latency_ticks=latency_ticks, looks=looks),
             final_hash=hash_of(self.arenas.records[arena]),
             engine_version=ENGINE_VERSION,
             stages_digest=self.arenas.loaded.digest,
             snapshots=self._snapshots[arena][:steps] if self._keep_snapshots else None,
+            latency=plan.latency,
         )
 
     def _ending(self, arena: int, summary: Mapping[str, Any]) -> tuple[str, str]:
@@ -125,18 +133,21 @@ class Batch:
             return COMPLETED, "victory"
         return COMPLETED, f"killed by {summary['cause_of_death']}"
 
-    def _rows(self, table: NDArray[Any]) -> NDArray[Any]:
-        """The rows of the arenas that play."""
-        return table if self.playing.all() else table[self.playing]
-
-    def _state(self) -> dict[str, NDArray[np.float32]]:
+    def _state(self, arenas: Sequence[int]) -> dict[str, NDArray[np.float32]]:
         tables = self.arenas.observe()
-        return {name: self._rows(table) for name, table in zip(TABLES, tables, strict=True)}
+        return {name: _rows(table, arenas) for name, table in zip(TABLES, tables, strict=True)}
 
-    def _look(self) -> Sequence[dict[str, Any]]:
-        live = np.flatnonzero(self.playing).tolist()
-        seen = [self.arenas.snapshot(arena) for arena in live]
-        if self._keep_snapshots:
-            for arena, snapshot in zip(live, seen, strict=True):
-                self._snapshots[arena].append(snapshot)
-        return seen
+    def _look(self, arenas: Sequence[int]) -> list[dict[str, Any]]:
+        """Snapshots of this moment, each of which is made once if they are kept."""
+        if not self._keep_snapshots:
+            return [self.arenas.snapshot(arena) for arena in arenas]
+        for arena in arenas:
+            kept = self._snapshots[arena]
+            if len(kept) == self.steps[arena]:
+                kept.append(self.arenas.snapshot(arena))
+        return [self._snapshots[arena][-1] for arena in arenas]
+
+
+def _rows(table: NDArray[Any], arenas: Sequence[int]) -> NDArray[Any]:
+    """The rows of some arenas; the table itself if they are all."""
+    return table if len(arenas) == len(table) else table[arenas]

@@ -9,6 +9,7 @@ from typing import Any
 
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout.agent import Agent
+from arena_breaker_gym.rollout.latency import Latency
 from arena_breaker_gym.rollout.metrics import Row, row_of
 from arena_breaker_gym.rollout.results import FILE_NAME, Results
 from arena_breaker_gym.rollout.rollout import Progress, rollout
@@ -30,6 +31,7 @@ class Terms:
         stages: Stages that episodes begin on; each gives a row.
         max_steps: Steps after which an episode is cut off.
         num_envs: Arenas side by side, which changes no result; None: see `rollout`.
+        latency: What agents are charged for their thinking; see `rollout`.
     """
 
     episodes: int
@@ -38,6 +40,7 @@ class Terms:
     stages: tuple[int, ...] = (1,)
     max_steps: int = MAX_EPISODE_STEPS
     num_envs: int | None = None
+    latency: Latency = None
 
     def to_dict(self) -> dict[str, Any]:
         """What was played, in plain JSON values."""
@@ -47,6 +50,7 @@ class Terms:
             "seed": self.seed,
             "start_stages": list(self.stages),
             "max_steps": self.max_steps,
+            "latency": self.latency,
             "engine_version": ENGINE_VERSION,
         }
 
@@ -111,6 +115,7 @@ def evaluate(
                 env=terms.settings,
                 stage=stage,
                 max_steps=terms.max_steps,
+                latency=terms.latency,
                 recorder=None if out is None else store_of(out, name, stage=stage),
                 progress=None if watch is None else _reporter(watch, name, stage),
             )

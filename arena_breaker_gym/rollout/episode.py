@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
+from arena_breaker_gym.rollout.latency import Latency
 from arena_breaker_gym.settings import Settings
 
 COMPLETED = "completed"
@@ -21,7 +22,7 @@ STATUSES = (COMPLETED, TIME_LIMIT, AGENT_FAILED)
 class Episode:
     """One episode of T steps, enough to play it again bit for bit.
 
-    There are T actions and T + 1 moments. Moment t is what the agent saw before action t,
+    There are T actions and T + 1 moments. Moment t is what there was to see before action t,
     so frame t of a replay and `snapshots[t]` belong to `actions[t]`; moment T is the end.
 
     Attributes:
@@ -30,7 +31,7 @@ class Episode:
         seed: The episode's seed, as for `env.reset(seed=...)`.
         stage: The stage it began on (1, 2, …).
         max_steps: Steps after which it would have been cut off.
-        actions: (T, 5) float32, as the agent gave them.
+        actions: (T, 5) float32, as they were played.
         rewards: (T,) float64.
         status: "completed" (defeat or victory), "time limit" or "agent failed".
         reason: How it ended, in a few words, such as "victory" or "killed by saw".
@@ -38,7 +39,9 @@ class Episode:
         final_hash: SHA-256 of the engine version and the arena's final record.
         engine_version: Version of the rules that it was played under.
         stages_digest: SHA-256 of the stages that it was played on.
-        snapshots: The T snapshots that the agent saw, if they were kept.
+        snapshots: The T snapshots of the moments before each action, if they were kept: those
+            that the agent saw, and with a latency those between.
+        latency: What the agent was charged for its thinking; see `rollout`.
     """
 
     agent: str
@@ -55,6 +58,7 @@ class Episode:
     engine_version: int
     stages_digest: str
     snapshots: Sequence[Mapping[str, Any]] | None = field(default=None, repr=False)
+    latency: Latency = None
 
     def __len__(self) -> int:
         """The number of steps, T."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.rollout.episode import STATUSES, Episode
+from arena_breaker_gym.rollout.latency import Latency
 
 RESAMPLES = 10_000
 COVERAGE = 95  # % of the resampled means that lie between low and high
@@ -51,15 +52,27 @@ METRICS: Mapping[str, Metric] = {
     "damage_taken": Metric("damage", "hp lost"),
     "episode_return": Metric("return", "sum of the rewards"),
     "steps": Metric("steps", "steps played", 0),
+    "latency_ticks": Metric("wait, ticks", "mean ticks from a look to its answer", 1),
+    "looks": Metric("looks", "looks that were charged; 0 where the game waits", 1),
 }
+# What only a game with a latency counts: all zero where the game waits.
+CHARGED = ("latency_ticks", "looks")
 
 
-def metrics_of(summary: Mapping[str, Any], *, rewards: NDArray[np.float64]) -> dict[str, float]:
+def metrics_of(
+    summary: Mapping[str, Any],
+    *,
+    rewards: NDArray[np.float64],
+    latency_ticks: float = 0.0,
+    looks: int = 0,
+) -> dict[str, float]:
     """An episode's metrics.
 
     Args:
         summary: What `Arenas.summary` says at the end.
         rewards: (T,) the episode's rewards.
+        latency_ticks: Mean ticks from a look to its answer.
+        looks: How many looks were charged.
 
     Returns:
         A number for each name of `METRICS`, in its order.
@@ -83,6 +96,8 @@ def metrics_of(summary: Mapping[str, Any], *, rewards: NDArray[np.float64]) -> d
         "damage_taken": summary["damage_taken"],
         "episode_return": rewards.sum(),
         "steps": len(rewards),
+        "latency_ticks": latency_ticks,
+        "looks": looks,
     }
     return {name: float(values[name]) for name in METRICS}
 
@@ -95,30 +110,32 @@ def row_of(agent: str, episodes: Sequence[Episode]) -> Row:
 
     Args:
         agent: The agent's name in the table.
-        episodes: At least one, all with the same first stage and point-blank setting.
+        episodes: At least one, all with the same first stage, point-blank setting and latency.
 
     Returns:
-        `agent`, `stage`, `point_blank_fix`, `episodes` (how many, failed ones included),
-        `status` (how many of each), and for each metric its `mean`, `low` and `high`: the
-        95 % interval of the mean, None without a played episode. Where the agent failed,
-        `failures` says how often for each reason.
+        `agent`, `stage`, `point_blank_fix`, `latency` (ticks, "measured", or None where the
+        game waits), `episodes` (how many, failed ones included), `status` (how many of each),
+        and for each metric its `mean`, `low` and `high`: the 95 % interval of the mean, None
+        without a played episode. Where the agent failed, `failures` says how often for each
+        reason.
 
     Raises:
         ValueError: If there are no episodes, or they do not belong into one row.
     """
-    kinds = {(one.stage, one.settings.point_blank_fix) for one in episodes}
+    kinds = {_kind_of(one) for one in episodes}
     if len(kinds) != 1:
         raise ValueError(
-            "A row needs episodes of one stage and one point_blank_fix setting, "
+            "A row needs episodes of one stage and one point_blank_fix setting and latency, "
             f"got {len(episodes)} episodes of {len(kinds)} kinds."
         )
-    ((stage, fix),) = kinds
+    ((stage, fix, latency),) = kinds
     counts = Counter(one.status for one in episodes)
     failures = Counter(one.reason for one in episodes if one.failed)
     row = {
         "agent": agent,
         "stage": stage,
         "point_blank_fix": fix,
+        "latency": latency,
         "episodes": len(episodes),
         "status": {status: counts[status] for status in STATUSES if counts[status]},
         **_estimates([one.metrics for one in episodes if not one.failed]),
@@ -127,11 +144,21 @@ def row_of(agent: str, episodes: Sequence[Episode]) -> Row:
 
 
 def rows_of(agent: str, episodes: Sequence[Episode]) -> list[Row]:
-    """A row for each stage and point-blank setting among some episodes, in order of stages."""
-    groups: dict[tuple[int, bool], list[Episode]] = {}
+    """A row for each stage, point-blank setting and latency, in order of stages."""
+    groups: dict[tuple[int, bool, Latency], list[Episode]] = {}
     for one in episodes:
-        groups.setdefault((one.stage, one.settings.point_blank_fix), []).append(one)
-    return [row_of(agent, groups[kind]) for kind in sorted(groups)]
+        groups.setdefault(_kind_of(one), []).append(one)
+    return [row_of(agent, groups[kind]) for kind in sorted(groups, key=_order)]
+
+
+def _kind_of(episode: Episode) -> tuple[int, bool, Latency]:
+    return episode.stage, episode.settings.point_blank_fix, episode.latency
+
+
+def _order(kind: tuple[int, bool, Latency]) -> tuple[int, bool, float]:
+    """Games that wait stand first, measured ones last."""
+    stage, fix, latency = kind
+    return stage, fix, np.inf if isinstance(latency, str) else latency or 0
 
 
 def _estimates(metrics: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float | None]]:

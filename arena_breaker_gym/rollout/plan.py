@@ -9,6 +9,7 @@ from gymnasium.utils import seeding
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import draw_keys
 from arena_breaker_gym.rollout.episode import Episode
+from arena_breaker_gym.rollout.latency import Latency
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign
 
@@ -23,6 +24,7 @@ class Plan:
         seed: Episode i is seeded seed + i.
         stages: Episode i begins on stage stages[i modulo their number].
         max_steps: Steps after which an episode is cut off.
+        latency: What the agent is charged for its thinking; None: the game waits.
     """
 
     agent: str
@@ -30,6 +32,7 @@ class Plan:
     seed: int
     stages: tuple[int, ...]
     max_steps: int
+    latency: Latency = None
 
     def seed_of(self, index: int) -> int:
         """The seed of an episode."""
@@ -80,6 +83,7 @@ class Plan:
             "seed": self.seed_of(index),
             "stage": self.stage_of(index),
             "max_steps": self.max_steps,
+            "latency": self.latency,
             "engine_version": ENGINE_VERSION,
             "stages_digest": stages_digest,
         }
@@ -103,6 +107,7 @@ def _identity(episode: Episode) -> dict[str, Any]:
         "seed": episode.seed,
         "stage": episode.stage,
         "max_steps": episode.max_steps,
+        "latency": episode.latency,
         "engine_version": episode.engine_version,
         "stages_digest": episode.stages_digest,
     }

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import ACTION_LENGTH
 from arena_breaker_gym.rollout.agent import NEEDS, Agent, AgentFailure
 from arena_breaker_gym.rollout.batch import Batch
+from arena_breaker_gym.rollout.deliberation import Deliberation
 from arena_breaker_gym.rollout.episode import AGENT_FAILED, Episode
+from arena_breaker_gym.rollout.latency import MEASURED, Latency, checked_latency
 from arena_breaker_gym.rollout.plan import Plan, stages_from
 from arena_breaker_gym.rollout.store import EpisodeError, EpisodeStore
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings, closest
@@ -46,6 +46,7 @@ def rollout(
     env: Settings | Mapping[str, Any] | None = None,
     stage: int | Sequence[int] | None = None,
     max_steps: int = MAX_EPISODE_STEPS,
+    latency: Latency = None,
     recorder: EpisodeStore | None = None,
     keep_snapshots: bool = False,
     progress: Callable[[Progress], None] | None = None,
@@ -59,14 +60,20 @@ def rollout(
         agent: Who plays; it is not closed afterwards.
         episodes: How many.
         seed: Of episode 0; 0 or above.
-        num_envs: Arenas side by side; None: one an episode, at most 16.
+        num_envs: Arenas side by side; None: one an episode, at most 16, and one in all where
+            the latency is measured.
         env: Settings of the game, as such or as keywords; None: the defaults.
         stage: Stage that episodes begin on, or several for episodes to take in turn; None:
             the settings' `start_stage`.
         max_steps: Steps after which an episode is cut off.
+        latency: Ticks of 1/60 s, rounded up to whole steps, that pass in an arena from the
+            agent's look until its answer takes effect; meanwhile it is not asked, and the last
+            action goes on (or what `CarriesOn.meanwhile` says). "measured": as many ticks as
+            went by on the clock while the agent's `act` ran; that needs one arena at a time.
+            None or 0: the game waits.
         recorder: Where each finished episode is written at once. Episodes that it holds already
             are taken from there and not played again.
-        keep_snapshots: Whether episodes of agents that need snapshots keep them.
+        keep_snapshots: Whether episodes of agents that need snapshots keep one for each step.
         progress: Called after every step of the batch.
 
     Returns:
@@ -74,22 +81,31 @@ def rollout(
 
     Raises:
         ValueError: If an argument is bad, or the recorder holds episodes of another agent,
-            seed, stage or setting; nothing has been played then.
+            seed, stage, setting or latency; nothing has been played then.
     """
     settings = env if isinstance(env, Settings) else Settings.from_keywords(env or {})
-    count = MOST_ARENAS if num_envs is None else num_envs
+    latency = checked_latency(latency)
+    count = _most_arenas(latency) if num_envs is None else num_envs
     wholes = {"episodes": (episodes, 1), "seed": (seed, 0), "num_envs": (count, 1)}
     for name, (value, least) in {**wholes, "max_steps": (max_steps, 1)}.items():
         _check_whole(name, value, least=least)
+    _check_alone(count, latency)
     _check_needs(agent)
-    stages = stages_from(stage, settings)
-    plan = Plan(agent=agent.name, settings=settings, seed=seed, stages=stages, max_steps=max_steps)
+    plan = Plan(
+        agent=agent.name,
+        settings=settings,
+        seed=seed,
+        stages=stages_from(stage, settings),
+        max_steps=max_steps,
+        latency=latency,
+    )
     digest = plan.checked_digest()
     stored = {} if recorder is None else _stored(plan, recorder, digest)
     finished = {index: stored[index] for index in range(episodes) if index in stored}
     waiting = deque(index for index in range(episodes) if index not in finished)
     if waiting:
-        batch = Batch(plan, count=min(count, len(waiting)), keep_snapshots=keep_snapshots)
+        keep = keep_snapshots and "snapshot" in agent.needs
+        batch = Batch(plan, count=min(count, len(waiting)), keep_snapshots=keep)
         _Run(agent, batch, waiting, finished, recorder).play(progress)
     return [finished[index] for index in range(episodes)]
 
@@ -107,6 +123,7 @@ class _Run:
     ) -> None:
         self.agent = agent
         self.batch = batch
+        self.deliberation = Deliberation(agent, batch)
         self.waiting = waiting
         self.finished = finished
         self.recorder = recorder
@@ -128,7 +145,7 @@ class _Run:
         """Moves all arenas on by one step; returns those whose episodes are over."""
         batch = self.batch
         arenas = np.flatnonzero(batch.playing).tolist()
-        actions, failures = self._ask(arenas)
+        actions, failures = self.deliberation.choose(arenas)
         for arena, reason in failures.items():
             self._keep(arena, failure=reason)
         ended: list[int] = batch.move(actions).tolist() if batch.playing.any() else []
@@ -137,23 +154,12 @@ class _Run:
             self._keep(arena)
         return [*failures, *ended]
 
-    def _ask(self, arenas: list[int]) -> tuple[NDArray[np.floating], dict[int, str]]:
-        """The agent's actions for the arenas in which it goes on, and why not in the others."""
-        try:
-            return self.agent.act(self.batch.observe(self.agent.needs), arenas), {}
-        except AgentFailure as failure:
-            reasons = failure.in_arenas(arenas)
-            going_on = [row for row, arena in enumerate(arenas) if arena not in reasons]
-            if not reasons or (going_on and failure.actions is None):
-                raise
-            rows = np.empty((0, ACTION_LENGTH)) if failure.actions is None else failure.actions
-            return rows[going_on], reasons
-
     def _begin_next(self, arena: int) -> None:
         """Begins the next waiting episode for which the agent is ready."""
         while self.waiting:
             index = self.waiting.popleft()
             self.batch.begin(arena, index)
+            self.deliberation.begin(arena)
             try:
                 self.agent.reset([arena], self.batch.plan.seed_of(index))
             except AgentFailure as failure:
@@ -165,7 +171,12 @@ class _Run:
         """Takes an arena's finished episode and writes it down before anything else is played."""
         index = int(self.batch.episodes[arena])
         ending = None if failure is None else (AGENT_FAILED, failure)
-        self.finished[index] = self.batch.finish(arena, failure=ending)
+        self.finished[index] = self.batch.finish(
+            arena,
+            failure=ending,
+            latency_ticks=self.deliberation.latency_ticks(arena),
+            looks=int(self.deliberation.looks[arena]),
+        )
         if self.recorder is not None:
             self.recorder.save(index, self.finished[index])
 
@@ -174,6 +185,19 @@ class _Run:
         begun = batch.steps[batch.playing].sum() / batch.plan.max_steps
         done = len(self.finished)
         return Progress(done, self.total, float(done + begun) / self.total, self.steps)
+
+
+def _most_arenas(latency: Latency) -> int:
+    return 1 if latency == MEASURED else MOST_ARENAS
+
+
+def _check_alone(count: int, latency: Latency) -> None:
+    # The forward pass of a batch is not what one arena would wait for.
+    if latency == MEASURED and count > 1:
+        raise ValueError(
+            "latency='measured' plays one arena at a time: leave num_envs out or make it 1, "
+            f"got {count}."
+        )
 
 
 def _check_needs(agent: Agent) -> None:

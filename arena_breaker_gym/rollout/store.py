@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from arena_breaker_gym.arenas import ACTION_LENGTH
 from arena_breaker_gym.files import sweep_leftovers, written_whole
 from arena_breaker_gym.rollout.episode import Episode
+from arena_breaker_gym.rollout.metrics import CHARGED
 from arena_breaker_gym.settings import Settings
 
 FORMAT = "arena-breaker-episode"
@@ -112,7 +113,7 @@ def load_episode(path: Path) -> Episode:
 
 
 def _about(episode: Episode) -> dict[str, Any]:
-    return {
+    about = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
         "agent": episode.agent,
@@ -127,6 +128,11 @@ def _about(episode: Episode) -> dict[str, Any]:
         "engine_version": episode.engine_version,
         "stages_digest": episode.stages_digest,
     }
+    if episode.latency is not None:
+        return {**about, "latency": episode.latency}
+    # A game that waits says nothing of latency, as files did before there was any.
+    metrics = {name: value for name, value in episode.metrics.items() if name not in CHARGED}
+    return {**about, "metrics": metrics}
 
 
 def _bytes_of(value: object) -> NDArray[np.uint8]:
@@ -151,6 +157,8 @@ def _episode_from(arrays: dict[str, NDArray[Any]], path: Path) -> Episode:
         )
     del about["format"], about["version"]
     about["settings"] = Settings.from_keywords(about["settings"])
+    if about.get("latency") is None:
+        about["metrics"] |= dict.fromkeys(CHARGED, 0.0)
     snapshots = json.loads(arrays["snapshots"].tobytes())
     episode = Episode(
         **about, actions=arrays["actions"], rewards=arrays["rewards"], snapshots=snapshots

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 
 from arena_breaker_gym.rollout.episode import STATUSES
-from arena_breaker_gym.rollout.metrics import COVERAGE, METRICS, Row
+from arena_breaker_gym.rollout.latency import words_for
+from arena_breaker_gym.rollout.metrics import CHARGED, COVERAGE, METRICS, Row
 
-SHOWN = tuple(name for name in METRICS if name not in ("episode_return", "steps"))
+SHOWN = tuple(name for name in METRICS if name not in ("episode_return", "steps", *CHARGED))
 
 
 def results_table(rows: Sequence[Row]) -> Table:
@@ -29,7 +30,8 @@ def results_table(rows: Sequence[Row]) -> Table:
         if any(status in row["status"] for row in rows):
             table.add_row(status, *(str(row["status"].get(status, 0)) for row in rows))
     table.add_section()
-    for name in SHOWN:
+    charged = CHARGED if any(row["latency"] is not None for row in rows) else ()
+    for name in (*SHOWN, *charged):
         metric = METRICS[name]
         table.add_row(metric.label, *(_cell(row[name], metric.decimals) for row in rows))
     return table
@@ -37,7 +39,8 @@ def results_table(rows: Sequence[Row]) -> Table:
 
 def _heading(row: Row) -> str:
     bug = "" if row["point_blank_fix"] else "\npoint-blank bug"
-    return f"{row['agent']}\nstage {row['stage']}{bug}"
+    latency = "" if row["latency"] is None else f"\n{words_for(row['latency'])}"
+    return f"{row['agent']}\nstage {row['stage']}{bug}{latency}"
 
 
 def _cell(estimate: Mapping[str, float | None], decimals: int) -> str:

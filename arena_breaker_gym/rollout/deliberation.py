@@ -1,0 +1,130 @@
+"""`Deliberation`: an agent at a batch of arenas, and what its thinking costs there in game time."""
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena_breaker_gym.arenas import ACTION_LENGTH
+from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
+from arena_breaker_gym.rollout.agent import Agent, AgentFailure, CarriesOn, Deliberates
+from arena_breaker_gym.rollout.batch import Batch
+from arena_breaker_gym.rollout.latency import MEASURED
+
+_UNASKED = -1
+
+
+class Deliberation:
+    """Asks an agent in arenas that await no answer, and plays on in those that do.
+
+    An agent that looks before step t is answered for from step t + L on: steps t to t + L - 1
+    play what goes on meanwhile, step t + L plays the answer, and the next question comes after
+    it. L is the latency in ticks, rounded up to whole steps; where the game waits it is 0.
+
+    Attributes:
+        looks: (n,) looks charged in each arena's episode, none where the game waits.
+        waited: (n,) steps charged for them.
+    """
+
+    def __init__(self, agent: Agent, batch: Batch) -> None:
+        """Sits an agent down at a batch, under the latency of the batch's plan."""
+        count = len(batch.playing)
+        self._agent = agent
+        self._batch = batch
+        self._latency = batch.plan.latency
+        self._frame_skip = batch.plan.settings.frame_skip
+        self._left = np.full(count, _UNASKED)  # steps until the answer is played
+        self._answers = np.zeros((count, ACTION_LENGTH), dtype=np.float32)
+        self.looks = np.zeros(count, dtype=np.int64)
+        self.waited = np.zeros(count, dtype=np.int64)
+
+    def begin(self, arena: int) -> None:
+        """An episode begins in an arena: nothing is awaited there and nothing charged yet."""
+        self._left[arena] = _UNASKED
+        self.looks[arena] = self.waited[arena] = 0
+
+    def latency_ticks(self, arena: int) -> float:
+        """Mean ticks that passed in the arena from a look to its answer; 0 without a look."""
+        return float(self.waited[arena] * self._frame_skip / max(self.looks[arena], 1))
+
+    def choose(self, arenas: list[int]) -> tuple[NDArray[np.float32], dict[int, str]]:
+        """What is played next.
+
+        Args:
+            arenas: All that play, rising.
+
+        Returns:
+            (n, 5), a row for each arena in which the agent goes on, and why it does not in
+            the others.
+
+        Raises:
+            ValueError: If the agent's actions have another shape.
+        """
+        unasked = [arena for arena in arenas if self._left[arena] == _UNASKED]
+        failures = self._ask(unasked) if unasked else {}
+        going_on = [arena for arena in arenas if arena not in failures]
+        waiting = [arena for arena in going_on if self._left[arena] > 0]
+        actions = self._answers.copy()
+        if waiting:
+            actions[waiting] = self._meanwhile(waiting)
+        self._left[going_on] -= 1  # from 0, the answer's own step, it falls to "unasked"
+        return actions[going_on], failures
+
+    def _ask(self, arenas: list[int]) -> dict[int, str]:
+        """Lets the agent look at these arenas; returns in which of them it fails, and why."""
+        observations = self._batch.observe(self._agent.needs, arenas)
+        failures: dict[int, str] = {}
+        began = time.perf_counter()
+        try:
+            rows = self._agent.act(observations, arenas)
+        except AgentFailure as failure:
+            failures = failure.in_arenas(arenas)
+            rows = _rows_of_the_rest(failure, arenas)
+        seconds = time.perf_counter() - began
+        answered = [arena for arena in arenas if arena not in failures]
+        if answered:
+            self._answers[answered] = self._checked(rows, len(answered), "actions")
+            self._charge(answered, seconds)
+        return failures
+
+    def _charge(self, arenas: list[int], seconds: float) -> None:
+        """Makes arenas wait for the answers that the agent took `seconds` to find."""
+        self._left[arenas] = 0
+        if self._latency is None:
+            return
+        agent = self._agent
+        looked = agent.looked(arenas) if isinstance(agent, Deliberates) else [True] * len(arenas)
+        thought = [arena for arena, anew in zip(arenas, looked, strict=True) if anew]
+        # A game reads its gamepad once a tick, so ticks count when they have gone by.
+        measured = self._latency == MEASURED
+        ticks = int(seconds * TICKS_PER_SECOND) if measured else self._latency
+        steps = -(-int(ticks) // self._frame_skip)
+        self._left[thought] = steps
+        self.waited[thought] += steps
+        self.looks[thought] += 1
+
+    def _meanwhile(self, arenas: list[int]) -> NDArray[np.float32]:
+        """What goes on in arenas that wait, (n, 5)."""
+        if isinstance(self._agent, CarriesOn):
+            rows = self._agent.meanwhile(arenas)
+            return self._checked(rows, len(arenas), "actions to go on with")
+        last: NDArray[np.float32] = self._batch.last_actions[arenas]
+        return last
+
+    def _checked(self, rows: NDArray[np.floating], count: int, what: str) -> NDArray[np.float32]:
+        given = np.asarray(rows, dtype=np.float32)
+        if given.shape != (count, ACTION_LENGTH):
+            raise ValueError(
+                f"Agent {self._agent.name!r} was asked for {what} of shape "
+                f"({count}, {ACTION_LENGTH}) and gave {given.shape}."
+            )
+        return given
+
+
+def _rows_of_the_rest(failure: AgentFailure, arenas: list[int]) -> NDArray[np.floating]:
+    """The actions of the arenas that a failure spares; raises it if it does not give them."""
+    reasons = failure.in_arenas(arenas)
+    spared = [row for row, arena in enumerate(arenas) if arena not in reasons]
+    if not reasons or (spared and failure.actions is None):
+        raise failure
+    return np.empty((0, ACTION_LENGTH)) if failure.actions is None else failure.actions[spared]

@@ -1,0 +1,45 @@
+"""`Latency`: what a rollout charges an agent for its thinking, given, stored or written."""
+
+from typing import Literal
+
+# Ticks of 1/60 s that pass between a look and the moment its answer takes effect; "measured":
+# as many as the agent really took; None: the game waits.
+Latency = int | Literal["measured"] | None
+
+MEASURED: Literal["measured"] = "measured"
+
+
+def checked_latency(latency: object) -> Latency:
+    """A latency as plans and files hold it: 0 ticks are a game that waits, None.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if latency is None:
+        return None
+    if latency == MEASURED:
+        return MEASURED
+    if isinstance(latency, bool) or not isinstance(latency, int) or latency < 0:
+        raise ValueError(
+            "latency must be None, a whole number of ticks of at least 0 or 'measured', "
+            f"got {latency!r}."
+        )
+    return latency or None
+
+
+def latency_from(text: str | None) -> Latency:
+    """A latency from what a command line says: a whole number of ticks, or "measured".
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if text is None or not text.isdecimal():
+        return checked_latency(text)
+    return checked_latency(int(text))
+
+
+def words_for(latency: Latency) -> str:
+    """How a table calls it."""
+    if latency is None:
+        return "the game waits"
+    return "real time" if latency == MEASURED else f"latency {latency} ticks"
