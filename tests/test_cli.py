@@ -120,6 +120,33 @@ def test_another_rollouts_folder_is_refused(run, tmp_path):
     assert "agent='idle', not 'random'" in err
 
 
+@pytest.mark.parametrize("command", ["rollout", "benchmark"])
+def test_thinking_is_charged_in_ticks_or_as_measured(run, command):
+    base = [command, "random", "-n", "2", "--max-steps", "30"]
+    for given, latency in (("6", 6), ("measured", "measured"), ("0", None)):
+        status, out, _ = run(*base, "--latency", given, "--json")
+        assert (status, json.loads(out)["rows"][0]["latency"]) == (0, latency)
+    assert "real time" in run(*base, "--latency", "measured")[1]
+    assert "latency 6 ticks" in run(*base, "--latency", "6")[1]
+
+
+@pytest.mark.parametrize("command", ["rollout", "benchmark"])
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--latency", "soon"], "whole number of ticks (0: the game waits) or 'measured', got 's"),
+        (["--latency", "-2"], "got '-2'"),
+        (["--latency", "1.5"], "got '1.5'"),
+        (["--latency", "measured", "--num-envs", "4"], "one arena at a time"),
+    ],
+)
+def test_a_latency_that_cannot_be_is_refused(run, command, options, sentence):
+    status, out, err = run(command, "random", "-n", "2", *options)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("Error: latency")
+    assert sentence in err
+
+
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
     arguments = ["rollout", "scripted", "-n", "40", "--num-envs", "2", "--out", str(tmp_path)]
     process = subprocess.Popen([*BASE, *arguments], stderr=subprocess.PIPE, text=True)

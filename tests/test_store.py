@@ -40,6 +40,12 @@ def test_snapshots_come_along_if_they_were_kept(tmp_path):
     assert len(store.load(0).snapshots) == 20
 
 
+def test_an_agent_that_is_shown_no_snapshots_keeps_none(tmp_path):
+    store = EpisodeStore(tmp_path)
+    rollout(RandomAgent(), episodes=1, max_steps=20, keep_snapshots=True, recorder=store)
+    assert store.load(0).snapshots is None
+
+
 def test_a_store_counts_and_iterates_in_order(tmp_path, episode):
     store = EpisodeStore(tmp_path)
     assert (len(store), list(store), store.has(0)) == (0, [], False)

@@ -22,6 +22,7 @@ def benchmark(
     ] = None,
     num_envs: options.Arenas = None,
     max_steps: options.Steps = MAX_EPISODE_STEPS,
+    latency: options.Latency = None,
     stages: options.StageFiles = None,
     point_blank_fix: options.Fix = True,
     skin: options.Skin = "default",
@@ -33,6 +34,7 @@ def benchmark(
     from arena_breaker_gym.rollout import Progress
     from arena_breaker_gym.rollout.benchmark import Terms
     from arena_breaker_gym.rollout.benchmark import benchmark as measure
+    from arena_breaker_gym.rollout.latency import latency_from
     from arena_breaker_gym.rollout.results import FILE_NAME
 
     terms = Terms(
@@ -42,6 +44,7 @@ def benchmark(
         stages=tuple(stage or (1,)),
         max_steps=max_steps,
         num_envs=num_envs,
+        latency=latency_from(latency),
     )
     makers = {name: functools.partial(make_agent, name) for name in agents}
     parts = [(name, number) for name in makers for number in terms.stages]

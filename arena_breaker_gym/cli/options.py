@@ -31,6 +31,15 @@ Fix = Annotated[
         help="Whether shots hit enemies that overlap the muzzle, or pass as in the article.",
     ),
 ]
+Latency = Annotated[
+    str | None,
+    typer.Option(
+        "--latency",
+        metavar="TICKS|measured",
+        help="Ticks of 1/60 s that pass while the agent thinks, or 'measured': as many as it takes "
+        "(one arena at a time). Without it the game waits.",
+    ),
+]
 Skin = Annotated[str, typer.Option(help="Looks of the game.")]
 Out = Annotated[
     Path | None,

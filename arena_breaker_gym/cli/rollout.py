@@ -21,6 +21,7 @@ def rollout(
     ] = None,
     num_envs: options.Arenas = None,
     max_steps: options.Steps = MAX_EPISODE_STEPS,
+    latency: options.Latency = None,
     stages: options.StageFiles = None,
     point_blank_fix: options.Fix = True,
     skin: options.Skin = "default",
@@ -34,9 +35,11 @@ def rollout(
     from agents.registry import make_agent
     from arena_breaker_gym.rollout import EpisodeStore, Progress
     from arena_breaker_gym.rollout import rollout as play
+    from arena_breaker_gym.rollout.latency import latency_from
     from arena_breaker_gym.rollout.metrics import rows_of
 
     settings = options.settings_from(stages, fix=point_blank_fix, skin=skin)
+    charge = latency_from(latency)
     player = make_agent(agent)
     with bar(resume=how_to_resume(out)) as advance:
 
@@ -52,6 +55,7 @@ def rollout(
                 env=settings,
                 stage=stage or None,
                 max_steps=max_steps,
+                latency=charge,
                 recorder=None if out is None else EpisodeStore(out),
                 keep_snapshots=keep_snapshots,
                 progress=show,

@@ -21,7 +21,7 @@ def checked_latency(latency: object) -> Latency:
         return MEASURED
     if isinstance(latency, bool) or not isinstance(latency, int) or latency < 0:
         raise ValueError(
-            "latency must be None, a whole number of ticks of at least 0 or 'measured', "
+            "latency must be a whole number of ticks (0: the game waits) or 'measured', "
             f"got {latency!r}."
         )
     return latency or None
