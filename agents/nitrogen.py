@@ -1,8 +1,10 @@
 """`NitroGenPolicy`: a student that sees pixels only and plays chunks of predicted actions."""
 
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -11,96 +13,133 @@ from numpy.typing import NDArray
 from arena_breaker_gym.rollout.agent import Observations
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
+from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.vision import normalise
 
 EXECUTE = 9  # of a chunk's 18 actions; our own default
+REMOTE = "tcp://"
+
+_Actions = deque[NDArray[np.float32]]
 
 
 class NitroGenPolicy:
     """Looks, predicts a chunk of 18 actions, plays the first `execute` of them, looks again.
 
-    All arenas that need a new chunk share one forward pass. Noise is drawn for each arena from
-    a generator of its own. Sums in a matrix product may be ordered differently for another
-    batch size, so results for another `num_envs` agree to rounding, not to the bit.
+    All arenas that need a new chunk share one forward pass, here or on a server. Where a rollout
+    charges for thinking, the rest of the old chunk goes on until the new one is there.
     """
 
     needs = ("pixels",)
 
     def __init__(
         self,
-        model: NitroGen,
+        student: NitroGen | ChunkPredictor,
         *,
-        name: str = "nitrogen",
+        name: str | None = None,
         execute: int = EXECUTE,
-        steps: int | None = None,
-        quiet: bool = False,
         buttons: GamepadSettings = DEFAULT_GAMEPAD,
+        **options: Any,
     ) -> None:
-        """Wraps a model.
+        """Wraps what predicts.
 
         Args:
-            model: What predicts.
-            name: Stands in tables and episodes.
+            student: A model, or a predictor that is ready to be asked.
+            name: Stands in tables and episodes; None: the predictor's own.
             execute: How many of a chunk's actions are played before the next look, 1 to 18.
-            steps: Euler steps; None: the model's own number.
-            quiet: Whether to denoise from zeros instead of drawn noise.
             buttons: How actions lie on the gamepad.
+            options: For a model: those of `LocalPredictor` (steps, guidance, quiet, device, …).
 
         Raises:
             ValueError: If `execute` is more than a chunk holds, or less than one.
         """
-        horizon = model.config.action_horizon
-        if not 1 <= execute <= horizon:
-            raise ValueError(f"execute must be from 1 to {horizon}, got {execute}.")
-        self.name = name
-        self.model = model.eval()
+        if isinstance(student, NitroGen):
+            student = LocalPredictor(student, **options)
+        elif options:
+            raise ValueError(f"A predictor has its options already; it takes no {[*options]}.")
+        if not 1 <= execute <= student.horizon:
+            raise ValueError(f"execute must be from 1 to {student.horizon}, got {execute}.")
+        self.predictor = student
+        self.name = student.name if name is None else name
         self.execute = execute
-        self.steps = steps
-        self.quiet = quiet
-        self.buttons = buttons
-        self._left: dict[int, list[NDArray[np.float32]]] = {}
-        self._generators: dict[int, torch.Generator] = {}
+        self.buttons = replace(buttons, old_layout=False)  # predictors give buttons first
+        self._ahead: dict[int, _Actions] = {}  # of the newest chunk, before the next look
+        self._rest: dict[int, _Actions] = {}  # of the newest chunk, after it
+        self._old: dict[int, _Actions] = {}  # of the chunk before
+        self._looked: frozenset[int] = frozenset()
 
     @classmethod
-    def from_checkpoint(cls, path: str | Path) -> Self:
-        """A policy from a checkpoint file; see `nitrogen_adapter.checkpoint`."""
-        return cls(checkpoint.load(path), name=Path(path).stem)
+    def from_checkpoint(cls, path: str | Path, **options: Any) -> Self:
+        """A policy from a checkpoint file, on CUDA where there is one.
+
+        Args:
+            path: The file; see `nitrogen_adapter.checkpoint`.
+            options: Those of this class and of `LocalPredictor`.
+
+        Raises:
+            CheckpointError: If the file is no checkpoint.
+        """
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        model = checkpoint.load(path)
+        return cls(model, **{"name": Path(path).stem, "device": device, **options})
+
+    @classmethod
+    def from_source(cls, source: str) -> Self:
+        """A policy from what a command line names: a checkpoint file, or "tcp://host:port".
+
+        Raises:
+            CheckpointError: If the file is no checkpoint.
+            ServerError: If no server answers.
+        """
+        if source.startswith(REMOTE):
+            from nitrogen_adapter.client import RemotePredictor
+
+            return cls(RemotePredictor(source))
+        return cls.from_checkpoint(source)
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """Drops what is left of these arenas' chunks and seeds their noise."""
+        most = self.predictor.max_sessions
+        if most is not None and max(arenas) >= most:
+            raise ValueError(
+                f"{self.name} can play in {most} arenas at once; use num_envs={most} at most."
+            )
+        self.predictor.reset(arenas, seed)
         for arena in arenas:
-            self._left[arena] = []
-            self._generators[arena] = torch.Generator()
-            if seed is None:
-                self._generators[arena].seed()
-            else:
-                self._generators[arena].manual_seed(seed)
+            self._ahead[arena], self._rest[arena], self._old[arena] = deque(), deque(), deque()
 
     def act(self, observations: Observations, arenas: Sequence[int]) -> NDArray[np.float32]:
         """The next action of each arena's chunk, (n, 5)."""
-        hungry = [row for row, arena in enumerate(arenas) if not self._left[arena]]
+        hungry = [row for row, arena in enumerate(arenas) if not self._ahead[arena]]
+        self._looked = frozenset(arenas[row] for row in hungry)
         if hungry:
-            chunks = self._predict(observations.pixels[hungry], [arenas[row] for row in hungry])
-            for row, chunk in zip(hungry, chunks, strict=True):
-                self._left[arenas[row]] = list(chunk[: self.execute])
-        return np.stack([self._left[arena].pop(0) for arena in arenas])
+            self._look(observations.pixels[hungry], [arenas[row] for row in hungry])
+        return np.stack([self._ahead[arena].popleft() for arena in arenas])
+
+    def looked(self, arenas: Sequence[int]) -> list[bool]:
+        """In which of these arenas the last `act` looked anew."""
+        return [arena in self._looked for arena in arenas]
+
+    def meanwhile(self, arenas: Sequence[int]) -> NDArray[np.float32]:
+        """What goes on while a new chunk is awaited, (n, 5): the old one, then its last action."""
+        return np.stack([_next_of(self._old[arena]) for arena in arenas])
 
     def close(self) -> None:
-        """Lets go of the chunks."""
-        self._left.clear()
-        self._generators.clear()
+        """Lets go of the chunks and of the predictor's sessions."""
+        for chunks in (self._ahead, self._rest, self._old):
+            chunks.clear()
+        self.predictor.close()
 
-    def _predict(self, frames: NDArray[np.uint8], arenas: Sequence[int]) -> NDArray[np.float32]:
-        """Chunks (n, 18, 5) for frames (n, size, size, 3)."""
-        config = self.model.config
-        device = next(self.model.parameters()).device
-        shape = (config.action_horizon, config.action_dim)
-        if self.quiet:
-            noise = torch.zeros((len(arenas), *shape))
-        else:
-            drawn = [torch.randn(shape, generator=self._generators[arena]) for arena in arenas]
-            noise = torch.stack(drawn)
-        pixels = normalise(frames).to(device)[:, None]
-        rows = self.model.sample(pixels, noise.to(device), self.steps)
-        return gamepad.unpack(rows.float().cpu().numpy(), self.buttons)
+    def _look(self, frames: NDArray[np.uint8], arenas: list[int]) -> None:
+        """Fetches new chunks for (n, size, size, 3) frames."""
+        chunks = gamepad.unpack(self.predictor.predict(frames, arenas), self.buttons)
+        for arena, chunk in zip(arenas, chunks, strict=True):
+            self._old[arena] = self._rest[arena]
+            self._ahead[arena] = deque(chunk[: self.execute])
+            self._rest[arena] = deque(chunk[min(self.execute, len(chunk) - 1) :])
+
+
+def _next_of(old: _Actions) -> NDArray[np.float32]:
+    """The next action of an old chunk, of which the last stays."""
+    if not old:
+        return np.zeros(len(gamepad.ACTION), dtype=np.float32)
+    return old.popleft() if len(old) > 1 else old[0]

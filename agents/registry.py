@@ -16,7 +16,7 @@ AGENTS: Mapping[str, str] = MappingProxyType(
         "idle": "agents.idle:IdleAgent",
         "random": "agents.random:RandomAgent",
         "scripted": "agents.scripted:ScriptedBaseline",
-        "nitrogen": "agents.nitrogen:NitroGenPolicy.from_checkpoint",
+        "nitrogen": "agents.nitrogen:NitroGenPolicy.from_source",
     }
 )
 

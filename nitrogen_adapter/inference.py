@@ -143,7 +143,7 @@ class LocalPredictor:
         rows = np.empty((len(sessions), self.horizon, gamepad.ROW), dtype=np.float32)
         for places in self._by_frames_seen(sessions):
             rows[places] = self._sample([sessions[place] for place in places])
-        return rows if not self.model.config.old_layout else _buttons_first(rows)
+        return gamepad.new_layout(rows, old_layout=self.model.config.old_layout)
 
     def info(self) -> dict[str, Any]:
         """Return what the public server tells of itself, but for the checkpoint's path."""
@@ -200,11 +200,6 @@ def scaled(frames: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     if frames.shape[1:3] == (side, side):
         return frames
     return np.stack([np.asarray(Image.fromarray(one).resize((side, side))) for one in frames])
-
-
-def _buttons_first(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    old = gamepad.OLD_LAYOUT
-    return np.concatenate([rows[..., part] for part in (old.buttons, old.left, old.right)], axis=-1)
 
 
 def _placed(

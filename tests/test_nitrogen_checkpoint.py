@@ -120,8 +120,8 @@ def with_config(change):
         (with_config(lambda c: c["vision_cfg"].update(hidden_size=-1)), "hidden_size is -1"),
         (with_config(lambda c: c.pop("vision_cfg")), "without a 'vision_cfg'"),
         (
-            with_config(lambda c: c["tokenizer_cfg"].update(game_mapping_cfg={"a": 1})),
-            "sets game_mapping_cfg to .* only None is supported",
+            with_config(lambda c: c["modality_cfg"].update(action_interleaving=True)),
+            "sets action_interleaving to True; only False is supported",
         ),
         (with_config(lambda c: c["model_cfg"].update(max_seq_len=4)), "max_seq_len is 4"),
     ],
