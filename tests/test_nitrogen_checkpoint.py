@@ -3,11 +3,13 @@
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.checkpoint import CheckpointError
+from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.model import NitroGen
 
 GOLDEN = Path(__file__).parent / "data" / "nitrogen_golden" / "checkpoint.pt"
@@ -142,3 +144,178 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, tiny):
         checkpoint.write(path, {"model": lambda: None})
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["model.pt"]
+
+
+def golden_with(**sections):
+    """The public checkpoint's configuration with entries replaced, and a model of it."""
+    config = content_of(GOLDEN)["ckpt_config"]
+    for section, entries in sections.items():
+        parent = config["model_cfg"] if section in config["model_cfg"] else config
+        parent[section] = {**parent[section], **entries}
+    torch.manual_seed(0)
+    return config, NitroGen(NitroGenConfig.from_dict(config)).eval()
+
+
+WAVES = {"positional_embeddings": "sinusoidal", "max_num_positional_embeddings": 40}
+
+VARIANTS = {
+    "waves": {"diffusion_model_cfg": WAVES, "vl_self_attention_cfg": WAVES},
+    "another width than the frame's": {
+        "diffusion_model_cfg": {
+            "num_attention_heads": 3,
+            "cross_attention_dim": 32,
+            "output_dim": 48,
+        },
+        "model_cfg": {"hidden_size": 48},
+    },
+    "no biases, exact GELU": {
+        "diffusion_model_cfg": {"attention_bias": False, "activation_fn": "gelu"}
+    },
+    "frames, attended to by all blocks": {
+        "diffusion_model_cfg": {"interleave_self_attention": False},
+        "modality_cfg": {"frame_per_sample": 2},
+        "tokenizer_cfg": {"max_sequence_length": 32},
+    },
+    "sticks first, no positions": {
+        "tokenizer_cfg": {"old_layout": True},
+        "model_cfg": {"add_pos_embed": False},
+    },
+}
+
+
+def reset_model_cfg_first(sections):
+    """`model_cfg` holds the other sections, so its own entries must be set before theirs."""
+    return dict(sorted(sections.items(), key=lambda item: item[0] != "model_cfg"))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_every_described_flag_is_read_and_written(tmp_path, variant, suffix):
+    config, model = golden_with(**reset_model_cfg_first(VARIANTS[variant]))
+    assert model.config.frame_per_sample == config["modality_cfg"]["frame_per_sample"]
+    checkpoint.save(tmp_path / f"model.{suffix}", model)
+    loaded = checkpoint.load(tmp_path / f"model.{suffix}")
+    assert loaded.config == model.config
+    frames = torch.rand((2, model.config.frame_per_sample, 3, 64, 64)) * 2.0 - 1.0
+    noise = torch.randn((2, 18, 25))
+    assert torch.equal(loaded.sample(frames, noise), model.sample(frames, noise))
+    assert all(parameter.requires_grad for parameter in loaded.parameters())
+
+
+def test_a_wrapped_tower_is_the_same_tower(tmp_path):
+    content = content_of(GOLDEN)
+    wrap = "vision_encoder.vision_model."
+    content["model"] = {
+        name.replace("vision_encoder.", wrap): value for name, value in content["model"].items()
+    }
+    torch.save(content, tmp_path / "wrapped.pt")
+    plain, loaded = checkpoint.load(GOLDEN), checkpoint.load(tmp_path / "wrapped.pt")
+    assert plain.state_dict().keys() == loaded.state_dict().keys()
+    frame = torch.zeros((1, 1, 3, 64, 64))
+    assert torch.equal(plain.encode(frame), loaded.encode(frame))
+
+
+def test_what_the_configuration_leaves_unsaid_the_weights_say(tmp_path):
+    config, model = golden_with(diffusion_model_cfg=WAVES, vl_self_attention_cfg=WAVES)
+    for section in ("diffusion_model_cfg", "vl_self_attention_cfg"):
+        del config["model_cfg"][section]["positional_embeddings"]
+        del config["model_cfg"][section]["max_num_positional_embeddings"]
+    weights = dict(model.state_dict())
+    weights = {k: v for k, v in weights.items() if not k.startswith("vision_encoder.head.")}
+    weights["game_embedding.weight"] = torch.randn((3, 32))
+    config["tokenizer_cfg"]["max_sequence_length"] = 17
+    torch.save({"model": weights, "ckpt_config": config}, tmp_path / "unsaid.pt")
+    loaded = checkpoint.load(tmp_path / "unsaid.pt")
+    assert loaded.config.diffusion.positional_embeddings == "sinusoidal"
+    assert loaded.config.games == ("game 0", "game 1", "game 2")
+    assert not loaded.config.vision.vision_use_head
+    assert loaded.sample(torch.zeros((1, 1, 3, 64, 64)), game="game 2").shape == (1, 18, 25)
+
+
+def test_fixed_waves_may_be_left_out_of_a_file(tmp_path):
+    config, model = golden_with(diffusion_model_cfg=WAVES)
+    weights = {k: v for k, v in model.state_dict().items() if not k.endswith(".pe")}
+    assert len(weights) < len(model.state_dict())
+    torch.save({"model": weights, "ckpt_config": config}, tmp_path / "bare.pt")
+    loaded = checkpoint.load(tmp_path / "bare.pt")
+    assert all(torch.equal(a, b) for a, b in zip(loaded.buffers(), model.buffers(), strict=True))
+
+
+def test_safetensors_lie_beside_their_configuration(tmp_path, tiny):
+    checkpoint.save(tmp_path / "tiny.safetensors", tiny)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["tiny.json", "tiny.safetensors"]
+    for name, spoil, message in (
+        ("tiny.json", b"{", "tiny.json is truncated or not JSON"),
+        ("tiny.json", b"[1]", "tiny.json is no NitroGen configuration"),
+        ("tiny.json", b"[" * 100_000, "tiny.json is truncated or not JSON"),
+        ("tiny.json", b" " * 2_000_000, "tiny.json is too large"),
+        ("tiny.json", None, "tiny.json is missing"),
+        ("tiny.safetensors", b"\x10", "tiny.safetensors is truncated or no safetensors"),
+        ("tiny.safetensors", None, "There is no checkpoint at .*tiny.safetensors"),
+    ):
+        checkpoint.save(tmp_path / "tiny.safetensors", tiny)
+        (tmp_path / name).unlink()
+        if spoil is not None:
+            (tmp_path / name).write_bytes(spoil)
+        with pytest.raises(CheckpointError, match=message):
+            checkpoint.load(tmp_path / "tiny.safetensors")
+
+
+def hostile_contents(tiny, mark):
+    """Contents that would cost memory or run code if they were believed."""
+    config = tiny.config.to_dict()
+    weights = dict(tiny.state_dict())
+    name = "action_decoder.layer2.W"
+    huge = {**config, "model_cfg": {**config["model_cfg"], "hidden_size": 60_000}}
+    deep = {**config, "vision_cfg": {**config["vision_cfg"], "channels": [65_536] * 16}}
+    thin = torch.zeros(1).expand(weights[name].shape)
+    yield {"model": {**weights, name: Burglar(mark)}, "ckpt_config": config}
+    yield {"model": weights, "ckpt_config": huge}
+    yield {"model": weights, "ckpt_config": deep}
+    yield {"model": {**weights, name: thin}, "ckpt_config": config}
+    yield {"model": {**weights, name: weights[name].to_sparse()}, "ckpt_config": config}
+    yield {"model": {**weights, name: weights[name].int()}, "ckpt_config": config}
+    yield {"model": {**weights, name: "weights"}, "ckpt_config": config}
+    yield {"model": weights, "ckpt_config": {**config, "model_cfg": [1, 2]}}
+    yield {"model": {1: 2}, "ckpt_config": {1: {2: 3}}}
+
+
+def damaged(whole, generator):
+    """A file with bytes flipped, cut off, put in twice or made up."""
+    data = bytearray(whole)
+    kind = generator.integers(5)
+    if kind == 0:
+        data = data[: generator.integers(len(data))]
+    elif kind == 1:
+        for place in generator.integers(len(data), size=generator.integers(1, 40)):
+            data[place] = generator.integers(256)
+    elif kind == 2:  # where the archive's pickle and its table of contents lie
+        for place in generator.integers(2000, size=20):
+            data[place if generator.random() < 0.5 else -1 - place] ^= 1 << generator.integers(8)
+    elif kind == 3:
+        first, last = sorted(generator.integers(len(data), size=2))
+        data[first:first] = data[first:last]
+    else:
+        data = bytearray(generator.bytes(generator.integers(1, 3000)))
+        data[:4] = b"PK\x03\x04"
+    return bytes(data)
+
+
+def test_a_thousand_damaged_files_do_no_harm(tmp_path, tiny):
+    path, mark = tmp_path / "file.pt", tmp_path / "mark"
+    refused = 0
+    for content in hostile_contents(tiny, mark):
+        torch.save(content, path)
+        with pytest.raises(CheckpointError, match=r"file\.pt"):
+            checkpoint.load(path)
+    checkpoint.save(path, NitroGen.preset("tiny"))
+    whole = path.read_bytes()
+    generator = np.random.default_rng(0)
+    for _ in range(1000):
+        path.write_bytes(damaged(whole, generator))
+        try:
+            checkpoint.load(path)  # a flipped bit of a weight is still a weight
+        except CheckpointError:
+            refused += 1
+    assert refused > 500
+    assert not mark.exists()
