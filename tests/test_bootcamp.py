@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ PLAN = BootcampPlan(
     demonstrations=3,
     demonstration_steps=120,
     evaluations=3,
+    realtime_evaluations=2,
     evaluation_steps=90,
     chunks=ChunkSettings(stride=10),
     posttrain=replace(BootcampPlan().posttrain, epochs=4),
@@ -43,14 +45,33 @@ def camp(tmp_path_factory):
     return camp, results, reports
 
 
+def waited_for(rows):
+    """The rows of games that wait, which are the same every time."""
+    return [row for row in rows if row["latency"] is None]
+
+
 def test_it_gives_the_articles_table(camp):
     _, results, _ = camp
-    rows = [(row["agent"], row["point_blank_fix"], row["episodes"]) for row in results.rows]
+    waited = waited_for(results.rows)
+    rows = [(row["agent"], row["point_blank_fix"], row["episodes"]) for row in waited]
     agents = ("zero-shot", "post-trained", "tutor")
     assert rows == [(agent, fix, 3) for agent in agents for fix in (False, True)]
     for row in results.rows:
         for metric in ("kills", "score", "aim_magnitude", "first_wave_cleared"):
             assert row[metric]["low"] <= row[metric]["mean"] <= row[metric]["high"]
+
+
+def test_the_last_row_is_of_the_student_in_real_time(camp, tmp_path):
+    made, results, _ = camp
+    *others, row = results.rows
+    assert others == waited_for(results.rows)
+    assert (row["agent"], row["point_blank_fix"], row["episodes"]) == ("post-trained", True, 2)
+    assert row["latency"] == "measured"
+    assert row["looks"]["low"] >= 1
+    again = shutil.copytree(made.out, tmp_path / "again")
+    (again / "plan.json").unlink()
+    without = Bootcamp(replace(PLAN, realtime_evaluations=0), again).run(ignore)
+    assert without.rows == others
 
 
 def test_results_demonstrations_and_video_lie_in_the_folder(camp):
@@ -114,7 +135,8 @@ def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_table(camp, tmp_
     kill_at("The student learns", 10, folder)
     kill_at("post-trained is measured", 30, folder)
     resumed = Bootcamp(PLAN, folder).run(ignore)
-    assert resumed.rows == results.rows
+    assert waited_for(resumed.rows) == waited_for(results.rows)
+    assert len(resumed.rows) == len(results.rows)
 
 
 def test_examples_are_the_frames_and_the_next_actions_of_the_episodes():

@@ -1,13 +1,13 @@
 """`bootcamp`: a tutor shows, a student learns, both are measured, all of it resumable.
 
 Demonstrations → data set → post-training → evaluation with the point-blank bug and with its
-fix → the article's table and a side-by-side video. Every part leaves what it made in the
-output folder; a run that was interrupted goes on from there.
+fix, and in real time → the article's table and a side-by-side video. Every part leaves what it
+made in the output folder; a run that was interrupted goes on from there.
 """
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from arena_breaker_gym.bootcamp.plan import POST_TRAINED, TUTOR, ZERO_SHOT, Boot
 from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
 from arena_breaker_gym.rollout.benchmark import Terms, evaluate, store_of
+from arena_breaker_gym.rollout.latency import MEASURED
 from arena_breaker_gym.rollout.layers import Layers
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
@@ -132,19 +133,22 @@ class Bootcamp:
         return self.out / "checkpoints" / f"{name}.pt"
 
     def measure(self, advance: Advance) -> list[Row]:
-        """The table's rows: each agent with the bug and with its fix, on equal seeds."""
+        """The table's rows: each agent with the bug and with its fix, on equal seeds.
+
+        The game waits for them all, as the article's did for its tutor. The last row is of the
+        trained student in a game that does not.
+        """
         rows: list[Row] = []
         entries = self._entries()
         with self.clock.part("evaluation"):
-            for place, (name, fix, make) in enumerate(entries):
+            for place, (name, make, terms, out) in enumerate(entries):
 
                 def show(
                     _: str, __: int, now: Progress, name: str = name, place: int = place
                 ) -> None:
                     advance(f"{name} is measured", (place + now.share) / len(entries))
 
-                out = self._evaluation_folder(fix=fix)
-                rows += evaluate(name, make, self._terms(fix=fix), out=out, watch=show)
+                rows += evaluate(name, make, terms, out=out, watch=show)
         return rows
 
     def film(self, advance: Advance) -> None:
@@ -196,14 +200,22 @@ class Bootcamp:
 
         trainer.run(show)
 
-    def _entries(self) -> list[tuple[str, bool, Callable[[], Agent]]]:
-        """Who is measured, under which point-blank setting."""
+    def _entries(self) -> list[tuple[str, Callable[[], Agent], Terms, Path]]:
+        """Who is measured, how each is made, on what terms, and where that is kept."""
         makers: Mapping[str, Callable[[], Agent]] = {
             ZERO_SHOT: partial(self._student, ZERO_SHOT),
             POST_TRAINED: partial(self._student, POST_TRAINED),
             TUTOR: partial(make_agent, self.plan.tutor),
         }
-        return [(name, fix, make) for name, make in makers.items() for fix in (False, True)]
+        entries = [
+            (name, make, self._terms(fix=fix), self._evaluation_folder(fix=fix))
+            for name, make in makers.items()
+            for fix in (False, True)
+        ]
+        if self.plan.realtime_evaluations > 0:
+            folder = self.out / "evaluation" / "realtime"
+            entries.append((POST_TRAINED, makers[POST_TRAINED], self._realtime_terms(), folder))
+        return entries
 
     def _student(self, name: str) -> Agent:
         model = checkpoint.load(self.checkpoint_of(name))
@@ -218,6 +230,12 @@ class Bootcamp:
             max_steps=plan.evaluation_steps,
             num_envs=plan.evaluations,
         )
+
+    def _realtime_terms(self) -> Terms:
+        """Those with the fix, but one arena after another that waits for nobody."""
+        episodes = self.plan.realtime_evaluations
+        waiting = self._terms(fix=True)
+        return replace(waiting, episodes=episodes, num_envs=None, latency=MEASURED)
 
     def _evaluation_folder(self, *, fix: bool) -> Path:
         return self.out / "evaluation" / ("fix" if fix else "bug")

@@ -20,6 +20,8 @@ class BootcampPlan:
         demonstrations: Episodes that the tutor records; the article's 17, over all stages.
         demonstration_steps: Steps after which a demonstration is cut off.
         evaluations: Episodes for each row of the table.
+        realtime_evaluations: Episodes for the row in which the game does not wait for the
+            post-trained student; 0: no such row.
         evaluation_steps: Steps after which an evaluation episode is cut off.
         seed: Of the student's first weights, of training, and of the first demonstration.
         evaluation_seed: Of the first evaluation episode: no seed that the tutor showed.
@@ -33,6 +35,7 @@ class BootcampPlan:
     demonstrations: int = 17
     demonstration_steps: int = 1800
     evaluations: int = 50
+    realtime_evaluations: int = 50
     evaluation_steps: int = MAX_EPISODE_STEPS
     seed: int = 0
     evaluation_seed: int = 1000

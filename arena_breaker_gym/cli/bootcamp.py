@@ -23,6 +23,9 @@ def bootcamp(
     evaluations: Annotated[
         int, typer.Option(min=1, help="Episodes for each column of the table.")
     ] = 50,
+    realtime_evaluations: Annotated[
+        int, typer.Option(min=0, help="Episodes of the student in a game that does not wait.")
+    ] = 50,
     train_seconds: Annotated[
         float, typer.Option(min=1.0, help="Most seconds that the student may learn.")
     ] = 240.0,
@@ -41,7 +44,11 @@ def bootcamp(
     from arena_breaker_gym.bootcamp.plan import BootcampPlan
 
     plan = BootcampPlan(
-        tutor=tutor, demonstrations=demonstrations, evaluations=evaluations, seed=seed
+        tutor=tutor,
+        demonstrations=demonstrations,
+        evaluations=evaluations,
+        realtime_evaluations=realtime_evaluations,
+        seed=seed,
     )
     posttrain = replace(plan.posttrain, max_seconds=train_seconds, seed=seed)
     camp = Bootcamp(replace(plan, posttrain=posttrain), out)
