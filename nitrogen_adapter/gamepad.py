@@ -108,6 +108,20 @@ NEW_LAYOUT = Layout((*BUTTONS, *STICKS), slice(0, 21), slice(21, 23), slice(23, 
 OLD_LAYOUT = Layout((*STICKS, *BUTTONS), slice(4, 25), slice(0, 2), slice(2, 4))
 
 
+class Place(NamedTuple):
+    """Where a number lies in a row.
+
+    Attributes:
+        column: its place, from 0.
+        name: the number of the gamepad that it is there, which another one is with sticks swapped.
+        inverted: whether it is stored the other way round.
+    """
+
+    column: int
+    name: str
+    inverted: bool
+
+
 def layout(*, old_layout: bool = False) -> Layout:
     """Return where a row keeps its parts: buttons first, or with `old_layout` sticks first."""
     return OLD_LAYOUT if old_layout else NEW_LAYOUT
@@ -168,6 +182,16 @@ class GamepadSettings:
         """Place of the dash button in a row."""
         return self.layout.names.index(self.dash_button)
 
+    def place_of(self, number: str) -> Place:
+        """Return where a number of a plain row lies in a row.
+
+        Args:
+            number: a name of `NEW_LAYOUT`.
+        """
+        if self.swap_sticks and number in STICKS:
+            number = STICKS[STICKS.index(number) - 2]
+        return Place(self.layout.names.index(number), number, number in self.inverted)
+
 
 DEFAULT_GAMEPAD = GamepadSettings()
 
@@ -186,7 +210,7 @@ def pack(actions: ArrayLike, settings: GamepadSettings = DEFAULT_GAMEPAD) -> NDA
         ValueError: if the last axis is not five long or a number is not finite.
     """
     given = _checked(actions, width=len(ACTION), what="Actions")
-    rows = np.zeros((*given.shape[:-1], ROW), dtype=np.float32)
+    rows = at_rest(given.shape[:-1])
     rows[..., NEW_LAYOUT.left] = (within_circle(given[..., 0:2]) + 1.0) / 2.0
     rows[..., NEW_LAYOUT.right] = (within_circle(given[..., 2:4]) + 1.0) / 2.0
     rows[..., BUTTONS.index(settings.dash_button)] = given[..., 4] > DOWN
@@ -212,6 +236,13 @@ def unpack(rows: ArrayLike, settings: GamepadSettings = DEFAULT_GAMEPAD) -> NDAr
     actions[..., 2:4] = _stick(given[..., NEW_LAYOUT.right], settings.dead_zone)
     actions[..., 4] = given[..., BUTTONS.index(settings.dash_button)] > DOWN
     return actions
+
+
+def at_rest(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return plain rows (*shape, 25) of a gamepad that nobody touches."""
+    rows = np.zeros((*shape, ROW), dtype=np.float32)
+    rows[..., len(BUTTONS) :] = 0.5
+    return rows
 
 
 def arranged(rows: NDArray[np.float32], settings: GamepadSettings) -> NDArray[np.float32]:
@@ -244,6 +275,15 @@ def plain(rows: ArrayLike, settings: GamepadSettings) -> NDArray[np.float32]:
 def new_layout(rows: NDArray[np.float32], *, old_layout: bool) -> NDArray[np.float32]:
     """Return rows (..., 25) with their buttons first, whichever layout they are in."""
     return np.roll(rows, -len(STICKS), axis=-1) if old_layout else rows
+
+
+def centred(rows: NDArray[np.float32], dead_zone: float) -> NDArray[np.float32]:
+    """Return plain rows (..., 25) in which sticks shorter than the dead zone are at rest."""
+    result = rows.copy()
+    for stick in (NEW_LAYOUT.left, NEW_LAYOUT.right):
+        length = np.linalg.norm(rows[..., stick] * 2.0 - 1.0, axis=-1, keepdims=True)
+        result[..., stick] = np.where(length < dead_zone, np.float32(0.5), rows[..., stick])
+    return result
 
 
 def within_circle(sticks: NDArray[np.float32]) -> NDArray[np.float32]:
