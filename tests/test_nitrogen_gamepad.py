@@ -1,19 +1,28 @@
-"""The 25 numbers of a gamepad row, and the arena's actions on them."""
+"""The 25 numbers of a gamepad row, the arena's actions on them, and the page that explains them."""
+
+import dataclasses
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nitrogen_adapter.gamepad import (
     BUTTONS,
+    DEFAULT_GAMEPAD,
     NEW_LAYOUT,
     OLD_LAYOUT,
     ROW,
+    XBOX,
     GamepadSettings,
     layout,
     mirror,
     pack,
     unpack,
 )
+from nitrogen_adapter.mapping import TABLES
+
+PAGE = (Path(__file__).parents[1] / "docs" / "gamepad.md").read_text(encoding="utf-8")
 
 
 def test_every_number_has_its_published_place():
@@ -105,3 +114,54 @@ def test_a_mirror_exchanges_left_and_right_alone():
 def test_bad_input_is_refused_in_one_sentence(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def cells(first, *others):
+    """The rows of the page's table that begins with these column names, as lists of cells."""
+    header = "| " + " | ".join([first, *others]) + " |"
+    assert PAGE.count(header) == 1
+    body = PAGE.split(header)[1].split("\n\n")[0].strip().splitlines()[1:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in body]
+
+
+def test_the_page_lists_the_25_numbers_as_they_are():
+    arena = {use.number: use.meaning for use in TABLES["arena-breaker"](DEFAULT_GAMEPAD).table()}
+    assert cells("new", "old", "name", "Xbox", "Arena Breaker") == [
+        [
+            str(column),
+            str(OLD_LAYOUT.names.index(name)),
+            f"`{name}`",
+            XBOX.get(name, "leftover"),
+            arena.get(name, ""),
+        ]
+        for column, name in enumerate(NEW_LAYOUT.names)
+    ]
+
+
+def test_the_page_lists_every_setting_with_its_default():
+    listed = cells("setting", "default", "what it does")
+    assert {name.strip("`"): default.strip('`"') for name, default, _ in listed} == {
+        field.name: str(field.default) for field in dataclasses.fields(GamepadSettings)
+    }
+
+
+def test_the_page_lists_every_ready_made_table():
+    made = [build(DEFAULT_GAMEPAD) for build in TABLES.values()]
+    assert cells("table", "space", "what the numbers mean") == [
+        [
+            f"`{mapping.name}`",
+            f"`{mapping.space}`",
+            "; ".join(f"`{use.number}` {use.meaning}" for use in mapping.table()),
+        ]
+        for mapping in made
+    ]
+    for mapping in made:
+        if hasattr(mapping, "labels"):
+            labels = ", ".join(f"{n} {label}" for n, label in enumerate(mapping.labels))
+            assert f"`{mapping.name}`" in PAGE.split(labels)[0].splitlines()[-1]
+
+
+def test_the_code_on_the_page_runs(capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    exec(compile(code, "docs/gamepad.md", "exec"), {})
+    assert "21 LEFT_X LEFT towards 0, RIGHT towards 1" in capsys.readouterr().out
