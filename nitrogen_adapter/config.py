@@ -31,6 +31,14 @@ BUILT_IN: dict[str, Any] = {
 }
 """Switches of the public configuration that the model supports in this one position only."""
 
+FORM: dict[str, Any] = {
+    "experiment_name": "arena-breaker-gym",
+    "model_cfg": {"model_type": "nitrogen", "model_dtype": "float32", "add_view_embed": False},
+    "tokenizer_cfg": {"tokenizer_id": "nitrogen", "training": False, "use_action_mask": True},
+    "modality_cfg": {"action_interleaving": False, "token_set": "new"},
+}
+"""Entries that the public code expects in a configuration and this package has no use for."""
+
 Size = Annotated[int, Field(strict=True, ge=1, le=65_536)]
 """A width or a count that a sane model has; a hostile file may ask for others."""
 
@@ -290,7 +298,10 @@ class NitroGenConfig:
             },
             "vision_cfg": _plain(self.vision),
         }
-        return _merged(self.extras, written)
+        name = _tower_name(self.vision)
+        if name is not None:
+            written["model_cfg"]["vision_encoder_name"] = name
+        return _merged(self.extras or FORM, written)
 
 
 def _check_equal(widths: Mapping[str, int]) -> None:
@@ -363,6 +374,15 @@ def _read_vision(
     if kind is None:
         raise ConfigError(f"vision_cfg asks for the tower {tower!r:.80}, not {[*TOWERS]}.")
     return _build(kind, {"hidden_size": model.get("vision_hidden_size"), **sizes}, "vision_cfg")
+
+
+def _tower_name(vision: SiglipConfig | ConvConfig) -> str | None:
+    """The public name of a tower of these sizes, by which the public code finds it."""
+    sizes = _plain(vision)
+    for name, known in SIGLIP_SIZES.items():
+        if isinstance(vision, SiglipConfig) and known.items() <= sizes.items():
+            return name
+    return None
 
 
 def _plain(

@@ -482,7 +482,7 @@ class NitroGen(nn.Module):
         Returns:
             (B * K, L, A) velocity.
         """
-        buckets = (time * self.config.num_timestep_buckets).long()
+        buckets = (time * self.config.num_timestep_buckets).long().to(rows.device)
         tokens = self.action_encoder(rows, buckets)
         if self.config.add_pos_embed:
             tokens = tokens + self.position_embedding.weight[: rows.shape[1]]
@@ -529,7 +529,8 @@ class NitroGen(nn.Module):
             raise ValueError(f"steps is {steps}; expected at least 1.")
         rows = self._noise(len(seen), noise, generator)
         for step in range(steps):
-            time = torch.full((len(rows),), step / steps, device=rows.device)
+            # In double precision: a single's rounding can fall into the bucket beside.
+            time = torch.full((len(rows),), step / steps, dtype=torch.float64)
             flow, *alone = (self.velocity(rows, time, context) for context in contexts)
             for last_frame_flow in alone:
                 flow = flow + guidance * (flow - last_frame_flow)

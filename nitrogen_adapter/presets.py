@@ -37,6 +37,7 @@ def _large() -> NitroGenConfig:
         vl_self_attention=_stack(4, width=1024, head=64),
         diffusion=_stack(8, width=1024, head=64, interleave=True),
         hidden_size=1024,
+        action_shift=3,
     )
 
 

@@ -228,3 +228,40 @@ def test_seeds_make_fresh_weights():
 def test_bad_input_is_refused_in_one_sentence(tiny, call, message):
     with pytest.raises(ValueError, match=message):
         call(tiny)
+
+
+def test_denoising_times_fall_into_the_buckets_of_double_precision(tiny):
+    seen = []
+    tiny.model.timestep_encoder.register_forward_hook(lambda _, given, __: seen.append(given[0]))
+    tiny.sample(frames(1), steps=100)
+    # 0.57 * 1000 is 569.99... in double precision and 570 in single.
+    assert [buckets.item() for buckets in seen] == [int(i / 100 * 1000) for i in range(100)]
+
+
+def test_recomputing_blocks_changes_no_gradient(tiny):
+    generator = torch.Generator().manual_seed(6)
+    actions, time = torch.rand((2, 18, 25), generator=generator), torch.rand(2, generator=generator)
+    noise = torch.randn((2, 18, 25), generator=generator)
+
+    def gradients(*, recompute):
+        tiny.gradient_checkpointing = recompute
+        tiny.zero_grad()
+        tiny.loss(frames(2), actions, noise, time).backward()
+        return {name: p.grad.clone() for name, p in tiny.named_parameters() if p.grad is not None}
+
+    plain, saving = gradients(recompute=False), gradients(recompute=True)
+    assert len(plain) > 20
+    for name, gradient in plain.items():
+        torch.testing.assert_close(saving[name], gradient)
+
+
+def test_only_a_split_learns():
+    model = NitroGen.preset("tiny")
+    model.freeze("head")
+    assert {name.partition(".")[0] for name in model.learning()} == {
+        "action_encoder",
+        "action_decoder",
+    }
+    assert len(list(model.trainable_parameters("head"))) == len(model.learning())
+    with pytest.raises(ValueError, match="no split 'eyes'; known are acts"):
+        model.freeze("eyes")

@@ -17,6 +17,7 @@ COMMANDS = {
     "video": "arena_breaker_gym.cli.video:video",
     "stages": "arena_breaker_gym.cli.stages:stages",
     "bootcamp": "arena_breaker_gym.cli.bootcamp:bootcamp",
+    "nitrogen": "arena_breaker_gym.cli.nitrogen:nitrogen",
 }
 
 

@@ -1,0 +1,60 @@
+"""`arena-breaker nitrogen info`: what is in a checkpoint, and what training it would change."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from arena_breaker_gym.cli import options
+from arena_breaker_gym.cli.report import print_json
+
+
+def info(
+    file: Annotated[str, typer.Argument(help="A checkpoint, or the name of a preset.")],
+    json: options.Json = False,
+) -> None:
+    """Prints a checkpoint's configuration, its parameters by part, and what would be trained."""
+    from arena_breaker_gym.extras import require
+
+    require("torch", "nitrogen")
+    from nitrogen_adapter import NitroGen
+    from nitrogen_adapter.presets import PRESETS
+    from nitrogen_adapter.summary import summary
+
+    preset = file in PRESETS
+    model = NitroGen.preset(file, device="meta") if preset else NitroGen.from_checkpoint(file)
+    found = summary(model)
+    if json:
+        print_json(found)
+    else:
+        _print(file, found)
+
+
+def _print(file: str, found: Mapping[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    counts = found["parameters"]
+    console = Console(highlight=False)
+    console.print(f"[bold]{file}[/bold]: {counts['total']:,} parameters")
+    sizes = Table("entry", "value", title="Configuration", title_justify="left")
+    for entry, value in _flat(found["config"]):
+        sizes.add_row(entry, str(value))
+    parts = Table("part", "parameters", title="By part", title_justify="left")
+    for part, count in counts["by_part"].items():
+        parts.add_row(part, f"{count:,}")
+    trained = Table("split", "trained", "share", title="Post-training", title_justify="left")
+    for split, count in counts["trained"].items():
+        trained.add_row(split, f"{count:,}", f"{count / counts['total']:.1%}")
+    for table in (sizes, parts, trained):
+        table.columns[1].justify = "left" if table is sizes else "right"
+        console.print(table)
+
+
+def _flat(config: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
+    """Nested entries as dotted names with their values."""
+    entries: list[tuple[str, Any]] = []
+    for name, value in config.items():
+        dotted = f"{above}{name}"
+        entries += _flat(value, f"{dotted}.") if isinstance(value, Mapping) else [(dotted, value)]
+    return entries
