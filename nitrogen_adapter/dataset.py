@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from nitrogen_adapter.sight import ABSENT, PLAYER
 
 ENEMY_SHOT = 7  # the kind of an enemy's shot among sights; 1 to 6 are the enemies' codes
 SIGHT_ROWS = 1 + MAX_ENEMIES + 16
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +153,40 @@ def build_examples(
     moments_seen = sum(len(chunk_starts(episode.actions, settings)) for episode in played)
     balance = _balance(chunks, moments_seen, settings)
     return ArrayExamples(frames, gamepad.pack(chunks, buttons), sights), balance
+
+
+def split_by_episode(
+    episodes: Sequence[Item], share: float, seed: int
+) -> tuple[list[Item], list[Item]]:
+    """Keep whole episodes from training: two moments of one episode look all but alike.
+
+    Args:
+        episodes: at least two, of any kind, or their numbers. Arena Breaker's own that the agent
+            failed are left out of both sides, since nothing is learned from them.
+        share: of the episodes that is held out, above 0 and below 1; rounded to whole episodes,
+            of which either side gets at least one.
+        seed: of the choice. The same number of episodes, share and seed give the same choice.
+
+    Returns:
+        Those to train on and those held out, both in their old order.
+
+    Raises:
+        ValueError: if there are fewer than two episodes or the share is out of range.
+    """
+    if not 0.0 < share < 1.0:
+        raise ValueError(f"The held-out share is {share}; expected above 0 and below 1.")
+    played = [one for one in episodes if not (isinstance(one, Episode) and one.failed)]
+    if len(played) < 2:
+        raise ValueError(
+            f"There are {len(played)} episodes to learn from; expected at least 2, one to train "
+            "on and one to hold out."
+        )
+    count = min(max(round(share * len(played)), 1), len(played) - 1)
+    chosen = set(np.random.default_rng(seed).permutation(len(played))[:count].tolist())
+    sides: tuple[list[Item], list[Item]] = ([], [])
+    for number, episode in enumerate(played):
+        sides[number in chosen].append(episode)
+    return sides
 
 
 def sights_of(arena: np.record, camera: Camera) -> NDArray[np.float32]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.prefetch import prefetched
 from nitrogen_adapter.sight import mirror_sights
 from nitrogen_adapter.vision import normalise
 
@@ -20,7 +22,8 @@ class Batch(NamedTuple):
     """Some examples.
 
     Attributes:
-        inputs: (n, S, S, 3) uint8 frames, or (n, T, C) features of any float type.
+        inputs: (n, S, S, 3) uint8 frames, (n, F, S, S, 3) where several belong to an example,
+            the oldest first, or (n, T, C) features of any float type.
         actions: (n, 18, 25) float32 packed rows.
         sights: (n, M, 3) float32 column, row (shares of the frame) and kind of the things in a
             frame, the player first and -1 as the kind of an empty row; None if nobody noted them.
@@ -34,7 +37,7 @@ class Batch(NamedTuple):
         """Return the examples, which must be frames, as a mirror shows them."""
         sights = None if self.sights is None else mirror_sights(self.sights)
         actions = gamepad.mirror(self.actions, old_layout=old_layout)
-        return Batch(np.ascontiguousarray(self.inputs[:, :, ::-1]), actions, sights)
+        return Batch(np.ascontiguousarray(self.inputs[..., ::-1, :]), actions, sights)
 
 
 class Examples(Protocol):
@@ -91,6 +94,43 @@ class ArrayExamples:
         return Batch(self.inputs[rows], self.actions[rows], sights)
 
 
+def batches(
+    examples: Examples, orders: Iterable[NDArray[np.int64]], *, workers: int = 0
+) -> Iterator[Batch]:
+    """Make batches in order, the same ones for any number of workers.
+
+    Arrays that lie in memory or in a file are read here in any case: a copy of them in every
+    worker would cost more than it brings. A script that asks for workers needs the usual
+    `if __name__ == "__main__":`, since they import it.
+
+    Args:
+        examples: what the batches are made of; they must be picklable where there are workers.
+        orders: row numbers (n,) of each batch. Without workers they are taken one by one; workers
+            are given some ahead of the batch that is being used.
+        workers: processes that make batches ahead; 0 makes each when it is asked for.
+
+    Returns:
+        An iterator; closing it, or letting go of it, ends the workers.
+
+    Raises:
+        ValueError: if `workers` is negative; while iterating, if the examples cannot be sent to a
+            worker, or refuse a row.
+        WorkerError: while iterating, if a worker was killed or ran out of memory.
+    """
+    if workers < 0:
+        raise ValueError(f"workers is {workers}; expected 0 or more.")
+    if workers == 0 or isinstance(examples, ArrayExamples):
+        return (examples.batch(rows) for rows in orders)
+    return _from_workers(examples, orders, workers)
+
+
+def _from_workers(
+    examples: Examples, orders: Iterable[NDArray[np.int64]], workers: int
+) -> Iterator[Batch]:
+    for inputs, actions, sights in prefetched(examples, orders, workers=workers):
+        yield Batch(cast("NDArray[Any]", inputs), cast("NDArray[np.float32]", actions), sights)
+
+
 @torch.no_grad()
 def cache_features(
     model: NitroGen,
@@ -125,10 +165,16 @@ def cache_features(
             batch = examples.batch(rows)
             if side:
                 batch = batch.mirrored(old_layout=config.old_layout)
-            seen = model.encode(normalise(batch.inputs).to(device)[:, None])
+            seen = model.encode(_with_frames(batch.inputs).to(device))
             to = rows + side * count
             features[to], actions[to] = seen.cpu().numpy(), batch.actions
             if on_batch is not None:
                 on_batch(int(to[-1]) + 1, shape[0])
     model.train(was_training)
     return ArrayExamples(features, actions)
+
+
+def _with_frames(inputs: NDArray[np.uint8]) -> Tensor:
+    """Frames as a model takes them: (n, F, 3, S, S) in [-1, 1], F being 1 where not told."""
+    pixels = normalise(inputs)
+    return pixels[:, None] if inputs.ndim == 4 else pixels
