@@ -35,7 +35,7 @@ class BootcampPlan:
     demonstrations: int = 17
     demonstration_steps: int = 1800
     evaluations: int = 50
-    realtime_evaluations: int = 50
+    realtime_evaluations: int = 30
     evaluation_steps: int = MAX_EPISODE_STEPS
     seed: int = 0
     evaluation_seed: int = 1000

@@ -25,7 +25,7 @@ def bootcamp(
     ] = 50,
     realtime_evaluations: Annotated[
         int, typer.Option(min=0, help="Episodes of the student in a game that does not wait.")
-    ] = 50,
+    ] = 30,
     train_seconds: Annotated[
         float, typer.Option(min=1.0, help="Most seconds that the student may learn.")
     ] = 240.0,
