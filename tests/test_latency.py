@@ -110,31 +110,37 @@ def test_answers_take_effect_after_whole_steps_and_the_last_goes_on(ticks, steps
 
 
 def test_ticks_are_rounded_up_to_steps_of_any_length():
-    (episode,) = rollout(
-        Counter(), episodes=1, max_steps=10, latency=6, env={"frame_skip": 4, "stages": None}
-    )
+    (episode,) = rollout(Counter(), episodes=1, max_steps=10, latency=6, env={"frame_skip": 4})
     assert steps_of(episode) == [0, 0, 1, 1, 1, 2, 2, 2, 3, 3]
     assert episode.metrics["latency_ticks"] == 8
 
 
-def test_an_agent_is_shown_the_moment_at_which_it_is_asked():
-    class Viewer(Counter):
-        needs = ("pixels", "state", "snapshot")
-        seen: list = []  # noqa: RUF012 - one rollout, one viewer
+class Viewer(Chunks):
+    """Keeps what it is shown of arena 2."""
 
-        def act(self, observations, arenas):
-            if 0 in arenas:
-                row = arenas.index(0)
-                player = observations.state["player"][row].copy()
-                frame = observations.pixels[row].copy()
-                self.seen.append((player, frame, observations.snapshots[row]))
-            return super().act(observations, arenas)
+    needs = ("pixels", "state", "snapshot")
 
+    def __init__(self):
+        super().__init__()
+        self.seen, self.calls = [], []
+
+    def act(self, observations, arenas):
+        self.calls.append(list(arenas))
+        if 2 in arenas:
+            row = arenas.index(2)
+            player = observations.state["player"][row].copy()
+            frame = observations.pixels[row].copy()
+            self.seen.append((player, frame, observations.snapshots[row]))
+        return super().act(observations, arenas)
+
+
+def test_an_agent_is_shown_the_moments_at_which_it_is_asked():
     agent = Viewer()
-    episode = rollout(
-        agent, episodes=3, num_envs=3, max_steps=24, latency=6, keep_snapshots=True, env={}
-    )[0]
-    asked = range(0, 24, 4)
+    episode = rollout(agent, episodes=3, num_envs=3, max_steps=24, latency=6, keep_snapshots=True)[
+        2
+    ]
+    assert [0, 2] in agent.calls and [1] in agent.calls  # the arenas are out of step
+    asked = [step for step in range(24) if step % 6 in (0, 4, 5)]  # three wait, three play
     frames = list(replay(episode))
     states = [arenas.observe()[0][0].copy() for _, arenas in resimulate(episode)]
     moments = [arenas.snapshot(0) for _, arenas in resimulate(episode)]
