@@ -60,8 +60,11 @@ class Deliberation:
         Raises:
             ValueError: If the agent's actions have another shape.
         """
+        if self._latency is None:
+            rows, failures, _ = self._ask(arenas)
+            return rows, failures
         unasked = [arena for arena in arenas if self._left[arena] == _UNASKED]
-        failures = self._ask(unasked) if unasked else {}
+        failures = self._look(unasked) if unasked else {}
         going_on = [arena for arena in arenas if arena not in failures]
         waiting = [arena for arena in going_on if self._left[arena] > 0]
         actions = self._answers.copy()
@@ -70,8 +73,17 @@ class Deliberation:
         self._left[going_on] -= 1  # from 0, the answer's own step, it falls to "unasked"
         return actions[going_on], failures
 
-    def _ask(self, arenas: list[int]) -> dict[int, str]:
-        """Lets the agent look at these arenas; returns in which of them it fails, and why."""
+    def _look(self, arenas: list[int]) -> dict[int, str]:
+        """Asks the agent in arenas that will wait for it; returns where and why it fails."""
+        rows, failures, seconds = self._ask(arenas)
+        answered = [arena for arena in arenas if arena not in failures]
+        if answered:
+            self._answers[answered] = rows
+            self._charge(answered, seconds)
+        return failures
+
+    def _ask(self, arenas: list[int]) -> tuple[NDArray[np.float32], dict[int, str], float]:
+        """The agent's actions where it goes on, why not in the others, and the seconds it took."""
         observations = self._batch.observe(self._agent.needs, arenas)
         failures: dict[int, str] = {}
         began = time.perf_counter()
@@ -81,24 +93,18 @@ class Deliberation:
             failures = failure.in_arenas(arenas)
             rows = _rows_of_the_rest(failure, arenas)
         seconds = time.perf_counter() - began
-        answered = [arena for arena in arenas if arena not in failures]
-        if answered:
-            self._answers[answered] = self._checked(rows, len(answered), "actions")
-            self._charge(answered, seconds)
-        return failures
+        return self._checked(rows, len(arenas) - len(failures), "actions"), failures, seconds
 
     def _charge(self, arenas: list[int], seconds: float) -> None:
         """Makes arenas wait for the answers that the agent took `seconds` to find."""
-        self._left[arenas] = 0
-        if self._latency is None:
-            return
         agent = self._agent
         looked = agent.looked(arenas) if isinstance(agent, Deliberates) else [True] * len(arenas)
         thought = [arena for arena, anew in zip(arenas, looked, strict=True) if anew]
         # A game reads its gamepad once a tick, so ticks count when they have gone by.
         measured = self._latency == MEASURED
-        ticks = int(seconds * TICKS_PER_SECOND) if measured else self._latency
-        steps = -(-int(ticks) // self._frame_skip)
+        ticks = int(seconds * TICKS_PER_SECOND) if measured else int(self._latency or 0)
+        steps = -(-ticks // self._frame_skip)
+        self._left[arenas] = 0
         self._left[thought] = steps
         self.waited[thought] += steps
         self.looks[thought] += 1
