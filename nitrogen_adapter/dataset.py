@@ -1,107 +1,163 @@
-"""From stored episodes to examples: HUD-less frames paired with the next 18 actions of the tutor.
+"""From stored episodes to examples: HUD-less frames paired with the next 18 actions of the agent.
 
 Frames are drawn anew from the episodes, so the data set on disk is the episodes themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from hashlib import sha256
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.compiled import sources_digest
 from arena_breaker_gym.engine.arena import MAX_ENEMIES
+from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import Episode
-from arena_breaker_gym.rollout.replay import resimulate
+from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import gamepad
+from nitrogen_adapter.balance import Balance, Track, balance_of
 from nitrogen_adapter.examples import ArrayExamples
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
+from nitrogen_adapter.keyframes import KeyFrames, spacing_for
+from nitrogen_adapter.moments import ChunkSettings, busy_steps, chunk_starts, kept_starts
+from nitrogen_adapter.sequences import Seen, SequenceExamples
 from nitrogen_adapter.sight import ABSENT, PLAYER
+
+__all__ = [
+    "ChunkSettings",
+    "EpisodeExamples",
+    "build_examples",
+    "busy_steps",
+    "chunk_starts",
+    "episode_balance",
+    "kept_starts",
+    "sights_of",
+    "split_by_episode",
+]
 
 ENEMY_SHOT = 7  # the kind of an enemy's shot among sights; 1 to 6 are the enemies' codes
 SIGHT_ROWS = 1 + MAX_ENEMIES + 16
 
+MEMORY = 256 * 2**20
+"""Bytes of saved states that a process keeps, however many episodes there are. Our own value."""
+
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChunkSettings:
-    """Which moments of an episode become examples.
+class EpisodeExamples(SequenceExamples):
+    """Examples of Arena Breaker's episodes, drawn when they are asked for.
 
-    Attributes:
-        horizon: actions in a chunk.
-        stride: steps from one example to the next.
-        action_shift: steps between the frame and the first action of its chunk.
-        idle_threshold: a stick longer than this, or the button, makes a step busy. The public
-            data set's figure.
-        busy_share: least share of busy steps for a chunk to be kept. The article's half.
+    An episode is played once, when its first frame is wanted, and states are saved on the way;
+    any moment is reached from the state before it. So random moments cost little, memory is
+    bounded, and workers need the episodes' actions only.
     """
 
-    horizon: int = 18
-    stride: int = 1
-    action_shift: int = 0
-    idle_threshold: float = 0.1
-    busy_share: float = 0.5
+    sight_rows = SIGHT_ROWS
 
-    def __post_init__(self) -> None:
-        """Refuse settings that cannot be meant.
+    def __init__(
+        self,
+        episodes: Sequence[Episode],
+        settings: ChunkSettings | None = None,
+        *,
+        size: int = 256,
+        skin: str | None = None,
+        buttons: GamepadSettings = DEFAULT_GAMEPAD,
+        memory: int = MEMORY,
+    ) -> None:
+        """Pick the moments; nothing is played or drawn yet.
+
+        Args:
+            episodes: of any agent; those in which the agent failed are left out.
+            settings: which moments are taken.
+            size: side of the frames in pixels.
+            skin: looks to draw them in; those they were played in where not given.
+            buttons: how actions lie on the gamepad.
+            memory: bytes of saved states that each process keeps. With less of it, moments are
+                played on from further back.
 
         Raises:
-            ValueError: if so, naming the setting.
+            ValueError: if nothing is left to learn from, or there is no such skin.
         """
-        for name, least in (("horizon", 1), ("stride", 1), ("action_shift", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected at least {least}.")
+        chosen = settings or ChunkSettings()
+        self.episodes = [replace(one, snapshots=None) for one in episodes if not one.failed]
+        super().__init__(
+            [kept_starts(one.actions, chosen) for one in self.episodes], chosen, size=size
+        )
+        self.skin = skin
+        self.buttons = buttons
+        for looks in {skin or one.settings.skin for one in self.episodes}:
+            skins.load(looks)
+        self._spacing = spacing_for(sum(map(len, self.episodes)), memory)
+        self._key_frames: dict[int, KeyFrames] = {}
+        self._worlds: dict[str, _World] = {}
+
+    def look(self, sequence: int, steps: NDArray[np.int64]) -> Iterator[Seen]:
+        """Draw an episode at some moments.
+
+        Raises:
+            ReplayError: if the episode does not play as recorded.
+        """
+        episode = self.episodes[sequence]
+        if sequence not in self._key_frames:
+            self._key_frames[sequence] = KeyFrames(episode, spacing=self._spacing)
+        arenas, renderer = self._world(episode.settings)
+        frame = np.empty((1, self.size, self.size, 3), dtype=np.uint8)
+        for _ in self._key_frames[sequence].walk(arenas, steps.tolist()):
+            renderer.compose(arenas.records, frame)
+            yield Seen(frame[0], _sights_in(arenas, self.size))
+
+    def rows_at(self, sequence: int, steps: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Pack the actions of some steps."""
+        return gamepad.pack(self.episodes[sequence].actions[steps], self.buttons)
+
+    def balance(self) -> Balance:
+        """Report what the examples hold, and which actions are rare."""
+        return episode_balance(self.episodes, self.settings, buttons=self.buttons)
+
+    def fingerprint(self) -> str:
+        """Return a digest of all that the examples depend on."""
+        looks = {skin: repr(skins.load(skin)) for skin in sorted(self._skins())}
+        parts = [
+            {"engine": sources_digest("rendering"), "looks": looks, "skin": self.skin},
+            {"chunks": asdict(self.settings), "size": self.size, "gamepad": asdict(self.buttons)},
+            *({"settings": one.settings.to_dict(), "end": one.final_hash} for one in self.episodes),
+        ]
+        digest = sha256(json.dumps(parts, sort_keys=True).encode())
+        for episode in self.episodes:
+            digest.update(np.ascontiguousarray(episode.actions).tobytes())
+        return digest.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what another process makes for itself."""
+        return {**self.__dict__, "_key_frames": {}, "_worlds": {}}
+
+    def _skins(self) -> set[str]:
+        return {self.skin or one.settings.skin for one in self.episodes}
+
+    def _world(self, settings: Settings) -> _World:
+        """The arena and the renderer that all episodes of equal settings share."""
+        key = json.dumps(settings.to_dict(), sort_keys=True)
+        if key not in self._worlds:
+            arenas = Arenas(settings, count=1)
+            looks = self.skin or settings.skin
+            renderer = Renderer(arenas.loaded.models, size=self.size, skin=looks)
+            self._worlds[key] = _World(arenas, renderer)
+        return self._worlds[key]
 
 
-@dataclass(frozen=True)
-class Balance:
-    """What the kept chunks hold: a rare action is easily lost in training.
+class _World(NamedTuple):
+    """A place to put saved states into, and what draws it."""
 
-    Attributes:
-        moments: moments looked at, one every `stride` steps with a whole chunk after it.
-        kept: examples kept by the idle rule.
-        moving: share of their steps with the move stick beyond the idle threshold.
-        aiming: share of their steps with the aim stick beyond it.
-        dashing: share of their steps with the dash pressed.
-    """
-
-    moments: int
-    kept: int
-    moving: float
-    aiming: float
-    dashing: float
-
-
-def busy_steps(actions: NDArray[np.float32], settings: ChunkSettings) -> NDArray[np.bool_]:
-    """Which of (T, 5) actions press the dash or a stick beyond the idle threshold; (T,)."""
-    move = np.hypot(actions[:, 0], actions[:, 1])
-    aim = np.hypot(actions[:, 2], actions[:, 3])
-    pressed = actions[:, 4] > gamepad.DOWN
-    busy: NDArray[np.bool_] = (np.maximum(move, aim) > settings.idle_threshold) | pressed
-    return busy
-
-
-def chunk_starts(actions: NDArray[np.float32], settings: ChunkSettings) -> NDArray[np.int64]:
-    """Every moment that could be an example: a whole chunk of (T, 5) actions lies after it."""
-    last = len(actions) - settings.action_shift - settings.horizon
-    return np.arange(0, max(last + 1, 0), settings.stride, dtype=np.int64)
-
-
-def kept_starts(actions: NDArray[np.float32], settings: ChunkSettings) -> NDArray[np.int64]:
-    """The moments whose chunks are busy enough to be kept."""
-    starts = chunk_starts(actions, settings)
-    if len(starts) == 0:
-        return starts
-    busy = np.concatenate([[0], np.cumsum(busy_steps(actions, settings))])
-    first = starts + settings.action_shift
-    share = (busy[first + settings.horizon] - busy[first]) / settings.horizon
-    kept: NDArray[np.int64] = starts[share >= settings.busy_share]
-    return kept
+    arenas: Arenas
+    renderer: Renderer
 
 
 def build_examples(
@@ -130,29 +186,27 @@ def build_examples(
     Raises:
         ValueError: if nothing is left to learn from, or an episode does not play as recorded.
     """
-    played = [episode for episode in episodes if not episode.failed]
-    starts = [kept_starts(episode.actions, settings) for episode in played]
-    count = sum(map(len, starts))
-    if count == 0:
-        raise ValueError(
-            f"{len(played)} episodes hold no chunk of {settings.horizon} actions that is busy "
-            f"in at least {settings.busy_share:.0%} of its steps."
+    examples = EpisodeExamples(episodes, settings, size=size, skin=skin, buttons=buttons)
+    return examples.collect(on_episode), examples.balance()
+
+
+def episode_balance(
+    episodes: Sequence[Episode],
+    settings: ChunkSettings,
+    *,
+    buttons: GamepadSettings = DEFAULT_GAMEPAD,
+) -> Balance:
+    """Report what the chunks of some episodes hold; those that the agent failed are left out."""
+    tracks = (
+        Track(
+            gamepad.pack(one.actions, buttons),
+            kept_starts(one.actions, settings),
+            {"stage": str(one.stage), "agent": one.agent},
         )
-    frames = np.empty((count, size, size, 3), dtype=np.uint8)
-    sights = np.empty((count, SIGHT_ROWS, 3), dtype=np.float32)
-    chunks = np.empty((count, settings.horizon, len(gamepad.ACTION)), dtype=np.float32)
-    filled = 0
-    for number, (episode, moments) in enumerate(zip(played, starts, strict=True)):
-        end = filled + len(moments)
-        _draw(episode, moments, frames[filled:end], sights[filled:end], skin)
-        first = moments + settings.action_shift
-        chunks[filled:end] = episode.actions[first[:, None] + np.arange(settings.horizon)]
-        filled = end
-        if on_episode is not None:
-            on_episode(number + 1, len(played))
-    moments_seen = sum(len(chunk_starts(episode.actions, settings)) for episode in played)
-    balance = _balance(chunks, moments_seen, settings)
-    return ArrayExamples(frames, gamepad.pack(chunks, buttons), sights), balance
+        for one in episodes
+        if not one.failed
+    )
+    return balance_of(tracks, settings, old_layout=buttons.old_layout, dash=buttons.dash_button)
 
 
 def split_by_episode(
@@ -200,47 +254,22 @@ def sights_of(arena: np.record, camera: Camera) -> NDArray[np.float32]:
         (41, 3) column and row as shares of the frame, and kind: 0 the player, 1 to 6 the
         enemies by their codes, 7 an enemy's shot, `ABSENT` where the row is empty.
     """
-    table = np.full((SIGHT_ROWS, 3), ABSENT, dtype=np.float32)
-    things = [(arena.player.x, arena.player.z, PLAYER)]
-    things += [(one["x"], one["z"], one["kind"]) for one in arena.enemies if one["kind"] != 0]
+    enemies = arena.enemies[arena.enemies["kind"] != 0]
     shots = arena.enemy_shots[arena.enemy_shots["live"] != 0]
-    things += [(one["x"], one["z"], ENEMY_SHOT) for one in shots]
-    for row, (x, z, kind) in zip(table, things, strict=False):
-        column, line = camera.project(x, z)
-        row[:] = column / camera.size, line / camera.size, kind
+    shots = shots[: SIGHT_ROWS - 1 - len(enemies)]
+    x = np.concatenate([[arena.player.x], enemies["x"], shots["x"]])
+    z = np.concatenate([[arena.player.z], enemies["z"], shots["z"]])
+    column, row = camera.project(x, z)  # type: ignore[arg-type]  # holds for arrays alike
+    table = np.full((SIGHT_ROWS, 3), ABSENT, dtype=np.float32)
+    table[: len(x), 0] = column / camera.size
+    table[: len(x), 1] = row / camera.size
+    table[0, 2] = PLAYER
+    table[1 : 1 + len(enemies), 2] = enemies["kind"]
+    table[1 + len(enemies) : len(x), 2] = ENEMY_SHOT
     return table
 
 
-def _draw(
-    episode: Episode,
-    moments: NDArray[np.int64],
-    frames: NDArray[np.uint8],
-    sights: NDArray[np.float32],
-    skin: str | None,
-) -> None:
-    """Draws an episode at some rising moments: frames (n, size, size, 3), sights (n, 41, 3)."""
-    if len(moments) == 0:
-        return
-    renderer: Renderer | None = None
-    row = 0
-    for step, arenas in resimulate(episode):
-        if renderer is None:
-            looks = skin or episode.settings.skin
-            renderer = Renderer(arenas.loaded.models, size=frames.shape[1], skin=looks)
-        if row < len(moments) and step == moments[row]:
-            renderer.compose(arenas.records, frames[row : row + 1])
-            arena = arenas.records[0]
-            floor = arenas.loaded.models[arena.stage].size
-            sights[row] = sights_of(arena, Camera.over(floor.width, floor.depth, renderer.size))
-            row += 1
-
-
-def _balance(chunks: NDArray[np.float32], moments: int, settings: ChunkSettings) -> Balance:
-    sticks = np.hypot(chunks[..., 0:4:2], chunks[..., 1:4:2]) > settings.idle_threshold
-    return Balance(
-        moments=moments,
-        kept=len(chunks),
-        moving=float(sticks[..., 0].mean()),
-        aiming=float(sticks[..., 1].mean()),
-        dashing=float((chunks[..., 4] > gamepad.DOWN).mean()),
-    )
+def _sights_in(arenas: Arenas, size: int) -> NDArray[np.float32]:
+    arena = arenas.records[0]
+    floor = arenas.loaded.models[arena.stage].size
+    return sights_of(arena, Camera.over(floor.width, floor.depth, size))

@@ -22,6 +22,11 @@ BATCHES_AHEAD = 2
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 _IMPORTS = ("nitrogen_adapter.dataset",)
 
+_ENDED = (
+    "A worker process that makes training batches ended early: it was killed, or ran out of "
+    "memory or shared memory; try fewer workers or smaller batches."
+)
+
 Parts = tuple[NDArray[Any] | None, ...]
 
 
@@ -110,13 +115,12 @@ def _tensor(part: NDArray[Any]) -> Tensor:
 def _next(made: Iterator[Answer]) -> Answer | None:
     try:
         return next(made, None)
+    except (ConnectionError, FileNotFoundError, EOFError) as error:
+        raise WorkerError(_ENDED) from error  # between promising a batch and handing it over
     except RuntimeError as error:
         if "DataLoader worker" not in str(error) or "Caught" in str(error):
             raise  # a fault in the source, with the worker's own traceback
-        raise WorkerError(
-            "A worker process that makes training batches ended early: it was killed, or ran out "
-            "of memory or shared memory; try fewer workers or smaller batches."
-        ) from error
+        raise WorkerError(_ENDED) from error
 
 
 def _arrays(answer: Answer) -> Parts:
