@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.prefetch import prefetched
 from nitrogen_adapter.sight import mirror_sights
-from nitrogen_adapter.vision import normalise
+
+_TOGETHER = 256  # rows that are digested at once
 
 
 class Batch(NamedTuple):
@@ -93,6 +92,17 @@ class ArrayExamples:
         sights = None if self.sights is None else self.sights[rows]
         return Batch(self.inputs[rows], self.actions[rows], sights)
 
+    def fingerprint(self) -> str:
+        """Return a digest of the arrays; they are read to the end for it."""
+        digest = blake2b(digest_size=32)
+        for array in (self.inputs, self.actions, self.sights):
+            if array is None:
+                continue
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            for first in range(0, len(array), _TOGETHER):
+                digest.update(np.ascontiguousarray(array[first : first + _TOGETHER]).data)
+        return digest.hexdigest()
+
 
 def batches(
     examples: Examples, orders: Iterable[NDArray[np.int64]], *, workers: int = 0
@@ -131,50 +141,10 @@ def _from_workers(
         yield Batch(cast("NDArray[Any]", inputs), cast("NDArray[np.float32]", actions), sights)
 
 
-@torch.no_grad()
-def cache_features(
-    model: NitroGen,
-    examples: Examples,
-    *,
-    mirror: bool = False,
-    batch_size: int = 50,
-    on_batch: Callable[[int, int], None] | None = None,
-) -> ArrayExamples:
-    """Let a model look at every frame once, for a training in which what sees stays as it is.
+def __getattr__(name: str) -> Any:
+    """Imports the model only once features are asked for: `features` stands above this room."""
+    if name == "cache_features":
+        from nitrogen_adapter.features import cache_features
 
-    Args:
-        model: what looks.
-        examples: frames and actions.
-        mirror: whether to append every example's mirror image.
-        batch_size: frames looked at together.
-        on_batch: told after every batch how many frames are done, and of how many.
-
-    Returns:
-        The same actions with (N, T, C) float16 features, followed by the mirror images if asked.
-    """
-    was_training, sides = model.training, (False, True) if mirror else (False,)
-    config, count = model.config, len(examples)
-    shape = (len(sides) * count, config.max_sequence_length, config.vision.hidden_size)
-    features = np.empty(shape, dtype=np.float16)
-    actions = np.empty((shape[0], config.action_horizon, config.action_dim), dtype=np.float32)
-    device = next(model.parameters()).device
-    model.eval()
-    for side in sides:
-        for first in range(0, count, batch_size):
-            rows = np.arange(first, min(first + batch_size, count))
-            batch = examples.batch(rows)
-            if side:
-                batch = batch.mirrored(old_layout=config.old_layout)
-            seen = model.encode(_with_frames(batch.inputs).to(device))
-            to = rows + side * count
-            features[to], actions[to] = seen.cpu().numpy(), batch.actions
-            if on_batch is not None:
-                on_batch(int(to[-1]) + 1, shape[0])
-    model.train(was_training)
-    return ArrayExamples(features, actions)
-
-
-def _with_frames(inputs: NDArray[np.uint8]) -> Tensor:
-    """Frames as a model takes them: (n, F, 3, S, S) in [-1, 1], F being 1 where not told."""
-    pixels = normalise(inputs)
-    return pixels[:, None] if inputs.ndim == 4 else pixels
+        return cache_features
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
