@@ -37,7 +37,7 @@ def sampled_once(model: NitroGen, pixels: Tensor, noise: Tensor, steps: int) -> 
 
 def sampled_anew(model: NitroGen, pixels: Tensor, noise: Tensor, steps: int) -> Tensor:
     """The same chunk with self-attention, keys and values computed at every step."""
-    tokens, rows = model.see(pixels), noise.to(pixels.dtype)
+    tokens, rows = model.see(pixels), noise
     for step in range(steps):
         context = model.model.context(model.attend(tokens))
         when = torch.full((len(rows),), step / steps, device=rows.device)
@@ -63,7 +63,7 @@ class Bench:
         pixels = torch.rand((batch, 1, 3, side, side), generator=seeded) * 2.0 - 1.0
         self.model, self.steps = model, steps
         self.pixels = pixels.to(weight.device, weight.dtype)
-        self.noise = torch.randn(shape, generator=seeded).to(weight.device, weight.dtype)
+        self.noise = torch.randn(shape, generator=seeded).to(weight.device)
 
     def parts(self) -> dict[str, Callable[[], Any]]:
         """What is timed, by name."""

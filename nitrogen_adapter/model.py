@@ -483,10 +483,11 @@ class NitroGen(nn.Module):
             (B * K, L, A) velocity.
         """
         buckets = (time * self.config.num_timestep_buckets).long().to(rows.device)
-        tokens = self.action_encoder(rows, buckets)
+        tokens = self.action_encoder(rows.to(self._dtype), buckets)
         if self.config.add_pos_embed:
             tokens = tokens + self.position_embedding.weight[: rows.shape[1]]
-        return cast("Tensor", self.action_decoder(self.model(tokens, buckets, context)))
+        flow = self.action_decoder(self.model(tokens, buckets, context))
+        return cast("Tensor", flow.to(rows.dtype))
 
     @torch.no_grad()
     def sample(
@@ -688,10 +689,10 @@ class NitroGen(nn.Module):
         shape = (count, self.config.action_horizon, self.config.action_dim)
         if noise is None:
             device = self.action_decoder.layer1.W.device
-            return torch.randn(shape, generator=generator, device=device, dtype=self._dtype)
+            return torch.randn(shape, generator=generator, device=device)
         if tuple(noise.shape) != shape:
             raise ValueError(f"noise has the shape {tuple(noise.shape)}; expected {shape}.")
-        return noise.to(self._dtype)
+        return noise.float()  # rows are summed up in single precision, whatever the weights are
 
 
 def _waves(buckets: Tensor, *, count: int, spread: int) -> tuple[Tensor, Tensor]:
