@@ -1,104 +1,33 @@
 """Post-training: teach a NitroGen from frames and the actions that a tutor took after them.
 
-Either everything is trained, or what sees is frozen and only what acts is trained on features
-that were computed once, as the article does. The loop here knows nothing of episodes or files of
-them; progress is reported to whoever asks for it.
+The loop here knows nothing of episodes, files of them or reports; progress is told to whoever asks
+for it. A run may be spread over several processes, and be saved at any step and resumed as if it
+had gone on: with the same number of processes, to the bit.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nitrogen_adapter import checkpoint, gamepad
-from nitrogen_adapter.examples import Batch, Examples
+from nitrogen_adapter import checkpoint
+from nitrogen_adapter.chance import Chance
+from nitrogen_adapter.examples import Batch, Examples, batches
+from nitrogen_adapter.lesson import Lesson
+from nitrogen_adapter.lora import Adapters, add_adapters
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.sight import SightHead, Sights
-from nitrogen_adapter.vision import normalise
-
-SCHEDULES = ("constant", "cosine")
-
-PLAYED = ("LEFT_X", "LEFT_Y", "RIGHT_X", "RIGHT_Y", "RIGHT_SHOULDER")
-"""What the arena is played with; the other 20 numbers of a row never change in a demonstration."""
-
-PLAYED_WEIGHT = 30.0
-"""Our own value. With all numbers alike, a student learned next to nothing of aiming in the time
-that took it half the way with this weight: most of the loss was about buttons nobody presses."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PosttrainSettings:
-    """How to train. The defaults suit the small student: few frames, in small steps.
-
-    Attributes:
-        epochs: passes over the examples; the article's four.
-        max_seconds: stop after this long on the clock, or never. The learning rate then falls
-            with the clock as well, so a run that is cut short ends as gently as a full one.
-        freeze: whether what sees stays as it is and only what acts is trained.
-        batch_size: examples in a step.
-        draws: noises a step draws for each example; they share one look at the frame.
-        learning_rate: the highest.
-        warmup_steps: steps over which the learning rate rises to it.
-        schedule: "constant" from then on, or "cosine" down to zero at the end.
-        weight_decay: of AdamW.
-        clip_norm: longest gradient.
-        ema_decay: of the running average of the weights, which is what is kept in the end. It
-            warms up, or a short run's average would stay at its start.
-        mirror: whether every second example, by chance, is shown as in a mirror (frames only).
-        jitter: how far brightness and colours are shifted by chance, 0 for not at all, in [0, 1]
-            (frames only).
-        weights: by name, how much a number of the gamepad row counts; those not named count 1.
-            By default the sticks and the default dash button count more. A rare action, such as
-            the dash, is lost in a plain fit.
-        sight_weight: how much the noted sights count beside the actions; 0 for not at all. For a
-            base that starts from nothing, where the simulator says what stands where (see
-            `sight`).
-        sight_kinds: kinds of things that sights tell apart, the player among them.
-        seed: of the order of examples, the noise and the dropout.
-    """
-
-    epochs: int = 4
-    max_seconds: float | None = None
-    freeze: bool = False
-    batch_size: int = 8
-    draws: int = 2
-    learning_rate: float = 1e-3
-    warmup_steps: int = 50
-    schedule: str = "cosine"
-    weight_decay: float = 1e-3
-    clip_norm: float = 1.0
-    ema_decay: float = 0.999
-    mirror: bool = True
-    jitter: float = 0.0
-    weights: Mapping[str, float] = field(
-        default_factory=lambda: dict.fromkeys(PLAYED, PLAYED_WEIGHT)
-    )
-    sight_weight: float = 0.0
-    sight_kinds: int = 8
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse settings that cannot be meant.
-
-        Raises:
-            ValueError: if so, naming the setting.
-        """
-        for name in ("epochs", "batch_size", "draws"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1.")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"schedule is {self.schedule!r}; expected one of {SCHEDULES}.")
-        unknown = [name for name in self.weights if name not in gamepad.NEW_LAYOUT.names]
-        if unknown:
-            raise ValueError(f"weights names {unknown[0]!r}, which is no number of a gamepad row.")
+from nitrogen_adapter.processes import Processes
+from nitrogen_adapter.recipe import Recipe
 
 
 class Progress(NamedTuple):
@@ -110,6 +39,7 @@ class Progress(NamedTuple):
         fraction: share done, of the steps or of the seconds, whichever is further; in [0, 1].
         loss: of the last step.
         learning_rate: of the last step.
+        gradient_norm: of the last step, before it was clipped.
         seconds: time spent training, before an interruption included.
         examples_per_second: over that time.
     """
@@ -119,6 +49,7 @@ class Progress(NamedTuple):
     fraction: float
     loss: float
     learning_rate: float
+    gradient_norm: float
     seconds: float
     examples_per_second: float
 
@@ -126,46 +57,70 @@ class Progress(NamedTuple):
 class Posttrainer:
     """One training run, which can be saved at any step and resumed as if it had gone on."""
 
+    adapters: Adapters | None = None
+    """What learns with LoRA; `merge` makes the model an ordinary one again, after the end."""
+
     def __init__(
-        self, model: NitroGen, examples: Examples, settings: PosttrainSettings | None = None
+        self,
+        model: NitroGen,
+        examples: Examples,
+        recipe: Recipe | None = None,
+        *,
+        processes: Processes | None = None,
+        workers: int = 0,
     ) -> None:
         """Prepare a run; nothing is trained yet.
 
         Args:
-            model: what learns, in place.
-            examples: frames and packed rows; features and packed rows if what sees is frozen.
-            settings: how to train.
+            model: what learns, in place, on this process's device.
+            examples: frames and packed rows; or features and packed rows if what sees is frozen.
+            recipe: how to train; the published way where not given.
+            processes: those that train together; this one alone where not given.
+            workers: processes that make batches ahead, in each of those that train.
+
+        Raises:
+            ValueError: if sights count and the examples come without, or features were computed
+                ahead and what sees is to learn.
         """
         self.model = model
         self.examples = examples
-        self.settings = settings or PosttrainSettings()
-        if self.settings.freeze:
-            model.freeze()
+        self.recipe = recipe or Recipe()
         self.step = 0
         self.seconds = 0.0
-        self._head = self._sight_head()
-        self._parameters = model.learning()
-        self._parameters |= {f"sight.{name}": p for name, p in self._head.named_parameters()}
+        self._processes = processes or Processes()
+        self._workers = workers
+        self._choose_what_learns()
+        self._lesson = Lesson(model, self.recipe)
+        self._parameters = self._lesson.learning()
         self._average = {name: p.detach().clone() for name, p in self._parameters.items()}
         self._optimiser = torch.optim.AdamW(
             self._parameters.values(),
-            lr=self.settings.learning_rate,
-            weight_decay=self.settings.weight_decay,
+            lr=self.recipe.learning_rate,
+            weight_decay=self.recipe.weight_decay,
         )
-        self._random = torch.Generator().manual_seed(self.settings.seed)
-        self._weights = self._row_weights()
+        self._random = torch.Generator().manual_seed(self.recipe.seed)
+        self._frames = self._look_at_examples()
 
     @property
     def total_steps(self) -> int:
         """Steps that the epochs come to."""
-        return self.settings.epochs * self._steps_per_epoch
+        return self.recipe.epochs * self.steps_per_epoch
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps that one pass over the examples comes to."""
+        return math.ceil(len(self.examples) / self.recipe.batch_size)
 
     @property
     def fraction(self) -> float:
         """Share done, of the steps or of the seconds, whichever is further; in [0, 1]."""
-        limit = self.settings.max_seconds
+        limit = self.recipe.max_seconds
         by_clock = 0.0 if limit is None else self.seconds / limit
         return min(1.0, max(self.step / self.total_steps, by_clock))
+
+    def learning(self) -> int:
+        """Count the numbers of the model that learn."""
+        return sum(p.numel() for p in self.model.learning().values())
 
     def run(
         self, on_step: Callable[[Progress], None] | None = None, *, until_step: int | None = None
@@ -179,12 +134,17 @@ class Posttrainer:
         Returns:
             The model, in evaluation mode, with the averaged weights if the end was reached and
             with the weights in training if not.
+
+        Raises:
+            ValueError: if the loss is no longer a number.
         """
+        last = self.total_steps if until_step is None else min(until_step, self.total_steps)
         self.model.train()
-        while self.fraction < 1.0 and (until_step is None or self.step < until_step):
-            progress = self._timed_step()
-            if on_step is not None:
-                on_step(progress)
+        with contextlib.closing(self._pieces(last)) as pieces:
+            while self.fraction < 1.0 and self.step < last:
+                progress = self._timed_step(pieces)
+                if on_step is not None:
+                    on_step(progress)
         if self.fraction >= 1.0:
             self.use_average()
         return self.model.eval()
@@ -195,12 +155,26 @@ class Posttrainer:
         for name, parameter in self._parameters.items():
             parameter.copy_(self._average[name])
 
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[NitroGen]:
+        """Give the model in evaluation mode with the averaged weights, for as long as the block.
+
+        No memory is needed for it: weights and averages change places, and back.
+        """
+        was_training = self.model.training
+        self._swap()
+        try:
+            yield self.model.eval()
+        finally:
+            self._swap()
+            self.model.train(was_training)
+
     # ---- save and resume ----
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that the rest of the run depends on: tensors and plain values."""
         return {
-            "settings": _plain(self.settings),
+            "settings": self.recipe.to_dict(),
             "examples": len(self.examples),
             "step": self.step,
             "seconds": self.seconds,
@@ -217,7 +191,7 @@ class Posttrainer:
         Raises:
             ValueError: if it is of a run with other settings, examples or parameters.
         """
-        own = {"settings": _plain(self.settings), "examples": len(self.examples)}
+        own = {"settings": self.recipe.to_dict(), "examples": len(self.examples)}
         for name, value in own.items():
             if state[name] != value:
                 raise ValueError(f"The saved run had other {name}: {state[name]}, not {value}.")
@@ -244,122 +218,139 @@ class Posttrainer:
 
     # ---- one step ----
 
-    @property
-    def _steps_per_epoch(self) -> int:
-        return math.ceil(len(self.examples) / self.settings.batch_size)
-
-    def _timed_step(self) -> Progress:
+    def _timed_step(self, pieces: Iterator[Batch]) -> Progress:
         started = time.perf_counter()
         rate = self._learning_rate()
-        loss = self._learn(rate)
+        loss, norm = self._learn(rate, pieces)
         self.step += 1
-        self.seconds += time.perf_counter() - started
-        seen = self.step * self.settings.batch_size
-        speed = seen / max(self.seconds, 1e-9)
-        return Progress(self.step, self.total_steps, self.fraction, loss, rate, self.seconds, speed)
+        seconds = self.seconds + time.perf_counter() - started
+        # All processes must agree when time is up.
+        loss, seconds = self._processes.total((loss, seconds / self._processes.count))
+        self.seconds = seconds
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"The loss of step {self.step} is {loss}; try a lower learning_rate than "
+                f"{self.recipe.learning_rate}."
+            )
+        speed = self.step * self.recipe.batch_size / max(seconds, 1e-9)
+        total = self.total_steps
+        return Progress(self.step, total, self.fraction, loss, rate, norm, seconds, speed)
 
-    def _learn(self, rate: float) -> float:
-        batch = self._batch()
-        # Dropout and noise draw from torch's global random numbers; here they are this step's
-        # own, and the caller's are left as they were.
-        seed = int(torch.randint(2**62, (), generator=self._random))
-        device = self._device
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            loss = self._loss(batch)
-            self._optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
-        nn.utils.clip_grad_norm_(self._parameters.values(), self.settings.clip_norm)
+    def _learn(self, rate: float, pieces: Iterator[Batch]) -> tuple[float, float]:
+        """Takes a step; returns this process's part of the loss, and the gradient's length."""
+        self._optimiser.zero_grad()
+        loss = self._add_gradients(pieces)
+        self._processes.add_gradients(self._parameters.values())
+        norm = nn.utils.clip_grad_norm_(self._parameters.values(), self.recipe.clip_norm)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.step()
         self._update_average()
-        return loss.item()
+        return loss.item(), norm.item()
 
-    def _batch(self) -> Batch:
-        epoch, place = divmod(self.step, self._steps_per_epoch)
-        # The order of an epoch depends on its number alone, so a resumed run needs no memory of it.
-        order = np.random.default_rng((self.settings.seed, epoch)).permutation(len(self.examples))
-        first = place * self.settings.batch_size
-        return self.examples.batch(order[first : first + self.settings.batch_size])
+    def _add_gradients(self, pieces: Iterator[Batch]) -> Tensor:
+        seed = int(torch.randint(2**62, (), generator=self._random))
+        count = len(self._order(self.step))
+        chance = Chance.draw(self.model, self.recipe, count, seed=seed, frames=self._frames)
+        total = torch.zeros((), device=self._lesson.device)
+        for number, (first, end) in enumerate(self._shares(count)):
+            if end == first:
+                continue
+            # Dropout draws from torch's global random numbers; here they are this piece's own.
+            with self._own_random(
+                seed + 1 + self._processes.rank * self.recipe.accumulate + number
+            ):
+                with self._autocast():
+                    loss = self._lesson.loss(next(pieces), chance.part(first, end))
+                part = loss * ((end - first) / count)
+                part.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+            total += part.detach()
+        return total
 
-    def _loss(self, batch: Batch) -> Tensor:
-        if batch.inputs.dtype != np.uint8:
-            features = torch.from_numpy(batch.inputs).to(self._device)
-            return self._action_loss(features, batch)
-        if self.settings.mirror:
-            batch = self._mirror_some(batch)
-        pixels = _jitter(normalise(batch.inputs).to(self._device), self.settings.jitter)
-        features = self.model.encode(pixels[:, None])
-        loss = self._action_loss(features, batch)
-        if self.settings.sight_weight:
-            loss = loss + self.settings.sight_weight * self._sight_loss(features, batch)
-        return loss
+    def _pieces(self, last: int) -> Generator[Batch]:
+        """Yields this process's examples of every step to come, piece by piece."""
 
-    def _action_loss(self, features: Tensor, batch: Batch) -> Tensor:
-        return self.model.loss(
-            None,
-            torch.from_numpy(batch.actions).to(self._device),
-            features=features,
-            draws=self.settings.draws,
-            weights=self._weights,
-        )
+        def orders() -> Iterator[NDArray[np.int64]]:
+            for step in range(self.step, last):
+                rows = self._order(step)
+                for first, end in self._shares(len(rows)):
+                    if end > first:
+                        yield rows[first:end]
 
-    def _sight_loss(self, features: Tensor, batch: Batch) -> Tensor:
-        if batch.sights is None:
-            raise ValueError("sight_weight is above 0, but the examples come without sights.")
-        sights = Sights(*(part.to(self._device) for part in Sights.of(batch.sights)))
-        # Tokens padded on the left stand for no part of the frame.
-        return self._head.loss(features[:, -(self._head.grid**2) :], sights)
+        yield from batches(self.examples, orders(), workers=self._workers)
 
-    def _mirror_some(self, batch: Batch) -> Batch:
-        mirror = batch.mirrored(old_layout=self.model.config.old_layout)
-        for number in torch.nonzero(torch.rand(len(batch.inputs)) < 0.5).flatten().tolist():
-            for own, other in zip(mirror, batch, strict=True):
-                if own is not None and other is not None:
-                    own[number] = other[number]
-        return mirror
+    def _order(self, step: int) -> NDArray[np.int64]:
+        """Returns the examples of a step, over all pieces and processes."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        first = place * self.recipe.batch_size
+        order = _shuffled(len(self.examples), self.recipe.seed, epoch)
+        return order[first : first + self.recipe.batch_size]
+
+    def _shares(self, count: int) -> list[tuple[int, int]]:
+        return self._processes.share(count, self.recipe.accumulate)
+
+    @contextlib.contextmanager
+    def _own_random(self, seed: int) -> Iterator[None]:
+        device = self._lesson.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            yield
+
+    def _autocast(self) -> torch.autocast:
+        device, precision = self._lesson.device.type, self.recipe.precision
+        mixed = precision == "bfloat16" or (precision == "auto" and device == "cuda")
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=mixed)
 
     def _learning_rate(self) -> float:
-        rate = self.settings.learning_rate
-        if self.step < self.settings.warmup_steps:
-            rate *= (self.step + 1) / self.settings.warmup_steps
-        if self.settings.schedule == "cosine":
+        rate = self.recipe.learning_rate
+        if self.step < self.recipe.warmup_steps:
+            rate *= (self.step + 1) / self.recipe.warmup_steps
+        if self.recipe.schedule == "cosine":
             rate *= 0.5 + 0.5 * math.cos(math.pi * self.fraction)
         return rate
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        decay = min(self.settings.ema_decay, self.step / (self.step + 9))
+        decay = min(self.recipe.ema_decay, self.step / (self.step + 9))
         for name, parameter in self._parameters.items():
             self._average[name].lerp_(parameter, 1.0 - decay)
 
-    def _sight_head(self) -> SightHead:
-        config = self.model.config.vision
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.settings.seed)
-            head = SightHead(config.hidden_size, self.settings.sight_kinds, config.grid)
-        return head.to(self._device)
+    def _swap(self) -> None:
+        for name, parameter in self._parameters.items():
+            parameter.data, self._average[name] = self._average[name], parameter.data
 
-    def _row_weights(self) -> Tensor:
-        names = gamepad.layout(old_layout=self.model.config.old_layout).names
-        weights = [self.settings.weights.get(name, 1.0) for name in names]
-        return torch.tensor(weights, device=self._device)
+    # ---- preparation ----
 
-    @property
-    def _device(self) -> torch.device:
-        return next(self.model.parameters()).device
+    def _choose_what_learns(self) -> None:
+        recipe = self.recipe
+        self.model.gradient_checkpointing = recipe.gradient_checkpointing
+        if recipe.lora_rank == 0:
+            self.model.freeze(recipe.split)
+            return
+        self.adapters = add_adapters(
+            self.model, rank=recipe.lora_rank, mlp=recipe.lora_mlp, seed=recipe.seed
+        )
+
+    def _look_at_examples(self) -> bool:
+        """Returns whether examples are frames; refuses what could not be learned from."""
+        first = self.examples.batch(np.zeros(1, dtype=np.int64))
+        frames = first.inputs.dtype == np.uint8
+        if not frames and not self.recipe.sight_is_frozen:
+            raise ValueError(
+                f"The examples are features that were computed ahead, but split "
+                f"{self.recipe.split!r} also trains what sees; give it frames."
+            )
+        if frames and self.recipe.sight_weight and first.sights is None:
+            raise ValueError("sight_weight is above 0, but the examples come without sights.")
+        return frames
 
 
-def _jitter(pixels: Tensor, strength: float) -> Tensor:
-    """Shift contrast and the three colours of every frame (n, 3, S, S) by chance."""
-    if strength == 0.0:
-        return pixels
-    n = len(pixels)
-    contrast = 1.0 + strength * (2.0 * torch.rand(n, 1, 1, 1) - 1.0)
-    colour = strength * (2.0 * torch.rand(n, 3, 1, 1) - 1.0)
-    return pixels * contrast.to(pixels.device) + colour.to(pixels.device)
+@lru_cache(maxsize=2)
+def _shuffled(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Returns the order of an epoch.
 
-
-def _plain(settings: PosttrainSettings) -> dict[str, Any]:
-    return {**asdict(settings), "weights": dict(settings.weights)}
+    It depends on the epoch's number alone, so a resumed run needs no memory of it.
+    """
+    order = np.random.default_rng((seed, epoch)).permutation(count)
+    order.flags.writeable = False
+    return order

@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from nitrogen_adapter.augment import Augmentation
 from nitrogen_adapter.examples import ArrayExamples, cache_features
 from nitrogen_adapter.gamepad import mirror, pack, unpack
+from nitrogen_adapter.lora import merge_adapters
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.posttrain import Posttrainer, PosttrainSettings
+from nitrogen_adapter.posttrain import Posttrainer
+from nitrogen_adapter.presets import preset_config
+from nitrogen_adapter.recipe import Recipe
 from nitrogen_adapter.sight import SightHead, Sights
 from nitrogen_adapter.vision import normalise
 
@@ -23,7 +27,8 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-SHORT = PosttrainSettings(epochs=3, batch_size=4, draws=2, warmup_steps=2, jitter=0.1)
+COLOURS = Augmentation(brightness=0.1, saturation=0.1)
+SHORT = Recipe.student(epochs=3, batch_size=4, warmup_steps=2, augment=COLOURS, sight_weight=0.0)
 
 
 def lamps(count, seed=0):
@@ -78,6 +83,149 @@ def test_training_leaves_torchs_global_random_numbers_alone():
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
+def without_dropout():
+    config = preset_config("tiny")
+    stack = dataclasses.replace(config.diffusion, dropout=0.0)
+    seen = dataclasses.replace(config.vl_self_attention, dropout=0.0)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return NitroGen(dataclasses.replace(config, diffusion=stack, vl_self_attention=seen))
+
+
+def losses_of(recipe):
+    losses = []
+    run = Posttrainer(without_dropout(), lamps(10), recipe)
+    run.run(lambda now: losses.append(now.loss))
+    return losses
+
+
+@pytest.mark.parametrize("pieces", [2, 3])
+def test_a_step_taken_in_pieces_is_the_same_step(pieces):
+    augmented = dataclasses.replace(SHORT, augment=Augmentation.published())
+    whole, parts = (
+        losses_of(dataclasses.replace(augmented, accumulate=count)) for count in (1, pieces)
+    )
+    np.testing.assert_allclose(parts, whole, rtol=1e-4)
+
+
+def test_recomputing_blocks_changes_nothing():
+    plain, recomputed = (
+        losses_of(dataclasses.replace(SHORT, gradient_checkpointing=on)) for on in (False, True)
+    )
+    np.testing.assert_allclose(plain, recomputed, rtol=1e-5)
+
+
+def test_mixed_precision_learns_much_the_same_with_weights_in_single_precision():
+    exact, mixed = (
+        losses_of(dataclasses.replace(SHORT, precision=precision))
+        for precision in ("float32", "bfloat16")
+    )
+    assert exact != mixed
+    np.testing.assert_allclose(exact, mixed, rtol=0.05)
+    run = trainer(dataclasses.replace(SHORT, precision="bfloat16"))
+    run.run(until_step=1)
+    assert {p.dtype for p in run.model.parameters()} == {torch.float32}
+
+
+def test_only_what_learns_gets_gradients_and_optimiser_states():
+    run = trainer(dataclasses.replace(SHORT, split="acts"))
+    run.run(until_step=1)
+    learning = run.model.learning()
+    assert not [name for name in learning if name.startswith(("vision_encoder", "vl_self"))]
+    assert run.learning() == int(run.model.trainable_parameters("acts"))
+    for name, parameter in run.model.named_parameters():
+        assert (parameter.grad is not None) == (name in learning)
+    assert len(run.state_dict()["optimiser"]["state"]) == len(learning)
+
+
+def test_the_averages_take_the_weights_place_and_give_it_back():
+    run = trainer()
+    run.run(until_step=5)
+    weights = weights_of(run.model)
+    with run.averaged() as model:
+        assert not model.training
+        inside = weights_of(model)
+    assert_equal(weights_of(run.model), weights)
+    assert inside.keys() == weights.keys()
+    assert_equal(
+        {name: inside[name] for name in run.state_dict()["average"]}, run.state_dict()["average"]
+    )
+
+
+def test_a_diverged_run_is_stopped_in_one_sentence():
+    run = trainer(dataclasses.replace(SHORT, learning_rate=1e30, warmup_steps=0))
+    with pytest.raises(ValueError, match=r"loss of step \d is (nan|inf); try a lower"):
+        run.run()
+
+
+@pytest.mark.parametrize("mlp", [False, True])
+def test_adapters_alone_learn_and_merge_into_an_ordinary_model(tmp_path, mlp):
+    recipe = dataclasses.replace(SHORT, split="acts", lora_rank=2, lora_mlp=mlp, learning_rate=1e-2)
+    run = trainer(recipe)
+    before = weights_of(NitroGen.preset("tiny"))
+    assert run.learning() == run.adapters.count() < int(run.model.trainable_parameters("acts"))
+    model = run.run()
+    chunk = aim_of(model, lamps(4))[0]
+    run.adapters.save(tmp_path / "adapter")
+    run.adapters.merge()
+    np.testing.assert_allclose(aim_of(model, lamps(4))[0], chunk, atol=1e-5)
+    merged = weights_of(model)
+    assert merged.keys() == before.keys()
+    changed = {name for name in merged if not torch.equal(merged[name], before[name])}
+    parts = ("attn1", "ff.net") if mlp else ("attn1",)
+    assert changed and all(any(part in name for part in parts) for name in changed)
+    assert all(name.startswith("model.") for name in changed)
+    again = merge_adapters(NitroGen.preset("tiny"), tmp_path / "adapter").eval()
+    np.testing.assert_allclose(aim_of(again, lamps(4))[0], chunk, atol=1e-5)
+
+
+def test_an_adapter_run_resumes_to_the_bit(tmp_path):
+    recipe = dataclasses.replace(SHORT, split="acts", lora_rank=2)
+    whole, first = trainer(recipe), trainer(recipe)
+    whole.run()
+    first.run(until_step=4)
+    first.save(tmp_path / "run.pt")
+    second = trainer(recipe)
+    second.resume(tmp_path / "run.pt")
+    second.run()
+    assert_equal(weights_of(whole.model), weights_of(second.model))
+
+
+def test_augmentation_keeps_frames_of_an_example_alike_and_in_range():
+    pixels = normalise(lamps(4).inputs)[:, None].repeat(1, 2, 1, 1, 1)
+    strong = Augmentation(
+        brightness=0.9, contrast=0.9, saturation=0.9, hue=0.5, rotation=20.0, crop=0.5
+    )
+    drawn = strong.draw(4, torch.Generator().manual_seed(0))
+    changed = strong.apply(pixels, drawn)
+    assert changed.shape == pixels.shape
+    assert changed.min() >= -1.0 and changed.max() <= 1.0
+    assert torch.equal(changed[:, 0], changed[:, 1])
+    assert not torch.allclose(changed[0, 0], changed[1, 0], atol=0.1)
+    assert torch.equal(strong.apply(pixels[2:3], drawn[2:3]), changed[2:3])
+    assert torch.equal(Augmentation().apply(pixels, drawn), pixels)
+
+
+def test_each_kind_of_augmentation_does_what_its_name_says():
+    pixels = torch.zeros(1, 1, 3, 9, 9)
+    pixels[..., 4, 7] = torch.tensor([1.0, -1.0, -1.0])  # a red dot on the right
+    most = torch.ones(1, 8)
+
+    def changed(**strength):
+        return Augmentation(**strength).apply(pixels, most)[0, 0]
+
+    assert changed(brightness=0.5)[:, 0, 0].tolist() == pytest.approx([0.5] * 3)
+    green = changed(hue=1 / 3)[:, 4, 7]
+    assert green.argmax() != 0
+    grey = Augmentation(saturation=1.0).apply(pixels, -most)[0, 0, :, 4, 7]
+    assert torch.allclose(grey, grey.mean().expand(3), atol=1e-2)
+    turned = changed(rotation=90.0)[0] - changed(rotation=90.0)[1]
+    assert divmod(int(turned.argmax()), 9) in {(1, 4), (7, 4)}
+    near = changed(crop=0.5)
+    assert near.shape == (3, 9, 9)
+    assert not torch.equal(near, pixels[0, 0])
+
+
 def aim_of(model, examples):
     """The side each frame's chunk aims to, -1 to 1, and the side it should."""
     noise = torch.zeros((len(examples), 18, 25))
@@ -85,7 +233,7 @@ def aim_of(model, examples):
     return unpack(chunk.numpy())[..., 2], unpack(examples.actions)[..., 2]
 
 
-LESSON = PosttrainSettings(
+LESSON = Recipe.student(
     epochs=25,
     batch_size=16,
     draws=1,
@@ -125,7 +273,7 @@ def test_a_head_that_names_every_cell_rightly_is_hardly_wrong():
 
 
 def test_sights_reach_all_that_sees():
-    settings = dataclasses.replace(SHORT, mirror=False, jitter=0.0)
+    settings = dataclasses.replace(SHORT, mirror=False, augment=Augmentation())
     runs = [trainer(dataclasses.replace(settings, sight_weight=w)) for w in (0.0, 50.0)]
     for run in runs:
         run.run(until_step=1)
@@ -139,7 +287,7 @@ def test_what_sees_stays_as_it_is_when_frozen():
     model = NitroGen.preset("tiny")
     before = weights_of(model)
     features = cache_features(model, lamps(10))
-    Posttrainer(model, features, dataclasses.replace(SHORT, freeze=True)).run()
+    Posttrainer(model, features, dataclasses.replace(SHORT, split="acts")).run()
     changed = {name for name, value in weights_of(model).items() if not value.equal(before[name])}
     assert changed
     assert not [n for n in changed if n.startswith(("vision_encoder", "vl_self_attention"))]
@@ -240,16 +388,30 @@ def test_the_average_of_a_short_run_has_left_its_start():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: PosttrainSettings(draws=0), "draws is 0; expected at least 1"),
-        (lambda: PosttrainSettings(schedule="steps"), "schedule is 'steps'; expected one of"),
-        (lambda: PosttrainSettings(weights={"SPACE": 2.0}), "weights names 'SPACE'"),
+        (lambda: Recipe(draws=0), "draws is 0; expected at least 1"),
+        (lambda: Recipe(split="eyes"), "no split 'eyes'"),
+        (lambda: Recipe(split="all", lora_rank=4), "with LoRA only the adapters learn"),
+        (lambda: Recipe(batch_size=2, accumulate=3), "no more pieces than examples"),
+        (lambda: Recipe(learning_rate=0.0), "learning_rate is 0.0; expected above 0"),
+        (lambda: Recipe(weights={"EAST": -1.0}), "weight of EAST is -1.0; expected 0 or more"),
+        (lambda: Recipe(precision="half"), "precision is 'half'; expected one of"),
+        (lambda: Augmentation(crop=1.0), "crop is 1.0; expected 0 to 0.9"),
+        (
+            lambda: trainer(
+                Recipe(split="all"), examples=cache_features(NitroGen.preset("tiny"), lamps(4))
+            ),
+            "also trains what sees; give it frames",
+        ),
+        (lambda: merge_adapters(NitroGen.preset("tiny"), "nowhere"), "nowhere holds no adapters"),
+        (lambda: Recipe(schedule="steps"), "schedule is 'steps'; expected one of"),
+        (lambda: Recipe(weights={"SPACE": 2.0}), "weights names 'SPACE'"),
         (lambda: ArrayExamples(np.zeros((3, 1)), np.zeros((2, 1))), "3 inputs, 2 action chunks"),
         (
             lambda: Posttrainer(
                 NitroGen.preset("tiny"),
                 ArrayExamples(lamps(4).inputs, lamps(4).actions),
-                PosttrainSettings(sight_weight=1.0),
-            ).run(),
+                Recipe.student(),
+            ),
             "come without sights",
         ),
     ],

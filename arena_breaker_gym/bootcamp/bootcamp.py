@@ -122,7 +122,7 @@ class Bootcamp:
             examples = self._examples(demonstrations, advance)
         with self.clock.part("posttrain"):
             student = checkpoint.load(before)
-            if self.plan.posttrain.freeze:
+            if self.plan.posttrain.sight_is_frozen:
                 examples = cache_features(student, examples)
             self._fit(Posttrainer(student, examples, self.plan.posttrain), advance)
             checkpoint.save(after, student)

@@ -5,7 +5,7 @@ from typing import Any
 
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 from nitrogen_adapter.dataset import ChunkSettings
-from nitrogen_adapter.posttrain import PosttrainSettings
+from nitrogen_adapter.recipe import Recipe
 
 ZERO_SHOT, POST_TRAINED, TUTOR = "zero-shot", "post-trained", "tutor"
 
@@ -41,9 +41,7 @@ class BootcampPlan:
     evaluation_seed: int = 1000
     execute: int = 9
     chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=3))
-    posttrain: PosttrainSettings = field(
-        default_factory=lambda: PosttrainSettings(epochs=4, max_seconds=240.0, sight_weight=1.0)
-    )
+    posttrain: Recipe = field(default_factory=lambda: Recipe.student(max_seconds=240.0))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as they stand in results.json."""

@@ -1,0 +1,125 @@
+"""`Lesson`: how wrong a model is about some examples, as a loss that it learns from."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nitrogen_adapter import gamepad
+from nitrogen_adapter.chance import Chance
+from nitrogen_adapter.examples import Batch
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.recipe import Recipe
+from nitrogen_adapter.sight import SightHead, Sights
+from nitrogen_adapter.vision import normalise
+
+
+class Lesson:
+    """A model, what is trained along with it and thrown away, and what counts how much."""
+
+    def __init__(self, model: NitroGen, recipe: Recipe) -> None:
+        """Prepare; the model's parameters that require no gradient are left alone.
+
+        Args:
+            model: what learns.
+            recipe: how.
+        """
+        self.model = model
+        self.recipe = recipe
+        self.device = next(model.parameters()).device
+        self.weights = row_weights(model, recipe)
+        self.head = self._sight_head() if recipe.sight_weight else None
+        learns = tuple(model.learning())
+        self._tower_learns = any(name.startswith("vision_encoder.") for name in learns)
+        self._sight_learns = self._tower_learns or any(
+            name.startswith(("vl_self_attention_model.", "game_embedding.")) for name in learns
+        )
+
+    def learning(self) -> dict[str, torch.nn.Parameter]:
+        """Return by name the parameters that learn."""
+        found = self.model.learning()
+        if self.head is not None:
+            found |= {f"sight.{name}": p for name, p in self.head.named_parameters()}
+        return found
+
+    def loss(self, batch: Batch, chance: Chance) -> Tensor:
+        """Return a scalar: the mean over some examples.
+
+        Args:
+            batch: n examples, frames or features.
+            chance: what was drawn for them.
+
+        Raises:
+            ValueError: if sights count and the examples come without.
+        """
+        if batch.inputs.dtype != np.uint8:
+            features = torch.from_numpy(batch.inputs).to(self.device)
+            return self._action_loss(features, batch.actions, chance)
+        if chance.plain is not None:
+            batch = self._mirrored(batch, chance.plain)
+        pixels = with_frames(batch.inputs).to(self.device)
+        if chance.changes is not None:
+            pixels = self.recipe.augment.apply(pixels, chance.changes)
+        features = self._features(pixels)
+        loss = self._action_loss(features, batch.actions, chance)
+        if self.head is not None:
+            loss = loss + self.recipe.sight_weight * self._sight_loss(self.head, features, batch)
+        return loss
+
+    def _features(self, pixels: Tensor) -> Tensor:
+        # Of what is frozen nothing is kept for a backward pass.
+        wanted = torch.is_grad_enabled()
+        with torch.set_grad_enabled(wanted and self._tower_learns):
+            tokens = self.model.see(pixels)
+        with torch.set_grad_enabled(wanted and self._sight_learns):
+            return self.model.attend(tokens)
+
+    def _action_loss(
+        self, features: Tensor, actions: NDArray[np.float32], chance: Chance
+    ) -> Tensor:
+        return self.model.loss(
+            None,
+            torch.from_numpy(actions).to(self.device),
+            noise=chance.noise.flatten(0, 1),
+            time=chance.time.flatten(),
+            features=features,
+            draws=chance.time.shape[1],
+            weights=self.weights,
+        )
+
+    def _sight_loss(self, head: SightHead, features: Tensor, batch: Batch) -> Tensor:
+        if batch.sights is None:
+            raise ValueError("sight_weight is above 0, but the examples come without sights.")
+        sights = Sights(*(part.to(self.device) for part in Sights.of(batch.sights)))
+        # Tokens padded on the left, and those of earlier frames, stand for no part of this one.
+        return head.loss(features[:, -(head.grid**2) :], sights)
+
+    def _mirrored(self, batch: Batch, plain: Tensor) -> Batch:
+        mirror = batch.mirrored(old_layout=self.model.config.old_layout)
+        for number in torch.nonzero(plain).flatten().tolist():
+            for own, other in zip(mirror, batch, strict=True):
+                if own is not None and other is not None:
+                    own[number] = other[number]
+        return mirror
+
+    def _sight_head(self) -> SightHead:
+        config = self.model.config.vision
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.recipe.seed)
+            head = SightHead(config.hidden_size, self.recipe.sight_kinds, config.grid)
+        return head.to(self.device)
+
+
+def row_weights(model: NitroGen, recipe: Recipe) -> Tensor:
+    """Return (25,) how much each number of a row counts, in the model's layout."""
+    names = gamepad.layout(old_layout=model.config.old_layout).names
+    weights = [recipe.weights.get(name, 1.0) for name in names]
+    return torch.tensor(weights, device=next(model.parameters()).device)
+
+
+def with_frames(inputs: NDArray[np.uint8]) -> Tensor:
+    """Return frames as a model takes them: (n, F, 3, S, S) in [-1, 1], F being 1 where not told."""
+    pixels = normalise(inputs)
+    return pixels[:, None] if inputs.ndim == 4 else pixels

@@ -1,0 +1,181 @@
+"""`Recipe`: how a post-training is done, the published way or the small student's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from nitrogen_adapter import gamepad
+from nitrogen_adapter.augment import Augmentation
+from nitrogen_adapter.splits import DEFAULT_SPLIT, in_split
+
+SCHEDULES = ("constant", "cosine")
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+SEES = ("vision_encoder.", "vl_self_attention_model.")
+"""How the names of the parameters begin that see."""
+
+PLAYED = ("LEFT_X", "LEFT_Y", "RIGHT_X", "RIGHT_Y", "RIGHT_SHOULDER")
+"""What the arena is played with; the other 20 numbers of a row never change in a demonstration."""
+
+PLAYED_WEIGHT = 30.0
+"""Our own value. With all numbers alike, a student learned next to nothing of aiming in the time
+that took it half the way with this weight: most of the loss was about buttons nobody presses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to train. The defaults are NitroGen's published ones, for its real checkpoint.
+
+    Published are the split, the optimiser, its weight decay, the learning rate and its schedule,
+    the average's decay and the kinds of augmentation; four epochs are the article's. The batch
+    size, the length of the warm-up and the longest gradient are our own.
+
+    Attributes:
+        epochs: passes over the examples.
+        max_seconds: stop after this long on the clock, or never. The learning rate then falls
+            with the clock as well, so a run that is cut short ends as gently as a full one; and
+            no two runs are alike.
+        split: the part of the model that learns, a name of `splits.SPLITS`.
+        lora_rank: 0 trains the split's own weights; above, those stay as they are and adapters of
+            this rank learn beside the action transformer's attention (see `lora`).
+        lora_mlp: whether its MLPs get adapters too.
+        batch_size: examples in a step, over all pieces and processes.
+        accumulate: pieces that a step's examples are taken in, one after another, where all
+            at once would not fit in memory. Dropout aside, it changes nothing but rounding.
+        draws: noises a step draws for each example; they share one look at the frame.
+        learning_rate: the highest.
+        warmup_steps: steps over which the learning rate rises to it.
+        schedule: "constant" from then on, or "cosine" down to zero at the end.
+        weight_decay: of AdamW.
+        clip_norm: longest gradient.
+        ema_decay: of the running average of the weights, which is what is kept in the end. It
+            warms up, or a short run's average would stay at its start.
+        precision: "bfloat16" computes in mixed precision, "float32" in single, "auto" mixed on a
+            GPU and single elsewhere. Weights and their averages are single in any case.
+        gradient_checkpointing: whether blocks are computed anew in the backward pass, which saves
+            memory for time.
+        mirror: whether every second example, by chance, is shown as in a mirror (frames only);
+            left and right of the sticks change places with it.
+        augment: how frames are changed by chance (frames only).
+        weights: by name, how much a number of the gamepad row counts; those not named count 1.
+            A rare action, such as the dash, is lost in a plain fit.
+        sight_weight: how much the noted sights count beside the actions; 0 for not at all. For a
+            base that starts from nothing, where the simulator says what stands where (see
+            `sight`).
+        sight_kinds: kinds of things that sights tell apart, the player among them.
+        seed: of the order of examples, the noise, the augmentation and the dropout.
+    """
+
+    epochs: int = 4
+    max_seconds: float | None = None
+    split: str = DEFAULT_SPLIT
+    lora_rank: int = 0
+    lora_mlp: bool = False
+    batch_size: int = 32
+    accumulate: int = 1
+    draws: int = 1
+    learning_rate: float = 1e-4
+    warmup_steps: int = 100
+    schedule: str = "constant"
+    weight_decay: float = 1e-3
+    clip_norm: float = 1.0
+    ema_decay: float = 0.9999
+    precision: str = "auto"
+    gradient_checkpointing: bool = False
+    mirror: bool = False
+    augment: Augmentation = field(default_factory=Augmentation)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    sight_weight: float = 0.0
+    sight_kinds: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot be meant.
+
+        Raises:
+            ValueError: if so, naming the setting.
+        """
+        self._check_numbers()
+        for name, known in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {known}.")
+        in_split("", self.split)  # refuses one that there is not
+        if self.lora_rank > 0 and self.split != DEFAULT_SPLIT:
+            raise ValueError(
+                f"split is {self.split!r} and lora_rank {self.lora_rank}: with LoRA only the "
+                f"adapters learn; leave split at {DEFAULT_SPLIT!r}."
+            )
+        self._check_weights()
+
+    def _check_numbers(self) -> None:
+        for name in ("epochs", "batch_size", "accumulate", "draws", "sight_kinds"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1.")
+        for name in ("lora_rank", "warmup_steps", "weight_decay", "sight_weight", "seed"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more.")
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0.0:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected above 0.")
+        if not 0.0 <= self.ema_decay < 1.0:
+            raise ValueError(f"ema_decay is {self.ema_decay}; expected 0 or more and below 1.")
+        if self.max_seconds is not None and not self.max_seconds > 0.0:
+            raise ValueError(f"max_seconds is {self.max_seconds}; expected above 0.")
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate is {self.accumulate}; a batch_size of {self.batch_size} has no more "
+                "pieces than examples."
+            )
+
+    def _check_weights(self) -> None:
+        for name, weight in self.weights.items():
+            if name not in gamepad.NEW_LAYOUT.names:
+                raise ValueError(f"weights names {name!r}, which is no number of a gamepad row.")
+            if not 0.0 <= weight < float("inf"):
+                raise ValueError(f"The weight of {name} is {weight}; expected 0 or more.")
+        if len(self.weights) == len(gamepad.NEW_LAYOUT.names) and not any(self.weights.values()):
+            raise ValueError("All weights are 0, so there is nothing to learn.")
+
+    @classmethod
+    def student(cls, **changes: Any) -> Recipe:
+        """Return the recipe of the small student, which starts from nothing on few frames.
+
+        All of it learns, in small steps, at a high rate that falls to zero; the sticks and the
+        default dash button count more, and the simulator says what stands where.
+
+        Args:
+            changes: settings that are to be others.
+
+        Raises:
+            ValueError: if a setting cannot be meant.
+        """
+        values: dict[str, Any] = {
+            "split": "all",
+            "batch_size": 8,
+            "draws": 2,
+            "learning_rate": 1e-3,
+            "warmup_steps": 50,
+            "schedule": "cosine",
+            "ema_decay": 0.999,
+            "precision": "float32",
+            "mirror": True,
+            "weights": dict.fromkeys(PLAYED, PLAYED_WEIGHT),
+            "sight_weight": 1.0,
+        }
+        return cls(**{**values, **changes})
+
+    @property
+    def sight_is_frozen(self) -> bool:
+        """Whether all that sees stays as it is, so that features may be computed ahead."""
+        return not any(in_split(name, self.split) for name in SEES)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values."""
+        return {**asdict(self), "weights": dict(self.weights)}
+
+
+RECIPES = {"published": Recipe, "student": Recipe.student}
+"""The recipes by name: each is called with the settings that are to be others."""
