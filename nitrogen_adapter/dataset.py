@@ -6,7 +6,7 @@ Frames are drawn anew from the episodes, so the data set on disk is the episodes
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
@@ -191,12 +191,21 @@ def build_examples(
 
 
 def episode_balance(
-    episodes: Sequence[Episode],
+    episodes: Iterable[Episode],
     settings: ChunkSettings,
     *,
     buttons: GamepadSettings = DEFAULT_GAMEPAD,
 ) -> Balance:
-    """Report what the chunks of some episodes hold; those that the agent failed are left out."""
+    """Report what the kept chunks of some episodes hold; nothing is played or drawn for it.
+
+    Args:
+        episodes: of any agent; those that the agent failed are left out.
+        settings: which moments are taken.
+        buttons: how actions lie on the gamepad.
+
+    Raises:
+        ValueError: if no chunk is busy enough to be kept.
+    """
     tracks = (
         Track(
             gamepad.pack(one.actions, buttons),

@@ -7,6 +7,8 @@ import typer
 # Each command's name and where its function stands: one small file a command.
 COMMANDS = {
     "info": "arena_breaker_gym.cli.nitrogen.info:info",
+    "balance": "arena_breaker_gym.cli.nitrogen.labels:balance",
+    "export": "arena_breaker_gym.cli.nitrogen.labels:export",
 }
 
 

@@ -1,0 +1,164 @@
+"""The public label layout: what a gamepad did, row by row, as parquet files in a folder a chunk.
+
+    <shard>/<video>/<video>_chunk_NNNN/
+        actions_raw.parquet  actions_processed.parquet  metadata.json
+
+A row is 1/60 s and a chunk 1,200 rows, 20 s; the last chunk of a video holds what is left. The
+columns are 17 booleans, one a button, and `j_left` and `j_right`, lists of x and y in [-1, 1],
+(-1, -1) being top left. In what this package writes, `raw` is what the agent asked for, limited
+to that square, and `processed` what the game made of it: sticks within the circle. Frames may
+lie beside them as `frames/000000.png` or `.jpg`, numbered by the row in their chunk; not every
+row needs one. A film is unpacked so with `ffmpeg -i FILM -start_number 0 frames/%06d.png`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from nitrogen_adapter import gamepad
+from nitrogen_adapter.gamepad import NEW_LAYOUT, USABLE_BUTTONS
+
+ROWS_PER_SECOND = 60
+CHUNK_ROWS = 1200
+"""Rows in a chunk; the last one of a video may be shorter."""
+
+BUTTON_COLUMNS = tuple(name.lower() for name in USABLE_BUTTONS)
+STICK_COLUMNS = ("j_left", "j_right")
+KINDS = ("processed", "raw")
+
+_STICKS = (NEW_LAYOUT.left, NEW_LAYOUT.right)
+_SLACK = 1e-6  # by which rounding may take a stick beyond 1
+
+
+class LabelError(ValueError):
+    """Labels that cannot be used; the message names the file and says why."""
+
+
+def actions_file(chunk: Path, kind: str) -> Path:
+    """Return the file of a chunk's actions.
+
+    Args:
+        chunk: its folder.
+        kind: "processed" or "raw".
+
+    Raises:
+        ValueError: if the kind is another.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"Labels are {' or '.join(KINDS)}, not {kind!r}.")
+    return chunk / f"actions_{kind}.parquet"
+
+
+def write_rows(path: Path, rows: NDArray[np.float32]) -> None:
+    """Write plain gamepad rows (n, 25) as label columns; unused numbers of a row are left out."""
+    buttons = rows[:, NEW_LAYOUT.buttons] > gamepad.DOWN
+    columns = {
+        name.lower(): pa.array(buttons[:, gamepad.BUTTONS.index(name)]) for name in USABLE_BUTTONS
+    }
+    for name, stick in zip(STICK_COLUMNS, _STICKS, strict=True):
+        # In doubles, so that reading gives the same rows bit for bit.
+        pushed = rows[:, stick].astype(np.float64) * 2.0 - 1.0
+        columns[name] = pa.array(pushed.tolist(), type=pa.list_(pa.float64()))
+    pq.write_table(pa.table(columns), path)
+
+
+def read_rows(path: Path) -> NDArray[np.float32]:
+    """Read label columns as plain gamepad rows.
+
+    Returns:
+        (n, 25) rows, buttons first, numbers that no column fills 0; n is 1 to 1,200.
+
+    Raises:
+        LabelError: if the file is missing, no parquet file, or holds something else.
+    """
+    table = _table(path)
+    rows = gamepad.at_rest((table.num_rows,))
+    for name, column in zip(USABLE_BUTTONS, BUTTON_COLUMNS, strict=True):
+        rows[:, gamepad.BUTTONS.index(name)] = _booleans(table, column, path)
+    for column, stick in zip(STICK_COLUMNS, _STICKS, strict=True):
+        rows[:, stick] = (_pairs(table, column, path) + 1.0) / 2.0
+    return rows
+
+
+def read_metadata(chunk: Path) -> dict[str, Any]:
+    """Read a chunk's `metadata.json`; nothing if it has none.
+
+    Raises:
+        LabelError: if it holds no JSON object.
+    """
+    path = chunk / "metadata.json"
+    if not path.exists():
+        return {}
+    try:
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise LabelError(f"{path}: damaged, or not a JSON file.") from error
+    if not isinstance(metadata, dict):
+        raise LabelError(f"{path}: holds a {type(metadata).__name__}, expected a JSON object.")
+    return metadata
+
+
+def _table(path: Path) -> pa.Table:
+    """The columns that rows are made of."""
+    try:
+        with pq.ParquetFile(path) as file:
+            _check_outline(file, path)
+            return file.read(columns=[*BUTTON_COLUMNS, *STICK_COLUMNS]).combine_chunks()
+    except LabelError:
+        raise
+    except FileNotFoundError:
+        raise LabelError(f"{path}: there is no such file.") from None
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise LabelError(f"{path}: cut short, damaged, or not a parquet file.") from error
+
+
+def _check_outline(file: pq.ParquetFile, path: Path) -> None:
+    """Refuses a file without the columns or longer than a chunk, before it is read."""
+    names, count = file.schema_arrow.names, file.metadata.num_rows
+    for name in (*BUTTON_COLUMNS, *STICK_COLUMNS):
+        if name not in names:
+            raise LabelError(f"{path}: the column {name!r} is missing.")
+    if not 1 <= count <= CHUNK_ROWS:
+        raise LabelError(f"{path}: holds {count:,} rows, expected 1 to {CHUNK_ROWS:,}.")
+
+
+def _booleans(table: pa.Table, name: str, path: Path) -> NDArray[np.bool_]:
+    column = table.column(name)
+    if not pa.types.is_boolean(column.type) or column.null_count:
+        raise LabelError(f"{path}: the column {name!r} must hold booleans, without gaps.")
+    values: NDArray[np.bool_] = column.to_numpy()
+    return values
+
+
+def _pairs(table: pa.Table, name: str, path: Path) -> NDArray[np.float64]:
+    """A stick's column as (n, 2) numbers in [-1, 1]."""
+    column = table.column(name)
+    kind = column.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or _is_pair(kind)):
+        raise LabelError(f"{path}: the column {name!r} must hold lists [x, y].")
+    if column.null_count or pc.any(pc.not_equal(pc.list_value_length(column), 2)).as_py():
+        raise LabelError(f"{path}: the column {name!r} must hold two numbers in every row.")
+    flat = pc.list_flatten(column)
+    if not pa.types.is_floating(flat.type) or flat.null_count:
+        raise LabelError(f"{path}: the column {name!r} must hold two numbers in every row.")
+    pairs = flat.to_numpy().astype(np.float64).reshape(-1, 2)
+    fine = np.abs(pairs) <= 1.0 + _SLACK  # False for what is no number
+    if not fine.all():
+        row = int(np.flatnonzero(~fine.all(axis=1))[0])
+        raise LabelError(
+            f"{path}: row {row} of {name!r} is {pairs[row].tolist()}, expected within -1 to 1."
+        )
+    clipped: NDArray[np.float64] = pairs.clip(-1.0, 1.0)
+    return clipped
+
+
+def _is_pair(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_fixed_size_list(kind))
