@@ -1,0 +1,241 @@
+"""`Unpickler`: reads pickles of plain values on a machine of its own, which can run nothing.
+
+A pickle is a program for a small stack machine. Python's machine is not safe for a stranger's
+program even where `find_class` allows few names: a handful of bytes can make it reserve gigabytes
+for its memo, hash nested tuples for years, or change attributes of what it was allowed to find.
+This one knows the opcodes that protocols 2 to 5 need for containers, scalars and objects, counts
+every step, and hands objects to stand-ins that only hold data.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+MAX_STEPS = 10_000  # opcodes of a message; a request of the public client has some 60
+MAX_INTEGER = 16  # bytes of a whole number
+
+_PROTOCOLS = range(2, 6)
+
+
+class WireError(ValueError):
+    """A message that is damaged, too large, or asks for what no message may."""
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """What a pickle gets in place of a function or class that it names.
+
+    Attributes:
+        make: called where the pickle calls what it named; None where it must not be called.
+    """
+
+    make: Callable[..., Any] | None = None
+
+
+class Unfinished:
+    """An object that a pickle made and may still give its state."""
+
+    def build(self, state: Any) -> None:
+        """Take the state, an arbitrary value."""
+        raise NotImplementedError
+
+    def value(self) -> Any:
+        """Return what stands for the object in the message."""
+        raise NotImplementedError
+
+
+class Unpickler:
+    """Reads one pickle; a subclass says in `find_class` what it may name."""
+
+    def __init__(self, data: bytes) -> None:
+        """Prepare to read.
+
+        Args:
+            data: the pickle and nothing else.
+        """
+        self._data = data
+        self._at = 0
+        self._stack: list[Any] = []
+        self._marks: list[int] = []
+        self._memo: dict[int, Any] = {}
+
+    def find_class(self, module: str, name: str) -> StandIn:
+        """Return the stand-in for something that the pickle names.
+
+        Raises:
+            WireError: if it may not name it.
+        """
+        raise WireError(f"A message names {_printable(f'{module}.{name}')}, which none may.")
+
+    def load(self) -> Any:
+        """Return what the pickle holds, with objects as `Unfinished`.
+
+        Containers may hold themselves or one another many times over: walk them with care.
+
+        Raises:
+            WireError: if it is damaged, too long, or holds what no message may.
+        """
+        if self._take(1) != pickle.PROTO or self._take(1)[0] not in _PROTOCOLS:
+            raise WireError("A message is no pickle of protocols 2 to 5.")
+        for _ in range(MAX_STEPS):
+            opcode = self._take(1)
+            if opcode == pickle.STOP:
+                return self._end()
+            if opcode not in _STEPS:
+                raise WireError(f"A message has the opcode {opcode!r}, which none may.")
+            _STEPS[opcode](self)
+        raise WireError(f"A message has more than {MAX_STEPS} opcodes.")
+
+    def _end(self) -> Any:
+        result = self._pop()
+        if self._stack or self._marks or self._at != len(self._data):
+            _damaged()
+        return result
+
+    # What opcodes carry with them
+
+    def _take(self, count: int) -> bytes:
+        """Take the next bytes of the pickle: never more than there are."""
+        taken = self._data[self._at : self._at + count]
+        if len(taken) < count:
+            raise WireError("A message is truncated.")
+        self._at += count
+        return taken
+
+    def _number(self, form: str) -> Any:
+        return struct.unpack(form, self._take(struct.calcsize(form)))[0]
+
+    def _line(self) -> str:
+        end = self._data.index(b"\n", self._at)
+        line = self._take(end - self._at).decode()
+        self._at += 1
+        return line
+
+    def _counted(self, form: str) -> bytes:
+        return self._take(self._number(form))
+
+    def _integer(self) -> int:
+        count = self._number("<B")
+        if count > MAX_INTEGER:
+            raise WireError(f"A message has a whole number of more than {MAX_INTEGER} bytes.")
+        return int.from_bytes(self._take(count), "little", signed=True)
+
+    # What opcodes do to the stack
+
+    def _push(self, value: Any) -> None:
+        self._stack.append(value)
+
+    def _pop(self) -> Any:
+        if len(self._stack) <= (self._marks[-1] if self._marks else 0):
+            _damaged()  # an opcode must not reach below the last mark
+        return self._stack.pop()
+
+    def _pop_last(self, count: int) -> list[Any]:
+        return [self._pop() for _ in range(count)][::-1]
+
+    def _pop_marked(self) -> list[Any]:
+        mark = self._marks.pop()
+        items = self._stack[mark:]
+        del self._stack[mark:]
+        return items
+
+    def _memoise(self, place: int) -> None:
+        self._memo[place] = self._stack[-1]
+
+    def _extend(self, items: list[Any]) -> None:
+        target = self._stack[-1]
+        if type(target) is not list:
+            _damaged()
+        target.extend(items)
+
+    def _update(self, items: list[Any]) -> None:
+        """Put keys and values, by turns, into a dict. Keys are text: hashing others may not end."""
+        target, keys = self._stack[-1], items[::2]
+        if type(target) is not dict or len(items) % 2 or any(type(key) is not str for key in keys):
+            raise WireError("A message has a dict whose keys are not text.")
+        target.update(zip(keys, items[1::2], strict=True))
+
+    def _find(self, module: Any, name: Any) -> None:
+        if type(module) is not str or type(name) is not str:
+            _damaged()
+        self._push(self.find_class(module, name))
+
+    def _call(self, named: Any, arguments: Any) -> None:
+        if type(named) is not StandIn or named.make is None or type(arguments) is not tuple:
+            raise WireError("A message calls what must not be called.")
+        self._push(named.make(*arguments))
+
+    def _build(self) -> None:
+        state, target = self._pop(), self._stack[-1]
+        if not isinstance(target, Unfinished):
+            raise WireError("A message gives a state to what has none.")
+        target.build(state)
+
+
+def _damaged() -> NoReturn:
+    raise WireError("A message is damaged.")
+
+
+def _printable(name: str) -> str:
+    """Return a stranger's text for one line of a log: plain letters, not many."""
+    return ascii(name[:80])
+
+
+_Step = Callable[[Unpickler], None]
+
+
+def _pushing(read: Callable[[Unpickler], Any]) -> _Step:
+    return lambda machine: machine._push(read(machine))
+
+
+_VALUES: dict[bytes, Callable[[Unpickler], Any]] = {
+    pickle.NONE: lambda _: None,
+    pickle.NEWTRUE: lambda _: True,
+    pickle.NEWFALSE: lambda _: False,
+    pickle.EMPTY_TUPLE: lambda _: (),
+    pickle.EMPTY_LIST: lambda _: [],
+    pickle.EMPTY_DICT: lambda _: {},
+    pickle.BININT: lambda machine: machine._number("<i"),
+    pickle.BININT1: lambda machine: machine._number("<B"),
+    pickle.BININT2: lambda machine: machine._number("<H"),
+    pickle.LONG1: lambda machine: machine._integer(),
+    pickle.BINFLOAT: lambda machine: machine._number(">d"),
+    pickle.SHORT_BINUNICODE: lambda machine: machine._counted("<B").decode(),
+    pickle.BINUNICODE: lambda machine: machine._counted("<I").decode(),
+    pickle.BINUNICODE8: lambda machine: machine._counted("<Q").decode(),
+    pickle.SHORT_BINBYTES: lambda machine: machine._counted("<B"),
+    pickle.BINBYTES: lambda machine: machine._counted("<I"),
+    pickle.BINBYTES8: lambda machine: machine._counted("<Q"),
+    pickle.BYTEARRAY8: lambda machine: machine._counted("<Q"),
+    pickle.BINGET: lambda machine: machine._memo[machine._number("<B")],
+    pickle.LONG_BINGET: lambda machine: machine._memo[machine._number("<I")],
+    pickle.TUPLE: lambda machine: tuple(machine._pop_marked()),
+    pickle.TUPLE1: lambda machine: tuple(machine._pop_last(1)),
+    pickle.TUPLE2: lambda machine: tuple(machine._pop_last(2)),
+    pickle.TUPLE3: lambda machine: tuple(machine._pop_last(3)),
+}
+
+_STEPS = MappingProxyType(
+    {opcode: _pushing(read) for opcode, read in _VALUES.items()}
+    | {
+        pickle.FRAME: lambda machine: machine._number("<Q"),  # a hint for reading from files
+        pickle.MARK: lambda machine: machine._marks.append(len(machine._stack)),
+        pickle.BINPUT: lambda machine: machine._memoise(machine._number("<B")),
+        pickle.LONG_BINPUT: lambda machine: machine._memoise(machine._number("<I")),
+        pickle.MEMOIZE: lambda machine: machine._memoise(len(machine._memo)),
+        pickle.APPEND: lambda machine: machine._extend(machine._pop_last(1)),
+        pickle.APPENDS: lambda machine: machine._extend(machine._pop_marked()),
+        pickle.SETITEM: lambda machine: machine._update(machine._pop_last(2)),
+        pickle.SETITEMS: lambda machine: machine._update(machine._pop_marked()),
+        pickle.GLOBAL: lambda machine: machine._find(machine._line(), machine._line()),
+        pickle.STACK_GLOBAL: lambda machine: machine._find(*machine._pop_last(2)),
+        pickle.REDUCE: lambda machine: machine._call(*machine._pop_last(2)),
+        pickle.NEWOBJ: lambda machine: machine._call(*machine._pop_last(2)),
+        pickle.BUILD: lambda machine: machine._build(),
+    }
+)
