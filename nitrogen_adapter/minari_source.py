@@ -156,7 +156,8 @@ def _opened(dataset: Any) -> Any:
         return dataset
     try:
         if isinstance(dataset, Path):
-            return minari.MinariDataset(dataset)
+            data = dataset / "data"
+            return minari.MinariDataset(data if data.is_dir() else dataset)
         return minari.load_dataset(dataset)
     except (OSError, ValueError, KeyError) as error:
         raise MinariError(
