@@ -84,7 +84,7 @@ class MinariExamples(SequenceExamples):
             ValueError: if no chunk is busy enough to be kept.
         """
         chosen = settings or ChunkSettings()
-        self.dataset = _opened(dataset)
+        self.dataset = open_dataset(dataset)
         self.pixels = _pixels_of(self.dataset.observation_space, pixels)
         if old_layout is None:
             own = getattr(mapping, "settings", None)
@@ -149,8 +149,13 @@ def _bytes_in(arrays: OrderedDict[int, NDArray[np.uint8]]) -> int:
     return sum(array.nbytes for array in arrays.values())
 
 
-def _opened(dataset: Any) -> Any:
-    """A Minari data set by itself, by its name or by its folder."""
+def open_dataset(dataset: Any) -> Any:
+    """Return a `minari.MinariDataset`, given itself, its name or the path of its folder.
+
+    Raises:
+        MinariError: if there is no such data set on this machine; nothing is downloaded.
+        MissingExtraError: if Minari is not installed.
+    """
     minari = require("minari", "minari")
     if isinstance(dataset, minari.MinariDataset):
         return dataset

@@ -73,6 +73,10 @@ class SequenceExamples(ABC):
     def rows_at(self, sequence: int, steps: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the gamepad rows (..., 25) of some steps (...) of a sequence."""
 
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return a digest of all that the examples depend on."""
+
     def __len__(self) -> int:
         """Count the examples."""
         return len(self.moments)

@@ -45,6 +45,9 @@ from nitrogen_adapter.minari_source import MinariError, MinariExamples
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.prefetch import WorkerError
 
+# torch says so where a machine has fewer cores than a test has workers.
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
+
 SMALL = ChunkSettings(stride=9)
 
 
