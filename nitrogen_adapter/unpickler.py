@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 MAX_STEPS = 10_000  # opcodes of a message; a request of the public client has some 60
 MAX_INTEGER = 16  # bytes of a whole number
+MAX_NAME = 100  # letters of the name of a function or class
 
 _PROTOCOLS = range(2, 6)
 
@@ -70,7 +71,8 @@ class Unpickler:
         Raises:
             WireError: if it may not name it.
         """
-        raise WireError(f"A message names {_printable(f'{module}.{name}')}, which none may.")
+        place = f"{module}.{name}"
+        raise WireError(f"A message names {place!a}, which none may.")
 
     def load(self) -> Any:
         """Return what the pickle holds, with objects as `Unfinished`.
@@ -161,7 +163,7 @@ class Unpickler:
         target.update(zip(keys, items[1::2], strict=True))
 
     def _find(self, module: Any, name: Any) -> None:
-        if type(module) is not str or type(name) is not str:
+        if type(module) is not str or type(name) is not str or len(module) + len(name) > MAX_NAME:
             _damaged()
         self._push(self.find_class(module, name))
 
@@ -179,11 +181,6 @@ class Unpickler:
 
 def _damaged() -> NoReturn:
     raise WireError("A message is damaged.")
-
-
-def _printable(name: str) -> str:
-    """Return a stranger's text for one line of a log: plain letters, not many."""
-    return ascii(name[:80])
 
 
 _Step = Callable[[Unpickler], None]
