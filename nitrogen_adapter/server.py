@@ -260,7 +260,7 @@ def _listen(router: zmq.Socket[bytes], host: str, port: int) -> str:
     try:
         router.bind(f"tcp://{place}:{port or '*'}")
     except zmq.ZMQError as error:
-        raise OSError(f"Cannot listen on {host}, port {port}: {error.strerror}.") from error
+        raise OSError(f"Cannot listen on {host}, port {port}: {zmq.strerror(error.errno)}.") from error
     if not address.is_loopback:
         _LOG.warning("Listening on %s: whoever reaches this machine there can ask.", host)
     return router.getsockopt_string(zmq.LAST_ENDPOINT)

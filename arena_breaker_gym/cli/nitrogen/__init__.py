@@ -7,8 +7,10 @@ import typer
 # Each command's name and where its function stands: one small file a command.
 COMMANDS = {
     "info": "arena_breaker_gym.cli.nitrogen.info:info",
+    "serve": "arena_breaker_gym.cli.nitrogen.serve:serve",
     "balance": "arena_breaker_gym.cli.nitrogen.labels:balance",
     "export": "arena_breaker_gym.cli.nitrogen.labels:export",
+    "posttrain": "arena_breaker_gym.cli.nitrogen.posttrain:posttrain",
 }
 
 
