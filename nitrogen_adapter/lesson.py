@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -31,11 +33,6 @@ class Lesson:
         self.device = next(model.parameters()).device
         self.weights = row_weights(model, recipe)
         self.head = self._sight_head() if recipe.sight_weight else None
-        learns = tuple(model.learning())
-        self._tower_learns = any(name.startswith("vision_encoder.") for name in learns)
-        self._sight_learns = self._tower_learns or any(
-            name.startswith(("vl_self_attention_model.", "game_embedding.")) for name in learns
-        )
 
     def learning(self) -> dict[str, torch.nn.Parameter]:
         """Return by name the parameters that learn."""
@@ -48,37 +45,40 @@ class Lesson:
         """Return a scalar: the mean over some examples.
 
         Args:
-            batch: n examples, frames or features.
+            batch: n examples: frames, the tower's tokens (n, F, tokens, C) or features (n, T, C).
             chance: what was drawn for them.
 
         Raises:
             ValueError: if sights count and the examples come without.
         """
-        if batch.inputs.dtype != np.uint8:
-            features = torch.from_numpy(batch.inputs).to(self.device)
-            return self._action_loss(features, batch.actions, chance)
         if chance.plain is not None:
             batch = self._mirrored(batch, chance.plain)
-        pixels = with_frames(batch.inputs).to(self.device)
-        if chance.changes is not None:
-            pixels = self.recipe.augment.apply(pixels, chance.changes)
-        features = self._features(pixels)
-        loss = self._action_loss(features, batch.actions, chance)
-        if self.head is not None:
+        features = self.features(batch.inputs, chance.changes)
+        loss = self.action_loss(features, batch.actions, chance)
+        if self.head is not None and batch.inputs.dtype == np.uint8:
             loss = loss + self.recipe.sight_weight * self._sight_loss(self.head, features, batch)
         return loss
 
-    def _features(self, pixels: Tensor) -> Tensor:
-        # Of what is frozen nothing is kept for a backward pass.
-        wanted = torch.is_grad_enabled()
-        with torch.set_grad_enabled(wanted and self._tower_learns):
-            tokens = self.model.see(pixels)
-        with torch.set_grad_enabled(wanted and self._sight_learns):
-            return self.model.attend(tokens)
+    def features(self, inputs: NDArray[Any], changes: Tensor | None = None) -> Tensor:
+        """Return what the actions get to see, (n, T, C).
 
-    def _action_loss(
-        self, features: Tensor, actions: NDArray[np.float32], chance: Chance
-    ) -> Tensor:
+        Args:
+            inputs: of n examples, as in a batch.
+            changes: (n, 8) how frames are augmented, or None.
+        """
+        if inputs.dtype != np.uint8:
+            seen = torch.from_numpy(inputs).to(self.device, torch.float32)
+            return seen if seen.ndim == 3 else self._attended(seen)
+        pixels = with_frames(inputs).to(self.device)
+        if changes is not None:
+            pixels = self.recipe.augment.apply(pixels, changes)
+        # Of what is frozen nothing is kept for a backward pass.
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.recipe.tower_is_frozen):
+            tokens = self.model.see(pixels)
+        return self._attended(tokens)
+
+    def action_loss(self, features: Tensor, actions: NDArray[np.float32], chance: Chance) -> Tensor:
+        """Return a scalar: how wrong the flow to (n, 18, 25) actions is, given (n, T, C)."""
         return self.model.loss(
             None,
             torch.from_numpy(actions).to(self.device),
@@ -88,6 +88,10 @@ class Lesson:
             draws=chance.time.shape[1],
             weights=self.weights,
         )
+
+    def _attended(self, tokens: Tensor) -> Tensor:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.recipe.sight_is_frozen):
+            return self.model.attend(tokens, self.recipe.game)
 
     def _sight_loss(self, head: SightHead, features: Tensor, batch: Batch) -> Tensor:
         if batch.sights is None:

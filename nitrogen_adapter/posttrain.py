@@ -334,15 +334,17 @@ class Posttrainer:
     def _look_at_examples(self) -> bool:
         """Returns whether examples are frames; refuses what could not be learned from."""
         first = self.examples.batch(np.zeros(1, dtype=np.int64))
-        frames = first.inputs.dtype == np.uint8
-        if not frames and not self.recipe.sight_is_frozen:
+        recipe, shape = self.recipe, first.inputs.shape
+        if first.inputs.dtype == np.uint8:
+            if recipe.sight_weight and first.sights is None:
+                raise ValueError("sight_weight is above 0, but the examples come without sights.")
+            return True
+        if not (recipe.sight_is_frozen if len(shape) == 3 else recipe.tower_is_frozen):
             raise ValueError(
-                f"The examples are features that were computed ahead, but split "
-                f"{self.recipe.split!r} also trains what sees; give it frames."
+                f"The examples were seen ahead {shape}, but split {recipe.split!r} also trains "
+                "what saw them; give it frames."
             )
-        if frames and self.recipe.sight_weight and first.sights is None:
-            raise ValueError("sight_weight is above 0, but the examples come without sights.")
-        return frames
+        return False
 
 
 @lru_cache(maxsize=2)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.augment import Augmentation
+from nitrogen_adapter.features import SEES
 from nitrogen_adapter.splits import DEFAULT_SPLIT, in_split
 
 SCHEDULES = ("constant", "cosine")
 
 PRECISIONS = ("auto", "float32", "bfloat16")
-
-SEES = ("vision_encoder.", "vl_self_attention_model.")
-"""How the names of the parameters begin that see."""
 
 PLAYED = ("LEFT_X", "LEFT_Y", "RIGHT_X", "RIGHT_Y", "RIGHT_SHOULDER")
 """What the arena is played with; the other 20 numbers of a row never change in a demonstration."""
@@ -66,6 +65,7 @@ class Recipe:
             base that starts from nothing, where the simulator says what stands where (see
             `sight`).
         sight_kinds: kinds of things that sights tell apart, the player among them.
+        game: what the examples are of, for a model that tells games apart: a name or a number.
         seed: of the order of examples, the noise, the augmentation and the dropout.
     """
 
@@ -90,6 +90,7 @@ class Recipe:
     weights: Mapping[str, float] = field(default_factory=dict)
     sight_weight: float = 0.0
     sight_kinds: int = 8
+    game: str | int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -172,10 +173,17 @@ class Recipe:
         """Whether all that sees stays as it is, so that features may be computed ahead."""
         return not any(in_split(name, self.split) for name in SEES)
 
+    @property
+    def tower_is_frozen(self) -> bool:
+        """Whether the vision tower stays as it is, so that its tokens may be computed ahead."""
+        return not in_split("vision_encoder.", self.split)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain JSON values."""
         return {**asdict(self), "weights": dict(self.weights)}
 
 
-RECIPES = {"published": Recipe, "student": Recipe.student}
+RECIPES: Mapping[str, Callable[..., Recipe]] = MappingProxyType(
+    {"published": Recipe, "student": Recipe.student}
+)
 """The recipes by name: each is called with the settings that are to be others."""

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from nitrogen_adapter.augment import Augmentation
-from nitrogen_adapter.examples import ArrayExamples, cache_features
+from nitrogen_adapter.examples import ArrayExamples
+from nitrogen_adapter.features import cache_features
 from nitrogen_adapter.gamepad import mirror, pack, unpack
 from nitrogen_adapter.lora import merge_adapters
 from nitrogen_adapter.model import NitroGen
@@ -400,7 +401,7 @@ def test_the_average_of_a_short_run_has_left_its_start():
             lambda: trainer(
                 Recipe(split="all"), examples=cache_features(NitroGen.preset("tiny"), lamps(4))
             ),
-            "also trains what sees; give it frames",
+            "also trains what saw them; give it frames",
         ),
         (lambda: merge_adapters(NitroGen.preset("tiny"), "nowhere"), "nowhere holds no adapters"),
         (lambda: Recipe(schedule="steps"), "schedule is 'steps'; expected one of"),

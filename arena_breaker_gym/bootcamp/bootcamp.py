@@ -26,7 +26,8 @@ from arena_breaker_gym.rollout.video import export_side_by_side
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.dataset import build_examples
-from nitrogen_adapter.examples import ArrayExamples, cache_features
+from nitrogen_adapter.examples import ArrayExamples
+from nitrogen_adapter.features import cache_features
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.posttrain import Posttrainer
 from nitrogen_adapter.posttrain import Progress as TrainingProgress

@@ -1,0 +1,305 @@
+"""`arena-breaker nitrogen posttrain`: a model learns from episodes, and one sees what it learnt."""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from arena_breaker_gym.cli import options
+from arena_breaker_gym.cli.nitrogen import posttrain_options as given
+from arena_breaker_gym.cli.nitrogen.scores import print_scores
+from arena_breaker_gym.cli.progress import Advance, bar
+from arena_breaker_gym.cli.report import print_json, say_where
+
+if TYPE_CHECKING:
+    from nitrogen_adapter import NitroGen
+    from nitrogen_adapter.course import Course
+    from nitrogen_adapter.examples import Examples
+    from nitrogen_adapter.material import Material
+    from nitrogen_adapter.processes import Processes
+    from nitrogen_adapter.recipe import Recipe
+
+
+# Options that are settings of the recipe under the same name.
+_SETTINGS = (
+    "epochs",
+    "max_seconds",
+    "split",
+    "lora_rank",
+    "lora_mlp",
+    "batch_size",
+    "draws",
+    "learning_rate",
+    "warmup_steps",
+    "schedule",
+    "weight_decay",
+    "ema_decay",
+    "mirror",
+    "game",
+    "seed",
+    "precision",
+    "accumulate",
+    "gradient_checkpointing",
+)
+
+_DRAWING = 0.05  # of the progress bar: the drawing of frames
+
+
+def posttrain(
+    ctx: typer.Context,
+    base: given.Base,
+    *,
+    out: given.Out,
+    episodes: given.Episodes = None,
+    minari: given.Minari = None,
+    table: given.Table = None,
+    pixels: given.Pixels = None,
+    stride: given.Stride = 1,
+    action_shift: given.ActionShift = None,
+    skin: given.Skin = None,
+    dash_button: given.DashButton = "RIGHT_SHOULDER",
+    heldout: given.HeldOutShare = 0.1,
+    heldout_most: given.HeldOutMost = 256,
+    heldout_every: given.HeldOutEvery = None,
+    execute: given.Execute = 9,
+    recipe: given.RecipeName = "published",
+    epochs: given.Epochs = None,
+    max_seconds: given.MaxSeconds = None,
+    split: given.Split = None,
+    lora_rank: given.LoraRank = None,
+    lora_mlp: given.LoraMlp = None,
+    keep_adapter: given.KeepAdapter = False,
+    batch_size: given.BatchSize = None,
+    draws: given.Draws = None,
+    learning_rate: given.LearningRate = None,
+    warmup_steps: given.Warmup = None,
+    schedule: given.Schedule = None,
+    weight_decay: given.WeightDecay = None,
+    ema_decay: given.EmaDecay = None,
+    mirror: given.Mirror = None,
+    augment: given.Augment = None,
+    weight: given.Weight = None,
+    balanced: given.Balanced = False,
+    game: given.Game = None,
+    seed: given.SeedOfAll = 0,
+    device: given.Device = None,
+    precision: given.Precision = None,
+    accumulate: given.Accumulate = None,
+    gradient_checkpointing: given.Checkpointing = None,
+    cache_features: given.CacheFeatures = False,
+    workers: given.Workers = 0,
+    save_every: given.SaveEvery = 60.0,
+    json: options.Json = False,
+) -> None:
+    """Teaches a model from episodes; killed and run again, it goes on as if nothing had been.
+
+    With several GPUs: torchrun --nproc-per-node N -m arena_breaker_gym.cli nitrogen posttrain …
+    """
+    # All that was given, by name: too much to hand on one by one.
+    wanted = ctx.params
+    from arena_breaker_gym.extras import require
+
+    require("torch", "nitrogen")
+    from nitrogen_adapter.processes import Processes
+
+    team = Processes.launched(device)
+    try:
+        report = _train(wanted, team)
+    finally:
+        team.close()
+    if team.main:
+        _tell(report, out, json=json)
+
+
+def _train(wanted: Mapping[str, Any], team: "Processes") -> dict[str, Any]:
+    """Does what is left to do; returns the report, which only the main process writes."""
+    from nitrogen_adapter.course import claim, finished
+    from nitrogen_adapter.heldout import mean_row
+
+    out: Path = wanted["out"]
+    model = _base(wanted, team)
+    material = _material(wanted, model)
+    recipe = _recipe(wanted, material)
+    if wanted["execute"] > material.train.settings.horizon:
+        raise ValueError(
+            f"--execute is beyond a chunk's {material.train.settings.horizon} actions."
+        )
+    claim(out, _about(wanted, material, recipe), processes=team)
+    done = finished(out)
+    if done is not None:
+        return done
+    resume = f"What was learnt is in {out}; run the same command again to continue."
+    with bar(resume=resume) if team.main else contextlib.nullcontext(_ignore) as advance:
+        examples = _examples(wanted, material, recipe, model, advance)
+        course = _course(wanted, material, recipe, model, examples, team)
+        course.run(
+            lambda: mean_row(examples, old_layout=model.config.old_layout),
+            lambda words, share: advance(words, _DRAWING + (1.0 - _DRAWING) * share),
+        )
+    return finished(out) or {}
+
+
+def _base(wanted: Mapping[str, Any], team: "Processes") -> "NitroGen":
+    from nitrogen_adapter import NitroGen
+    from nitrogen_adapter.presets import PRESETS
+
+    base, device = wanted["base"], str(team.device)
+    if base in PRESETS:
+        return NitroGen.preset(base, seed=wanted["seed"], device=device)
+    return NitroGen.from_checkpoint(base, device=device)
+
+
+def _material(wanted: Mapping[str, Any], model: "NitroGen") -> "Material":
+    from nitrogen_adapter.gamepad import GamepadSettings
+    from nitrogen_adapter.material import chunks_for, from_episodes, from_minari
+
+    if bool(wanted["episodes"]) == bool(wanted["minari"]):
+        raise ValueError("Name what to learn from: either --episodes or --minari.")
+    config = model.config
+    chunks = chunks_for(config, stride=wanted["stride"], action_shift=wanted["action_shift"])
+    terms: dict[str, Any] = {
+        "size": config.vision.image_size,
+        "buttons": GamepadSettings(dash_button=wanted["dash_button"], old_layout=config.old_layout),
+        "heldout": wanted["heldout"],
+        "seed": wanted["seed"],
+    }
+    if wanted["episodes"]:
+        return from_episodes(wanted["episodes"], chunks, skin=wanted["skin"], **terms)
+    picture = {"table": wanted["table"], "pixels": wanted["pixels"]}
+    return from_minari(wanted["minari"], chunks, **picture, **terms)
+
+
+def _recipe(wanted: Mapping[str, Any], material: "Material") -> "Recipe":
+    from nitrogen_adapter.augment import Augmentation
+    from nitrogen_adapter.recipe import RECIPES
+
+    if wanted["recipe"] not in RECIPES:
+        raise ValueError(
+            f"There is no recipe {wanted['recipe']!r}; known are {', '.join(RECIPES)}."
+        )
+    changes = {name: wanted[name] for name in _SETTINGS if wanted[name] is not None}
+    if material.train.sight_rows is None:
+        changes["sight_weight"] = 0.0  # nobody noted what stands where
+    if wanted["augment"] is not None:
+        changes["augment"] = Augmentation.published() if wanted["augment"] else Augmentation()
+    recipe = RECIPES[wanted["recipe"]](**changes)
+    weights = dict(recipe.weights)
+    if wanted["balanced"]:
+        weights |= material.balance.weights()
+    return replace(recipe, weights={**weights, **_weights(wanted["weight"] or ())})
+
+
+def _weights(texts: Sequence[str]) -> dict[str, float]:
+    weights = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            weights[name.strip().upper()] = float(number)
+        except ValueError:
+            raise ValueError(f"--weight {text}: expected NAME=NUMBER, as in EAST=30.") from None
+    return weights
+
+
+def _about(wanted: Mapping[str, Any], material: "Material", recipe: "Recipe") -> dict[str, Any]:
+    """What makes this training this one: the folder of another is refused."""
+    judged = {name: wanted[name] for name in ("heldout_most", "heldout_every", "execute")}
+    return {
+        "base": _identity(wanted["base"], wanted["seed"]),
+        "data": material.about(),
+        "recipe": recipe.to_dict(),
+        "judged": judged,
+        "cached": wanted["cache_features"],
+    }
+
+
+def _identity(base: str, seed: int) -> dict[str, Any]:
+    from nitrogen_adapter.presets import PRESETS
+
+    if base in PRESETS:
+        return {"preset": base, "seed": seed}
+    with Path(base).open("rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _examples(
+    wanted: Mapping[str, Any],
+    material: "Material",
+    recipe: "Recipe",
+    model: "NitroGen",
+    advance: Advance,
+) -> "Examples":
+    """Frames, drawn ahead if they fit into memory, or what the model sees of them."""
+    from nitrogen_adapter.features import cache_features
+    from nitrogen_adapter.material import made_ahead
+
+    def show(words: str) -> Callable[[int, int], None]:
+        return lambda done, total: advance(words, _DRAWING * done / total)
+
+    if not wanted["cache_features"]:
+        return made_ahead(material.train, show("Frames are drawn"))
+    if not recipe.tower_is_frozen or recipe.augment:
+        raise ValueError("--cache-features needs a frozen vision tower and no augmentation.")
+    return cache_features(
+        model,
+        material.train,
+        mirror=recipe.mirror,
+        attended=recipe.sight_is_frozen,
+        game=recipe.game,
+        workers=wanted["workers"],
+        on_batch=show("Frames are looked at"),
+        folder=wanted["out"] / "features",
+    )
+
+
+def _course(
+    wanted: Mapping[str, Any],
+    material: "Material",
+    recipe: "Recipe",
+    model: "NitroGen",
+    examples: "Examples",
+    team: "Processes",
+) -> "Course":
+    from nitrogen_adapter.course import Course
+    from nitrogen_adapter.heldout import HeldOut
+    from nitrogen_adapter.posttrain import Posttrainer
+
+    heldout = None
+    if material.heldout is not None:
+        heldout = HeldOut(
+            material.heldout,
+            most=wanted["heldout_most"],
+            execute=wanted["execute"],
+            buttons=material.buttons,
+        )
+    total = model.num_parameters()
+    trainer = Posttrainer(model, examples, recipe, processes=team, workers=wanted["workers"])
+    if team.main:
+        share = f"{trainer.learning():,} of {total:,} parameters learn"
+        typer.echo(f"{share}, from {len(examples):,} examples.", err=True)
+    return Course(
+        trainer,
+        wanted["out"],
+        heldout=heldout,
+        heldout_every=wanted["heldout_every"],
+        save_every=wanted["save_every"],
+        keep_adapter=wanted["keep_adapter"],
+        processes=team,
+    )
+
+
+def _tell(report: Mapping[str, Any], out: Path, *, json: bool) -> None:
+    if json:
+        print_json(report)
+    else:
+        print_scores(report)
+    say_where("Report", out / "report.json")
+    say_where("Curves", out / "tensorboard")
+    say_where("Checkpoint", out / "model.pt")
+
+
+def _ignore(words: str, share: float) -> None:
+    """Shows nothing."""

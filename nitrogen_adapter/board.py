@@ -1,0 +1,90 @@
+"""`Board`: where a training's figures are noted, as JSON lines and for TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from arena_breaker_gym.extras import require
+from arena_breaker_gym.files import written_whole
+
+LINES = "metrics.jsonl"
+EVENTS = "tensorboard"
+
+Figures = Mapping[str, float | None]
+
+
+class Board:
+    """The figures of one run, by step; a run that goes on at an earlier step forgets later ones."""
+
+    def __init__(self, folder: Path, *, step: int) -> None:
+        """Open the files.
+
+        Args:
+            folder: of the run.
+            step: at which the run begins or goes on. What was noted after it is taken back; at 0
+                all is.
+
+        Raises:
+            MissingExtraError: if TensorBoard is not installed.
+        """
+        require("tensorboard", "nitrogen")
+        from torch.utils.tensorboard import SummaryWriter
+
+        path = folder / LINES
+        kept = [line for line in _lines(path) if step > 0 and line["step"] <= step]
+        with written_whole(path) as part:
+            part.write_text("".join(map(_text, kept)), encoding="utf-8")
+        self._noted = {(line["kind"], line["step"]) for line in kept}
+        self._file = path.open("a", encoding="utf-8")
+        self._writer = SummaryWriter(str(folder / EVENTS), purge_step=step + 1 if step else 0)
+
+    def note(self, kind: str, step: int, figures: Figures) -> None:
+        """Note some figures of a step, unless that was done before the run was cut short.
+
+        Args:
+            kind: what they are of; in TensorBoard they are named `kind/figure`.
+            step: steps done.
+            figures: by name; None where there is none.
+        """
+        if (kind, step) in self._noted:
+            return
+        clean = {name: _finite(value) for name, value in figures.items()}
+        self._file.write(_text({"kind": kind, "step": step, **clean}))
+        for name, value in clean.items():
+            if value is not None:
+                self._writer.add_scalar(f"{kind}/{name}", value, step)
+
+    def save(self) -> None:
+        """Bring all that was noted to the disk: before the step is that a resumed run begins at."""
+        self._file.flush()
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Save and close."""
+        self._file.close()
+        self._writer.close()
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file, but for one that a kill cut short."""
+    if not path.exists():
+        return []
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            break
+    return lines
+
+
+def _text(line: Mapping[str, Any]) -> str:
+    return json.dumps(line) + "\n"
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

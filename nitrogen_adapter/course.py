@@ -1,0 +1,246 @@
+"""`Course`: a post-training in a folder of its own: resumed, watched, judged and reported."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena_breaker_gym.files import sweep_leftovers, written_whole
+from nitrogen_adapter import checkpoint
+from nitrogen_adapter.board import Board
+from nitrogen_adapter.heldout import HeldOut, Scores
+from nitrogen_adapter.posttrain import Posttrainer, Progress
+from nitrogen_adapter.processes import Processes
+
+Advance = Callable[[str, float], None]
+
+UNTRAINED, MEAN_ACTION, POST_TRAINED = "untrained", "mean action", "post-trained"
+"""Who is judged: the base, whoever always says the mean action, and what came out."""
+
+SAVE_EVERY = 60.0
+"""Seconds between two saves."""
+
+
+class Course:
+    """One run in one folder.
+
+    The folder gets `settings.json` (what this is), `training.pt` (all that goes on from),
+    `metrics.jsonl` and `tensorboard/` (figures by step), `baseline.json` (what the result is held
+    against), `model.pt` (the result) and `report.json` (how good it is), perhaps `adapter/`.
+    """
+
+    def __init__(
+        self,
+        trainer: Posttrainer,
+        folder: Path,
+        *,
+        heldout: HeldOut | None = None,
+        heldout_every: int | None = None,
+        save_every: float = SAVE_EVERY,
+        keep_adapter: bool = False,
+        processes: Processes | None = None,
+    ) -> None:
+        """Prepare; nothing is done yet.
+
+        Args:
+            trainer: the training, at its beginning.
+            folder: of the run.
+            heldout: what the model is judged by; None judges nothing.
+            heldout_every: steps between two looks at it; an epoch where not given.
+            save_every: seconds between two saves.
+            keep_adapter: whether what LoRA learnt is also written by itself.
+            processes: those that train together; only the main one writes.
+        """
+        self.trainer = trainer
+        self.folder = folder
+        self.heldout = heldout
+        self.heldout_every = heldout_every or trainer.steps_per_epoch
+        self.save_every = save_every
+        self.keep_adapter = keep_adapter
+        self._main = (processes or Processes()).main
+        self._saved = time.monotonic()
+
+    @property
+    def unfinished(self) -> Path:
+        """The file that a run goes on from."""
+        return self.folder / "training.pt"
+
+    @property
+    def result(self) -> Path:
+        """The checkpoint that comes out."""
+        return self.folder / "model.pt"
+
+    def run(self, mean_row: Callable[[], NDArray[np.float32]], advance: Advance) -> None:
+        """Train to the end and write the result and the report.
+
+        Args:
+            mean_row: gives the mean action of what is learned from, (25,), if it is needed.
+            advance: called with what is going on and the share done, in [0, 1].
+
+        Raises:
+            ValueError: if the folder's training is another one, or the loss is no longer a number.
+        """
+        if not self._main:
+            self._resume()
+            self.trainer.run()
+            return
+        sweep_leftovers(self.folder)
+        baseline = self._baseline(mean_row, advance)
+        self._resume()
+        board = Board(self.folder, step=self.trainer.step)
+        try:
+            if self.trainer.step == 0 and UNTRAINED in baseline:
+                _note_scores(board, 0, baseline[UNTRAINED])
+            self.trainer.run(lambda now: self._watch(now, board, advance))
+            self._finish(board, baseline, advance)
+        finally:
+            board.close()
+
+    def _resume(self) -> None:
+        if self.unfinished.exists():
+            self.trainer.resume(self.unfinished)
+
+    def _baseline(
+        self, mean_row: Callable[[], NDArray[np.float32]], advance: Advance
+    ) -> dict[str, dict[str, Scores]]:
+        """What the result is held against; measured once, before anything is learnt."""
+        if self.heldout is None:
+            return {}
+        path = self.folder / "baseline.json"
+        if path.exists():
+            found: dict[str, dict[str, Scores]] = json.loads(path.read_text(encoding="utf-8"))
+            return found
+        advance("The untrained model is judged", 0.0)
+        model = self.trainer.model.eval()
+        scores = {
+            UNTRAINED: self.heldout.measure(model, self.trainer.recipe),
+            MEAN_ACTION: self.heldout.constant(mean_row()),
+        }
+        write_json(path, scores)
+        return scores
+
+    def _watch(self, now: Progress, board: Board, advance: Advance) -> None:
+        advance(f"loss {now.loss:.4f}, {now.examples_per_second:.0f} examples/s", now.fraction)
+        board.note("train", now.step, _figures(now))
+        if now.fraction >= 1.0:
+            return
+        if self.heldout is not None and now.step % self.heldout_every == 0:
+            with self.trainer.averaged() as model:
+                _note_scores(board, now.step, self.heldout.measure(model, self.trainer.recipe))
+        if time.monotonic() - self._saved >= self.save_every:
+            self._save(board)
+
+    def _save(self, board: Board) -> None:
+        board.save()  # first, so that what is noted reaches to the step that is saved
+        self.trainer.save(self.unfinished)
+        self._saved = time.monotonic()
+
+    def _finish(
+        self, board: Board, baseline: Mapping[str, dict[str, Scores]], advance: Advance
+    ) -> None:
+        trainer, scores = self.trainer, dict(baseline)
+        self._save(board)
+        advance("The result is judged", 1.0)
+        if self.heldout is not None:
+            scores[POST_TRAINED] = self.heldout.measure(trainer.model, trainer.recipe)
+            _note_scores(board, trainer.step, scores[POST_TRAINED])
+        about = {
+            "steps": trainer.step,
+            "seconds": round(trainer.seconds, 3),
+            "examples": len(trainer.examples),
+            "trained_parameters": trainer.learning(),
+            "played": self.heldout.execute if self.heldout else None,
+            "scores": scores,
+        }
+        self._write_result()
+        total = trainer.model.num_parameters()
+        write_json(self.folder / "report.json", {"parameters": total, **about})
+
+    def _write_result(self) -> None:
+        adapters = self.trainer.adapters
+        if adapters is not None:
+            if self.keep_adapter:
+                part, folder = self.folder / ".adapter.part", self.folder / "adapter"
+                adapters.save(part)
+                shutil.rmtree(folder, ignore_errors=True)
+                part.rename(folder)
+            adapters.merge()
+        checkpoint.save(self.result, self.trainer.model)
+
+
+def claim(folder: Path, about: Mapping[str, Any], *, processes: Processes | None = None) -> None:
+    """Note in a folder which training it is of, or refuse one that is of another.
+
+    Args:
+        folder: of the run; made where there is none.
+        about: what makes the training this one, in plain values by name.
+        processes: those that train together; all must call this.
+
+    Raises:
+        ValueError: if the folder is another training's, naming the first difference.
+    """
+    team = processes or Processes()
+    path = folder / "settings.json"
+    wanted = json.loads(json.dumps(about))
+    if team.main and not path.exists():
+        write_json(path, wanted)
+    team.wait()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: damaged; give this training a folder of its own.") from error
+    difference = _difference(found, wanted)
+    if difference is not None:
+        raise ValueError(
+            f"{folder} holds a training with another {difference} (see {path.name}): "
+            "give this one a folder of its own with --out."
+        )
+
+
+def finished(folder: Path) -> dict[str, Any] | None:
+    """Return the report of a folder whose training is done, or None."""
+    report = folder / "report.json"
+    if not (report.exists() and (folder / "model.pt").exists()):
+        return None
+    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    return found
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value as JSON to a file, whole or not at all."""
+    with written_whole(path) as part:
+        part.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def _difference(found: Any, wanted: Any, name: str = "") -> str | None:
+    """Names the first entry in which two nested dicts differ, and says how."""
+    if found == wanted:
+        return None
+    if not (isinstance(found, dict) and isinstance(wanted, dict)):
+        return f"{name or 'plan'}: {json.dumps(found)}, not {json.dumps(wanted)}"
+    for key in [*wanted, *(found.keys() - wanted.keys())]:
+        below = _difference(found.get(key), wanted.get(key), f"{name}.{key}" if name else key)
+        if below is not None:
+            return below
+    return None
+
+
+def _figures(now: Progress) -> dict[str, float | None]:
+    return {
+        "loss": now.loss,
+        "lr": now.learning_rate,
+        "gradient_norm": now.gradient_norm,
+        "examples_per_second": now.examples_per_second,
+    }
+
+
+def _note_scores(board: Board, step: int, scores: Mapping[str, Scores]) -> None:
+    board.note("heldout", step, scores["played"])
+    board.note("heldout_chunk", step, scores["chunk"])

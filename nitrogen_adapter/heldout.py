@@ -1,0 +1,228 @@
+"""`HeldOut`: how well a model does on examples that it does not learn from, channel by channel.
+
+Noise and times are fixed, so two looks at one model give the same figures, and looks at a model
+before, during and after a training can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from arena_breaker_gym.engine.player import FIRE_THRESHOLD
+from nitrogen_adapter import gamepad
+from nitrogen_adapter.augment import Augmentation
+from nitrogen_adapter.chance import Chance
+from nitrogen_adapter.examples import Batch, Examples
+from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
+from nitrogen_adapter.lesson import Lesson
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.recipe import Recipe
+
+Scores = dict[str, float | None]
+"""Figures by name; None where there was nothing to judge."""
+
+SCORES: Mapping[str, str] = {
+    "loss": "flow loss",
+    "move_error": "move: mean absolute error",
+    "move_cosine": "move: cosine",
+    "aim_cosine": "aim: cosine",
+    "firing_correct": "aim: fires as it should",
+    "dash_precision": "dash: precision",
+    "dash_recall": "dash: recall",
+    "dash_predicted": "dash: predicted share",
+    "dash_rate": "dash: true share",
+}
+"""What each figure is of, in the order of a table. The loss is weighted as in training; errors are
+of sticks in [-1, 1]; cosines are between predicted and true stick where the true one is pushed;
+the aim fires as it should if it is beyond the ring where, and only where, the true one is; shares
+are of steps."""
+
+PUSHED = 0.1
+"""A stick longer than this is pushed: the idle rule's threshold."""
+
+_NOISE_SEED = 20_817  # of the fixed noise; any number does, if it stays the same
+
+
+class HeldOut:
+    """Some examples that are kept from training, or as many of them as there is time for."""
+
+    def __init__(
+        self,
+        examples: Examples,
+        *,
+        most: int = 256,
+        execute: int = 9,
+        batch_size: int = 32,
+        buttons: GamepadSettings = DEFAULT_GAMEPAD,
+    ) -> None:
+        """Choose what is looked at; nothing is yet.
+
+        Args:
+            examples: frames, or features, and packed rows.
+            most: examples that are looked at each time, evenly spread over all.
+            execute: how many actions of a chunk are played, and therefore judged by themselves.
+            batch_size: examples looked at together.
+            buttons: how actions lie on the gamepad.
+
+        Raises:
+            ValueError: if a number is below 1.
+        """
+        for name, value in (("most", most), ("execute", execute), ("batch_size", batch_size)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; expected at least 1.")
+        count = min(most, len(examples))
+        self.examples = examples
+        self.execute = execute
+        self.buttons = buttons
+        self.rows = np.arange(count, dtype=np.int64) * len(examples) // count
+        self._batch_size = batch_size
+
+    def measure(
+        self,
+        model: NitroGen,
+        recipe: Recipe,
+        *,
+        on_batch: Callable[[int, int], None] | None = None,
+    ) -> dict[str, Scores]:
+        """Let a model predict the chunks.
+
+        Args:
+            model: in evaluation mode.
+            recipe: what the loss weighs, and which game this is.
+            on_batch: told after every batch how many examples are done, and of how many.
+
+        Returns:
+            `played` and `chunk`: figures, as `SCORES` names them, of the actions that would be
+            played and of the whole chunk. The loss is one for both.
+        """
+        plain = replace(recipe, mirror=False, augment=Augmentation(), draws=1, sight_weight=0.0)
+        lesson = Lesson(model, plain)
+        losses, said, true, done = 0.0, [], [], 0
+        for batch, chance in self._batches(model, plain):
+            loss, rows = self._look(lesson, batch, chance)
+            losses += loss * len(rows)
+            said.append(rows)
+            true.append(batch.actions)
+            done += len(rows)
+            if on_batch is not None:
+                on_batch(done, len(self.rows))
+        return self._scores(np.concatenate(said), np.concatenate(true), losses / done)
+
+    def constant(self, row: NDArray[np.float32]) -> dict[str, Scores]:
+        """Judge whoever always says the same.
+
+        Args:
+            row: (25,) packed.
+
+        Returns:
+            As `measure`, without a loss.
+        """
+        true = np.concatenate(
+            [self.examples.batch(part).actions for part in self._parts()], dtype=np.float32
+        )
+        return self._scores(np.broadcast_to(row, true.shape), true, None)
+
+    def _batches(self, model: NitroGen, recipe: Recipe) -> Iterator[tuple[Batch, Chance]]:
+        frames = self.examples.batch(self.rows[:1]).inputs.dtype == np.uint8
+        for number, part in enumerate(self._parts()):
+            seed = _NOISE_SEED + number
+            chance = Chance.draw(model, recipe, len(part), seed=seed, frames=frames)
+            yield self.examples.batch(part), chance
+
+    def _parts(self) -> list[NDArray[np.int64]]:
+        firsts = range(0, len(self.rows), self._batch_size)
+        return [self.rows[first : first + self._batch_size] for first in firsts]
+
+    @torch.no_grad()
+    def _look(
+        self, lesson: Lesson, batch: Batch, chance: Chance
+    ) -> tuple[float, NDArray[np.float32]]:
+        features = lesson.features(batch.inputs)
+        loss = lesson.action_loss(features, batch.actions, chance)
+        chunk: Tensor = lesson.model.sample(noise=chance.noise[:, 0], features=features)
+        return loss.item(), chunk.float().cpu().numpy()
+
+    def _scores(
+        self, said: NDArray[np.float32], true: NDArray[np.float32], loss: float | None
+    ) -> dict[str, Scores]:
+        predicted, wanted = (gamepad.unpack(rows, self.buttons) for rows in (said, true))
+        first = slice(0, self.execute)
+        return {
+            "played": {"loss": loss, **compare(predicted[:, first], wanted[:, first])},
+            "chunk": {"loss": loss, **compare(predicted, wanted)},
+        }
+
+
+def compare(said: NDArray[np.float32], true: NDArray[np.float32]) -> Scores:
+    """Judge predicted actions by the true ones, channel by channel.
+
+    Args:
+        said: (..., 5) actions, as `gamepad.unpack` gives them.
+        true: (..., 5) likewise.
+
+    Returns:
+        All figures of `SCORES` but the loss.
+    """
+    dashed, dash = said[..., 4] > gamepad.DOWN, true[..., 4] > gamepad.DOWN
+    fires, fire = (_length(one[..., 2:4]) >= FIRE_THRESHOLD for one in (said, true))
+    return {
+        "move_error": float(np.abs(said[..., 0:2] - true[..., 0:2]).mean()),
+        "move_cosine": _cosine(said[..., 0:2], true[..., 0:2]),
+        "aim_cosine": _cosine(said[..., 2:4], true[..., 2:4]),
+        "firing_correct": float((fires == fire).mean()),
+        "dash_precision": _share(dash[dashed]),
+        "dash_recall": _share(dashed[dash]),
+        "dash_predicted": float(dashed.mean()),
+        "dash_rate": float(dash.mean()),
+    }
+
+
+def mean_row(
+    examples: Examples, *, most: int = 512, old_layout: bool = False
+) -> NDArray[np.float32]:
+    """Return what whoever sees nothing would best say: mean sticks, and each button as mostly.
+
+    Args:
+        examples: those that are learned from.
+        most: how many are looked at, evenly spread over all.
+        old_layout: whether rows have their sticks first.
+
+    Returns:
+        (25,) a packed row.
+    """
+    count = min(most, len(examples))
+    rows = np.arange(count, dtype=np.int64) * len(examples) // count
+    total = np.zeros(gamepad.ROW)
+    for part in np.array_split(rows, -(-count // 64)):
+        total += examples.batch(part).actions.sum(axis=(0, 1), dtype=np.float64)
+    horizon = examples.batch(rows[:1]).actions.shape[1]
+    mean = (total / (count * horizon)).astype(np.float32)
+    buttons = gamepad.layout(old_layout=old_layout).buttons
+    mean[buttons] = mean[buttons] > gamepad.DOWN
+    row: NDArray[np.float32] = mean
+    return row
+
+
+def _cosine(said: NDArray[np.float32], true: NDArray[np.float32]) -> float | None:
+    """Mean cosine where the true stick is pushed; a predicted stick at rest counts as 0."""
+    pushed = _length(true) > PUSHED
+    if not pushed.any():
+        return None
+    said, true = said[pushed], true[pushed]
+    lengths = np.maximum(_length(said) * _length(true), 1e-9)
+    return float(((said * true).sum(axis=-1) / lengths).mean())
+
+
+def _length(sticks: NDArray[np.float32]) -> NDArray[np.float32]:
+    length: NDArray[np.float32] = np.linalg.norm(sticks, axis=-1)
+    return length
+
+
+def _share(marks: NDArray[np.bool_]) -> float | None:
+    return float(marks.mean()) if len(marks) else None

@@ -1,0 +1,326 @@
+"""`arena-breaker nitrogen posttrain`: killed and resumed, judged, watched, on several processes."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from agents.random import RandomAgent
+from arena_breaker_gym.cli import main
+from arena_breaker_gym.rollout import EpisodeStore, rollout
+from nitrogen_adapter import NitroGen, checkpoint
+from nitrogen_adapter.board import Board
+from nitrogen_adapter.examples import ArrayExamples
+from nitrogen_adapter.gamepad import mirror, pack, unpack
+from nitrogen_adapter.heldout import HeldOut, compare, mean_row
+from nitrogen_adapter.lora import merge_adapters
+from nitrogen_adapter.presets import preset_config
+from nitrogen_adapter.recipe import Recipe
+
+BASE = [sys.executable, "-m", "arena_breaker_gym.cli"]
+ENV = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    """Three short episodes, the last of which is enough to hold out."""
+    folder = tmp_path_factory.mktemp("played")
+    rollout(RandomAgent(), episodes=3, seed=1, max_steps=90, recorder=EpisodeStore(folder))
+    return folder
+
+
+def order(played, out, *more, base="tiny"):
+    wanted = ["--stride", "6", "--batch-size", "4", "--heldout-most", "8", *more]
+    return ["nitrogen", "posttrain", base, "--episodes", str(played), "--out", str(out), *wanted]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs the command line in this process: status, standard output, standard error."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["arena-breaker", *arguments])
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
+
+
+def lines_of(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def scalars_of(folder):
+    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0})
+    events.Reload()
+    return {
+        tag: [(one.step, one.value) for one in events.Scalars(tag)]
+        for tag in events.Tags()["scalars"]
+    }
+
+
+def without_times(folder):
+    dropped = ("examples_per_second",)
+    return [{k: v for k, v in line.items() if k not in dropped} for line in lines_of(folder)]
+
+
+@pytest.fixture(scope="module")
+def whole(played, tmp_path_factory):
+    """A run that nothing interrupts."""
+    out = tmp_path_factory.mktemp("whole")
+    command = [*BASE, *order(played, out, "--epochs", "8", "--json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=ENV)
+    return out, json.loads(done.stdout)
+
+
+def test_a_run_leaves_a_model_a_report_and_curves(whole):
+    out, report = whole
+    model = NitroGen.from_checkpoint(out / "model.pt")
+    base = NitroGen.preset("tiny").state_dict()
+    changed = [n for n, value in model.state_dict().items() if not torch.equal(value, base[n])]
+    assert changed
+    assert all(name.startswith(("model.", "action_", "position_")) for name in changed)
+    assert report == json.loads((out / "report.json").read_text())
+    assert report["trained_parameters"] == int(model.trainable_parameters("acts"))
+    assert set(report["scores"]) == {"untrained", "mean action", "post-trained"}
+    settings = json.loads((out / "settings.json").read_text())
+    assert settings["recipe"]["epochs"] == 8
+    assert settings["data"]["train"]["examples"] == report["examples"]
+
+
+def test_figures_are_noted_by_step_once(whole):
+    out, report = whole
+    steps = list(range(1, report["steps"] + 1))
+    lines, scalars = lines_of(out), scalars_of(out)
+    assert [line["step"] for line in lines if line["kind"] == "train"] == steps
+    assert [step for step, _ in scalars["train/loss"]] == steps
+    judged = [line["step"] for line in lines if line["kind"] == "heldout"]
+    assert judged == list(range(0, report["steps"] + 1, report["steps"] // 8))
+    assert [step for step, _ in scalars["heldout/loss"]] == judged
+    last = [line for line in lines if line["kind"] == "heldout"][-1]
+    assert last["loss"] == report["scores"]["post-trained"]["played"]["loss"]
+    assert {"train/lr", "heldout/aim_cosine", "heldout_chunk/move_error"} <= scalars.keys()
+
+
+def killed_after(command, out, seconds):
+    """Runs a command and kills it a while after its first save; whether it was still running."""
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENV
+    ) as process:
+        while process.poll() is None and not (out / "training.pt").exists():
+            time.sleep(0.002)
+        time.sleep(seconds)
+        running = process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        return running
+
+
+def test_killed_and_run_again_it_ends_as_if_nothing_had_been(whole, played, tmp_path, run):
+    reference, report = whole
+    out = tmp_path / "killed"
+    arguments = order(played, out, "--epochs", "8", "--save-every", "0")
+    moment = np.random.default_rng(time.time_ns()).uniform(0.0, 0.2)
+    assert killed_after([*BASE, *arguments], out, moment), moment
+    reached = checkpoint.read(out / "training.pt", expected=("parameters",))["step"]
+    assert 0 < reached < report["steps"], moment
+    status, printed, err = run(*arguments, "--json")
+    assert status == 0, err
+    first, second = (NitroGen.from_checkpoint(one / "model.pt") for one in (reference, out))
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, second.state_dict()[name]), (name, moment)
+    assert json.loads(printed)["scores"] == report["scores"]
+    assert without_times(out) == without_times(reference)
+    curve, other = scalars_of(reference), scalars_of(out)
+    assert {tag: curve[tag] for tag in curve if "per_second" not in tag} == {
+        tag: other[tag] for tag in other if "per_second" not in tag
+    }
+
+
+def test_a_finished_run_is_not_run_again(whole, played, run):
+    out, _ = whole
+    before = {file: file.stat().st_mtime_ns for file in out.rglob("*")}
+    status, printed, _ = run(*order(played, out, "--epochs", "8"))
+    assert status == 0
+    assert "aim: cosine" in printed and "mean action" in printed and "dash: recall" in printed
+    assert {file: file.stat().st_mtime_ns for file in out.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--epochs", "9"), "another recipe.epochs: 8, not 9"),
+        (("--epochs", "8", "--stride", "7"), "another data.train.examples"),
+        (("--epochs", "8", "--seed", "1"), "another base.seed: 0, not 1"),
+        (("--epochs", "8", "--minari", "any"), "either --episodes or --minari"),
+        (("--weight", "EAST"), "expected NAME=NUMBER"),
+        (("--weight", "SPACE=2"), "no number of a gamepad row"),
+        (("--recipe", "mine"), "no recipe 'mine'; known are published, student"),
+        (("--execute", "19"), "beyond a chunk's 18 actions"),
+        (("--split", "eyes"), "no split 'eyes'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_sentence(whole, played, run, more, message):
+    out, _ = whole
+    before = sorted(file.name for file in out.iterdir())
+    status, _, err = run(*order(played, out, *more))
+    assert status == 1
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert sorted(file.name for file in out.iterdir()) == before
+
+
+def test_adapters_are_kept_beside_the_merged_model(played, tmp_path, run):
+    more = ("--lora-rank", "2", "--keep-adapter", "--epochs", "1", "--learning-rate", "0.01")
+    status, _, err = run(*order(played, tmp_path / "run", *more))
+    assert status == 0, err
+    assert "1,024 of 65,665 parameters learn" in err
+    merged = NitroGen.from_checkpoint(tmp_path / "run" / "model.pt").state_dict()
+    again = merge_adapters(NitroGen.preset("tiny"), tmp_path / "run" / "adapter").state_dict()
+    base = NitroGen.preset("tiny").state_dict()
+    assert any(not torch.equal(merged[name], base[name]) for name in merged)
+    for name, value in merged.items():
+        torch.testing.assert_close(value, again[name], atol=1e-6, rtol=1e-5)
+
+
+def test_features_may_be_looked_at_once(played, tmp_path, run):
+    more = ("--epochs", "1", "--cache-features", "--balanced", "--weight", "LEFT_X=3")
+    status, printed, err = run(*order(played, tmp_path / "run", *more, "--json"))
+    assert status == 0, err
+    assert list((tmp_path / "run" / "features").iterdir())
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert settings["recipe"]["weights"]["LEFT_X"] == 3.0
+    assert settings["recipe"]["weights"]["RIGHT_SHOULDER"] >= 1.0
+    assert json.loads(printed)["steps"] > 0
+    status, _, err = run(*order(played, tmp_path / "other", "--cache-features", "--augment"))
+    assert status == 1
+    assert "--cache-features needs a frozen vision tower and no augmentation" in err
+
+
+# ---- held-out figures ----
+
+
+def chunks(count=12, seed=0):
+    rng = np.random.default_rng(seed)
+    actions = rng.uniform(-1, 1, (count, 18, 5)).astype(np.float32)
+    actions[..., 4] = rng.random((count, 18)) < 0.1
+    frames = rng.integers(0, 255, (count, 64, 64, 3), dtype=np.uint8)
+    return ArrayExamples(frames, pack(actions))
+
+
+def test_who_is_right_has_the_best_figures_and_who_is_opposite_the_worst():
+    true = unpack(chunks().actions)
+    right = compare(true, true)
+    assert right["move_error"] == 0.0
+    assert right["move_cosine"] == pytest.approx(1.0)
+    assert right["aim_cosine"] == pytest.approx(1.0)
+    assert right["firing_correct"] == right["dash_precision"] == right["dash_recall"] == 1.0
+    opposite = compare(true * np.array([-1, -1, -1, -1, 1], np.float32), true)
+    assert opposite["move_cosine"] == opposite["aim_cosine"] == pytest.approx(-1.0)
+    idle = compare(np.zeros_like(true), true)
+    assert idle["aim_cosine"] == 0.0
+    assert idle["dash_precision"] is None and idle["dash_recall"] == 0.0
+    assert idle["dash_rate"] == right["dash_rate"] == pytest.approx(0.1, abs=0.05)
+    silent = compare(true, np.zeros_like(true))
+    assert silent["move_cosine"] is None and silent["dash_recall"] is None
+    fires = np.linalg.norm(true[..., 2:4], axis=-1) >= 0.3
+    assert silent["firing_correct"] == pytest.approx(1.0 - fires.mean())
+
+
+def test_the_first_actions_are_judged_by_themselves():
+    examples = chunks()
+    late = unpack(examples.actions)
+    late[:, 9:, :4] *= -1.0
+    judged = HeldOut(ArrayExamples(examples.inputs, pack(late)), execute=9)
+    scores = judged._scores(examples.actions, pack(late), None)
+    assert scores["played"]["aim_cosine"] == pytest.approx(1.0)
+    assert scores["chunk"]["aim_cosine"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_two_looks_at_one_model_see_the_same_and_leave_it_as_it_is():
+    model, judged = NitroGen.preset("tiny").eval(), HeldOut(chunks(), most=7, batch_size=3)
+    before = torch.random.get_rng_state()
+    told = []
+    first = judged.measure(model, Recipe(mirror=True), on_batch=lambda *now: told.append(now))
+    assert first == judged.measure(model, Recipe(mirror=True))
+    assert told == [(3, 7), (6, 7), (7, 7)]
+    assert torch.equal(before, torch.random.get_rng_state())
+    other = judged.measure(NitroGen.preset("tiny", seed=1).eval(), Recipe())
+    assert other["played"]["loss"] != first["played"]["loss"]
+
+
+def test_the_mean_action_is_the_mean_of_sticks_and_what_buttons_mostly_are():
+    examples = chunks(40)
+    both = ArrayExamples(
+        np.concatenate([examples.inputs, examples.inputs]),
+        np.concatenate([examples.actions, mirror(examples.actions)]),
+    )
+    row = mean_row(both)
+    assert row[[21, 23]] == pytest.approx(0.5, abs=1e-6)
+    assert row[22] == pytest.approx(examples.actions[..., 22].mean(), abs=1e-6)
+    assert not row[:21].any()
+    scores = HeldOut(both).constant(row)
+    assert scores["played"]["loss"] is None
+    assert scores["played"]["dash_recall"] == 0.0
+
+
+def test_a_board_that_goes_on_forgets_what_came_after_and_a_line_cut_short(tmp_path):
+    board = Board(tmp_path, step=0)
+    for step in range(1, 6):
+        board.note("train", step, {"loss": float(step), "other": None})
+    board.close()
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "train", "st')
+    time.sleep(1.1)  # TensorBoard names its files by the second
+    board = Board(tmp_path, step=3)
+    board.note("train", 3, {"loss": 99.0})
+    for step in range(4, 7):
+        board.note("train", step, {"loss": 10.0 * step})
+    board.close()
+    expected = [(1, 1.0), (2, 2.0), (3, 3.0), (4, 40.0), (5, 50.0), (6, 60.0)]
+    assert [(line["step"], line["loss"]) for line in lines_of(tmp_path)] == expected
+    assert scalars_of(tmp_path)["train/loss"] == expected
+
+
+# ---- several processes ----
+
+
+@pytest.mark.slow
+def test_two_processes_learn_as_one_does(played, tmp_path):
+    config = preset_config("tiny")
+    quiet = dataclasses.replace(
+        config,
+        diffusion=dataclasses.replace(config.diffusion, dropout=0.0),
+        vl_self_attention=dataclasses.replace(config.vl_self_attention, dropout=0.0),
+    )
+    torch.manual_seed(0)
+    base = tmp_path / "base.pt"
+    checkpoint.save(base, NitroGen(quiet))
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    losses = []
+    for count in (1, 2):
+        out = tmp_path / str(count)
+        arguments = order(played, out, "--epochs", "3", "--split", "all", base=str(base))
+        command = [*launch, f"--nproc-per-node={count}", "-m", "arena_breaker_gym.cli", *arguments]
+        subprocess.run(command, check=True, capture_output=True, env=ENV)
+        losses.append([line["loss"] for line in lines_of(out) if line["kind"] == "train"])
+    assert len(losses[0]) == len(losses[1]) > 6
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
