@@ -323,7 +323,8 @@ class Posttrainer:
 
     def _choose_what_learns(self) -> None:
         recipe = self.recipe
-        self.model.gradient_checkpointing = recipe.gradient_checkpointing
+        if self.model.gradient_checkpointing != recipe.gradient_checkpointing:
+            self.model.gradient_checkpointing = recipe.gradient_checkpointing
         if recipe.lora_rank == 0:
             self.model.freeze(recipe.split)
             return
