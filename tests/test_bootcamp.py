@@ -12,24 +12,29 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from agents.random import RandomAgent
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from arena_breaker_gym.bootcamp.plan import BootcampPlan
 from arena_breaker_gym.rollout import EpisodeStore, rollout
 from arena_breaker_gym.rollout.replay import replay
-from nitrogen_adapter import gamepad
+from nitrogen_adapter import NitroGen, checkpoint, gamepad
 from nitrogen_adapter.dataset import ChunkSettings, build_examples, kept_starts
+from nitrogen_adapter.inference import LocalPredictor
+from nitrogen_adapter.server import NitroGenServer
+
+MINIATURE = {
+    "demonstrations": 3,
+    "demonstration_steps": 120,
+    "evaluations": 3,
+    "realtime_evaluations": 2,
+    "evaluation_steps": 90,
+    "chunks": ChunkSettings(stride=10),
+}
 
 PLAN = BootcampPlan(
-    student="tiny",
-    demonstrations=3,
-    demonstration_steps=120,
-    evaluations=3,
-    realtime_evaluations=2,
-    evaluation_steps=90,
-    chunks=ChunkSettings(stride=10),
-    posttrain=replace(BootcampPlan().posttrain, epochs=4),
+    student="tiny", posttrain=replace(BootcampPlan().posttrain, epochs=4), **MINIATURE
 )
 
 
@@ -168,3 +173,42 @@ def test_nothing_to_learn_from_is_said_in_one_sentence():
     (episode,) = rollout(RandomAgent(), episodes=1, max_steps=10)
     with pytest.raises(ValueError, match="no chunk of 18 actions"):
         build_examples([episode], ChunkSettings())
+
+
+def test_a_checkpoint_is_put_to_school_the_published_way(tmp_path):
+    before = tmp_path / "base.pt"
+    checkpoint.save(before, NitroGen.preset("tiny", seed=5))
+    plan = BootcampPlan.for_student(str(before), seed=0, max_seconds=None, **MINIATURE)
+    assert plan.posttrain.split == "acts"
+    school = Bootcamp(plan, tmp_path / "camp")
+    results = school.run(ignore)
+    agents = {row["agent"] for row in results.rows}
+    assert agents == {"zero-shot", "post-trained", "tutor"}
+    weights = [checkpoint.load(path).state_dict() for path in (before, school.student.after)]
+    changed = {name for name, old in weights[0].items() if not torch.equal(old, weights[1][name])}
+    assert changed
+    assert not any(name.startswith(("vision_encoder", "vl_self")) for name in changed)
+
+
+def test_a_student_on_a_server_is_measured_and_not_trained(tmp_path):
+    predictor = LocalPredictor(NitroGen.preset("tiny", seed=5))
+    with NitroGenServer(predictor, port=0).start() as server:
+        plan = BootcampPlan.for_student(server.address, seed=0, max_seconds=None, **MINIATURE)
+        results = Bootcamp(plan, tmp_path / "camp").run(ignore)
+    rows = [(row["agent"], row["latency"]) for row in results.rows]
+    assert rows == [
+        ("zero-shot", None),
+        ("zero-shot", None),
+        ("tutor", None),
+        ("tutor", None),
+        ("zero-shot", "measured"),
+    ]
+    assert (tmp_path / "camp" / "side_by_side.mp4").stat().st_size > 1000
+    assert not (tmp_path / "camp" / "checkpoints").exists()
+
+
+def test_a_student_that_there_is_not_is_refused_before_anything_is_written(tmp_path):
+    plan = BootcampPlan.for_student("missing.pt", seed=0, max_seconds=None)
+    with pytest.raises(ValueError, match=r"no student 'missing\.pt'; expected one of student"):
+        Bootcamp(plan, tmp_path / "camp")
+    assert not (tmp_path / "camp").exists()

@@ -11,10 +11,10 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
-from agents.nitrogen import NitroGenPolicy
 from agents.registry import make_agent
 from arena_breaker_gym.bootcamp.clock import Clock
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, TUTOR, ZERO_SHOT, BootcampPlan
+from arena_breaker_gym.bootcamp.student import Student
 from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
 from arena_breaker_gym.rollout.benchmark import Terms, evaluate, store_of
@@ -25,13 +25,13 @@ from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.rollout.video import export_side_by_side
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
+from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.dataset import build_examples
 from nitrogen_adapter.examples import ArrayExamples
 from nitrogen_adapter.features import cache_features
-from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.gamepad import GamepadSettings
 from nitrogen_adapter.posttrain import Posttrainer
 from nitrogen_adapter.posttrain import Progress as TrainingProgress
-from nitrogen_adapter.presets import preset_config
 
 SAVE_EVERY = 15.0  # s between two saves of a training under way
 VIDEO_SIZE = 384  # pixels of each half
@@ -59,14 +59,15 @@ class Bootcamp:
             save_every: Seconds between two saves of a training under way.
 
         Raises:
-            ValueError: If the folder holds a bootcamp with another plan.
+            ValueError: If the folder holds a bootcamp with another plan, or there is no such
+                student.
         """
         self.plan = plan
         self.out = out
         self.save_every = save_every
+        self.student = Student(plan.student, out / "checkpoints", seed=plan.seed)
         _claim(out / "plan.json", plan)
         self.clock = Clock(out / "timings.json")
-        self.frame_size = preset_config(plan.student).vision.image_size
 
     def run(self, advance: Advance) -> Results:
         """Does what is left to do and writes `results.json` and `side_by_side.mp4`.
@@ -113,25 +114,24 @@ class Bootcamp:
             tutor.close()
 
     def train(self, demonstrations: list[Episode], advance: Advance) -> None:
-        """Writes the student before and after training; a training cut short goes on."""
-        before, after = self.checkpoint_of(ZERO_SHOT), self.checkpoint_of(POST_TRAINED)
-        if not before.exists():
-            checkpoint.save(before, NitroGen.preset(self.plan.student, seed=self.plan.seed))
-        if after.exists():
-            return
-        with self.clock.part("dataset"):
-            examples = self._examples(demonstrations, advance)
-        with self.clock.part("posttrain"):
-            student = checkpoint.load(before)
-            if self.plan.posttrain.sight_is_frozen:
-                examples = cache_features(student, examples)
-            self._fit(Posttrainer(student, examples, self.plan.posttrain), advance)
-            checkpoint.save(after, student)
-            self._unfinished.unlink(missing_ok=True)
+        """Writes the student before and after training; a training cut short goes on.
 
-    def checkpoint_of(self, name: str) -> Path:
-        """Where a student's checkpoint lies."""
-        return self.out / "checkpoints" / f"{name}.pt"
+        A student on a server cannot be trained from here, and is not.
+        """
+        if self.student.remote:
+            return
+        self.student.enrol()
+        if self.student.after.exists():
+            return
+        model = checkpoint.load(self.student.before, device=self.student.device)
+        with self.clock.part("dataset"):
+            examples = self._examples(demonstrations, model.config, advance)
+        with self.clock.part("posttrain"):
+            if self.plan.posttrain.sight_is_frozen:
+                examples = cache_features(model, examples)
+            self._fit(Posttrainer(model, examples, self.plan.posttrain), advance)
+            checkpoint.save(self.student.after, model)
+            self._unfinished.unlink(missing_ok=True)
 
     def measure(self, advance: Advance) -> list[Row]:
         """The table's rows: each agent with the bug and with its fix, on equal seeds.
@@ -158,7 +158,7 @@ class Bootcamp:
             return
         chosen = {
             f"{name}, kills: {self._median(name).metrics['kills']:.0f}": self._median(name)
-            for name in (ZERO_SHOT, POST_TRAINED, TUTOR)
+            for name in self._makers()
         }
         with self.clock.part("video"):
             export_side_by_side(
@@ -170,11 +170,21 @@ class Bootcamp:
                 progress=lambda share: advance("The video is made", share),
             )
 
-    def _examples(self, demonstrations: list[Episode], advance: Advance) -> ArrayExamples:
+    def _examples(
+        self, demonstrations: list[Episode], config: NitroGenConfig, advance: Advance
+    ) -> ArrayExamples:
+        """Frames and chunks as the student's checkpoint wants them."""
+        chunks = replace(
+            self.plan.chunks,
+            action_shift=config.action_shift,
+            frames=config.frame_per_sample,
+            frame_spacing=config.frame_spacing,
+        )
         examples, balance = build_examples(
             demonstrations,
-            self.plan.chunks,
-            size=self.frame_size,
+            chunks,
+            size=config.vision.image_size,
+            buttons=GamepadSettings(old_layout=config.old_layout),
             on_episode=lambda done, total: advance("Frames are drawn", _DRAWING * done / total),
         )
         with written_whole(self.out / "dataset.json") as part:
@@ -203,11 +213,7 @@ class Bootcamp:
 
     def _entries(self) -> list[tuple[str, Callable[[], Agent], Terms, Path]]:
         """Who is measured, how each is made, on what terms, and where that is kept."""
-        makers: Mapping[str, Callable[[], Agent]] = {
-            ZERO_SHOT: partial(self._student, ZERO_SHOT),
-            POST_TRAINED: partial(self._student, POST_TRAINED),
-            TUTOR: partial(make_agent, self.plan.tutor),
-        }
+        makers = self._makers()
         entries = [
             (name, make, self._terms(fix=fix), self._evaluation_folder(fix=fix))
             for name, make in makers.items()
@@ -215,21 +221,31 @@ class Bootcamp:
         ]
         if self.plan.realtime_evaluations > 0:
             folder = self.out / "evaluation" / "realtime"
-            entries.append((POST_TRAINED, makers[POST_TRAINED], self._realtime_terms(), folder))
+            *_, student, _ = makers  # as it has learned, where it could
+            entries.append((student, makers[student], self._realtime_terms(), folder))
         return entries
 
-    def _student(self, name: str) -> Agent:
-        model = checkpoint.load(self.checkpoint_of(name))
-        return NitroGenPolicy(model, name=name, execute=self.plan.execute)
+    def _makers(self) -> Mapping[str, Callable[[], Agent]]:
+        """How each row's agent is made, in the order of the rows."""
+        execute = self.plan.execute
+        makers: dict[str, Callable[[], Agent]] = {
+            ZERO_SHOT: partial(self.student.agent, ZERO_SHOT, trained=False, execute=execute)
+        }
+        if not self.student.remote:
+            makers[POST_TRAINED] = partial(
+                self.student.agent, POST_TRAINED, trained=True, execute=execute
+            )
+        return {**makers, TUTOR: partial(make_agent, self.plan.tutor)}
 
     def _terms(self, *, fix: bool) -> Terms:
         plan = self.plan
+        most = self.student.most_arenas()
         return Terms(
             episodes=plan.evaluations,
             seed=plan.evaluation_seed,
-            settings=Settings(point_blank_fix=fix, pixel_size=self.frame_size),
+            settings=Settings(point_blank_fix=fix, pixel_size=self.student.frame_size),
             max_steps=plan.evaluation_steps,
-            num_envs=plan.evaluations,
+            num_envs=plan.evaluations if most is None else min(most, plan.evaluations),
         )
 
     def _realtime_terms(self) -> Terms:

@@ -1,10 +1,11 @@
 """`BootcampPlan`: what is compared with what, and how much of it; checked before any work."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
 
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 from nitrogen_adapter.dataset import ChunkSettings
+from nitrogen_adapter.presets import PRESETS
 from nitrogen_adapter.recipe import Recipe
 
 ZERO_SHOT, POST_TRAINED, TUTOR = "zero-shot", "post-trained", "tutor"
@@ -16,7 +17,7 @@ class BootcampPlan:
 
     Attributes:
         tutor: Name of the agent that teaches.
-        student: Preset of the model that learns.
+        student: Who learns: a preset, a checkpoint file, or a server that is only measured.
         demonstrations: Episodes that the tutor records; the article's 17, over all stages.
         demonstration_steps: Steps after which a demonstration is cut off.
         evaluations: Episodes for each row of the table.
@@ -42,6 +43,27 @@ class BootcampPlan:
     execute: int = 9
     chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=3))
     posttrain: Recipe = field(default_factory=lambda: Recipe.student(max_seconds=240.0))
+
+    @classmethod
+    def for_student(
+        cls, student: str, *, seed: int, max_seconds: float | None, **changes: Any
+    ) -> Self:
+        """The plan for a student: a preset learns its own way, a checkpoint the published one.
+
+        Args:
+            student: As in this class.
+            seed: As in this class.
+            max_seconds: Most seconds that the student may learn; None: four minutes for a preset,
+                and for a checkpoint as long as the epochs take.
+            changes: Other entries of this class.
+        """
+        if student not in PRESETS:
+            posttrain = Recipe(max_seconds=max_seconds, seed=seed)
+        else:
+            posttrain = replace(cls().posttrain, seed=seed)
+            if max_seconds is not None:
+                posttrain = replace(posttrain, max_seconds=max_seconds)
+        return cls(student=student, seed=seed, posttrain=posttrain, **changes)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as they stand in results.json."""

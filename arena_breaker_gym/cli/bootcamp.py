@@ -17,6 +17,13 @@ def bootcamp(
         Path, typer.Option(help="Folder for all that is made; run again with the same to continue.")
     ] = DEFAULT_OUT,
     tutor: Annotated[str, typer.Option(help="Who teaches: the name of an agent.")] = "scripted",
+    student: Annotated[
+        str,
+        typer.Option(
+            help="Who learns: a preset (student), a checkpoint such as ng.pt, or a server as in "
+            "tcp://127.0.0.1:5555, which is measured and not trained."
+        ),
+    ] = "student",
     demonstrations: Annotated[
         int, typer.Option(min=1, help="Episodes that the tutor records, over stages 1 to 3.")
     ] = 17,
@@ -27,14 +34,16 @@ def bootcamp(
         int, typer.Option(min=0, help="Episodes of the student in a game that does not wait.")
     ] = 30,
     train_seconds: Annotated[
-        float, typer.Option(min=1.0, help="Most seconds that the student may learn.")
-    ] = 240.0,
+        float | None,
+        typer.Option(
+            min=1.0,
+            help="Most seconds that the student may learn; 240 for a preset, where not given.",
+        ),
+    ] = None,
     seed: options.Seed = 0,
     json: options.Json = False,
 ) -> None:
     """The article: a tutor shows, a pixels-only student learns, both are measured and filmed."""
-    from dataclasses import replace
-
     from arena_breaker_gym.extras import require
 
     # Ten minutes on is no time to find that the last part cannot run.
@@ -43,15 +52,16 @@ def bootcamp(
     from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
     from arena_breaker_gym.bootcamp.plan import BootcampPlan
 
-    plan = BootcampPlan(
+    plan = BootcampPlan.for_student(
+        student,
+        seed=seed,
+        max_seconds=train_seconds,
         tutor=tutor,
         demonstrations=demonstrations,
         evaluations=evaluations,
         realtime_evaluations=realtime_evaluations,
-        seed=seed,
     )
-    posttrain = replace(plan.posttrain, max_seconds=train_seconds, seed=seed)
-    camp = Bootcamp(replace(plan, posttrain=posttrain), out)
+    camp = Bootcamp(plan, out)
     with bar(resume=how_to_resume(out)) as advance:
         results = camp.run(advance)
     if json:
