@@ -139,12 +139,3 @@ def _from_workers(
 ) -> Iterator[Batch]:
     for inputs, actions, sights in prefetched(examples, orders, workers=workers):
         yield Batch(cast("NDArray[Any]", inputs), cast("NDArray[np.float32]", actions), sights)
-
-
-def __getattr__(name: str) -> Any:
-    """Imports the model only once features are asked for: `features` stands above this room."""
-    if name == "cache_features":
-        from nitrogen_adapter.features import cache_features
-
-        return cache_features
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
