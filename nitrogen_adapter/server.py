@@ -46,7 +46,7 @@ PUBLIC_INFO: Mapping[str, Any] = MappingProxyType(
 )
 
 _LOG = logging.getLogger(__name__)
-_POLL_MS = 100  # after which a request to stop is seen
+_POLL_MS = 20  # after which a request to stop is seen
 _SEND_MS = 1000
 _MAX_ROUTE = 8  # frames that lead back to a client, one for each broker between
 _MAX_NAME = 255  # bytes of such a frame; ZeroMQ allows no more
@@ -97,7 +97,7 @@ class NitroGenServer:
         most = predictor.max_sessions
         self.max_sessions = max_sessions if most is None else min(max_sessions, most)
         self._numbers: OrderedDict[tuple[_Client, int], int] = OrderedDict()
-        self._free: list[int] = [*range(self.max_sessions)]  # numbers that no session has
+        self._free: list[int] = [*range(self.max_sessions)][::-1]  # numbers of no session
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._handlers = {"predict": self._predict, "reset": self._reset, "info": self._info}
@@ -260,7 +260,8 @@ def _listen(router: zmq.Socket[bytes], host: str, port: int) -> str:
     try:
         router.bind(f"tcp://{place}:{port or '*'}")
     except zmq.ZMQError as error:
-        raise OSError(f"Cannot listen on {host}, port {port}: {zmq.strerror(error.errno)}.") from error
+        reason = zmq.strerror(error.errno or 0)
+        raise OSError(f"Cannot listen on {host}, port {port}: {reason}.") from error
     if not address.is_loopback:
         _LOG.warning("Listening on %s: whoever reaches this machine there can ask.", host)
     return router.getsockopt_string(zmq.LAST_ENDPOINT)
@@ -315,7 +316,7 @@ def _client_of(route: list[bytes]) -> _Client:
 def _frame_of(image: Any) -> NDArray[np.uint8]:
     """Return an image of a request as (H, W, 3)."""
     if isinstance(image, Image.Image):
-        image = np.asarray(image.convert("RGB"))
+        image = np.array(image.convert("RGB"))  # a copy, which may be written to as others may
     return _checked(image, "image", axes=3)
 
 
