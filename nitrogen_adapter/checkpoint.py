@@ -244,7 +244,7 @@ def _needed(name: str) -> bool:
 
 
 def _filled(weights: _Weights, model: NitroGen) -> dict[str, Tensor]:
-    """Returns single-precision weights of a model, with its fixed waves where they were left out."""
+    """Returns a model's weights in single precision, with fixed waves that were left out."""
     result = {name: value.float() for name, value in weights.items()}
     for name in model.state_dict().keys() - weights.keys():
         _, places, width = model.get_buffer(name).shape

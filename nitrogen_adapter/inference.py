@@ -115,7 +115,7 @@ class LocalPredictor:
     def reset(self, sessions: Sequence[int], seed: int | None) -> None:
         """Forget what these sessions saw and seed their noise; None: any seed."""
         for session in sessions:
-            self._earlier[session] = deque(maxlen=self.model.config.frame_per_sample)
+            self._earlier[session] = deque(maxlen=self.model.config.frame_per_sample - 1)
             self._generators[session] = torch.Generator()
             if seed is None:
                 self._generators[session].seed()
@@ -138,11 +138,12 @@ class LocalPredictor:
             ValueError: if the frames are not (n, H, W, 3) uint8 for n sessions.
         """
         self.reset([one for one in sessions if one not in self._earlier], None)
-        for session, frame in zip(sessions, self._prepared(frames, len(sessions)), strict=True):
-            self._earlier[session].append(frame)
+        newest = self._prepared(frames, len(sessions))
         rows = np.empty((len(sessions), self.horizon, gamepad.ROW), dtype=np.float32)
         for places in self._by_frames_seen(sessions):
-            rows[places] = self._sample([sessions[place] for place in places])
+            rows[places] = self._sample([sessions[place] for place in places], newest[places])
+        for session, frame in zip(sessions, newest, strict=True):
+            self._earlier[session].append(frame)
         return gamepad.new_layout(rows, old_layout=self.model.config.old_layout)
 
     def info(self) -> dict[str, Any]:
@@ -181,8 +182,10 @@ class LocalPredictor:
             groups.setdefault(len(self._earlier[session]), []).append(place)
         return list(groups.values())
 
-    def _sample(self, sessions: Sequence[int]) -> NDArray[np.float32]:
-        pixels = torch.stack([torch.stack(tuple(self._earlier[one])) for one in sessions])
+    def _sample(self, sessions: Sequence[int], newest: Tensor) -> NDArray[np.float32]:
+        """Samples for sessions that have seen equally many frames: (n, 18, 25)."""
+        seen = zip(sessions, newest, strict=True)
+        pixels = torch.stack([torch.stack([*self._earlier[one], frame]) for one, frame in seen])
         noise = self._noise(sessions).to(pixels.device)
         rows = self.model.sample(pixels, noise, self.steps, self.guidance, game=self.game)
         return rows.float().cpu().numpy()

@@ -67,7 +67,10 @@ def normalise(frames: NDArray[np.uint8] | Tensor) -> Tensor:
         (..., 3, S, S) float32 in [-1, 1], as SigLIP normalises (mean 0.5, deviation 0.5). A view
         with the channels last in memory, which is what convolutions on a processor like best.
     """
-    tensor = frames if isinstance(frames, Tensor) else torch.from_numpy(frames)
+    if isinstance(frames, Tensor):
+        tensor = frames
+    else:  # torch has no arrays that may not be written to
+        tensor = torch.from_numpy(frames if frames.flags.writeable else frames.copy())
     return (tensor.float() / 127.5 - 1.0).movedim(-1, -3)
 
 

@@ -103,6 +103,13 @@ def test_frames_of_another_size_are_scaled():
     )
 
 
+def test_frames_that_may_not_be_written_to_are_read_all_the_same():
+    predictor, shown = LocalPredictor(lively(), quiet=True), frames(1)
+    locked = shown.copy()
+    locked.flags.writeable = False
+    assert np.array_equal(predictor.predict(locked, [0]), predictor.predict(shown, [1]))
+
+
 def test_old_layouts_are_turned_to_buttons_first():
     new = lively()
     old = lively(changed(tokenizer_cfg={"old_layout": True}))
