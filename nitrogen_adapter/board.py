@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class Board:
             part.write_text("".join(map(_text, kept)), encoding="utf-8")
         self._noted = {(line["kind"], line["step"]) for line in kept}
         self._file = path.open("a", encoding="utf-8")
+        _let_a_second_pass(folder / EVENTS)
         self._writer = SummaryWriter(str(folder / EVENTS), purge_step=step + 1 if step else 0)
 
     def note(self, kind: str, step: int, figures: Figures) -> None:
@@ -67,6 +69,16 @@ class Board:
         """Save and close."""
         self._file.close()
         self._writer.close()
+
+
+def _let_a_second_pass(folder: Path) -> None:
+    """Waits where files of this very second are there.
+
+    TensorBoard reads files in the order of their names, which begin with a second; in one second
+    it would be up to the processes' numbers which comes first.
+    """
+    while any(f".tfevents.{int(time.time()):010d}." in file.name for file in folder.glob("*")):
+        time.sleep(0.05)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

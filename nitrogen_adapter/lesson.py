@@ -69,7 +69,9 @@ class Lesson:
         if inputs.dtype != np.uint8:
             seen = torch.from_numpy(inputs).to(self.device, torch.float32)
             return seen if seen.ndim == 3 else self._attended(seen)
-        pixels = with_frames(inputs).to(self.device)
+        # Bytes travel to the device, where they become numbers four times as long.
+        frames = normalise(torch.from_numpy(inputs).to(self.device))
+        pixels = frames[:, None] if inputs.ndim == 4 else frames
         if changes is not None:
             pixels = self.recipe.augment.apply(pixels, changes)
         # Of what is frozen nothing is kept for a backward pass.
@@ -121,9 +123,3 @@ def row_weights(model: NitroGen, recipe: Recipe) -> Tensor:
     names = gamepad.layout(old_layout=model.config.old_layout).names
     weights = [recipe.weights.get(name, 1.0) for name in names]
     return torch.tensor(weights, device=next(model.parameters()).device)
-
-
-def with_frames(inputs: NDArray[np.uint8]) -> Tensor:
-    """Return frames as a model takes them: (n, F, 3, S, S) in [-1, 1], F being 1 where not told."""
-    pixels = normalise(inputs)
-    return pixels[:, None] if inputs.ndim == 4 else pixels

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -24,6 +25,7 @@ from nitrogen_adapter.heldout import HeldOut, compare, mean_row
 from nitrogen_adapter.lora import merge_adapters
 from nitrogen_adapter.presets import preset_config
 from nitrogen_adapter.recipe import Recipe
+from tests.test_nitrogen_dataset import Corridor, collected
 
 BASE = [sys.executable, "-m", "arena_breaker_gym.cli"]
 ENV = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -215,6 +217,30 @@ def test_features_may_be_looked_at_once(played, tmp_path, run):
     assert "--cache-features needs a frozen vision tower and no augmentation" in err
 
 
+class Walk(Corridor):
+    """A game of another kind, of which one of the ready-made tables knows the nine actions."""
+
+    action_space = gym.spaces.Discrete(9)
+
+
+def test_a_minari_data_set_of_another_game_teaches_too(tmp_path, monkeypatch, run):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    collected(pytest.importorskip("minari"), Walk(), "walk/test-v0", episodes=3)
+    told = ["nitrogen", "posttrain", "tiny", "--minari", "walk/test-v0", "--epochs", "1"]
+    out = ["--out", str(tmp_path / "run"), "--recipe", "student", "--stride", "4", "--json"]
+    status, printed, err = run(*told, *out)
+    assert status == 0, err
+    report = json.loads(printed)
+    assert report["scores"]["post-trained"]["played"]["move_cosine"] is not None
+    assert report["scores"]["post-trained"]["played"]["dash_rate"] == 0.0
+    status, _, err = run(*told, *out, "--table", "keys-6")
+    assert status == 1
+    assert "'keys-6' is for" in err
+    status, _, err = run(*[one.replace("walk", "none") for one in told], *out)
+    assert status == 1
+    assert "none/test-v0: there is no such Minari data set" in err
+
+
 # ---- held-out figures ----
 
 
@@ -289,7 +315,6 @@ def test_a_board_that_goes_on_forgets_what_came_after_and_a_line_cut_short(tmp_p
     board.close()
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"kind": "train", "st')
-    time.sleep(1.1)  # TensorBoard names its files by the second
     board = Board(tmp_path, step=3)
     board.note("train", 3, {"loss": 99.0})
     for step in range(4, 7):

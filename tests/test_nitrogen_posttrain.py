@@ -14,6 +14,7 @@ from nitrogen_adapter.lora import merge_adapters
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.posttrain import Posttrainer
 from nitrogen_adapter.presets import preset_config
+from nitrogen_adapter.processes import Processes
 from nitrogen_adapter.recipe import Recipe
 from nitrogen_adapter.sight import SightHead, Sights
 from nitrogen_adapter.vision import normalise
@@ -107,6 +108,49 @@ def test_a_step_taken_in_pieces_is_the_same_step(pieces):
         losses_of(dataclasses.replace(augmented, accumulate=count)) for count in (1, pieces)
     )
     np.testing.assert_allclose(parts, whole, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("split", "attended"), [("acts", True), ("acts+attention", False)])
+def test_what_was_seen_ahead_teaches_what_frames_do(split, attended):
+    recipe = dataclasses.replace(
+        SHORT, split=split, mirror=False, augment=Augmentation(), learning_rate=1e-2
+    )
+    frames, ahead = [], []
+    model, other = without_dropout(), without_dropout()
+    first = Posttrainer(model, lamps(10), recipe)
+    seen = cache_features(other, lamps(10), attended=attended)
+    second = Posttrainer(other, seen, recipe)
+    first.run(lambda now: frames.append(now.loss))
+    second.run(lambda now: ahead.append(now.loss))
+    np.testing.assert_allclose(frames, ahead, rtol=1e-2)
+    assert len(set(frames)) == len(frames)
+    start = weights_of(without_dropout())
+    changed = {n.split(".")[0] for n, v in weights_of(other).items() if not v.equal(start[n])}
+    assert ("vl_self_attention_model" in changed) == (not attended)
+    assert "vision_encoder" not in changed
+
+
+def test_several_frames_are_mirrored_and_augmented_together():
+    config = dataclasses.replace(preset_config("tiny"), frame_per_sample=2, max_sequence_length=128)
+    one = lamps(8)
+    two = np.stack([one.inputs, one.inputs[::-1]], axis=1)
+    recipe = dataclasses.replace(SHORT, augment=Augmentation.published())
+    run = Posttrainer(NitroGen(config), ArrayExamples(two, one.actions), recipe)
+    told = []
+    run.run(told.append)
+    assert len(told) == run.total_steps == 6
+
+
+def test_every_example_of_a_step_has_one_place_among_pieces_and_processes():
+    for processes, pieces, count in ((1, 1, 7), (2, 3, 32), (3, 2, 4), (4, 1, 2)):
+        parts = [
+            part
+            for rank in range(processes)
+            for part in Processes(rank=rank, count=processes).share(count, pieces)
+        ]
+        assert [n for first, end in parts for n in range(first, end)] == list(range(count))
+        sizes = [end - first for first, end in parts]
+        assert len(sizes) == processes * pieces and max(sizes) - min(sizes) <= 1
 
 
 def test_recomputing_blocks_changes_nothing():
