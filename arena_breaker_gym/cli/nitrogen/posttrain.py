@@ -99,20 +99,22 @@ def posttrain(
 
     With several GPUs: torchrun --nproc-per-node N -m arena_breaker_gym.cli nitrogen posttrain …
     """
-    # All that was given, by name: too much to hand on one by one.
-    wanted = ctx.params
+    _run(ctx.params)  # all that was given, by name: too much to hand on one by one
+
+
+def _run(wanted: Mapping[str, Any]) -> None:
     from arena_breaker_gym.extras import require
 
     require("torch", "nitrogen")
     from nitrogen_adapter.processes import Processes
 
-    team = Processes.launched(device)
+    team = Processes.launched(wanted["device"])
     try:
         report = _train(wanted, team)
     finally:
         team.close()
     if team.main:
-        _tell(report, out, json=json)
+        _tell(report, wanted["out"], json=wanted["json"])
 
 
 def _train(wanted: Mapping[str, Any], team: "Processes") -> dict[str, Any]:
