@@ -91,7 +91,7 @@ class NitroGenPolicy:
             ServerError: If no server answers.
         """
         if source.startswith(REMOTE):
-            from nitrogen_adapter.client import RemotePredictor
+            from nitrogen_adapter.remote.client import RemotePredictor
 
             return cls(RemotePredictor(source))
         return cls.from_checkpoint(source)

@@ -15,8 +15,8 @@ import torch
 
 from agents.registry import make_agent
 from arena_breaker_gym.rollout import Episode, rollout
-from nitrogen_adapter.dataset import ChunkSettings, EpisodeExamples
-from nitrogen_adapter.examples import Batch, Examples, batches
+from nitrogen_adapter.data.dataset import ChunkSettings, EpisodeExamples
+from nitrogen_adapter.data.examples import Batch, Examples, batches
 
 BATCH = 32
 WARM_UP = 20  # batches that do not count: workers start, and save their states of the play

@@ -25,10 +25,10 @@ import typer
 
 from arena_breaker_gym.files import written_whole
 from nitrogen_adapter import NitroGen
-from nitrogen_adapter.examples import ArrayExamples
+from nitrogen_adapter.data.examples import ArrayExamples
 from nitrogen_adapter.gamepad import pack
-from nitrogen_adapter.posttrain import Posttrainer, Progress
-from nitrogen_adapter.recipe import Recipe
+from nitrogen_adapter.training.posttrain import Posttrainer, Progress
+from nitrogen_adapter.training.recipe import Recipe
 
 GIB = 2**30
 DATA = Path(__file__).parent.parent / "docs" / "data" / "posttrain_memory.json"

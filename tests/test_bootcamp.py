@@ -20,9 +20,9 @@ from arena_breaker_gym.bootcamp.plan import BootcampPlan
 from arena_breaker_gym.rollout import EpisodeStore, rollout
 from arena_breaker_gym.rollout.replay import replay
 from nitrogen_adapter import NitroGen, checkpoint, gamepad
-from nitrogen_adapter.dataset import ChunkSettings, build_examples, kept_starts
+from nitrogen_adapter.data.dataset import ChunkSettings, build_examples, kept_starts
 from nitrogen_adapter.inference import LocalPredictor
-from nitrogen_adapter.server import NitroGenServer
+from nitrogen_adapter.remote.server import NitroGenServer
 
 MINIATURE = {
     "demonstrations": 3,

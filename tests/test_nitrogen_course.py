@@ -18,13 +18,13 @@ from agents.random import RandomAgent
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import EpisodeStore, rollout
 from nitrogen_adapter import NitroGen, checkpoint
-from nitrogen_adapter.board import Board
-from nitrogen_adapter.examples import ArrayExamples
+from nitrogen_adapter.data.examples import ArrayExamples
 from nitrogen_adapter.gamepad import mirror, pack, unpack
-from nitrogen_adapter.heldout import HeldOut, compare, mean_row
-from nitrogen_adapter.lora import merge_adapters
 from nitrogen_adapter.presets import preset_config
-from nitrogen_adapter.recipe import Recipe
+from nitrogen_adapter.training.board import Board
+from nitrogen_adapter.training.heldout import HeldOut, compare, mean_row
+from nitrogen_adapter.training.lora import merge_adapters
+from nitrogen_adapter.training.recipe import Recipe
 from tests.test_nitrogen_dataset import Corridor, collected
 
 BASE = [sys.executable, "-m", "arena_breaker_gym.cli"]

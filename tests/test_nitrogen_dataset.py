@@ -26,7 +26,7 @@ from arena_breaker_gym.cli import build
 from arena_breaker_gym.rollout import EpisodeStore, ReplayError, replay, rollout
 from arena_breaker_gym.rollout.episode import AGENT_FAILED
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.dataset import (
+from nitrogen_adapter.data.dataset import (
     ChunkSettings,
     EpisodeExamples,
     build_examples,
@@ -34,16 +34,16 @@ from nitrogen_adapter.dataset import (
     kept_starts,
     split_by_episode,
 )
-from nitrogen_adapter.examples import ArrayExamples, Batch, batches
-from nitrogen_adapter.features import cache_features
+from nitrogen_adapter.data.examples import ArrayExamples, Batch, batches
+from nitrogen_adapter.data.features import cache_features
+from nitrogen_adapter.data.label_examples import LabelExamples, label_balance, label_tracks
+from nitrogen_adapter.data.label_export import export_labels
+from nitrogen_adapter.data.labels import BUTTON_COLUMNS, LabelError, read_rows, write_rows
+from nitrogen_adapter.data.minari_source import MinariError, MinariExamples
+from nitrogen_adapter.data.prefetch import WorkerError
 from nitrogen_adapter.gamepad import BUTTONS, GamepadSettings, mirror, pack
-from nitrogen_adapter.label_examples import LabelExamples, label_balance, label_tracks
-from nitrogen_adapter.label_export import export_labels
-from nitrogen_adapter.labels import BUTTON_COLUMNS, LabelError, read_rows, write_rows
 from nitrogen_adapter.mapping import DiscreteMapping, mapping_for
-from nitrogen_adapter.minari_source import MinariError, MinariExamples
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.prefetch import WorkerError
 
 # torch says so where a machine has fewer cores than a test has workers.
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
@@ -344,10 +344,10 @@ def test_the_towers_own_tokens_become_the_same_features(tmp_path, episodes):
 
 KILLED = """
 import os, signal, sys
-from nitrogen_adapter.features import cache_features
+from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.model import NitroGen
 from tests.test_nitrogen_dataset import noise
-import nitrogen_adapter.feature_store as store
+import nitrogen_adapter.data.feature_store as store
 store.SAVE_EVERY = 0.0
 def kill(done, total):
     if done >= 20:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.gamepad import BUTTONS, DEFAULT_GAMEPAD, STICKS, USABLE_BUTTONS
 from nitrogen_adapter.gamepad import GamepadSettings as Settings
-from nitrogen_adapter.keys import ARCADE_KEYS, HALVES
 from nitrogen_adapter.mapping import (
     ARCADE_18,
     TABLES,
@@ -21,6 +20,7 @@ from nitrogen_adapter.mapping import (
     MultiDiscreteMapping,
     mapping_for,
 )
+from nitrogen_adapter.mapping.keys import ARCADE_KEYS, HALVES
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)
 

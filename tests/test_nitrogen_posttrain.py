@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from nitrogen_adapter.augment import Augmentation
-from nitrogen_adapter.examples import ArrayExamples
-from nitrogen_adapter.features import cache_features
+from nitrogen_adapter.data.examples import ArrayExamples
+from nitrogen_adapter.data.features import cache_features
+from nitrogen_adapter.data.sight import SightHead, Sights
 from nitrogen_adapter.gamepad import mirror, pack, unpack
-from nitrogen_adapter.lora import merge_adapters
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.posttrain import Posttrainer
 from nitrogen_adapter.presets import preset_config
-from nitrogen_adapter.processes import Processes
-from nitrogen_adapter.recipe import Recipe
-from nitrogen_adapter.sight import SightHead, Sights
+from nitrogen_adapter.training.augment import Augmentation
+from nitrogen_adapter.training.lora import merge_adapters
+from nitrogen_adapter.training.posttrain import Posttrainer
+from nitrogen_adapter.training.processes import Processes
+from nitrogen_adapter.training.recipe import Recipe
 from nitrogen_adapter.vision import normalise
 
 

@@ -20,13 +20,14 @@ from PIL import Image
 
 from agents.registry import make_agent
 from arena_breaker_gym.rollout import rollout
-from nitrogen_adapter import NitroGen, checkpoint, wire
-from nitrogen_adapter.client import RemotePredictor, ServerError
+from nitrogen_adapter import NitroGen, checkpoint
 from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.presets import preset_config
-from nitrogen_adapter.server import PUBLIC_INFO, NitroGenServer
-from nitrogen_adapter.wire import WireError
+from nitrogen_adapter.remote import wire
+from nitrogen_adapter.remote.client import RemotePredictor, ServerError
+from nitrogen_adapter.remote.server import PUBLIC_INFO, NitroGenServer
+from nitrogen_adapter.remote.wire import WireError
 
 FAST_S = 1.0  # what any one message may take to be refused; most take microseconds
 

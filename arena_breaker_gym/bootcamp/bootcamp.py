@@ -26,12 +26,12 @@ from arena_breaker_gym.rollout.video import export_side_by_side
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.config import NitroGenConfig
-from nitrogen_adapter.dataset import build_examples
-from nitrogen_adapter.examples import ArrayExamples
-from nitrogen_adapter.features import cache_features
+from nitrogen_adapter.data.dataset import build_examples
+from nitrogen_adapter.data.examples import ArrayExamples
+from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.gamepad import GamepadSettings
-from nitrogen_adapter.posttrain import Posttrainer
-from nitrogen_adapter.posttrain import Progress as TrainingProgress
+from nitrogen_adapter.training.posttrain import Posttrainer
+from nitrogen_adapter.training.posttrain import Progress as TrainingProgress
 
 SAVE_EVERY = 15.0  # s between two saves of a training under way
 VIDEO_SIZE = 384  # pixels of each half

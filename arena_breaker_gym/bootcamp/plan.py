@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
-from nitrogen_adapter.dataset import ChunkSettings
+from nitrogen_adapter.data.dataset import ChunkSettings
 from nitrogen_adapter.presets import PRESETS
-from nitrogen_adapter.recipe import Recipe
+from nitrogen_adapter.training.recipe import Recipe
 
 ZERO_SHOT, POST_TRAINED, TUTOR = "zero-shot", "post-trained", "tutor"
 

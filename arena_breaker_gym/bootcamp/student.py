@@ -81,7 +81,7 @@ class Student:
 
     def _predictor(self, *, trained: bool) -> ChunkPredictor:
         if self.remote:
-            from nitrogen_adapter.client import RemotePredictor
+            from nitrogen_adapter.remote.client import RemotePredictor
 
             return RemotePredictor(self.source)
         path = self.after if trained else self.before

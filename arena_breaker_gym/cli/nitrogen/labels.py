@@ -28,7 +28,7 @@ def balance(
 
     require("torch", "nitrogen")
     from arena_breaker_gym.rollout import EpisodeStore
-    from nitrogen_adapter.dataset import ChunkSettings, episode_balance
+    from nitrogen_adapter.data.dataset import ChunkSettings, episode_balance
 
     store = EpisodeStore(run_folder)
     if len(store) == 0:
@@ -59,7 +59,7 @@ def export(
 
     require("pyarrow", "nitrogen")
     from arena_breaker_gym.rollout import EpisodeStore
-    from nitrogen_adapter.label_export import export_labels
+    from nitrogen_adapter.data.label_export import export_labels
 
     resume = f"Finished episodes are kept in {out}; run the same command again to continue."
     with bar(resume=resume) as advance:

@@ -17,11 +17,11 @@ from arena_breaker_gym.cli.report import print_json, say_where
 
 if TYPE_CHECKING:
     from nitrogen_adapter import NitroGen
-    from nitrogen_adapter.course import Course
-    from nitrogen_adapter.examples import Examples
-    from nitrogen_adapter.material import Material
-    from nitrogen_adapter.processes import Processes
-    from nitrogen_adapter.recipe import Recipe
+    from nitrogen_adapter.data.examples import Examples
+    from nitrogen_adapter.training.course import Course
+    from nitrogen_adapter.training.material import Material
+    from nitrogen_adapter.training.processes import Processes
+    from nitrogen_adapter.training.recipe import Recipe
 
 
 # Options that are settings of the recipe under the same name.
@@ -106,7 +106,7 @@ def _run(wanted: Mapping[str, Any]) -> None:
     from arena_breaker_gym.extras import require
 
     require("torch", "nitrogen")
-    from nitrogen_adapter.processes import Processes
+    from nitrogen_adapter.training.processes import Processes
 
     team = Processes.launched(wanted["device"])
     try:
@@ -119,8 +119,8 @@ def _run(wanted: Mapping[str, Any]) -> None:
 
 def _train(wanted: Mapping[str, Any], team: "Processes") -> dict[str, Any]:
     """Does what is left to do; returns the report, which only the main process writes."""
-    from nitrogen_adapter.course import claim, finished
-    from nitrogen_adapter.heldout import mean_row
+    from nitrogen_adapter.training.course import claim, finished
+    from nitrogen_adapter.training.heldout import mean_row
 
     out: Path = wanted["out"]
     model = _base(wanted, team)
@@ -157,7 +157,7 @@ def _base(wanted: Mapping[str, Any], team: "Processes") -> "NitroGen":
 
 def _material(wanted: Mapping[str, Any], model: "NitroGen") -> "Material":
     from nitrogen_adapter.gamepad import GamepadSettings
-    from nitrogen_adapter.material import chunks_for, from_episodes, from_minari
+    from nitrogen_adapter.training.material import chunks_for, from_episodes, from_minari
 
     if bool(wanted["episodes"]) == bool(wanted["minari"]):
         raise ValueError("Name what to learn from: either --episodes or --minari.")
@@ -176,8 +176,8 @@ def _material(wanted: Mapping[str, Any], model: "NitroGen") -> "Material":
 
 
 def _recipe(wanted: Mapping[str, Any], material: "Material") -> "Recipe":
-    from nitrogen_adapter.augment import Augmentation
-    from nitrogen_adapter.recipe import RECIPES
+    from nitrogen_adapter.training.augment import Augmentation
+    from nitrogen_adapter.training.recipe import RECIPES
 
     if wanted["recipe"] not in RECIPES:
         raise ValueError(
@@ -235,8 +235,8 @@ def _examples(
     advance: Advance,
 ) -> "Examples":
     """Frames, drawn ahead if they fit into memory, or what the model sees of them."""
-    from nitrogen_adapter.features import cache_features
-    from nitrogen_adapter.material import made_ahead
+    from nitrogen_adapter.data.features import cache_features
+    from nitrogen_adapter.training.material import made_ahead
 
     def show(words: str) -> Callable[[int, int], None]:
         return lambda done, total: advance(words, _DRAWING * done / total)
@@ -265,9 +265,9 @@ def _course(
     examples: "Examples",
     team: "Processes",
 ) -> "Course":
-    from nitrogen_adapter.course import Course
-    from nitrogen_adapter.heldout import HeldOut
-    from nitrogen_adapter.posttrain import Posttrainer
+    from nitrogen_adapter.training.course import Course
+    from nitrogen_adapter.training.heldout import HeldOut
+    from nitrogen_adapter.training.posttrain import Posttrainer
 
     heldout = None
     if material.heldout is not None:

@@ -13,7 +13,7 @@ def print_scores(report: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from nitrogen_adapter.heldout import SCORES
+    from nitrogen_adapter.training.heldout import SCORES
 
     console = Console(highlight=False)
     scores = report["scores"]

@@ -47,7 +47,7 @@ def serve(
     require("zmq", "nitrogen")
     from nitrogen_adapter import NitroGen
     from nitrogen_adapter.inference import LocalPredictor
-    from nitrogen_adapter.server import NitroGenServer
+    from nitrogen_adapter.remote.server import NitroGenServer
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     place = _device(device)

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.extras import require
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.balance import Balance, Track, balance_of
+from nitrogen_adapter.data.balance import Balance, Track, balance_of
+from nitrogen_adapter.data.moments import ChunkSettings, busy_rows, kept_of
+from nitrogen_adapter.data.sequences import Seen, SequenceExamples
 from nitrogen_adapter.inference import scaled
-from nitrogen_adapter.moments import ChunkSettings, busy_rows, kept_of
-from nitrogen_adapter.sequences import Seen, SequenceExamples
 
 MEMORY = 2**30
 """Bytes of frames, in their own size, that a process keeps. Our own value."""

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.chance import Chance
-from nitrogen_adapter.examples import Batch
+from nitrogen_adapter.data.examples import Batch
+from nitrogen_adapter.data.sight import SightHead, Sights
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.recipe import Recipe
-from nitrogen_adapter.sight import SightHead, Sights
+from nitrogen_adapter.training.chance import Chance
+from nitrogen_adapter.training.recipe import Recipe
 from nitrogen_adapter.vision import normalise
 
 

@@ -14,8 +14,7 @@ from PIL import Image
 
 from arena_breaker_gym.rollout import Episode, EpisodeStore, replay
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, NEW_LAYOUT, GamepadSettings
-from nitrogen_adapter.labels import (
+from nitrogen_adapter.data.labels import (
     CHUNK_ROWS,
     ROWS_PER_SECOND,
     LabelError,
@@ -23,6 +22,7 @@ from nitrogen_adapter.labels import (
     read_metadata,
     write_rows,
 )
+from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, NEW_LAYOUT, GamepadSettings
 
 FORMAT = "arena-breaker-labels"
 FORMAT_VERSION = 1

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.examples import ArrayExamples, Batch
-from nitrogen_adapter.moments import ChunkSettings
+from nitrogen_adapter.data.examples import ArrayExamples, Batch
+from nitrogen_adapter.data.moments import ChunkSettings
 
 _TOGETHER = 256  # rows that are collected between two looks at the arrays
 

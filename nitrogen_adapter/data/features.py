@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nitrogen_adapter.examples import ArrayExamples, Batch, Examples, batches
-from nitrogen_adapter.feature_store import Column, FeatureStore
+from nitrogen_adapter.data.examples import ArrayExamples, Batch, Examples, batches
+from nitrogen_adapter.data.feature_store import Column, FeatureStore
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.vision import normalise
 

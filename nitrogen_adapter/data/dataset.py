@@ -23,13 +23,13 @@ from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import Episode
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.balance import Balance, Track, balance_of
-from nitrogen_adapter.examples import ArrayExamples
+from nitrogen_adapter.data.balance import Balance, Track, balance_of
+from nitrogen_adapter.data.examples import ArrayExamples
+from nitrogen_adapter.data.keyframes import KeyFrames, spacing_for
+from nitrogen_adapter.data.moments import ChunkSettings, busy_steps, chunk_starts, kept_starts
+from nitrogen_adapter.data.sequences import Seen, SequenceExamples
+from nitrogen_adapter.data.sight import ABSENT, PLAYER
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
-from nitrogen_adapter.keyframes import KeyFrames, spacing_for
-from nitrogen_adapter.moments import ChunkSettings, busy_steps, chunk_starts, kept_starts
-from nitrogen_adapter.sequences import Seen, SequenceExamples
-from nitrogen_adapter.sight import ABSENT, PLAYER
 
 __all__ = [
     "ChunkSettings",

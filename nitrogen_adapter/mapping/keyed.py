@@ -9,10 +9,10 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.actions import whole
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
-from nitrogen_adapter.keys import ARCADE_KEYS, HALVES, Choices, Keys
-from nitrogen_adapter.use import Use, pressed, use
+from nitrogen_adapter.mapping.actions import whole
+from nitrogen_adapter.mapping.keys import ARCADE_KEYS, HALVES, Choices, Keys
+from nitrogen_adapter.mapping.use import Use, pressed, use
 
 
 class MultiBinaryMapping:

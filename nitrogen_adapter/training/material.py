@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 from arena_breaker_gym.extras import require
 from arena_breaker_gym.rollout import Episode, EpisodeStore
-from nitrogen_adapter.balance import Balance
 from nitrogen_adapter.config import NitroGenConfig
-from nitrogen_adapter.dataset import EpisodeExamples, split_by_episode
-from nitrogen_adapter.examples import Examples
+from nitrogen_adapter.data.balance import Balance
+from nitrogen_adapter.data.dataset import EpisodeExamples, split_by_episode
+from nitrogen_adapter.data.examples import Examples
+from nitrogen_adapter.data.minari_source import MinariError, MinariExamples
+from nitrogen_adapter.data.moments import ChunkSettings
+from nitrogen_adapter.data.sequences import SequenceExamples
 from nitrogen_adapter.gamepad import GamepadSettings
 from nitrogen_adapter.mapping import mapping_for
-from nitrogen_adapter.minari_source import MinariError, MinariExamples
-from nitrogen_adapter.moments import ChunkSettings
-from nitrogen_adapter.sequences import SequenceExamples
 
 IN_MEMORY = 2 * 2**30
 """Bytes of frames up to which they are all made ahead. Our own value."""

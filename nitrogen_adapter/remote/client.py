@@ -12,8 +12,9 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from nitrogen_adapter import gamepad, wire
-from nitrogen_adapter.wire import WireError
+from nitrogen_adapter import gamepad
+from nitrogen_adapter.remote import wire
+from nitrogen_adapter.remote.wire import WireError
 
 HORIZON = 18  # rows in a chunk of the public server, which does not tell
 TIMEOUT_S = 30.0

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nitrogen_adapter.data.moments import ChunkSettings, chunk_starts, chunk_sums, in_use
 from nitrogen_adapter.gamepad import BUTTONS
-from nitrogen_adapter.moments import ChunkSettings, chunk_starts, chunk_sums, in_use
 
 STICK_NAMES = ("LEFT_STICK", "RIGHT_STICK")
 """What a stick pushed beyond the idle threshold is called in a report."""
 
 MOST_WEIGHT = 30.0
-"""The bound of suggested weights: our own value, that of `posttrain.PLAYED_WEIGHT`."""
+"""The bound of suggested weights: our own value, that of `recipe.PLAYED_WEIGHT`."""
 
 
 class Track(NamedTuple):
@@ -106,7 +106,7 @@ class Balance:
         most: the inverse frequency of what is rarer, pressing the button or leaving it, so that
         1 stands for a button pressed in half of the steps. Buttons that are never pressed, or
         always, teach nothing and are left out. The names are those of a gamepad row, as
-        `PosttrainSettings.weights` takes them.
+        `Recipe.weights` takes them.
 
         Args:
             most: the bound, at least 1.

@@ -22,9 +22,10 @@ import zmq
 from numpy.typing import NDArray
 from PIL import Image
 
-from nitrogen_adapter import gamepad, wire
+from nitrogen_adapter import gamepad
 from nitrogen_adapter.inference import ChunkPredictor
-from nitrogen_adapter.wire import WireError
+from nitrogen_adapter.remote import wire
+from nitrogen_adapter.remote.wire import WireError
 
 PORT = 5555  # the public server's
 LOOPBACK = "127.0.0.1"

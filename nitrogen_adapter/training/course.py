@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.files import sweep_leftovers, written_whole
 from nitrogen_adapter import checkpoint
-from nitrogen_adapter.board import Board
-from nitrogen_adapter.heldout import HeldOut, Scores
-from nitrogen_adapter.posttrain import Posttrainer, Progress
-from nitrogen_adapter.processes import Processes
+from nitrogen_adapter.training.board import Board
+from nitrogen_adapter.training.heldout import HeldOut, Scores
+from nitrogen_adapter.training.posttrain import Posttrainer, Progress
+from nitrogen_adapter.training.processes import Processes
 
 Advance = Callable[[str, float], None]
 

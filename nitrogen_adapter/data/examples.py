@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.prefetch import prefetched
-from nitrogen_adapter.sight import mirror_sights
+from nitrogen_adapter.data.prefetch import prefetched
+from nitrogen_adapter.data.sight import mirror_sights
 
 _TOGETHER = 256  # rows that are digested at once
 

@@ -20,7 +20,7 @@ BATCHES_AHEAD = 2
 # server forks from a process that has done nothing but the imports, which also makes starting a
 # worker cheap; where there is none, every worker begins from nothing.
 _METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-_IMPORTS = ("nitrogen_adapter.dataset",)
+_IMPORTS = ("nitrogen_adapter.data.dataset",)
 
 _ENDED = (
     "A worker process that makes training batches ended early: it was killed, or ran out of "

@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.balance import Balance, Track, balance_of
-from nitrogen_adapter.inference import scaled
-from nitrogen_adapter.labels import (
+from nitrogen_adapter.data.balance import Balance, Track, balance_of
+from nitrogen_adapter.data.labels import (
     CHUNK_ROWS,
     LabelError,
     actions_file,
     read_metadata,
     read_rows,
 )
-from nitrogen_adapter.moments import ChunkSettings, busy_rows, kept_of
-from nitrogen_adapter.sequences import Seen, SequenceExamples
+from nitrogen_adapter.data.moments import ChunkSettings, busy_rows, kept_of
+from nitrogen_adapter.data.sequences import Seen, SequenceExamples
+from nitrogen_adapter.inference import scaled
 
 _CHUNK = re.compile(r"(?P<video>.+)_chunk_(?P<number>\d+)")
 _PICTURES = (".png", ".jpg", ".jpeg")

@@ -11,9 +11,9 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.actions import flat
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
-from nitrogen_adapter.use import Use, pressed, ranged
+from nitrogen_adapter.mapping.actions import flat
+from nitrogen_adapter.mapping.use import Use, pressed, ranged
 
 MOST_LEVELS = 2**20
 """Whole numbers in a range; more would run together in a row's 32-bit numbers."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.recipe import Recipe
+from nitrogen_adapter.training.recipe import Recipe
 
 
 class Chance(NamedTuple):

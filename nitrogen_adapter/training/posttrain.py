@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nitrogen_adapter import checkpoint
-from nitrogen_adapter.chance import Chance
-from nitrogen_adapter.examples import Batch, Examples, batches
-from nitrogen_adapter.lesson import Lesson
-from nitrogen_adapter.lora import Adapters, add_adapters
+from nitrogen_adapter.data.examples import Batch, Examples, batches
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.processes import Processes
-from nitrogen_adapter.recipe import Recipe
+from nitrogen_adapter.training.chance import Chance
+from nitrogen_adapter.training.lesson import Lesson
+from nitrogen_adapter.training.lora import Adapters, add_adapters
+from nitrogen_adapter.training.processes import Processes
+from nitrogen_adapter.training.recipe import Recipe
 
 
 class Progress(NamedTuple):

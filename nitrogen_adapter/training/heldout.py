@@ -16,13 +16,13 @@ from torch import Tensor
 
 from arena_breaker_gym.engine.player import FIRE_THRESHOLD
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.augment import Augmentation
-from nitrogen_adapter.chance import Chance
-from nitrogen_adapter.examples import Batch, Examples
+from nitrogen_adapter.data.examples import Batch, Examples
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
-from nitrogen_adapter.lesson import Lesson
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.recipe import Recipe
+from nitrogen_adapter.training.augment import Augmentation
+from nitrogen_adapter.training.chance import Chance
+from nitrogen_adapter.training.lesson import Lesson
+from nitrogen_adapter.training.recipe import Recipe
 
 Scores = dict[str, float | None]
 """Figures by name; None where there was nothing to judge."""

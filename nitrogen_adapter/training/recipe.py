@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.augment import Augmentation
-from nitrogen_adapter.features import SEES
+from nitrogen_adapter.data.features import SEES
 from nitrogen_adapter.splits import DEFAULT_SPLIT, in_split
+from nitrogen_adapter.training.augment import Augmentation
 
 SCHEDULES = ("constant", "cosine")
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nitrogen_adapter.unpickler import StandIn, Unfinished, Unpickler, WireError
+from nitrogen_adapter.remote.unpickler import StandIn, Unfinished, Unpickler, WireError
 
 __all__ = ["MAX_BYTES", "WireError", "dumps", "loads"]
 

@@ -1,8 +1,8 @@
 """`ActionMapping`: a named table between the 25 numbers of a gamepad row and an action space.
 
 Arena Breaker's own table, the other ready-made ones, and `mapping_for`, which finds the one for a
-space. The 25 numbers live in `gamepad`, mappings to bind yourself in `box_mapping` and
-`key_mapping`.
+space. The 25 numbers live in `gamepad`, mappings to bind yourself in `box` and
+`keyed`.
 """
 
 from __future__ import annotations
@@ -16,30 +16,15 @@ from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.box_mapping import BoxMapping, Dimension
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
-from nitrogen_adapter.key_mapping import (
+from nitrogen_adapter.mapping.box import BoxMapping, Dimension
+from nitrogen_adapter.mapping.keyed import (
     DiscreteMapping,
     MultiBinaryMapping,
     MultiDiscreteMapping,
 )
-from nitrogen_adapter.keys import ARCADE_KEYS, HALVES
-from nitrogen_adapter.use import Use, pressed, ranged
-
-__all__ = [
-    "ARCADE_18",
-    "EIGHT_WAYS",
-    "TABLES",
-    "ActionMapping",
-    "ArenaMapping",
-    "BoxMapping",
-    "Dimension",
-    "DiscreteMapping",
-    "MultiBinaryMapping",
-    "MultiDiscreteMapping",
-    "Use",
-    "mapping_for",
-]
+from nitrogen_adapter.mapping.keys import ARCADE_KEYS, HALVES
+from nitrogen_adapter.mapping.use import Use, pressed, ranged
 
 
 class ActionMapping(Protocol):

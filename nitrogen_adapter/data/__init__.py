@@ -1,0 +1,1 @@
+"""What a model learns from: stored episodes, public labels, Minari data sets."""
