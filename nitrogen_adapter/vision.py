@@ -35,13 +35,12 @@ def recompute_tower(tower: nn.Module, *, wanted: bool) -> None:
 
     The convolutional tower is too small to need it.
     """
-    enable = getattr(tower, "gradient_checkpointing_enable", None)
-    if enable is None:  # of transformers 4, where the inner tower is no model of its own
-        return
-    if wanted:
-        enable({"use_reentrant": False})
-    else:
-        tower.gradient_checkpointing_disable()  # type: ignore[operator]  # its counterpart
+    # transformers names it anew; in version 4 the inner tower is no model and has neither.
+    for name in ("activation_checkpointing", "gradient_checkpointing"):
+        switch = getattr(tower, f"{name}_{'enable' if wanted else 'disable'}", None)
+        if switch is not None:
+            switch(*([{"use_reentrant": False}] if wanted else []))
+            return
 
 
 def restore_buffers(tower: nn.Module) -> None:

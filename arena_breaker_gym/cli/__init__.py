@@ -5,10 +5,11 @@ for neither the engine nor a model.
 """
 
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import typer
+
+from arena_breaker_gym.cli.commands import add_commands
 
 # Each command's name, and where its function or its group of commands stands.
 COMMANDS = {
@@ -29,15 +30,7 @@ def build() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    app.callback()(lambda: None)  # so that a single command would still be called by its name
-    for name, place in COMMANDS.items():
-        module, _, attribute = place.partition(":")
-        command = getattr(import_module(module), attribute)
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
-        else:
-            app.command(name)(command)
-    return app
+    return add_commands(app, COMMANDS)
 
 
 def main() -> None:

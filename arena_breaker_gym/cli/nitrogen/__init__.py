@@ -1,8 +1,8 @@
 """`arena-breaker nitrogen`: the student's checkpoints, its training and its server."""
 
-from importlib import import_module
-
 import typer
+
+from arena_breaker_gym.cli.commands import add_commands
 
 # Each command's name and where its function stands: one small file a command.
 COMMANDS = {
@@ -14,17 +14,10 @@ COMMANDS = {
 }
 
 
-def build() -> typer.Typer:
-    """The group with all its commands."""
-    group = typer.Typer(
+nitrogen = add_commands(
+    typer.Typer(
         help="NitroGen checkpoints: look into them, train them, serve them.",
         no_args_is_help=True,
-    )
-    group.callback()(lambda: None)  # so that a single command would still be called by its name
-    for name, place in COMMANDS.items():
-        module, _, attribute = place.partition(":")
-        group.command(name)(getattr(import_module(module), attribute))
-    return group
-
-
-nitrogen = build()
+    ),
+    COMMANDS,
+)
