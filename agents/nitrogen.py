@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agents.source import Source
 from arena_breaker_gym.rollout.agent import Observations
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
@@ -17,7 +18,6 @@ from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor
 from nitrogen_adapter.model import NitroGen
 
 EXECUTE = 9  # of a chunk's 18 actions; our own default
-REMOTE = "tcp://"
 
 _Actions = deque[NDArray[np.float32]]
 
@@ -86,15 +86,24 @@ class NitroGenPolicy:
     def from_source(cls, source: str) -> Self:
         """A policy from what a command line names: a checkpoint file, or "tcp://host:port".
 
+        Args:
+            source: As `Source.parsed` reads it, so options may follow a question mark.
+
         Raises:
+            ValueError: If an option is unknown or its value bad.
             CheckpointError: If the file is no checkpoint.
             ServerError: If no server answers.
         """
-        if source.startswith(REMOTE):
+        found = Source.parsed(source)
+        if found.remote:
             from nitrogen_adapter.remote.client import RemotePredictor
 
-            return cls(RemotePredictor(source))
-        return cls.from_checkpoint(source)
+            policy = cls(RemotePredictor(found.place), **found.options)
+        else:
+            policy = cls.from_checkpoint(found.place, **found.options)
+        if found.said:  # other settings are another player
+            policy.name = f"{policy.name}?{found.said}"
+        return policy
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """Drops what is left of these arenas' chunks and seeds their noise."""

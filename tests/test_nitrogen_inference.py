@@ -218,3 +218,19 @@ def test_a_checkpoint_is_an_agent_by_name(tmp_path):
 def test_bad_input_is_refused_in_one_sentence(make, message):
     with pytest.raises(ValueError, match=message):
         make(lively())
+
+
+def test_options_follow_a_question_mark(tmp_path):
+    checkpoint.save(tmp_path / "mine.pt", lively())
+    agent = make_agent(f"nitrogen:{tmp_path / 'mine.pt'}?execute=12&steps=2&quiet=true")
+    assert (agent.name, agent.execute) == ("mine?execute=12&steps=2&quiet=true", 12)
+    assert (agent.predictor.steps, agent.predictor.quiet) == (2, True)
+    for said, message in {
+        "execute=many": r"execute cannot be 'many'",
+        "dtype=int8": "dtype cannot be 'int8' .expected one of float32, bfloat16, float16",
+        "quiet=perhaps": "expected true or false",
+        "exceute=3": "no option 'exceute'; .*execute",
+        "execute=19": "execute must be from 1 to 18",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            make_agent(f"nitrogen:{tmp_path / 'mine.pt'}?{said}")

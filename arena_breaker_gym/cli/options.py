@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 AGENT_HELP = (
     "Name of an agent (idle, random, scripted, …), name:argument such as nitrogen:student.pt, "
-    "or module:Class of your own."
+    "nitrogen:ng.pt?execute=12 or nitrogen:tcp://127.0.0.1:5555, or module:Class of your own."
 )
 
 Episodes = Annotated[int, typer.Option("--episodes", "-n", min=1, help="Episodes to play.")]

@@ -33,6 +33,9 @@ def serve(
         int | None, typer.Option(min=1, help="Denoising steps; default: the checkpoint's.")
     ] = None,
     guidance: Annotated[float, typer.Option(help="Stress on earlier frames; 1: none.")] = 1.0,
+    game: Annotated[
+        str | None, typer.Option(help="What is played, for a model that was told games apart.")
+    ] = None,
     dtype: Annotated[
         Number | None, typer.Option(help="Of the computation; default: bfloat16 on CUDA.")
     ] = None,
@@ -57,6 +60,7 @@ def serve(
         device=place,
         steps=steps,
         guidance=guidance,
+        game=game,
         dtype=None if dtype is None else getattr(torch, dtype.value),
         compile=compile,
     )
