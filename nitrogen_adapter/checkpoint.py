@@ -1,7 +1,7 @@
 """Checkpoints: the public form `{"model": weights, "ckpt_config": sizes}`, and safetensors + JSON.
 
-A file is never trusted. Nothing in it runs (`weights_only=True`, an archive without compression),
-and before memory is given to a model its weights are held against its configuration.
+A file is never trusted. Nothing in it runs, it cannot unfold (see `archive`), and before memory is
+given to a model its weights are held against its configuration.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from arena_breaker_gym.files import written_whole
-from nitrogen_adapter.config import ConfigError, NitroGenConfig
+from nitrogen_adapter.archive import check_archive
+from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.model import NitroGen, Waves
 from nitrogen_adapter.vision import restore_buffers
 
@@ -54,7 +54,7 @@ def load(path: str | Path, *, device: str = "cpu") -> NitroGen:
         config = NitroGenConfig.from_dict(_with_what_weights_say(ckpt_config, weights))
         with torch.device("meta"):
             model = NitroGen(config)
-    except (ConfigError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: {_one_line(error)}") from error
     _check_weights(path, given=weights, expected=model.state_dict())
     model.load_state_dict(_filled(weights, model), assign=True)
@@ -100,10 +100,12 @@ def read(path: str | Path, *, expected: tuple[str, ...]) -> dict[str, Any]:
     Raises:
         CheckpointError: if there is no such file, it cannot be read, or a key is missing.
     """
-    _check_archive(Path(path))
     try:
+        check_archive(Path(path))
         with warnings.catch_warnings(action="ignore"):  # torch guesses at what a foreign file is
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no checkpoint at {path}.") from error
     # A damaged file can make the reader fail in any way; none of them is worth telling apart.
     except Exception as error:
         raise CheckpointError(f"{path} is truncated or not a checkpoint of tensors.") from error
@@ -145,24 +147,6 @@ def _read_safetensors(path: Path) -> tuple[_Weights, Mapping[str, Any]]:
     if not isinstance(ckpt_config, Mapping):
         raise CheckpointError(f"{beside} is no NitroGen configuration: it holds no JSON object.")
     return weights, ckpt_config
-
-
-def _check_archive(path: Path) -> None:
-    """Refuses what `torch.save` would not have written, before torch looks into it.
-
-    What torch writes is an archive whose members are stored as they are; a compressed member
-    could be small on disk and fill the memory.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except FileNotFoundError as error:
-        raise CheckpointError(f"There is no checkpoint at {path}.") from error
-    # An archive's table of contents may be damaged in any way, and is only looked at here.
-    except Exception as error:
-        raise CheckpointError(f"{path} is truncated or not a checkpoint of tensors.") from error
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise CheckpointError(f"{path} is compressed, which no checkpoint of tensors is.")
 
 
 def _renamed(weights: _Weights) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Checkpoints: read and written in the public form, and refused where they are anything else."""
 
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -319,3 +320,43 @@ def test_a_thousand_damaged_files_do_no_harm(tmp_path, tiny):
             refused += 1
     assert refused > 500
     assert not mark.exists()
+
+
+def unfolding(*, last):
+    """A pickle of a kilobyte: tuples of the tuple before, twice, sixty times over; then `last`."""
+    doubled = b"".join(b"h%ch%c\x86q%c" % (n, n, n + 1) for n in range(60))
+    return b"\x80\x02}(X\x05\x00\x00\x00model)q\x00" + doubled + last
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        unfolding(last=b"}h\x3cNsu."),  # as the key of a dict: hashed for years
+        unfolding(last=b"u."),
+        b"\x80\x02}X\x05\x00\x00\x00modelcbuiltins\nset\n]\x85Rs.",
+        b"\x80\x02}q\x00X\x05\x00\x00\x00modelh\x00s.",  # a dict in itself
+        b"\x80\x02}X\x05\x00\x00\x00model" + b"]" * 900 + b"a" * 899 + b"s.",
+    ],
+)
+def test_a_file_that_would_never_end_is_refused_at_once(tmp_path, pickled):
+    torch.save({"model": {}, "ckpt_config": {}}, tmp_path / "plain.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pt") as plain,
+        zipfile.ZipFile(tmp_path / "bomb.pt", "w") as bomb,
+    ):
+        for name in plain.namelist():
+            bomb.writestr(name, pickled if name.endswith("data.pkl") else plain.read(name))
+    with pytest.raises(CheckpointError, match=r"bomb\.pt is truncated or not a checkpoint"):
+        checkpoint.load(tmp_path / "bomb.pt")
+
+
+def test_a_compressed_file_is_refused(tmp_path, tiny):
+    checkpoint.save(tmp_path / "plain.pt", tiny)
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pt") as plain,
+        zipfile.ZipFile(tmp_path / "small.pt", "w", zipfile.ZIP_DEFLATED) as small,
+    ):
+        for name in plain.namelist():
+            small.writestr(name, plain.read(name))
+    with pytest.raises(CheckpointError, match=r"small\.pt is truncated or not a checkpoint"):
+        checkpoint.load(tmp_path / "small.pt")

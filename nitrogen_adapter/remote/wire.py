@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nitrogen_adapter.remote.unpickler import StandIn, Unfinished, Unpickler, WireError
+from nitrogen_adapter.unpickler import StandIn, Unfinished, Unpickler, UnreadableError
 
 __all__ = ["MAX_BYTES", "WireError", "dumps", "loads"]
 
@@ -29,6 +29,11 @@ MAX_AXES = 8  # of an array
 
 PROTOCOL = 3  # every Python 3 reads it, and what it names stands in it as plain text
 BANDS = {"L": 1, "LA": 2, "P": 1, "RGB": 3, "RGBA": 4}  # bytes of a pixel in PIL's modes
+
+
+class WireError(ValueError):
+    """A message that is damaged, too large, or asks for what no message may."""
+
 
 _NUMBERS = {"b1", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"}
 _IMAGE_FILE = re.compile(r"PIL\.(\w+)ImagePlugin\.\1ImageFile", re.IGNORECASE)
@@ -70,6 +75,8 @@ def loads(data: bytes) -> dict[str, Any]:
         message = _plain(_Reader(data).load(), depth=0, budget=_Budget(MAX_VALUES))
     except WireError:
         raise
+    except UnreadableError as error:
+        raise WireError(str(error)) from error
     # A damaged message can go wrong in any way; none of them is worth telling apart.
     except Exception as error:
         raise WireError("A message is damaged.") from error

@@ -16,15 +16,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-MAX_STEPS = 10_000  # opcodes of a message; a request of the public client has some 60
 MAX_INTEGER = 16  # bytes of a whole number
 MAX_NAME = 100  # letters of the name of a function or class
 
 _PROTOCOLS = range(2, 6)
 
 
-class WireError(ValueError):
-    """A message that is damaged, too large, or asks for what no message may."""
+class UnreadableError(ValueError):
+    """A pickle that is damaged, too large, or asks for what no pickle here may."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,15 @@ class Unfinished:
 
 
 class Unpickler:
-    """Reads one pickle; a subclass says in `find_class` what it may name."""
+    """Reads one pickle; a subclass says in `find_class` what it may name.
+
+    Attributes:
+        max_steps: opcodes that it may have.
+        key_types: what the keys of its dicts may be. Hashing containers may not end.
+    """
+
+    max_steps = 10_000
+    key_types: tuple[type, ...] = (str,)
 
     def __init__(self, data: bytes) -> None:
         """Prepare to read.
@@ -69,10 +76,18 @@ class Unpickler:
         """Return the stand-in for something that the pickle names.
 
         Raises:
-            WireError: if it may not name it.
+            UnreadableError: if it may not name it.
         """
         place = f"{module}.{name}"
-        raise WireError(f"A message names {place!a}, which none may.")
+        raise UnreadableError(f"A pickle names {place!a}, which none may.")
+
+    def persistent_load(self, place: Any) -> Any:
+        """Return what the pickle says to lie elsewhere.
+
+        Raises:
+            UnreadableError: if nothing may.
+        """
+        raise UnreadableError("A pickle names something that lies elsewhere.")
 
     def load(self) -> Any:
         """Return what the pickle holds, with objects as `Unfinished`.
@@ -80,18 +95,18 @@ class Unpickler:
         Containers may hold themselves or one another many times over: walk them with care.
 
         Raises:
-            WireError: if it is damaged, too long, or holds what no message may.
+            UnreadableError: if it is damaged, too long, or holds what no pickle here may.
         """
         if self._take(1) != pickle.PROTO or self._take(1)[0] not in _PROTOCOLS:
-            raise WireError("A message is no pickle of protocols 2 to 5.")
-        for _ in range(MAX_STEPS):
+            raise UnreadableError("It is no pickle of protocols 2 to 5.")
+        for _ in range(self.max_steps):
             opcode = self._take(1)
             if opcode == pickle.STOP:
                 return self._end()
             if opcode not in _STEPS:
-                raise WireError(f"A message has the opcode {opcode!r}, which none may.")
+                raise UnreadableError(f"A pickle has the opcode {opcode!r}, which none may.")
             _STEPS[opcode](self)
-        raise WireError(f"A message has more than {MAX_STEPS} opcodes.")
+        raise UnreadableError(f"A pickle has more than {self.max_steps} opcodes.")
 
     def _end(self) -> Any:
         result = self._pop()
@@ -105,7 +120,7 @@ class Unpickler:
         """Take the next bytes of the pickle: never more than there are."""
         taken = self._data[self._at : self._at + count]
         if len(taken) < count:
-            raise WireError("A message is truncated.")
+            raise UnreadableError("A pickle is truncated.")
         self._at += count
         return taken
 
@@ -124,7 +139,7 @@ class Unpickler:
     def _integer(self) -> int:
         count = self._number("<B")
         if count > MAX_INTEGER:
-            raise WireError(f"A message has a whole number of more than {MAX_INTEGER} bytes.")
+            raise UnreadableError(f"A pickle has a number of more than {MAX_INTEGER} bytes.")
         return int.from_bytes(self._take(count), "little", signed=True)
 
     # What opcodes do to the stack
@@ -156,10 +171,11 @@ class Unpickler:
         target.extend(items)
 
     def _update(self, items: list[Any]) -> None:
-        """Put keys and values, by turns, into a dict. Keys are text: hashing others may not end."""
+        """Put keys and values, by turns, into a dict."""
         target, keys = self._stack[-1], items[::2]
-        if type(target) is not dict or len(items) % 2 or any(type(key) is not str for key in keys):
-            raise WireError("A message has a dict whose keys are not text.")
+        odd = any(type(key) not in self.key_types for key in keys)
+        if not isinstance(target, dict) or len(items) % 2 or odd:
+            raise UnreadableError("A pickle has a dict with keys that none here may have.")
         target.update(zip(keys, items[1::2], strict=True))
 
     def _find(self, module: Any, name: Any) -> None:
@@ -169,18 +185,18 @@ class Unpickler:
 
     def _call(self, named: Any, arguments: Any) -> None:
         if type(named) is not StandIn or named.make is None or type(arguments) is not tuple:
-            raise WireError("A message calls what must not be called.")
+            raise UnreadableError("A pickle calls what must not be called.")
         self._push(named.make(*arguments))
 
     def _build(self) -> None:
         state, target = self._pop(), self._stack[-1]
         if not isinstance(target, Unfinished):
-            raise WireError("A message gives a state to what has none.")
+            raise UnreadableError("A pickle gives a state to what has none.")
         target.build(state)
 
 
 def _damaged() -> NoReturn:
-    raise WireError("A message is damaged.")
+    raise UnreadableError("A pickle is damaged.")
 
 
 _Step = Callable[[Unpickler], None]
@@ -234,5 +250,6 @@ _STEPS = MappingProxyType(
         pickle.REDUCE: lambda machine: machine._call(*machine._pop_last(2)),
         pickle.NEWOBJ: lambda machine: machine._call(*machine._pop_last(2)),
         pickle.BUILD: lambda machine: machine._build(),
+        pickle.BINPERSID: lambda machine: machine._push(machine.persistent_load(machine._pop())),
     }
 )
