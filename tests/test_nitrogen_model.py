@@ -149,6 +149,17 @@ def test_a_number_that_counts_more_counts_more(tiny):
     torch.testing.assert_close(loss(1.0 + 4.0 * aim), (25 * loss(None) + 8 * loss(aim)) / 33)
 
 
+@torch.inference_mode()
+def test_what_is_computed_once_a_frame_equals_computing_it_once_a_step(tiny):
+    torch.nn.init.normal_(tiny.action_decoder.layer2.W)
+    pixels, rows, steps = frames(2), torch.randn(2, 18, 25), 4
+    once, tokens = tiny.sample(pixels, rows, steps), tiny.see(pixels)
+    for step in range(steps):
+        context = tiny.model.context(tiny.attend(tokens))
+        rows = rows + tiny.velocity(rows, torch.full((2,), step / steps), context) / steps
+    assert torch.equal(once, rows)
+
+
 def test_a_frame_is_looked_at_once_however_many_steps_there_are(tiny):
     calls = dict.fromkeys(["tower", "attention", "keys"], 0)
 

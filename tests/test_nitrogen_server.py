@@ -251,18 +251,14 @@ def calling(module, name, *texts):
 
 def hostile(canary):
     """What should do harm; where it ran code, a file would stand at `canary`."""
+    return running(canary) | hostile_values() | hostile_programs() | foreign()
+
+
+def running(canary):
     import os
     from builtins import eval as evaluate
 
-    order, big = f"touch {canary}", 10**12
-    image = b"\x80\x04}\x8c\x01acPIL.Image\nImage\n)\x81"
-    # Lists of the list before, twice; and such tuples. The last, `h\x3c`, unfolds to 2^60.
-    doubled_list = b"](]\x94" + b"".join(b"]\x94(h%ch%ce" % (n, n) for n in range(60)) + b"e"
-    doubled_tuple = b"]()\x94" + b"".join(b"h%ch%c\x86\x94" % (n, n) for n in range(60)) + b"e"
-    wide = b"X" + struct.pack("<I", 10**6) + b"a" * 10**6 + b"\x94"
-    encode = b"c_codecs\nencode\n\x94"
-    dtype = b"cnumpy\ndtype\n"
-    array = pickle.dumps({"a": np.zeros(4)}, protocol=4)
+    order = f"touch {canary}"
     return {
         "os.system": pickle.dumps(Call(os.system, order)),
         "posix.system": b"cposix\nsystem\n(S'" + order.encode() + b"'\ntR.",
@@ -282,16 +278,29 @@ def hostile(canary):
         "extension": b"\x80\x04\x82\x01.",
         "out of band": b"\x80\x05\x97.",
         "newobj_ex": b"\x80\x04cnumpy\nndarray\n)}\x92.",
+    }
+
+
+BIG = 10**12
+NEW_IMAGE = b"\x80\x04}\x8c\x01acPIL.Image\nImage\n)\x81"
+# Such tuples hold the tuple before, twice; the last, `h\x3c`, unfolds to 2^60.
+DOUBLED_TUPLE = b"]()\x94" + b"".join(b"h%ch%c\x86\x94" % (n, n) for n in range(60)) + b"e"
+
+
+def hostile_values():
+    """Arrays and images that are not what they say."""
+    array = pickle.dumps({"a": np.zeros(4)}, protocol=4)
+    return {
         "object array": pickle.dumps({"a": np.array([{}, None], dtype=object)}),
         "object buffer": pickle.dumps(Call(FROM_BUFFER, b"x" * 8, np.dtype("O"), (1,), "C")),
         "structured array": pickle.dumps({"a": np.zeros(2, dtype=[("a", "u1")])}),
         "texts": pickle.dumps({"a": np.array(["a", "bc"])}),
         "dates": pickle.dumps({"a": np.zeros(2, dtype="M8[s]")}),
-        "ndarray called": pickle.dumps({"a": Call(np.ndarray, (big,))}),
-        "huge reconstruct": pickle.dumps({"a": Call(RECONSTRUCT, np.ndarray, (big,), b"d")}),
-        "huge buffer": pickle.dumps({"a": Call(FROM_BUFFER, b"", np.dtype("f8"), (big,), "C")}),
+        "ndarray called": pickle.dumps({"a": Call(np.ndarray, (BIG,))}),
+        "huge reconstruct": pickle.dumps({"a": Call(RECONSTRUCT, np.ndarray, (BIG,), b"d")}),
+        "huge buffer": pickle.dumps({"a": Call(FROM_BUFFER, b"", np.dtype("f8"), (BIG,), "C")}),
         "huge state": pickle.dumps(
-            {"a": State(RECONSTRUCT, EMPTY, (1, (big, 8), np.dtype("u1"), False, b"abc"))}
+            {"a": State(RECONSTRUCT, EMPTY, (1, (BIG, 8), np.dtype("u1"), False, b"abc"))}
         ),
         "negative shape": pickle.dumps(
             {"a": State(RECONSTRUCT, EMPTY, (1, (-1, -3), np.dtype("u1"), False, b"abc"))}
@@ -304,12 +313,22 @@ def hostile(canary):
         "dtype state": array.replace(b"\x8c\x01<", b"\x8c\x01O"),
         "dtype alignment": array.replace(b"J\xff\xff\xff\xff", b"J\x00\x00\x10\x00"),
         "huge image": pickle.dumps({"a": Call(Image.new, "RGB", (2**15, 2**15))}),
-        "huge image state": image + b"](}\x8c\x03RGBM\x00\x80M\x00\x80\x86NC\x01aeb.",
-        "palette": image + b"](}\x8c\x01PK\x01K\x01\x86J\x00\x00\x00\x7fC\x01aeb.",
+        "huge image state": NEW_IMAGE + b"](}\x8c\x03RGBM\x00\x80M\x00\x80\x86NC\x01aeb.",
+        "palette": NEW_IMAGE + b"](}\x8c\x01PK\x01K\x01\x86J\x00\x00\x00\x7fC\x01aeb.",
         "an image's mode hashed for ever": b"\x80\x04"
-        + doubled_tuple
-        + image[2:]
+        + DOUBLED_TUPLE
+        + NEW_IMAGE[2:]
         + b"](}h\x3cK\x01K\x01\x86NC\x01aeb.",
+    }
+
+
+def hostile_programs():
+    """Programs that would fill the memory, run for ever, or change what they find."""
+    doubled_list = b"](]\x94" + b"".join(b"]\x94(h%ch%ce" % (n, n) for n in range(60)) + b"e"
+    wide = b"X" + struct.pack("<I", 10**6) + b"a" * 10**6 + b"\x94"
+    encode = b"c_codecs\nencode\n\x94"
+    dtype = b"cnumpy\ndtype\n"
+    return {
         "a function's attributes": b"\x80\x04cnumpy\ndtype\n}\x8c\x04makeNsb.",
         "a function's slots": b"\x80\x04cnumpy\ndtype\nN}\x8c\x04makeNs\x86b.",
         "a bare class": b"\x80\x04}\x8c\x01acnumpy\nndarray\ns.",
@@ -326,15 +345,15 @@ def hostile(canary):
         "marks": b"\x80\x04" + b"(" * 10**6,
         "a list in itself": b"\x80\x04}\x8c\x01a]\x94h\x00as.",
         "doubled lists": b"\x80\x04}\x8c\x01a" + doubled_list + b"s.",
-        "doubled tuples": b"\x80\x04}\x8c\x01a" + doubled_tuple + b"s.",
+        "doubled tuples": b"\x80\x04}\x8c\x01a" + DOUBLED_TUPLE + b"s.",
         "a list over and over": b"\x80\x04}\x8c\x01a](]\x94("
         + b"N" * 900
         + b"e"
         + b"h\x00" * 900
         + b"es.",
-        "a tuple hashed for ever": b"\x80\x04" + doubled_tuple + b"}h\x3cNs\x86.",
+        "a tuple hashed for ever": b"\x80\x04" + DOUBLED_TUPLE + b"}h\x3cNs\x86.",
         "a dtype's name hashed for ever": b"\x80\x04"
-        + doubled_tuple
+        + DOUBLED_TUPLE
         + dtype
         + b"h\x3c\x89\x88\x87R.",
         "bytes made over and over": b"\x80\x04"
@@ -343,6 +362,12 @@ def hostile(canary):
         + b"h\x01h\x00\x8c\x06latin1\x86R" * 900,
         "encoded as code": calling("_codecs", "encode", "x", "rot13"),
         "a long name": b"\x80\x04" + wide + b"h\x00h\x00\x93.",
+    }
+
+
+def foreign():
+    """No messages at all."""
+    return {
         "bytes after the end": pickle.dumps({"type": "info"}) + b"N.",
         "two values": b"\x80\x04}}.",
         "no dict": pickle.dumps([1, 2]),

@@ -86,9 +86,9 @@ def rollout(
     settings = env if isinstance(env, Settings) else Settings.from_keywords(env or {})
     latency = checked_latency(latency)
     count = _most_arenas(latency) if num_envs is None else num_envs
-    wholes = {"episodes": (episodes, 1), "seed": (seed, 0), "num_envs": (count, 1)}
-    for name, (value, least) in {**wholes, "max_steps": (max_steps, 1)}.items():
-        _check_whole(name, value, least=least)
+    _check_wholes(
+        episodes=(episodes, 1), seed=(seed, 0), num_envs=(count, 1), max_steps=(max_steps, 1)
+    )
     _check_alone(count, latency)
     _check_needs(agent)
     plan = Plan(
@@ -206,9 +206,11 @@ def _check_needs(agent: Agent) -> None:
             raise ValueError(f"Agent {agent.name!r} needs {need!r}; {closest(need, NEEDS)}.")
 
 
-def _check_whole(name: str, value: object, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+def _check_wholes(**numbers: tuple[object, int]) -> None:
+    """Checks whole numbers, each given with the least that it may be."""
+    for name, (value, least) in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
 
 
 def _stored(plan: Plan, recorder: EpisodeStore, stages_digest: str) -> dict[int, Episode]:
