@@ -9,6 +9,9 @@ from arena_breaker_gym.rollout.agent import (
     CarriesOn,
     Deliberates,
     Observations,
+    Ponders,
+    Prepares,
+    RunStopped,
 )
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.latency import Latency
@@ -28,8 +31,11 @@ __all__ = [
     "Latency",
     "Layers",
     "Observations",
+    "Ponders",
+    "Prepares",
     "Progress",
     "ReplayError",
+    "RunStopped",
     "replay",
     "resimulate",
     "rollout",

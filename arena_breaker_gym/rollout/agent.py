@@ -1,13 +1,19 @@
 """`Agent`: what anything that acts must offer, what it is shown, and how it says that it failed.
 
-`Deliberates` and `CarriesOn` are for agents that also play games which do not wait for them.
+`Deliberates` and `CarriesOn` are for agents that also play games which do not wait for them,
+`Ponders` and `Prepares` for agents that ask somebody far away and keep a record of it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from arena_breaker_gym.rollout.episode import Episode
+    from arena_breaker_gym.rollout.plan import Plan
 
 NEEDS = ("pixels", "state", "snapshot")
 
@@ -142,6 +148,68 @@ class CarriesOn(Protocol):
         Returns:
             (n, 5), as from `act`.
         """
+
+
+@runtime_checkable
+class Ponders(Protocol):
+    """An agent that thinks in several arenas at once, in each for as long as it takes.
+
+    Where the game waits for its agent, only arenas with an answer move on, so that none waits
+    for the slowest. Each plays the same episode as it would alone.
+    """
+
+    def ponder(self, observations: Observations, arenas: Sequence[int]) -> Sequence[int]:
+        """Go on thinking, and wait until `act` can be called for at least one arena.
+
+        Args:
+            observations: What is seen, rows in the order of `arenas`; the same for an arena
+                until it moves on.
+            arenas: Numbers of the n arenas that play, rising.
+
+        Returns:
+            Those for which `act` will answer at once: at least one of them.
+
+        Raises:
+            RunStopped: If nothing more is to be played.
+        """
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """An agent that wants to know what it is to play before it begins, and where that is kept."""
+
+    def prepare(self, plan: "Plan", folder: Path | None) -> None:
+        """A rollout begins; called once, before its first `reset`.
+
+        Args:
+            plan: What is to be played.
+            folder: Where the rollout keeps its episodes; None: nowhere.
+
+        Raises:
+            ValueError: If the agent cannot play that, or the folder is another's.
+        """
+
+
+class RunStopped(ValueError):  # noqa: N818 - it names how a run ended, not a fault in code
+    """An agent ends the whole rollout, as when its money is spent or its key is refused.
+
+    Episodes under way are neither failed nor finished: the same call plays them again.
+
+    Attributes:
+        wanted: Whether whoever called wanted it so, as with a budget.
+        episodes: The finished ones, in order.
+    """
+
+    def __init__(self, reason: str, *, wanted: bool = False) -> None:
+        """Says why.
+
+        Args:
+            reason: One sentence.
+            wanted: As in this class.
+        """
+        super().__init__(reason)
+        self.wanted = wanted
+        self.episodes: list[Episode] = []
 
 
 class AgentFailure(Exception):  # noqa: N818 - it names an outcome of an episode, not a fault in code

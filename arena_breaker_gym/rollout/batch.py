@@ -44,6 +44,7 @@ class Batch:
         self._rewards = np.zeros((count, plan.max_steps))
         self._snapshots: list[list[dict[str, Any]]] = [[] for _ in range(count)]
         self._keep_snapshots = keep_snapshots
+        self._numbers = np.arange(count)
         self.last_actions = np.zeros((count, ACTION_LENGTH), dtype=np.float32)
 
     def begin(self, arena: int, episode: int) -> None:
@@ -64,11 +65,12 @@ class Batch:
             snapshots=self._look(arenas) if "snapshot" in needs else None,
         )
 
-    def move(self, actions: NDArray[np.float32]) -> NDArray[np.intp]:
-        """Moves the arenas that play on by one step.
+    def move(self, actions: NDArray[np.float32], arenas: Sequence[int]) -> NDArray[np.intp]:
+        """Moves some arenas on by one step.
 
         Args:
-            actions: (n, 5), a row for each arena that plays.
+            actions: (n, 5), a row for each of the arenas.
+            arenas: n of those that play, rising.
 
         Returns:
             The arenas whose episodes ended with it.
@@ -76,11 +78,11 @@ class Batch:
         Raises:
             ValueError: If an action is not finite; no arena has moved then.
         """
-        live = np.flatnonzero(self.playing)
+        live = np.array(arenas, dtype=np.intp)
         if self._keep_snapshots:
-            self._look(live.tolist())
+            self._look(arenas)
         self.last_actions[live] = actions
-        self.arenas.step(self.last_actions, self.playing)
+        self.arenas.step(self.last_actions, np.isin(self._numbers, live))
         at = self.steps[live]
         self._actions[live, at] = actions
         self._rewards[live, at] = self.arenas.rewards[live]

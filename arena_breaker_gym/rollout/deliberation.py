@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.arenas import ACTION_LENGTH
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
-from arena_breaker_gym.rollout.agent import Agent, AgentFailure, CarriesOn, Deliberates
+from arena_breaker_gym.rollout.agent import Agent, AgentFailure, CarriesOn, Deliberates, Ponders
 from arena_breaker_gym.rollout.batch import Batch
 from arena_breaker_gym.rollout.latency import MEASURED
 
@@ -47,22 +47,34 @@ class Deliberation:
         """Mean ticks that passed in the arena from a look to its answer; 0 without a look."""
         return float(self.waited[arena] * self._frame_skip / max(self.looks[arena], 1))
 
-    def choose(self, arenas: list[int]) -> tuple[NDArray[np.float32], dict[int, str]]:
+    def choose(self, arenas: list[int]) -> tuple[list[int], NDArray[np.float32], dict[int, str]]:
         """What is played next.
 
         Args:
             arenas: All that play, rising.
 
         Returns:
-            (n, 5), a row for each arena in which the agent goes on, and why it does not in
-            the others.
+            The n arenas that move on, rising; (n, 5), their actions; and by arena, why the
+            agent does not go on there. Arenas in none of these wait for an agent that `Ponders`.
 
         Raises:
             ValueError: If the agent's actions have another shape.
         """
-        if self._latency is None:
+        if self._latency is not None:
+            rows, failures = self._choose_in_time(arenas)
+        else:
+            arenas = self._ready(arenas)
             rows, failures, _ = self._ask(arenas)
-            return rows, failures
+        return [arena for arena in arenas if arena not in failures], rows, failures
+
+    def _ready(self, arenas: list[int]) -> list[int]:
+        """The arenas that need not wait for their answer."""
+        if not isinstance(self._agent, Ponders):
+            return arenas
+        return sorted(self._agent.ponder(self._batch.observe(self._agent.needs, arenas), arenas))
+
+    def _choose_in_time(self, arenas: list[int]) -> tuple[NDArray[np.float32], dict[int, str]]:
+        """What is played next where time passes while the agent thinks."""
         unasked = [arena for arena in arenas if self._left[arena] == _UNASKED]
         failures = self._look(unasked) if unasked else {}
         going_on = [arena for arena in arenas if arena not in failures]

@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from arena_breaker_gym.rollout.agent import NEEDS, Agent, AgentFailure
+from arena_breaker_gym.rollout.agent import (
+    NEEDS,
+    Agent,
+    AgentFailure,
+    Prepares,
+    RunStopped,
+)
 from arena_breaker_gym.rollout.batch import Batch
 from arena_breaker_gym.rollout.deliberation import Deliberation
 from arena_breaker_gym.rollout.episode import AGENT_FAILED, Episode
@@ -49,6 +55,7 @@ def rollout(
     latency: Latency = None,
     recorder: EpisodeStore | None = None,
     keep_snapshots: bool = False,
+    retry_failed: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[Episode]:
     """Plays episodes; episode i equals a single environment reset with seed + i.
@@ -74,6 +81,7 @@ def rollout(
         recorder: Where each finished episode is written at once. Episodes that it holds already
             are taken from there and not played again.
         keep_snapshots: Whether episodes of agents that need snapshots keep one for each step.
+        retry_failed: Whether episodes that the recorder holds as failed are played again.
         progress: Called after every step of the batch.
 
     Returns:
@@ -82,6 +90,7 @@ def rollout(
     Raises:
         ValueError: If an argument is bad, or the recorder holds episodes of another agent,
             seed, stage, setting or latency; nothing has been played then.
+        RunStopped: If the agent ends the whole rollout; it holds the finished episodes.
     """
     settings = env if isinstance(env, Settings) else Settings.from_keywords(env or {})
     latency = checked_latency(latency)
@@ -101,8 +110,12 @@ def rollout(
     )
     digest = plan.checked_digest()
     stored = {} if recorder is None else _stored(plan, recorder, digest)
+    if retry_failed:
+        stored = {index: one for index, one in stored.items() if not one.failed}
     finished = {index: stored[index] for index in range(episodes) if index in stored}
     waiting = deque(index for index in range(episodes) if index not in finished)
+    if isinstance(agent, Prepares):
+        agent.prepare(plan, None if recorder is None else recorder.folder)
     if waiting:
         keep = keep_snapshots and "snapshot" in agent.needs
         batch = Batch(plan, count=min(count, len(waiting)), keep_snapshots=keep)
@@ -131,6 +144,13 @@ class _Run:
         self.steps = 0
 
     def play(self, progress: Callable[[Progress], None] | None) -> None:
+        try:
+            self._play(progress)
+        except RunStopped as stop:
+            stop.episodes = [self.finished[index] for index in sorted(self.finished)]
+            raise
+
+    def _play(self, progress: Callable[[Progress], None] | None) -> None:
         batch = self.batch
         for arena in range(len(batch.playing)):
             self._begin_next(arena)
@@ -142,14 +162,14 @@ class _Run:
                 progress(self._progress())
 
     def _step(self) -> list[int]:
-        """Moves all arenas on by one step; returns those whose episodes are over."""
+        """Moves arenas on by one step; returns those whose episodes are over."""
         batch = self.batch
-        arenas = np.flatnonzero(batch.playing).tolist()
-        actions, failures = self.deliberation.choose(arenas)
+        playing = np.flatnonzero(batch.playing).tolist()
+        arenas, actions, failures = self.deliberation.choose(playing)
         for arena, reason in failures.items():
             self._keep(arena, failure=reason)
-        ended: list[int] = batch.move(actions).tolist() if batch.playing.any() else []
-        self.steps += len(arenas) - len(failures)
+        ended: list[int] = batch.move(actions, arenas).tolist() if arenas else []
+        self.steps += len(arenas)
         for arena in ended:
             self._keep(arena)
         return [*failures, *ended]
