@@ -17,6 +17,7 @@ COMMANDS = {
     "benchmark": "arena_breaker_gym.cli.benchmark:benchmark",
     "video": "arena_breaker_gym.cli.video:video",
     "stages": "arena_breaker_gym.cli.stages:stages",
+    "mcp": "arena_breaker_gym.cli.mcp:mcp",
     "bootcamp": "arena_breaker_gym.cli.bootcamp:bootcamp",
     "nitrogen": "arena_breaker_gym.cli.nitrogen:nitrogen",
 }

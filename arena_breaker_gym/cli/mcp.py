@@ -1,0 +1,67 @@
+"""`arena-breaker mcp`: the arena for any client of the Model Context Protocol."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arena_breaker_gym.cli import options
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS
+
+
+def mcp(
+    *,
+    http: Annotated[
+        bool, typer.Option("--http", help="Listen on a port instead of serving one client.")
+    ] = False,
+    host: Annotated[
+        str, typer.Option(help="With --http: interface to listen on; nobody is asked who he is.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="With --http: the port; 0: any free one.")
+    ] = 8000,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --host: a further name by which clients call this machine; again for more."
+        ),
+    ] = None,
+    max_steps: options.Steps = MAX_EPISODE_STEPS,
+    idle_minutes: Annotated[
+        float, typer.Option(min=0.01, help="Without a call, until an episode counts as abandoned.")
+    ] = 30.0,
+    name: Annotated[
+        str, typer.Option(help="Who plays, for tables; another model: another name.")
+    ] = "mcp",
+    stages: options.StageFiles = None,
+    point_blank_fix: options.Fix = True,
+    skin: options.Skin = "default",
+    pixel_size: Annotated[int, typer.Option(help="Side of a frame that names no size.")] = 256,
+    out: Annotated[Path, typer.Option(help="Folder for what is played.")] = Path("mcp_episodes"),
+) -> None:
+    """Lets an MCP client play: over standard input and output, or with --http over a port."""
+    from arena_breaker_gym.extras import require
+
+    require("mcp.server.mcpserver", "mcp")
+    # pygame greets on standard output, which is the protocol's.
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    from arena_breaker_gym.mcp_server.games import House
+    from arena_breaker_gym.mcp_server.server import ArenaServer
+    from arena_breaker_gym.mcp_server.serving import serve_http, serve_stdio
+    from arena_breaker_gym.rollout.store import EpisodeStore
+
+    settings = options.settings_from(stages, fix=point_blank_fix, skin=skin)
+    house = House(
+        settings=replace(settings, pixel_size=pixel_size),
+        store=EpisodeStore(out),
+        agent=name,
+        max_steps=max_steps,
+        idle_s=60.0 * idle_minutes,
+    )
+    server = ArenaServer(house)
+    if http:
+        serve_http(server, host=host, port=port, allowed_hosts=tuple(allow_host or ()))
+    else:
+        serve_stdio(server)
