@@ -38,6 +38,7 @@ class Question:
         earlier: What was seen and answered before, oldest first; grows at its end, so that
             it can be cached, too, and is cut at its beginning now and then.
         now: What is to be answered.
+        correction: What was wrong with the last answer to the same; "" at first.
         max_tokens: Most tokens of the answer, thinking included.
     """
 
@@ -46,6 +47,7 @@ class Question:
     tool: Tool
     earlier: Sequence[str] = ()
     now: str
+    correction: str = ""
     max_tokens: int
 
 

@@ -1,0 +1,80 @@
+"""`Bill`: what a run or an episode cost, in requests, tokens and dollars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from agents.tutor.mind import Usage
+from agents.tutor.transcript import Line
+
+_KINDS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """What some replies cost.
+
+    Attributes:
+        episodes: Episodes that they belong to.
+        decisions: Decisions that were had.
+        requests: Replies, unusable ones included.
+        tokens: By kind: input, cache_write_5m, cache_write_1h, cache_read, output.
+        dollars: In all; None if a price is unknown.
+    """
+
+    episodes: int
+    decisions: int
+    requests: int
+    tokens: dict[str, int]
+    dollars: float | None
+
+    @classmethod
+    def of(cls, lines: Iterable[Line]) -> Bill:
+        """Adds up lines of a transcript."""
+        lines = list(lines)
+        dollars = [line.values["dollars"] for line in lines]
+        return cls(
+            episodes=len({line.seed for line in lines}),
+            decisions=sum(line.answered for line in lines),
+            requests=sum(line.values["usage"] is not None for line in lines),
+            tokens={
+                kind: sum((line.values["usage"] or {}).get(kind, 0) for line in lines)
+                for kind in _KINDS
+            },
+            dollars=None if None in dollars else round(sum(dollars), 6),
+        )
+
+    @property
+    def hit_rate(self) -> float:
+        """Share of the tokens read that were found in the cache; 0 if none were read."""
+        read = sum(count for kind, count in self.tokens.items() if kind != "output")
+        return self.tokens["cache_read"] / read if read else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, with what they come to for a decision and an episode."""
+        per = {"decision": self.decisions, "episode": self.episodes}
+        shares = {
+            f"dollars_per_{name}": None
+            if self.dollars is None or not count
+            else round(self.dollars / count, 6)
+            for name, count in per.items()
+        }
+        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**plain, **shares, "hit_rate": round(self.hit_rate, 4)}
+
+    def sentence(self) -> str:
+        """The bill in a line, for people."""
+        cost = "at unknown prices" if self.dollars is None else f"${self.dollars:.4f}"
+        read = sum(count for kind, count in self.tokens.items() if kind != "output")
+        return (
+            f"{self.decisions} decisions in {self.requests} requests: {cost}; {read} tokens read, "
+            f"{100.0 * self.hit_rate:.0f} % of them from the cache, "
+            f"{self.tokens['output']} written"
+        )
+
+
+def tokens_of(usage: Usage) -> dict[str, Any]:
+    """A reply's tokens in plain JSON values."""
+    return {kind: getattr(usage, kind) for kind in _KINDS} | {"batch": usage.batch}

@@ -1,0 +1,69 @@
+"""`Budget`: how many dollars a run may cost; a bound that it never passes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import anyio
+
+from arena_breaker_gym.rollout.agent import RunStopped
+
+
+class Budget:
+    """Dollars spent, and those that questions under way may still cost.
+
+    A question is asked only while all that are under way could cost their most within the
+    limit. Near its end questions wait for one another; when none is under way and the next
+    could pass the limit, the run is over.
+    """
+
+    def __init__(self, limit: float | None, *, spent: float = 0.0) -> None:
+        """Opens the purse.
+
+        Args:
+            limit: Dollars; None: as many as it takes.
+            spent: Dollars that earlier parts of the run have cost.
+        """
+        self.limit = limit
+        self.spent = spent
+        self._reserved = 0.0
+        self._changed = anyio.Condition()
+
+    @contextlib.asynccontextmanager
+    async def reserve(self, most: float) -> AsyncIterator[None]:
+        """Keeps dollars aside while a question is under way.
+
+        Args:
+            most: What it may cost at most.
+
+        Raises:
+            RunStopped: If that could pass the limit with nothing else under way.
+        """
+        async with self._changed:
+            while self._too_much(most):
+                if self._reserved <= 0.0:
+                    raise RunStopped(self._sentence(), wanted=True)
+                await self._changed.wait()
+            self._reserved += most
+        try:
+            yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                async with self._changed:
+                    self._reserved = max(self._reserved - most, 0.0)
+                    self._changed.notify_all()
+
+    def charge(self, dollars: float) -> None:
+        """Counts what a reply did cost."""
+        self.spent += dollars
+
+    def _too_much(self, most: float) -> bool:
+        limit = self.limit
+        return limit is not None and self.spent + self._reserved + most > limit
+
+    def _sentence(self) -> str:
+        return (
+            f"The budget of ${self.limit:.2f} does not reach for another question: "
+            f"${self.spent:.4f} are spent."
+        )

@@ -1,0 +1,189 @@
+"""`Transcript`: every reply of a run, a JSON line each, written as it comes, so none is paid twice.
+
+The first line says what is played and by whom. Each further line is a `Line`: a decision, or a
+reply that could not be used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+FILE_NAME = "transcript.jsonl"
+FORMAT, FORMAT_VERSION = "arena-breaker-transcript", 1
+
+# What came of a question.
+ANSWERED, UNUSABLE, REFUSED, CUT, LOST = "answered", "unusable", "refused", "cut", "lost"
+
+_Values = Mapping[str, Any]
+
+
+class TranscriptError(ValueError):
+    """A transcript cannot be used; the sentence names the file and says why."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one question came to.
+
+    Attributes:
+        values: As they stand in the file: `seed`, `stage`, `decision` (from 0 in its episode),
+            `attempt` (from 0 in its decision), `step` (of the environment), `outcome`,
+            `problem` (why it is no answer), `request_id`, `model`, `prompt`, `usage`,
+            `dollars`, `latency_s`, `at`, `snapshot`, `answer`, `said`, `thought`.
+    """
+
+    values: _Values
+
+    @property
+    def seed(self) -> int:
+        """Of its episode."""
+        return int(self.values["seed"])
+
+    @property
+    def decision(self) -> int:
+        """Its number in the episode, from 0."""
+        return int(self.values["decision"])
+
+    @property
+    def answered(self) -> bool:
+        """Whether there is a decision to be played."""
+        return bool(self.values["outcome"] == ANSWERED)
+
+    @property
+    def answer(self) -> Any:
+        """What the tool was called with."""
+        return self.values["answer"]
+
+    @property
+    def snapshot(self) -> Any:
+        """What was seen."""
+        return self.values["snapshot"]
+
+    @property
+    def problem(self) -> str:
+        """Why it is no answer; "" if it is one."""
+        return str(self.values["problem"] or "")
+
+
+class Transcript:
+    """The lines of one run, in a file or, without one, in memory only."""
+
+    def __init__(self, path: Path | None, *, heading: _Values | None = None) -> None:
+        """Opens a transcript, and goes on with one that is there.
+
+        Args:
+            path: Its file; None keeps it in memory.
+            heading: Who plays what; None only reads.
+
+        Raises:
+            TranscriptError: If the file is damaged, or another run's.
+        """
+        self.path = path
+        self.heading: _Values = {} if heading is None else dict(heading)
+        self._lines: dict[tuple[int, int], list[Line]] = {}
+        self._file: IO[bytes] | None = None
+        if path is not None and path.exists() and path.stat().st_size > 0:
+            self._read(path, heading)
+        elif heading is None:
+            raise TranscriptError(f"There is no transcript at {path}.")
+        if heading is not None and path is not None:
+            self._open(path)
+
+    @classmethod
+    def find(cls, place: Path) -> Transcript:
+        """Reads a transcript: a file, or the one in a run's folder.
+
+        Raises:
+            TranscriptError: If there is none, or it is damaged.
+        """
+        return cls(place / FILE_NAME if place.is_dir() else place)
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        """All lines, by episode and decision."""
+        return [line for key in sorted(self._lines) for line in self._lines[key]]
+
+    @property
+    def seeds(self) -> list[int]:
+        """Of the episodes that it holds something of, rising."""
+        return sorted({seed for seed, _ in self._lines})
+
+    def of(self, seed: int, decision: int) -> Sequence[Line]:
+        """What a decision's questions came to, in order; empty if it was never asked."""
+        return self._lines.get((seed, decision), [])
+
+    def add(self, values: _Values) -> Line:
+        """Writes a line down, at once and whole."""
+        line = Line(values)
+        if self._file is not None:
+            self._file.write(_encoded(values))
+        self._remember(line)
+        return line
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _remember(self, line: Line) -> None:
+        self._lines.setdefault((line.seed, line.decision), []).append(line)
+
+    def _open(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = not path.exists() or path.stat().st_size == 0
+        # Unbuffered, so that a line has left this process when `add` returns.
+        self._file = path.open("ab", buffering=0)
+        if fresh:
+            about = {"format": FORMAT, "version": FORMAT_VERSION}
+            self._file.write(_encoded({**about, **self.heading}))
+
+    def _read(self, path: Path, heading: _Values | None) -> None:
+        data = path.read_bytes()
+        whole = data.rfind(b"\n") + 1
+        if heading is not None and whole < len(data):
+            os.truncate(path, whole)  # a killed writer's half line
+        rows = data[:whole].splitlines()
+        if rows:
+            self._check_heading(path, _decoded(rows[0], path, 1), heading)
+        for number, row in enumerate(rows[1:], start=2):
+            try:
+                line = Line(_decoded(row, path, number))
+                self._remember(line)
+            except (KeyError, TypeError, ValueError) as error:
+                if isinstance(error, TranscriptError):
+                    raise
+                raise TranscriptError(f"{path}, line {number}: this is no decision.") from None
+
+    def _check_heading(self, path: Path, found: _Values, heading: _Values | None) -> None:
+        if (found.get("format"), found.get("version")) != (FORMAT, FORMAT_VERSION):
+            raise TranscriptError(f"{path} is no transcript of version {FORMAT_VERSION}.")
+        if heading is None:
+            self.heading = {k: v for k, v in found.items() if k not in ("format", "version")}
+            return
+        for name, value in json.loads(json.dumps(heading)).items():
+            if found.get(name) != value:
+                raise TranscriptError(
+                    f"{path} belongs to another run ({name} differs): "
+                    "give this one a folder of its own."
+                )
+
+
+def _encoded(values: _Values) -> bytes:
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def _decoded(row: bytes, path: Path, number: int) -> dict[str, Any]:
+    try:
+        values = json.loads(row)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise TranscriptError(f"{path}, line {number}: this is no JSON object.")
+    return values
