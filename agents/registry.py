@@ -17,11 +17,20 @@ AGENTS: Mapping[str, str] = MappingProxyType(
         "random": "agents.random:RandomAgent",
         "scripted": "agents.scripted:ScriptedBaseline",
         "nitrogen": "agents.nitrogen:NitroGenPolicy.from_source",
+        "claude": "agents.claude_tutor:ClaudeTutor.from_source",
+        "openai": "agents.openai_tutor:OpenAITutor.from_source",
+        "replay": "agents.replay:ReplayAgent.from_source",
     }
 )
 
 # What an agent needs beyond the core: a library, and the extra that brings it.
-EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType({"nitrogen": ("torch", "nitrogen")})
+EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "nitrogen": ("torch", "nitrogen"),
+        "claude": ("anthropic", "agents"),
+        "openai": ("openai", "openai"),
+    }
+)
 
 
 def make_agent(spec: str) -> Agent:
@@ -29,13 +38,16 @@ def make_agent(spec: str) -> Agent:
 
     Args:
         spec: A name of `AGENTS`; such a name, a colon and the agent's argument, as in
-            "nitrogen:student.pt"; or "module:Class" for an agent of your own.
+            "nitrogen:student.pt" or "claude:claude-haiku-4-5?decision_steps=12"; or
+            "module:Class" for an agent of your own.
 
     Raises:
         ValueError: If there is no such agent (the sentence suggests the nearest), or it takes
             no argument, or needs one.
     """
     name, _, argument = spec.partition(":")
+    if "?" in name:  # options without an argument, as in "claude?budget=5"
+        name, argument = spec[: spec.index("?")], spec[spec.index("?") :]
     if name in EXTRAS:
         require(*EXTRAS[name])
     if name in AGENTS:

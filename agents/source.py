@@ -4,21 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
-from urllib.parse import parse_qsl
 
 import torch
 
-from arena_breaker_gym.settings import closest
+from agents.options import flag, split_options
 
 REMOTE = "tcp://"
 
 DTYPES = ("float32", "bfloat16", "float16")
-
-
-def _flag(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError("expected true or false")
-    return text == "true"
 
 
 def _dtype(text: str) -> torch.dtype:
@@ -34,11 +27,11 @@ OPTIONS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "execute": int,
         "steps": int,
         "guidance": float,
-        "quiet": _flag,
+        "quiet": flag,
         "game": str,
         "device": str,
         "dtype": _dtype,
-        "compile": _flag,
+        "compile": flag,
     }
 )
 
@@ -69,15 +62,6 @@ class Source:
         Raises:
             ValueError: If an option is unknown, or its value is none for it.
         """
-        place, _, said = text.partition("?")
-        given = parse_qsl(said, keep_blank_values=True)
-        known = tuple(OPTIONS)[:1] if place.startswith(REMOTE) else tuple(OPTIONS)
-        options: dict[str, Any] = {}
-        for name, value in given:
-            if name not in known:
-                raise ValueError(f"{text!r} has no option {name!r}; {closest(name, known)}.")
-            try:
-                options[name] = OPTIONS[name](value)
-            except ValueError as error:
-                raise ValueError(f"{text!r}: {name} cannot be {value!r} ({error}).") from None
-        return cls(place, options, said)
+        remote = text.startswith(REMOTE)
+        known = {name: OPTIONS[name] for name in list(OPTIONS)[: 1 if remote else None]}
+        return cls(*split_options(text, known))

@@ -58,4 +58,4 @@ def _hazard(hazard: Hazard) -> str:
 
 
 def _points(points: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"({x:.3g}, {z:.3g})" for x, z in points)
+    return " ".join(f"({round(x, 2) + 0.0:g}, {round(z, 2) + 0.0:g})" for x, z in points)

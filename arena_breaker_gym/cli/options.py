@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from arena_breaker_gym.settings import Settings
 
 AGENT_HELP = (
-    "Name of an agent (idle, random, scripted, …), name:argument such as nitrogen:student.pt, "
-    "nitrogen:ng.pt?execute=12 or nitrogen:tcp://127.0.0.1:5555, or module:Class of your own."
+    "Name of an agent (idle, random, scripted, claude, …), name:argument such as "
+    "nitrogen:student.pt, nitrogen:ng.pt?execute=12, nitrogen:tcp://127.0.0.1:5555, "
+    "claude:claude-haiku-4-5?decision_steps=12, openai:MODEL?base_url=URL or replay:TRANSCRIPT, "
+    "or module:Class of your own."
 )
 
 Episodes = Annotated[int, typer.Option("--episodes", "-n", min=1, help="Episodes to play.")]
@@ -31,6 +33,13 @@ Fix = Annotated[
         help="Whether shots hit enemies that overlap the muzzle, or pass as in the article.",
     ),
 ]
+MaybeFix = Annotated[
+    bool | None,
+    typer.Option(
+        "--point-blank-fix/--point-blank-bug",
+        help="As elsewhere; where nothing is said, the fix, or what a transcript was played with.",
+    ),
+]
 Latency = Annotated[
     str | None,
     typer.Option(
@@ -44,6 +53,15 @@ Skin = Annotated[str, typer.Option(help="Looks of the game.")]
 Out = Annotated[
     Path | None,
     typer.Option(help="Folder for what is played; run again with the same to continue."),
+]
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        "--budget",
+        metavar="USD",
+        min=0.0,
+        help="Dollars that an agent which costs money may spend in all; it stops before.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print results as JSON on standard output.")]
 

@@ -1,6 +1,11 @@
 """`arena-breaker rollout`: one agent plays episodes, kept to be replayed, filmed or learnt from."""
 
-from typing import Annotated
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,62 +14,217 @@ from arena_breaker_gym.cli.progress import bar
 from arena_breaker_gym.cli.report import how_to_resume, print_json, print_table, say_where
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 
+if TYPE_CHECKING:
+    from arena_breaker_gym.rollout import Agent, Episode
+    from arena_breaker_gym.rollout.latency import Latency
+    from arena_breaker_gym.settings import Settings
+
+EPISODES = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Terms:
+    """What is played."""
+
+    episodes: int
+    seed: int
+    settings: "Settings"
+    stage: Sequence[int] | None
+    max_steps: int
+    num_envs: int | None
+    latency: "Latency"
+    keep_snapshots: bool
+    retry_failed: bool
+
 
 def rollout(
-    agent: Annotated[str, typer.Argument(help=options.AGENT_HELP)],
+    agent: Annotated[str | None, typer.Argument(help=options.AGENT_HELP)] = None,
     *,
-    episodes: options.Episodes = 10,
-    seed: options.Seed = 0,
+    agent_option: Annotated[
+        str | None, typer.Option("--agent", metavar="AGENT", help="The same, as an option.")
+    ] = None,
+    episodes: Annotated[
+        int | None,
+        typer.Option("--episodes", "-n", min=1, help=f"Episodes to play; {EPISODES}."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Seed of the first episode; the next has one more. 0."),
+    ] = None,
     stage: Annotated[
         list[int] | None,
         typer.Option(help="Stage to begin on; again for episodes to take in turn."),
     ] = None,
     num_envs: options.Arenas = None,
-    max_steps: options.Steps = MAX_EPISODE_STEPS,
+    max_steps: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"Steps after which an episode is cut off; {MAX_EPISODE_STEPS}."),
+    ] = None,
     latency: options.Latency = None,
     stages: options.StageFiles = None,
-    point_blank_fix: options.Fix = True,
+    point_blank_fix: options.MaybeFix = None,
     skin: options.Skin = "default",
     keep_snapshots: Annotated[
         bool, typer.Option(help="Also keep the snapshots that the agent saw.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option(help="Play episodes in which the agent failed again.")
+    ] = False,
+    budget: options.Budget = None,
+    dry_run: Annotated[
+        bool, typer.Option(help="Only say what an agent that costs money would cost.")
+    ] = False,
     out: options.Out = None,
     json: options.Json = False,
 ) -> None:
-    """One agent plays episodes, kept with --out to be replayed, filmed or learnt from."""
+    """One agent plays episodes, kept with --out to be replayed, filmed or learnt from.
+
+    A replay of a transcript plays what the transcript's run played, where nothing else is said.
+    """
+    from agents.paid import limited
     from agents.registry import make_agent
+    from arena_breaker_gym.rollout.latency import latency_from
+
+    name = _one_of(agent, agent_option)
+    charge = latency_from(latency)
+    player = make_agent(name)
+    try:
+        limited(player, budget, name=name)
+        usual = _usual(player)
+        game = usual["settings"]
+        fix = game["point_blank_fix"] if point_blank_fix is None else point_blank_fix
+        terms = _Terms(
+            episodes=episodes or usual["episodes"],
+            seed=usual["seed"] if seed is None else seed,
+            settings=options.settings_from(stages or game["stages"], fix=fix, skin=skin),
+            stage=stage or usual["stage"],
+            max_steps=max_steps or usual["max_steps"],
+            num_envs=num_envs,
+            latency=charge,
+            keep_snapshots=keep_snapshots,
+            retry_failed=retry_failed,
+        )
+        if dry_run:
+            _estimate(name, player, terms, json=json)
+        else:
+            _play(name, player, terms, out=out or _own_folder(player), json=json)
+    finally:
+        player.close()
+
+
+def _one_of(argument: str | None, option: str | None) -> str:
+    if (argument is None) == (option is None):
+        raise typer.BadParameter("Name one agent, as in: rollout scripted, or --agent scripted.")
+    return argument or option or ""
+
+
+def _usual(player: "Agent") -> Mapping[str, Any]:
+    """What is played where nothing is said: a replay plays what its transcript's run did."""
+    usual = {
+        "episodes": EPISODES,
+        "seed": 0,
+        "stage": None,
+        "max_steps": MAX_EPISODE_STEPS,
+        "settings": {"stages": None, "point_blank_fix": True},
+    }
+    return {**usual, **getattr(player, "played", {})}
+
+
+def _own_folder(player: "Agent") -> Path | None:
+    """Where an agent that costs money keeps its episodes when no folder was named."""
+    from agents.paid import Paid
+
+    if not isinstance(player, Paid):
+        return None
+    when = datetime.now().strftime("%Y-%m-%d-%H%M%S")
+    return Path(re.sub(r"[^\w.-]+", "_", f"{player.name} {when}"))
+
+
+def _play(name: str, player: "Agent", terms: _Terms, *, out: Path | None, json: bool) -> None:
+    from arena_breaker_gym.rollout import RunStopped
+
+    stopped = ""
+    try:
+        played = _episodes(name, player, terms, out)
+    except RunStopped as stop:
+        if not stop.wanted:
+            raise
+        played, stopped = stop.episodes, str(stop)
+    _report(name, player, played, stopped=stopped, out=out, json=json)
+
+
+def _episodes(name: str, player: "Agent", terms: _Terms, out: Path | None) -> "list[Episode]":
     from arena_breaker_gym.rollout import EpisodeStore, Progress
     from arena_breaker_gym.rollout import rollout as play
-    from arena_breaker_gym.rollout.latency import latency_from
-    from arena_breaker_gym.rollout.metrics import rows_of
 
-    settings = options.settings_from(stages, fix=point_blank_fix, skin=skin)
-    charge = latency_from(latency)
-    player = make_agent(agent)
     with bar(resume=how_to_resume(out)) as advance:
 
         def show(progress: Progress) -> None:
-            advance(f"{agent}: {progress.done} of {progress.total} episodes", progress.share)
+            advance(f"{name}: {progress.done} of {progress.total} episodes", progress.share)
 
-        try:
-            played = play(
-                player,
-                episodes=episodes,
-                seed=seed,
-                num_envs=num_envs,
-                env=settings,
-                stage=stage or None,
-                max_steps=max_steps,
-                latency=charge,
-                recorder=None if out is None else EpisodeStore(out),
-                keep_snapshots=keep_snapshots,
-                progress=show,
-            )
-        finally:
-            player.close()
-    rows = rows_of(agent, played)
+        return play(
+            player,
+            episodes=terms.episodes,
+            seed=terms.seed,
+            num_envs=terms.num_envs,
+            env=terms.settings,
+            stage=terms.stage,
+            max_steps=terms.max_steps,
+            latency=terms.latency,
+            recorder=None if out is None else EpisodeStore(out),
+            keep_snapshots=terms.keep_snapshots,
+            retry_failed=terms.retry_failed,
+            progress=show,
+        )
+
+
+def _report(
+    name: str,
+    player: "Agent",
+    played: "list[Episode]",
+    *,
+    stopped: str,
+    out: Path | None,
+    json: bool,
+) -> None:
+    from agents.paid import Paid
+    from arena_breaker_gym.rollout.metrics import rows_of
+
+    rows = rows_of(name, played)
+    bill = player.bill if isinstance(player, Paid) else None
     if json:
-        print_json({"rows": rows, "out": None if out is None else str(out)})
+        result: dict[str, Any] = {"rows": rows, "out": None if out is None else str(out)}
+        if bill is not None:
+            result |= {"cost": bill.to_dict(), "stopped": stopped or None}
+        print_json(result)
     else:
         print_table(rows)
+        if bill is not None:
+            typer.echo(f"{bill.sentence()}.")
+    if stopped:
+        typer.echo(f"{stopped} {how_to_resume(out)}", err=True)
     say_where("Episodes", out)
+
+
+def _estimate(name: str, player: "Agent", terms: _Terms, *, json: bool) -> None:
+    from agents.paid import Paid
+
+    if not isinstance(player, Paid):
+        raise ValueError(f"Agent {name!r} costs nothing.")
+    from agents.tutor.estimate import estimate
+    from agents.tutor.tutor import Tutor
+    from arena_breaker_gym.rollout.plan import Plan, stages_from
+
+    assert isinstance(player, Tutor)
+    plan = Plan(
+        agent=player.name,
+        settings=terms.settings,
+        seed=terms.seed,
+        stages=stages_from(terms.stage, terms.settings),
+        max_steps=terms.max_steps,
+    )
+    found = estimate(player, plan, episodes=terms.episodes)
+    if json:
+        print_json(found.to_dict())
+    else:
+        typer.echo(found.sentences())
