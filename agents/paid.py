@@ -22,7 +22,7 @@ class Paid(Protocol):
         """Set what a run may cost in all, earlier parts of it included.
 
         Raises:
-            ValueError: If it is not above 0.
+            ValueError: If it is below 0.
         """
 
     @property

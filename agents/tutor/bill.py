@@ -46,6 +46,19 @@ class Bill:
             dollars=None if None in dollars else round(sum(dollars), 6),
         )
 
+    @classmethod
+    def sum(cls, bills: Iterable[Bill]) -> Bill:
+        """Adds up the bills of several runs."""
+        bills = list(bills)
+        dollars = [bill.dollars for bill in bills if bill.dollars is not None]
+        return cls(
+            episodes=sum(bill.episodes for bill in bills),
+            decisions=sum(bill.decisions for bill in bills),
+            requests=sum(bill.requests for bill in bills),
+            tokens={kind: sum(bill.tokens[kind] for bill in bills) for kind in _KINDS},
+            dollars=round(sum(dollars), 6) if len(dollars) == len(bills) else None,
+        )
+
     @property
     def hit_rate(self) -> float:
         """Share of the tokens read that were found in the cache; 0 if none were read."""

@@ -71,8 +71,8 @@ class TutorSettings:
             raise ValueError(
                 f"There is no prompt {self.prompt!r}; {closest(self.prompt, VERSIONS)}."
             )
-        if self.budget is not None and not self.budget > 0.0:
-            raise ValueError(f"budget must be above 0 dollars, got {self.budget!r}.")
+        if self.budget is not None and not self.budget >= 0.0:
+            raise ValueError(f"budget must be 0 dollars or more, got {self.budget!r}.")
 
 
 class Tutor:
@@ -119,7 +119,7 @@ class Tutor:
         """Sets what a run may cost in all; counts from the next run on.
 
         Raises:
-            ValueError: If it is not above 0.
+            ValueError: If it is below 0.
         """
         self.settings = replace(self.settings, budget=dollars)
 

@@ -6,12 +6,15 @@ made in the output folder; a run that was interrupted goes on from there.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+from agents.paid import limited
 from agents.registry import make_agent
+from agents.tutor.bill import Bill
+from agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym.bootcamp.clock import Clock
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, TUTOR, ZERO_SHOT, BootcampPlan
 from arena_breaker_gym.bootcamp.student import Student
@@ -50,12 +53,20 @@ _DRAWING = 0.05  # of "posttrain": the drawing of frames
 class Bootcamp:
     """One bootcamp in one folder."""
 
-    def __init__(self, plan: BootcampPlan, out: Path, *, save_every: float = SAVE_EVERY) -> None:
+    def __init__(
+        self,
+        plan: BootcampPlan,
+        out: Path,
+        *,
+        budget: float | None = None,
+        save_every: float = SAVE_EVERY,
+    ) -> None:
         """Prepares a bootcamp; nothing is done yet but that the folder notes the plan.
 
         Args:
             plan: What is compared with what.
             out: Folder for all that is made.
+            budget: Dollars that a tutor who costs money may cost in all; None: any.
             save_every: Seconds between two saves of a training under way.
 
         Raises:
@@ -64,6 +75,7 @@ class Bootcamp:
         """
         self.plan = plan
         self.out = out
+        self.budget = budget
         self.save_every = save_every
         self.student = Student(plan.student, out / "checkpoints", seed=plan.seed)
         _claim(out / "plan.json", plan)
@@ -97,8 +109,8 @@ class Bootcamp:
 
     def demonstrate(self, advance: Advance) -> list[Episode]:
         """The tutor's episodes, stage 1, 2, 3 in turn; recorded ones are not played again."""
-        plan = self.plan
-        tutor = make_agent(plan.tutor)
+        plan, folder = self.plan, self.out / "demonstrations"
+        tutor = self._tutor(folder)
         try:
             with self.clock.part("demonstrations"):
                 return rollout(
@@ -107,7 +119,7 @@ class Bootcamp:
                     seed=plan.seed,
                     stage=(1, 2, 3),
                     max_steps=plan.demonstration_steps,
-                    recorder=EpisodeStore(self.out / "demonstrations"),
+                    recorder=EpisodeStore(folder),
                     progress=lambda now: advance("The tutor plays", now.share),
                 )
         finally:
@@ -156,9 +168,11 @@ class Bootcamp:
         """The side-by-side video: the student before and after training, and the tutor."""
         if self.video.exists():
             return
+        medians = {name: self._median(name) for name in self._names()}
         chosen = {
-            f"{name}, kills: {self._median(name).metrics['kills']:.0f}": self._median(name)
-            for name in self._makers()
+            f"{name}, kills: {episode.metrics['kills']:.0f}": episode
+            for name, episode in medians.items()
+            if episode is not None
         }
         with self.clock.part("video"):
             export_side_by_side(
@@ -213,56 +227,73 @@ class Bootcamp:
 
     def _entries(self) -> list[tuple[str, Callable[[], Agent], Terms, Path]]:
         """Who is measured, how each is made, on what terms, and where that is kept."""
-        makers = self._makers()
         entries = [
-            (name, make, self._terms(fix=fix), self._evaluation_folder(fix=fix))
-            for name, make in makers.items()
-            for fix in (False, True)
+            (name, self._maker(name, folder), self._terms(name, fix=fix), folder)
+            for name in self._names()
+            for fix, folder in ((fix, self._evaluation_folder(fix=fix)) for fix in (False, True))
         ]
         if self.plan.realtime_evaluations > 0:
             folder = self.out / "evaluation" / "realtime"
-            *_, student, _ = makers  # as it has learned, where it could
-            entries.append((student, makers[student], self._realtime_terms(), folder))
+            *_, student, _ = self._names()  # as it has learned, where it could
+            make = self._maker(student, folder)
+            entries.append((student, make, self._realtime_terms(student), folder))
         return entries
 
-    def _makers(self) -> Mapping[str, Callable[[], Agent]]:
-        """How each row's agent is made, in the order of the rows."""
-        execute = self.plan.execute
-        makers: dict[str, Callable[[], Agent]] = {
-            ZERO_SHOT: partial(self.student.agent, ZERO_SHOT, trained=False, execute=execute)
-        }
-        if not self.student.remote:
-            makers[POST_TRAINED] = partial(
-                self.student.agent, POST_TRAINED, trained=True, execute=execute
-            )
-        return {**makers, TUTOR: partial(make_agent, self.plan.tutor)}
+    def _names(self) -> list[str]:
+        """Whose rows there are, in their order."""
+        return [ZERO_SHOT, *([] if self.student.remote else [POST_TRAINED]), TUTOR]
 
-    def _terms(self, *, fix: bool) -> Terms:
+    def _maker(self, name: str, folder: Path) -> Callable[[], Agent]:
+        """How a row's agent is made."""
+        if name == TUTOR:
+            return partial(self._tutor, store_of(folder, TUTOR, stage=1).folder)
+        trained = name == POST_TRAINED
+        return partial(self.student.agent, name, trained=trained, execute=self.plan.execute)
+
+    def _tutor(self, folder: Path) -> Agent:
+        """The tutor for one folder of episodes, with what the others have left of the budget."""
+        tutor = make_agent(self.plan.tutor)
+        if self.budget is not None:
+            elsewhere = [one for one in self._transcripts() if one.path != folder / FILE_NAME]
+            spent = sum(Bill.of(one.lines).dollars or 0.0 for one in elsewhere)
+            limited(tutor, max(self.budget - spent, 0.0), name=self.plan.tutor)
+        return tutor
+
+    @property
+    def bill(self) -> Bill | None:
+        """What the tutor has cost so far; None for one that writes no transcript."""
+        bills = [Bill.of(one.lines) for one in self._transcripts()]
+        return Bill.sum(bills) if bills else None
+
+    def _transcripts(self) -> list[Transcript]:
+        return [Transcript.find(path) for path in sorted(self.out.rglob(FILE_NAME))]
+
+    def _terms(self, name: str, *, fix: bool) -> Terms:
         plan = self.plan
         most = self.student.most_arenas()
         return Terms(
-            episodes=plan.evaluations,
+            episodes=plan.evaluations_of(name),
             seed=plan.evaluation_seed,
             settings=Settings(point_blank_fix=fix, pixel_size=self.student.frame_size),
             max_steps=plan.evaluation_steps,
             num_envs=plan.evaluations if most is None else min(most, plan.evaluations),
         )
 
-    def _realtime_terms(self) -> Terms:
+    def _realtime_terms(self, name: str) -> Terms:
         """Those with the fix, but one arena after another that waits for nobody."""
         episodes = self.plan.realtime_evaluations
-        waiting = self._terms(fix=True)
+        waiting = self._terms(name, fix=True)
         return replace(waiting, episodes=episodes, num_envs=None, latency=MEASURED)
 
     def _evaluation_folder(self, *, fix: bool) -> Path:
         return self.out / "evaluation" / ("fix" if fix else "bug")
 
-    def _median(self, name: str) -> Episode:
-        """The agent's episode of median kills with the fix: neither a lucky nor a sad one."""
+    def _median(self, name: str) -> Episode | None:
+        """The agent's episode of median kills with the fix; None if it failed in all."""
         store = store_of(self._evaluation_folder(fix=True), name, stage=1)
-        episodes = [store.load(index) for index in range(self.plan.evaluations)]
+        episodes = [store.load(index) for index in range(self.plan.evaluations_of(name))]
         played = sorted((one for one in episodes if not one.failed), key=_kills)
-        return played[len(played) // 2]
+        return played[len(played) // 2] if played else None
 
 
 def _claim(file: Path, plan: BootcampPlan) -> None:

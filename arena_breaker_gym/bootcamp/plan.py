@@ -21,6 +21,7 @@ class BootcampPlan:
         demonstrations: Episodes that the tutor records; the article's 17, over all stages.
         demonstration_steps: Steps after which a demonstration is cut off.
         evaluations: Episodes for each row of the table.
+        tutor_evaluations: Episodes for each of the tutor's rows, who may cost money; None: as many.
         realtime_evaluations: Episodes for the row in which the game does not wait for the
             post-trained student; 0: no such row.
         evaluation_steps: Steps after which an evaluation episode is cut off.
@@ -36,6 +37,7 @@ class BootcampPlan:
     demonstrations: int = 17
     demonstration_steps: int = 1800
     evaluations: int = 50
+    tutor_evaluations: int | None = None
     realtime_evaluations: int = 30
     evaluation_steps: int = MAX_EPISODE_STEPS
     seed: int = 0
@@ -64,6 +66,11 @@ class BootcampPlan:
             if max_seconds is not None:
                 posttrain = replace(posttrain, max_seconds=max_seconds)
         return cls(student=student, seed=seed, posttrain=posttrain, **changes)
+
+    def evaluations_of(self, name: str) -> int:
+        """How many episodes each of an agent's rows has, where the game waits."""
+        own = self.tutor_evaluations if name == TUTOR else None
+        return self.evaluations if own is None else own
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as they stand in results.json."""

@@ -16,7 +16,9 @@ def bootcamp(
     out: Annotated[
         Path, typer.Option(help="Folder for all that is made; run again with the same to continue.")
     ] = DEFAULT_OUT,
-    tutor: Annotated[str, typer.Option(help="Who teaches: the name of an agent.")] = "scripted",
+    tutor: Annotated[
+        str, typer.Option(help="Who teaches: the name of an agent, such as scripted or claude.")
+    ] = "scripted",
     student: Annotated[
         str,
         typer.Option(
@@ -33,6 +35,11 @@ def bootcamp(
     realtime_evaluations: Annotated[
         int, typer.Option(min=0, help="Episodes of the student in a game that does not wait.")
     ] = 30,
+    tutor_evaluations: Annotated[
+        int | None,
+        typer.Option(min=1, help="Episodes for each of the tutor's columns, where fewer will do."),
+    ] = None,
+    budget: options.Budget = None,
     train_seconds: Annotated[
         float | None,
         typer.Option(
@@ -59,14 +66,17 @@ def bootcamp(
         tutor=tutor,
         demonstrations=demonstrations,
         evaluations=evaluations,
+        tutor_evaluations=tutor_evaluations,
         realtime_evaluations=realtime_evaluations,
     )
-    camp = Bootcamp(plan, out)
+    camp = Bootcamp(plan, out, budget=budget)
     with bar(resume=how_to_resume(out)) as advance:
         results = camp.run(advance)
     if json:
         print_json(results.to_dict())
     else:
         print_table(results.rows)
+        if camp.bill is not None:
+            typer.echo(f"The tutor: {camp.bill.sentence()}.")
     say_where("Results", out / "results.json")
     say_where("Video", camp.video)
