@@ -179,6 +179,8 @@ class Games:
 
     def close(self, reason: str) -> None:
         """Keeps all that is open, marked as failed; what cannot be written is logged."""
+        if not self._open:
+            return  # warm_up may hold the lock for long, and nothing opens before it is done
         with self._lock:
             for name in list(self._open):
                 with suppress(GameError):

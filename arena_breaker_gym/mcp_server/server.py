@@ -16,6 +16,7 @@ from arena_breaker_gym import __version__
 from arena_breaker_gym.mcp_server.games import GameError, Games, House
 from arena_breaker_gym.mcp_server.rules import rules_for
 from arena_breaker_gym.mcp_server.tools import TOOLS
+from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.settings import closest
 
 LEFT_OPEN = "left open by the client"
@@ -39,6 +40,7 @@ class ArenaServer(MCPServer[Games]):
         Raises:
             ValueError: If the settings cannot be met.
         """
+        skins.load(house.settings.skin)
         self.house = house
         self.games: list[Games] = []
         super().__init__(
