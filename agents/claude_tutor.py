@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from agents.options import flag
-from agents.tutor.batches import BatchMind
 from agents.tutor.claude import ClaudeMind
 from agents.tutor.mind import Mind
 from agents.tutor.naming import name_of
@@ -67,9 +66,12 @@ class ClaudeTutor(Tutor):
         arguments: dict[str, Any] = {**connection, "effort": effort, "thinking": thinking}
 
         def mind() -> Mind:
+            claude = ClaudeMind(model, **arguments)
             if not batch:
-                return ClaudeMind(model, **arguments)
-            return BatchMind(ClaudeMind(model, **{"cache_ttl": "1h", **arguments}))
+                return claude
+            from agents.tutor.batches import BatchMind
+
+            return BatchMind(claude)
 
         said = {"effort": effort, "thinking": thinking}
         super().__init__(
