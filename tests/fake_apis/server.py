@@ -131,8 +131,7 @@ class FakeApis:
             self.ledger.refused(refusal, request.path, body)
             answer = answer_json(self._error(request)(refusal, record.request_id), 500)
         answer.headers["request-id"] = answer.headers["x-request-id"] = record.request_id
-        record.status = answer.status or None
-        return answer
+        return _noted(answer, record)
 
     @staticmethod
     def _error(request):
@@ -257,6 +256,18 @@ class FakeApis:
             for name in self.chat_models
         ]
         return {"object": "list", "data": data}
+
+
+def _noted(answer, record):
+    """The answer, which says in its record that it was sent once it is."""
+    settle = answer.settle
+
+    def noted():
+        record.status = answer.status
+        settle()
+
+    answer.settle = noted
+    return answer
 
 
 def _parsed(body):
