@@ -1,0 +1,726 @@
+import asyncio
+import contextlib
+import json
+import logging
+import re
+import traceback
+
+import anthropic
+import pytest
+
+from agents.tutor import endpoint
+from agents.tutor.batches import BatchMind
+from agents.tutor.chat_reply import reply_from as reply_from_chat
+from agents.tutor.claude import ClaudeMind
+from agents.tutor.claude_reply import reply_from as reply_from_claude
+from agents.tutor.key import MissingKeyError
+from agents.tutor.mind import CALLED, CUT, REFUSED, SPOKE, MindError, Question, Tool, Usage
+from agents.tutor.openai import OpenAIMind
+from tests.fake_apis import FATAL, RETRYABLE, UNUSABLE, FakeApis, Script
+from tests.fake_apis.errors import Refusal
+from tests.fake_apis.faults import ERRORS
+
+KEY = "sk-secret-0123456789"
+SYSTEM = "These are the rules. " * 400
+SCHEMA = {
+    "type": "object",
+    "properties": {"plan": {"type": "array", "items": {"type": "integer"}}},
+    "required": ["plan"],
+    "additionalProperties": False,
+}
+TOOL = Tool(name="act", description="Play.", schema=SCHEMA)
+ENDINGS = {"no_call": SPOKE, "wrong_tool": SPOKE, "two_calls": SPOKE}
+ENDINGS |= {"refusal": REFUSED, "max_tokens": CUT}
+
+
+def policy(snapshot, tool):
+    """An answer that tells which question it belongs to."""
+    return {"plan": [{"aim": {}, "hold": snapshot["score"]}]}
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with FakeApis(key=KEY, policy=policy) as server:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        yield server
+
+
+def question(number=1, **changes):
+    said = {
+        "ident": f"s1-d{number}-a0",
+        "system": SYSTEM,
+        "tool": TOOL,
+        "now": "Now:\n" + json.dumps({"score": number}),
+        "max_tokens": 1024,
+    }
+    return Question(**{**said, **changes})
+
+
+def claude(**options):
+    return ClaudeMind(**{"timeout": 10.0, **options})
+
+
+def chat(**options):
+    return OpenAIMind("local-model", **{"timeout": 10.0, **options})
+
+
+def batches(log=None, *, poll=0.01, gather=0.02, patience=10.0, **options):
+    return BatchMind(claude(**options), log=log, gather=gather, poll=poll, patience=patience)
+
+
+both = pytest.mark.parametrize("make", [claude, chat])
+each = pytest.mark.parametrize("make", [claude, chat, batches])
+
+
+@contextlib.asynccontextmanager
+async def opened(mind):
+    try:
+        yield mind
+    finally:
+        await mind.close()
+
+
+def ask(mind, *questions):
+    """Asks all at once, hangs up, and returns what came of each, errors included."""
+
+    async def asked():
+        async with opened(mind):
+            asks = [mind.ask(one) for one in questions or (question(),)]
+            return await asyncio.gather(*asks, return_exceptions=True)
+
+    return asyncio.run(asked())
+
+
+def ask_one(mind, one=None):
+    [reply] = ask(mind, one or question())
+    if isinstance(reply, BaseException):
+        raise reply
+    return reply
+
+
+def fails(mind, one=None):
+    with pytest.raises(MindError) as caught:
+        ask_one(mind, one)
+    assert "\n" not in caught.value.reason
+    assert caught.value.reason.endswith(".")
+    return caught.value
+
+
+def creations(server):
+    paths = [(one.method, one.path) for one in server.requests]
+    return paths.count(("POST", "/v1/messages/batches"))
+
+
+# What is asked, and what comes back
+
+
+@each
+def test_a_question_is_answered_by_a_call_of_the_tool(server, make):
+    reply = ask_one(make(), question(7))
+    assert reply.ending == CALLED
+    assert reply.call == {"plan": [{"aim": {}, "hold": 7}]}
+    assert reply.model in ("claude-opus-4-8", "local-model")
+    assert reply.request_id
+    assert reply.usage.output > 0
+    assert reply.usage.batch is (make is batches)
+    assert not server.malformed
+
+
+@each
+def test_fifty_questions_at_once_get_each_their_own_answer(server, make):
+    replies = ask(make(), *map(question, range(50)))
+    assert [reply.call["plan"][0]["hold"] for reply in replies] == list(range(50))
+    assert not server.malformed
+
+
+def test_claude_is_sent_rules_past_and_present_with_two_breakpoints(server):
+    earlier = ("Earlier:\n{}", "Earlier:\n{}")
+    ask_one(claude(), question(earlier=earlier, correction="Your last answer was odd."))
+    [request] = server.requests
+    body = request.body
+    kept = {"cache_control": {"type": "ephemeral", "ttl": "5m"}}
+    assert body["system"] == [{"type": "text", "text": SYSTEM} | kept]
+    first, second, now = body["messages"][0]["content"]
+    assert "cache_control" not in first
+    assert second == {"type": "text", "text": earlier[1]} | kept
+    assert now["text"].endswith("}\n\nYour last answer was odd.")
+    assert body["tool_choice"] == {
+        "type": "tool",
+        "name": "act",
+        "disable_parallel_tool_use": True,
+    }
+    assert body["tools"][0]["strict"] is True
+    assert body["tools"][0]["input_schema"] == SCHEMA
+    assert body["max_tokens"] == 1024
+    assert "temperature" not in body
+    assert "thinking" not in body
+
+
+def test_a_chat_is_sent_plain_text_and_one_function(server):
+    ask_one(chat(), question(earlier=("Earlier:\n{}",), correction="Odd."))
+    [request] = server.requests
+    rules, asked = request.body["messages"]
+    assert rules == {"role": "system", "content": SYSTEM}
+    assert asked["content"] == 'Earlier:\n{}\n\nNow:\n{"score": 1}\n\nOdd.'
+    assert request.body["tools"][0]["function"]["strict"] is True
+    assert request.body["tool_choice"]["function"] == {"name": "act"}
+    assert request.body["max_tokens"] == 1024
+
+
+def test_what_questions_share_is_read_from_the_cache_the_second_time(server):
+    async def twice():
+        async with opened(claude()) as mind:
+            return [(await mind.ask(question(number))).usage for number in (1, 2)]
+
+    first, second = asyncio.run(twice())
+    assert first.cache_write_5m == second.cache_read > 1024
+    assert first.cache_read == second.cache_write_5m == first.cache_write_1h == 0
+    assert first.input == second.input > 0
+
+
+def test_the_cache_is_kept_for_an_hour_where_one_says_so_and_in_batches(server):
+    assert ask_one(claude(cache_ttl="1h")).usage.cache_write_1h > 1024
+    server.cache.__init__(1024)
+    usage = ask_one(batches()).usage
+    assert usage.cache_write_1h > 1024
+    assert usage.cache_write_5m == 0
+
+
+def test_tokens_kept_for_nobody_says_how_long_are_kept_for_five_minutes():
+    usage = {"input_tokens": 1, "output_tokens": 2, "cache_creation_input_tokens": 3}
+    message = {"type": "message", "id": "msg_1", "model": "m", "content": [], "usage": usage}
+    reply = reply_from_claude(message | {"stop_reason": "end_turn"}, tool="act", request_id=None)
+    assert reply.usage == Usage(input=1, output=2, cache_write_5m=3)
+    assert reply.request_id == "msg_1"
+
+
+# Thinking and effort
+
+
+@pytest.mark.parametrize(
+    ("model", "thinking", "said", "tokens"),
+    [
+        ("claude-opus-4-8", "adaptive", {"type": "adaptive", "display": "summarized"}, 4096),
+        ("claude-haiku-4-5", 2000, {"type": "enabled", "budget_tokens": 2000}, 2000),
+    ],
+)
+def test_a_mind_that_thinks_is_free_to_call_and_tells_its_thoughts(
+    server, model, thinking, said, tokens
+):
+    mind = claude(model=model, thinking=thinking)
+    reply = ask_one(mind)
+    [request] = server.requests
+    assert request.body["thinking"] == said
+    assert request.body["max_tokens"] == 1024 + tokens
+    assert request.body["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
+    assert mind.thinking_tokens == tokens
+    assert mind.options == {"thinking": thinking}
+    assert reply.ending == CALLED
+    assert "nearest enemy" in reply.thought
+    assert not server.malformed
+
+
+def test_effort_is_sent_and_told(server):
+    mind = claude(effort="low")
+    ask_one(mind)
+    assert server.requests[0].body["output_config"] == {"effort": "low"}
+    assert mind.options == {"effort": "low"}
+    assert not server.malformed
+
+
+def test_a_model_that_no_tool_can_be_forced_on_is_refused_once_and_then_left_free(server):
+    async def twice():
+        async with opened(claude(model="claude-opus-5-5")) as mind:
+            return [(await mind.ask(question(number))).ending for number in (1, 2)]
+
+    assert asyncio.run(twice()) == [CALLED, CALLED]
+    assert len(server.malformed) == 1
+    assert server.requests[-1].body["max_tokens"] == 1024 + 4096
+
+
+def test_so_it_is_in_a_batch(server):
+    assert ask_one(batches(model="claude-opus-5-5")).ending == CALLED
+    assert creations(server) == 2
+
+
+def test_thinking_that_a_model_does_not_know_is_a_fatal_error_in_a_clear_sentence(server):
+    error = fails(claude(thinking=2000))
+    assert error.fatal
+    assert "400 invalid_request_error, request req_fake000001" in error.reason
+    assert "thinking.type.enabled" in error.reason
+    assert len(server.requests) == 1
+
+
+# What goes wrong
+
+
+@both
+@pytest.mark.parametrize("fault", RETRYABLE)
+def test_what_may_go_better_is_asked_again(server, make, fault):
+    server.faults = Script([fault])
+    reply = ask_one(make(timeout=0.3 if fault == "timeout" else 10.0))
+    assert reply.ending == CALLED
+    assert len(server.requests) == 2
+
+
+@both
+def test_after_all_retries_the_error_says_what_the_api_said(server, make):
+    server.faults = Script(always="overloaded")
+    error = fails(make(max_retries=2))
+    assert not error.fatal
+    assert "529 overloaded_error" in error.reason
+    assert "req_fake000003" in error.reason
+    assert len(server.requests) == 3
+
+
+@both
+def test_where_nobody_answers_the_error_says_where(monkeypatch, make):
+    with FakeApis(key=KEY) as gone:
+        url = gone.url
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
+    error = fails(make(max_retries=0))
+    assert not error.fatal
+    assert f"cannot be reached at {url.removeprefix('http://')}" in error.reason
+
+
+@both
+def test_a_server_that_says_nothing_is_not_waited_for(server, make):
+    server.faults = Script(always="timeout")
+    error = fails(make(max_retries=0, timeout=0.2))
+    assert not error.fatal
+    assert "in time" in error.reason
+
+
+@both
+@pytest.mark.parametrize("fault", FATAL)
+def test_what_no_other_question_would_mend_is_asked_once(server, make, fault):
+    server.faults = Script(always=fault)
+    error = fails(make())
+    assert error.fatal
+    assert ERRORS[fault].kind in error.reason
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "advice"),
+    [
+        ("authentication", "check ANTHROPIC_API_KEY"),
+        ("billing", "payment"),
+        ("permission", "ANTHROPIC_API_KEY may use"),
+        ("not_found", "check the model's name, claude-opus-4-8"),
+    ],
+)
+def test_fatal_errors_say_what_to_do(server, fault, advice):
+    server.faults = Script(always=fault)
+    assert advice in fails(claude()).reason
+
+
+def test_a_quota_that_is_used_up_is_not_a_matter_of_waiting(server, monkeypatch):
+    refusal = Refusal("You exceeded your current quota.", 429)
+    monkeypatch.setitem(ERRORS, "rate_limit", refusal)
+    monkeypatch.setattr("tests.fake_apis.errors.KINDS", {429: "insufficient_quota"})
+    server.faults = Script(always="rate_limit")
+    assert fails(chat(max_retries=0)).fatal
+
+
+@each
+@pytest.mark.parametrize("fault", sorted(set(UNUSABLE) - {"truncated_json"}))
+def test_replies_of_no_use_are_told_apart(server, make, fault):
+    server.faults = Script([fault])
+    reply = ask_one(make())
+    assert reply.ending == ENDINGS.get(fault, CALLED)
+    assert reply.usage.output > 0
+    if reply.ending in (SPOKE, REFUSED):
+        assert reply.call is None
+        assert reply.said
+    assert server.spent["replies"] == 1  # it is the tutor who asks again
+
+
+@both
+def test_a_reply_that_arrives_damaged_is_asked_for_again(server, make, monkeypatch):
+    monkeypatch.setattr(endpoint, "_PAUSE_S", 0.0)
+    server.faults = Script(["truncated_json", "truncated_json"])
+    assert ask_one(make()).ending == CALLED
+    assert len(server.requests) == 3
+
+
+@both
+def test_but_not_for_ever(server, make, monkeypatch):
+    monkeypatch.setattr(endpoint, "_PAUSE_S", 0.0)
+    server.faults = Script(always="truncated_json")
+    error = fails(make())
+    assert not error.fatal
+    assert "cannot be read" in error.reason
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("read", [reply_from_claude, reply_from_chat])
+@pytest.mark.parametrize("body", [None, [], "x", {}, {"type": "message"}, {"choices": []}])
+def test_json_of_another_shape_is_damage(read, body):
+    with pytest.raises(ValueError):
+        read(body, tool="act", request_id=None)
+
+
+def test_an_api_that_wants_hours_is_given_up_when_patience_ends(server):
+    server.retry_after = 7200
+    server.faults = Script(always="rate_limit")
+    error = fails(claude(patience=0.3))
+    assert not error.fatal
+    assert "within 0.3 seconds" in error.reason
+
+
+# Keys
+
+
+@pytest.mark.parametrize("value", [None, "", " \n"])
+def test_without_a_key_one_sentence_says_what_to_set(monkeypatch, value):
+    for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(MissingKeyError, match=r"^Set ANTHROPIC_API_KEY to a key of the Anth.*\.$"):
+        ClaudeMind()
+    with pytest.raises(MissingKeyError, match=r"^Set OPENAI_API_KEY .*base_url.*\.$"):
+        OpenAIMind("gpt-5")
+
+
+@pytest.mark.parametrize("value", ["sk-“quoted”", "sk-one two", "sk-line\nbreak"])
+def test_what_cannot_be_a_key_is_refused_and_not_repeated(monkeypatch, value):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", value)
+    with pytest.raises(MissingKeyError, match="ANTHROPIC_API_KEY is no key") as caught:
+        ClaudeMind()
+    assert value not in "".join(traceback.format_exception(caught.value))
+
+
+def test_white_space_round_a_key_does_no_harm(server, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", f" {KEY}\n")
+    assert ask_one(claude()).ending == CALLED
+
+
+def test_a_local_server_needs_no_key(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    with FakeApis(key="none", policy=policy) as server:
+        mind = OpenAIMind("local-model", base_url=f"{server.url}/v1")
+        assert ask_one(mind).ending == CALLED
+
+
+@each
+@pytest.mark.parametrize("fault", ["authentication", "overloaded", "dropped", "no_call"])
+def test_the_key_stands_in_no_error_no_log_and_no_repr(server, make, fault, caplog, monkeypatch):
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setitem(ERRORS, "authentication", Refusal(f"{KEY} is no key", 401))
+    server.faults = server.batch_faults = Script(always=fault)
+    mind = make(max_retries=1)
+    [outcome] = ask(mind)
+    told = [repr(mind), str(vars(mind)), repr(outcome), caplog.text]
+    if isinstance(outcome, BaseException):
+        told += traceback.format_exception(outcome)
+        assert outcome.__context__ is None
+    assert KEY not in "".join(told)
+    assert "HTTP" in caplog.text  # the clients did write something
+
+
+# Values
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"thinking": 1023},
+        {"thinking": True},
+        {"thinking": "hard"},
+        {"cache_ttl": "1d"},
+        {"max_retries": -1},
+        {"timeout": 0.0},
+        {"patience": float("nan")},
+    ],
+)
+def test_values_that_are_not_allowed_are_refused(server, options):
+    [name] = options
+    with pytest.raises(ValueError, match=rf"^{name} must be"):
+        ClaudeMind(**options)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000/v1", "ftp://there", "http://", "http://a:b"])
+def test_a_base_url_that_is_no_address_is_refused(server, monkeypatch, url):
+    with pytest.raises(ValueError, match=r"^base_url must be"):
+        OpenAIMind("local-model", base_url=url)
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
+    with pytest.raises(ValueError, match=r"^ANTHROPIC_BASE_URL must be"):
+        ClaudeMind()
+
+
+def test_a_client_of_ones_own_brings_its_own_key(server, monkeypatch):
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    client = anthropic.AsyncAnthropic(auth_token=KEY, base_url=server.url)
+    assert ask_one(ClaudeMind(client=client)).ending == CALLED
+
+
+def test_openai_itself_is_told_the_length_by_its_newer_name(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    params = OpenAIMind("gpt-5").params(question())
+    assert params["max_completion_tokens"] == 1024
+    assert "max_tokens" not in params
+
+
+# Chats of servers that are not OpenAI
+
+
+def completion(finish="stop", **message):
+    choice = {"message": {"content": None, **message}, "finish_reason": finish}
+    return {"id": "chatcmpl-1", "model": "m", "choices": [choice]}
+
+
+def called(arguments, name="act"):
+    return [{"id": "1", "type": "function", "function": {"name": name, "arguments": arguments}}]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"tool_calls": called('{"plan": [1]}')},
+        {"tool_calls": called({"plan": [1]})},
+        {"content": '{"plan": [1]}'},
+        {"content": '\n```json\n{"plan": [1]}\n```'},
+        {"content": '{"name": "act", "arguments": {"plan": [1]}}'},
+        {"content": '{"name": "act", "parameters": {"plan": [1]}}', "tool_calls": []},
+    ],
+)
+def test_a_call_is_understood_however_a_server_writes_it(message):
+    reply = reply_from_chat(completion(**message), tool="act", request_id=None)
+    assert (reply.ending, reply.call, reply.said) == (CALLED, {"plan": [1]}, "")
+    assert reply.usage == Usage()
+    assert reply.request_id == "chatcmpl-1"
+
+
+@pytest.mark.parametrize(
+    ("body", "ending", "said"),
+    [
+        (completion(tool_calls=called('{"plan": [')), SPOKE, 'act({"plan": [)'),
+        (completion(tool_calls=called("")), SPOKE, "act()"),
+        (completion(tool_calls=called("{}", name="fly")), SPOKE, "fly({})"),
+        (completion(content="[1]"), SPOKE, "[1]"),
+        (completion(content="Let me see."), SPOKE, "Let me see."),
+        (completion(content="Let me", finish="length"), CUT, "Let me"),
+        (completion(finish="content_filter"), REFUSED, ""),
+        (completion(refusal="No."), REFUSED, "No."),
+    ],
+)
+def test_what_is_no_call_is_told(body, ending, said):
+    reply = reply_from_chat(body, tool="act", request_id=None)
+    assert reply.ending == ending
+    assert reply.call is None
+    assert said in reply.said
+
+
+@pytest.mark.parametrize("key", ["reasoning_content", "reasoning"])
+def test_reasoning_beside_an_answer_is_kept(key):
+    body = completion(tool_calls=called("{}"), **{key: "Hm."})
+    assert reply_from_chat(body, tool="act", request_id=None).thought == "Hm."
+
+
+def test_tokens_found_in_the_cache_are_not_counted_twice():
+    usage = {
+        "prompt_tokens": 100,
+        "completion_tokens": 7,
+        "prompt_tokens_details": {"cached_tokens": 60},
+    }
+    body = completion(content="{}") | {"usage": usage}
+    reply = reply_from_chat(body, tool="act", request_id="req_1")
+    assert reply.usage == Usage(input=40, cache_read=60, output=7)
+    assert reply.request_id == "req_1"
+
+
+# Batches
+
+
+def test_questions_that_come_close_together_go_out_as_one_batch(server):
+    replies = ask(batches(), *map(question, range(20)))
+    assert [reply.call["plan"][0]["hold"] for reply in replies] == list(range(20))
+    assert creations(server) == 1
+    assert server.spent_in_batches["replies"] == 20
+
+
+def test_questions_that_come_later_go_out_in_a_batch_of_their_own(server):
+    async def in_turn():
+        async with opened(batches()) as mind:
+            return [await mind.ask(question(number)) for number in range(3)]
+
+    assert [reply.ending for reply in asyncio.run(in_turn())] == [CALLED] * 3
+    assert creations(server) == 3
+
+
+def test_a_batch_goes_out_when_it_is_full(server, monkeypatch):
+    monkeypatch.setattr("agents.tutor.batches._MOST", 4)
+    replies = ask(batches(gather=0.1), *map(question, range(10)))
+    assert {reply.ending for reply in replies} == {CALLED}
+    sent = [one.body["requests"] for one in server.requests if one.method == "POST"]
+    assert [len(one) for one in sent] == [4, 4, 2]
+
+
+def test_two_questions_of_one_name_go_out_apart(server):
+    first, second = question(1), question(2, ident=question(1).ident)
+    replies = ask(batches(), first, second)
+    assert [reply.call["plan"][0]["hold"] for reply in replies] == [1, 2]
+    assert creations(server) == 2
+
+
+async def _killed_while_waiting(server, log, questions):
+    """Asks, and is gone as soon as the batch has been written down."""
+    server.batch_polls = 10**9
+    mind = batches(log)
+    asks = [asyncio.ensure_future(mind.ask(one)) for one in questions]
+    while not log.exists() or not log.read_bytes().endswith(b"\n"):
+        await asyncio.sleep(0.005)
+    for one in asks:
+        one.cancel()
+    await asyncio.gather(*asks, return_exceptions=True)
+    await mind.close()
+    server.batch_polls = 0
+
+
+def test_a_killed_run_finds_its_batch_again_and_pays_nothing(server, tmp_path):
+    log = tmp_path / "run" / "batches.jsonl"
+    questions = [question(number) for number in range(5)]
+    asyncio.run(_killed_while_waiting(server, log, questions))
+    assert creations(server) == 1
+    for _ in range(2):  # once while it is under way, once after it has ended
+        mind = batches()
+        mind.set_log(log)
+        replies = ask(mind, *questions)
+        assert [reply.call["plan"][0]["hold"] for reply in replies] == list(range(5))
+    assert creations(server) == 1
+    assert server.spent["replies"] == 5
+
+
+def test_results_of_a_batch_of_before_may_be_asked_for_one_by_one(server, tmp_path):
+    log = tmp_path / "batches.jsonl"
+    ask(batches(log), question(1), question(2))
+
+    async def in_turn():
+        async with opened(batches(log)) as mind:
+            return [await mind.ask(question(number)) for number in (2, 1)]
+
+    assert [reply.call["plan"][0]["hold"] for reply in asyncio.run(in_turn())] == [2, 1]
+    assert creations(server) == 1
+
+
+def test_another_question_of_the_same_name_is_asked(server, tmp_path):
+    log = tmp_path / "batches.jsonl"
+    ask_one(batches(log), question(1))
+    reply = ask_one(batches(log), question(2, ident=question(1).ident))
+    assert reply.call["plan"][0]["hold"] == 2
+    assert creations(server) == 2
+
+
+@pytest.mark.parametrize("fault", ["internal_error", "timeout"])  # errored, expired
+def test_what_a_batch_left_unanswered_is_asked_again_by_the_next_run(server, tmp_path, fault):
+    log = tmp_path / "batches.jsonl"
+    server.faults = Script([fault])
+    error = fails(batches(log))
+    assert not error.fatal
+    assert ("api_error" if fault == "internal_error" else "expired") in error.reason
+    assert ask_one(batches(log)).ending == CALLED
+    assert creations(server) == 2
+
+
+def test_a_batch_that_the_api_has_forgotten_is_asked_again(server, tmp_path):
+    log = tmp_path / "batches.jsonl"
+    log.write_text(
+        ask_one(batches(log)) and log.read_text().replace("msgbatch_fake000001", "msgbatch_gone")
+    )
+    assert ask_one(batches(log)).ending == CALLED
+    assert creations(server) == 2
+
+
+def test_a_half_line_of_a_killed_writer_is_dropped(server, tmp_path):
+    log = tmp_path / "batches.jsonl"
+    ask_one(batches(log), question(1))
+    with log.open("a") as file:
+        file.write('{"batch": "msgba')
+    ask(batches(log), question(1), question(2))
+    assert [json.loads(line)["batch"] for line in log.read_text().splitlines()] == [
+        "msgbatch_fake000001",
+        "msgbatch_fake000002",
+    ]
+
+
+def test_a_file_that_is_no_log_is_refused(server, tmp_path):
+    log = tmp_path / "batches.jsonl"
+    log.write_text('{"batch": "b", "requests": {}}\n{"what": 1}\n')
+    with pytest.raises(ValueError, match=re.escape(f"{log}, line 2: this is no batch.")):
+        batches(log)
+
+
+def test_a_log_that_cannot_be_written_stops_the_run(server, tmp_path):
+    (tmp_path / "file").touch()
+    error = fails(batches(tmp_path / "file" / "batches.jsonl"))
+    assert error.fatal
+    assert "cannot be written" in error.reason
+
+
+@pytest.mark.parametrize("fault", [*FATAL, "overloaded"])
+def test_a_batch_that_cannot_be_created_fails_all_its_questions(server, fault):
+    server.batch_faults = Script(always=fault)
+    outcomes = ask(batches(max_retries=1), question(1), question(2))
+    assert [outcome.fatal for outcome in outcomes] == [fault in FATAL] * 2
+    assert len(server.requests) == (1 if fault in FATAL else 2)
+
+
+def test_a_question_that_is_refused_in_a_batch_is_fatal(server):
+    error = fails(batches(thinking=2000))
+    assert error.fatal
+    assert "invalid_request_error" in error.reason
+
+
+def test_a_batch_under_way_is_not_given_up_because_nobody_answers_for_a_while(server):
+    server.batch_faults = Script(dict.fromkeys(range(2, 6), "unavailable"))
+    assert ask_one(batches(max_retries=0)).ending == CALLED
+    assert creations(server) == 1
+
+
+def test_results_that_arrive_in_part_are_fetched_again(server):
+    server.batch_polls = 0
+    server.batch_faults = Script({3: "cut_body"})
+    assert {one.ending for one in ask(batches(), *map(question, range(5)))} == {CALLED}
+    assert creations(server) == 1
+
+
+def test_a_batch_that_never_ends_is_given_up_when_patience_ends(server):
+    server.batch_polls = 10**9
+    error = fails(batches(patience=0.2))
+    assert not error.fatal
+    assert "did not end" in error.reason
+
+
+def test_who_leaves_before_a_batch_goes_out_is_not_asked_for(server):
+    async def leave():
+        async with opened(batches(gather=0.1)) as mind:
+            leaving = asyncio.ensure_future(mind.ask(question(1)))
+            staying = asyncio.ensure_future(mind.ask(question(2)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            leaving.cancel()
+            return (await staying).call["plan"][0]["hold"]
+
+    assert asyncio.run(leave()) == 2
+    assert server.spent["replies"] == 1
+
+
+def test_closing_leaves_batches_alone(server, tmp_path):
+    asyncio.run(_killed_while_waiting(server, tmp_path / "log.jsonl", [question()]))
+    assert {one.method for one in server.requests} <= {"GET", "POST"}
+    assert not any(one.path.endswith("cancel") for one in server.requests)
+
+
+@pytest.mark.parametrize("name", ["gather", "poll", "patience"])
+def test_times_of_a_batch_must_be_above_nothing(server, name):
+    with pytest.raises(ValueError, match=rf"^{name} must be above 0 seconds"):
+        BatchMind(claude(), **{name: 0.0})
