@@ -3,6 +3,7 @@ import contextlib
 import json
 import logging
 import re
+import time
 import traceback
 
 import anthropic
@@ -369,7 +370,9 @@ def test_json_of_another_shape_is_damage(read, body):
 def test_an_api_that_wants_hours_is_given_up_when_patience_ends(server):
     server.retry_after = 7200
     server.faults = Script(always="rate_limit")
+    began = time.monotonic()
     error = fails(claude(patience=0.3))
+    assert time.monotonic() - began < 5.0
     assert not error.fatal
     assert "within 0.3 seconds" in error.reason
 
@@ -718,6 +721,24 @@ def test_closing_leaves_batches_alone(server, tmp_path):
     asyncio.run(_killed_while_waiting(server, tmp_path / "log.jsonl", [question()]))
     assert {one.method for one in server.requests} <= {"GET", "POST"}
     assert not any(one.path.endswith("cancel") for one in server.requests)
+
+
+def test_a_batch_that_is_being_created_at_the_end_is_written_down(server, tmp_path):
+    log = tmp_path / "batches.jsonl"
+    server.retry_after = 0.2
+    server.batch_faults = Script(["unavailable"])
+
+    async def leave():
+        async with opened(batches(log)) as mind:
+            asking = asyncio.ensure_future(mind.ask(question()))
+            while not server.requests:
+                await asyncio.sleep(0.005)
+            asking.cancel()
+
+    asyncio.run(leave())
+    assert "msgbatch_fake000001" in log.read_text()
+    assert ask_one(batches(log)).ending == CALLED
+    assert server.spent["replies"] == 1
 
 
 @pytest.mark.parametrize("name", ["gather", "poll", "patience"])
