@@ -342,6 +342,12 @@ def test_replies_of_no_use_are_told_apart(server, make, fault):
     assert server.spent["replies"] == 1  # it is the tutor who asks again
 
 
+@each
+def test_text_that_no_file_can_hold_is_made_writable(server, make):
+    server.policy = lambda snapshot, tool: {"plan": [{"hold": "\ud83d"}]}
+    assert ask_one(make()).call == {"plan": [{"hold": "?"}]}
+
+
 @both
 def test_a_reply_that_arrives_damaged_is_asked_for_again(server, make, monkeypatch):
     monkeypatch.setattr(endpoint, "_PAUSE_S", 0.0)

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, Field, NonNegativeInt
 
 from agents.tutor.mind import CALLED, CUT, REFUSED, SPOKE, Reply, Usage
+from agents.tutor.surrogates import without_surrogates
 
 
 class _Cached(BaseModel):
@@ -70,7 +71,7 @@ def reply_from(completion: object, *, tool: str, request_id: str | None) -> Repl
     Raises:
         ValueError: If it is no chat completion, as when a proxy damaged it.
     """
-    read = _Completion.model_validate(completion)
+    read = _Completion.model_validate(without_surrogates(completion))
     choice = read.choices[0]
     message = choice.message
     call, said = _call_in(message, tool)
@@ -126,6 +127,6 @@ def _spoken_call(content: str, tool: str) -> Any:
 def _parsed(text: str) -> Any:
     """JSON; None if it is none."""
     try:
-        return json.loads(text)
+        return without_surrogates(json.loads(text))
     except (ValueError, RecursionError):
         return None

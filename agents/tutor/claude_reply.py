@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, NonNegativeInt
 
 from agents.tutor.mind import CALLED, CUT, REFUSED, SPOKE, Reply, Usage
+from agents.tutor.surrogates import without_surrogates
 
 # Endings that come before the question whether the tool was called.
 _ENDINGS: Mapping[str, str] = MappingProxyType(
@@ -72,7 +73,7 @@ def reply_from(message: object, *, tool: str, request_id: str | None) -> Reply:
     Raises:
         ValueError: If it is no message, as when a proxy damaged it.
     """
-    read = _Message.model_validate(message)
+    read = _Message.model_validate(without_surrogates(message))
     calls = [block for block in read.content if block.type == "tool_use"]
     called = len(calls) == 1 and calls[0].name == tool
     said = [block.text for block in read.content if block.type == "text"]
