@@ -7,9 +7,9 @@ from typing import Any
 
 
 def without_surrogates(value: Any) -> Any:
-    """A copy of a JSON value in which every half of a surrogate pair is a question mark.
+    r"""A copy of a JSON value in which every half of a surrogate pair is a question mark.
 
-    JSON can spell such halves ("\\ud800"), as a model does that breaks off in the middle of an
+    JSON can spell such halves ("\ud800"), as a model does that breaks off in the middle of an
     emoji, but no file and no request can hold them.
 
     Args:
