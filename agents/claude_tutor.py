@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from agents.options import flag
+from agents.tutor.batches import BatchMind
 from agents.tutor.claude import ClaudeMind
 from agents.tutor.mind import Mind
 from agents.tutor.naming import name_of
@@ -67,11 +68,7 @@ class ClaudeTutor(Tutor):
 
         def mind() -> Mind:
             claude = ClaudeMind(model, **arguments)
-            if not batch:
-                return claude
-            from agents.tutor.batches import BatchMind
-
-            return BatchMind(claude)
+            return BatchMind(claude) if batch else claude
 
         said = {"effort": effort, "thinking": thinking}
         super().__init__(
@@ -79,9 +76,8 @@ class ClaudeTutor(Tutor):
             name=name_of(model, settings, said),
             model=model,
             settings=settings,
-            warm_up=not batch,
+            batched=batch,
         )
-        self.batch = batch
 
     @classmethod
     def from_source(cls, source: str = "") -> Self:

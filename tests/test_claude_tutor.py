@@ -1,6 +1,7 @@
 """The Claude tutor against a server that speaks the Messages API: nothing lost or paid twice."""
 
 import collections
+import dataclasses
 import json
 import logging
 import os
@@ -9,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -16,10 +19,15 @@ import pytest
 from agents.claude_tutor import ClaudeTutor
 from agents.registry import make_agent
 from agents.replay import ReplayAgent
+from agents.tutor.batches import BatchMind
 from agents.tutor.bill import Bill
+from agents.tutor.claude import ClaudeMind
 from agents.tutor.estimate import estimate
+from agents.tutor.mind import Reply
+from agents.tutor.prices import Prices
 from agents.tutor.transcript import Transcript, TranscriptError
-from agents.tutor.tutor import TutorSettings
+from agents.tutor.tutor import Tutor, TutorSettings
+from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from arena_breaker_gym.rollout import EpisodeStore, RunStopped, rollout, verify
 from arena_breaker_gym.rollout.metrics import rows_of
 from arena_breaker_gym.rollout.plan import Plan
@@ -480,3 +488,130 @@ def test_a_dry_run_and_a_budget_on_the_command_line(server, tmp_path, monkeypatc
     assert "does not reach" in result["stopped"]
     assert 0.0 < result["cost"]["dollars"] <= 0.1
     assert "run the same command again" in bound.stderr
+
+
+# Other ways to ask
+
+
+def test_batches_play_the_same_episodes_for_half_the_price(server, tmp_path):
+    plain = play(tmp_path / "plain", episodes=6)
+    asked = len(server.requests)
+    tutor = Tutor(
+        lambda: BatchMind(ClaudeMind(), gather=0.03, poll=0.02),
+        name=plain[0].agent,
+        model="claude-opus-4-8",
+        batched=True,
+    )
+    batched = play(tmp_path / "batched", tutor=tutor, episodes=6)
+    assert not server.malformed
+    assert all(same(left, right) for left, right in zip(batched, plain, strict=True))
+    paths = [(one.method, one.path) for one in server.requests[asked:]]
+    assert ("POST", "/v1/messages") not in paths
+    created = paths.count(("POST", "/v1/messages/batches"))
+    assert 10 <= created <= 14  # episodes advance in lock-step: 10 decisions each
+    cost = {}
+    for name in ("plain", "batched"):
+        lines = Transcript.find(tmp_path / name).lines
+        assert {line.values["usage"]["batch"] for line in lines} == {name == "batched"}
+        outputs = Prices.load().of("claude-opus-4-8").output * Bill.of(lines).tokens["output"]
+        cost[name] = outputs * 1e-6 * (0.5 if name == "batched" else 1.0)
+    assert cost["batched"] == cost["plain"] / 2
+    assert (tmp_path / "batched" / "batches.jsonl").is_file()
+
+
+def test_a_batch_under_way_is_found_again_and_not_paid_twice(server, tmp_path):
+    def batches_created():
+        made = [one for one in server.requests if one.path == "/v1/messages/batches"]
+        return len(made)
+
+    server.batch_polls = 10**6  # it does not end
+    command = [*COMMAND[:-1], "claude?batch=true", "-n", "3", "--max-steps", "6"]
+    command += ["--out", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        _wait_until((tmp_path / "batches.jsonl").exists)
+        os.kill(run.pid, signal.SIGKILL)
+    assert not Transcript.find(tmp_path).lines
+    server.batch_polls = 0
+    subprocess.run(command, capture_output=True, check=True)
+    assert [len(one) for one in EpisodeStore(tmp_path)] == [6, 6, 6]
+    assert batches_created() == 1
+
+
+def test_another_mind_plays_through_an_openai_compatible_server(server, monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    model = server.chat_models[0]
+    tutor = make_agent(f"openai:{model}?base_url={server.url}/v1&decision_steps=6")
+    episodes = play(tmp_path, tutor=tutor)
+    assert not server.malformed
+    assert {one.path for one in server.requests} == {"/v1/chat/completions"}
+    plain = play()
+    for left, right in zip(episodes, plain, strict=True):
+        assert np.array_equal(left.actions, right.actions)
+    assert episodes[0].agent == f"{model}, prompt 2"
+    assert Bill.of(Transcript.find(tmp_path).lines).dollars is None  # nobody knows its price
+
+
+class Still:
+    """A mind of one's own: stands and shoots to the right."""
+
+    model, options = "still", MappingProxyType({})
+
+    async def ask(self, question):
+        move = {"move": {"x": 0, "z": 0}, "aim": {"x": 1, "z": 0}, "dash": False, "hold": 6}
+        return Reply(ending="called", call={"plan": [move]}, model=self.model)
+
+    async def close(self):
+        self.closed = True
+
+
+def test_a_mind_of_ones_own_is_a_class_with_ask():
+    mind = Still()
+    [episode] = play(tutor=Tutor(lambda: mind, name="still", model="still"), episodes=1)
+    assert (episode.actions == [0, 0, 1, 0, 0]).all()
+    assert mind.closed
+
+
+# The whole experiment
+
+
+def test_the_bootcamp_takes_claude_as_its_tutor(server, tmp_path):
+    from tests.test_bootcamp import PLAN
+
+    plan = dataclasses.replace(PLAN, tutor="claude", tutor_evaluations=2)
+    whole = Bootcamp(plan, tmp_path, budget=50.0)
+    results = whole.run(lambda words, share: None)
+    assert not server.malformed
+    rows = [row for row in results.rows if row["agent"] == "tutor"]
+    assert [row["episodes"] for row in rows] == [2, 2]
+    assert {one.agent for one in EpisodeStore(tmp_path / "demonstrations")} == {
+        "claude-opus-4-8, prompt 2"
+    }
+    bill = whole.bill
+    assert bill.requests == len(questions(server))
+    assert bill.episodes == plan.demonstrations + 4
+    asked = len(server.requests)
+    assert Bootcamp(plan, tmp_path).run(lambda words, share: None).rows == results.rows
+    assert len(server.requests) == asked
+    with pytest.raises(RunStopped, match="does not reach"):
+        Bootcamp(plan, tmp_path / "poor", budget=0.2).run(lambda words, share: None)
+
+
+def test_a_study_of_prompts_prints_kills_for_a_dollar(server, tmp_path):
+    script = Path(__file__).parent.parent / "examples" / "prompt_study.py"
+    terms = ("--episodes", "2", "--max-steps", "60", "--steps", "3", "--steps", "6")
+    command = [sys.executable, str(script), *terms, "--out", str(tmp_path)]
+    server.policy.hold = 3
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "kills per dollar" in " ".join(done.stdout.split())
+    rows = json.loads((tmp_path / "study.json").read_text())["rows"]
+    assert [(row["prompt"], row["steps"]) for row in rows] == [
+        ("1", 3),
+        ("1", 6),
+        ("2", 3),
+        ("2", 6),
+    ]
+    assert all(row["dollars"] > 0.0 for row in rows)
+    asked = len(server.requests)
+    subprocess.run(command, capture_output=True, check=True)
+    assert len(server.requests) == asked

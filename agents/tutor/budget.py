@@ -27,7 +27,7 @@ class Budget:
         """
         self.limit = limit
         self.spent = spent
-        self._reserved = 0.0
+        self._reserved: list[float] = []  # of each question under way
         self._changed = anyio.Condition()
 
     @contextlib.asynccontextmanager
@@ -42,16 +42,16 @@ class Budget:
         """
         async with self._changed:
             while self._too_much(most):
-                if self._reserved <= 0.0:
+                if not self._reserved:
                     raise RunStopped(self._sentence(), wanted=True)
                 await self._changed.wait()
-            self._reserved += most
+            self._reserved.append(most)
         try:
             yield
         finally:
             with anyio.CancelScope(shield=True):
                 async with self._changed:
-                    self._reserved = max(self._reserved - most, 0.0)
+                    self._reserved.remove(most)
                     self._changed.notify_all()
 
     def charge(self, dollars: float) -> None:
@@ -60,7 +60,7 @@ class Budget:
 
     def _too_much(self, most: float) -> bool:
         limit = self.limit
-        return limit is not None and self.spent + self._reserved + most > limit
+        return limit is not None and self.spent + sum(self._reserved) + most > limit
 
     def _sentence(self) -> str:
         return (

@@ -57,7 +57,7 @@ class Terms:
     most_holds: int
     max_tokens: int
     repairs: int
-    concurrency: int
+    concurrency: float
     warm_up: bool
 
 

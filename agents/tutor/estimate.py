@@ -53,17 +53,16 @@ class Estimate:
         )
 
 
-def estimate(tutor: Tutor, plan: Plan, *, episodes: int, batch: bool = False) -> Estimate:
+def estimate(tutor: Tutor, plan: Plan, *, episodes: int) -> Estimate:
     """Plays a run with nobody to pay.
 
     Args:
         tutor: Who would play it.
         plan: What would be played.
         episodes: How many episodes.
-        batch: Whether its questions would go out in Message Batches.
     """
     free = Tutor(
-        lambda: CountingMind(tutor.model, hold=tutor.settings.decision_steps, batch=batch),
+        lambda: CountingMind(tutor.model, hold=tutor.settings.decision_steps, batch=tutor.batched),
         name=tutor.name,
         model=tutor.model,
         settings=replace(tutor.settings, budget=None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
+import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -91,7 +92,7 @@ class Tutor:
         name: str,
         model: str,
         settings: TutorSettings | None = None,
-        warm_up: bool = True,
+        batched: bool = False,
     ) -> None:
         """Prepares a tutor; nothing is asked yet.
 
@@ -100,13 +101,14 @@ class Tutor:
             name: Stands in tables and episodes.
             model: The mind's model, as prices know it.
             settings: How it plays and asks; None: the defaults.
-            warm_up: Whether a run's first question goes alone, to fill the provider's cache.
+            batched: Whether the mind gathers questions: then all go out at once, however many.
+                Else the first goes alone, to fill the provider's cache, and `concurrency` holds.
         """
         self.name = name
         self.model = model
         self.settings = settings or TutorSettings()
         self._make_mind = mind
-        self._warm_up = warm_up
+        self.batched = batched
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
         self._mind: Mind | None = None
@@ -249,7 +251,8 @@ class Tutor:
 
     def _leave(self) -> None:
         """Ends a run: answers under way are waited for, then given up."""
-        concurrent.futures.wait(self._pending.values(), timeout=GRACE_S)
+        grace = 0.0 if self.batched else GRACE_S  # batches are found again by their log
+        concurrent.futures.wait(self._pending.values(), timeout=grace)
         for answer in self._pending.values():
             answer.cancel()
         self._pending.clear()
@@ -275,8 +278,8 @@ class Tutor:
             most_holds=settings.most_holds,
             max_tokens=settings.max_tokens,
             repairs=settings.repairs,
-            concurrency=settings.concurrency,
-            warm_up=self._warm_up,
+            concurrency=math.inf if self.batched else settings.concurrency,
+            warm_up=not self.batched,
         )
 
 
