@@ -26,8 +26,16 @@ class Paid(Protocol):
         """
 
     @property
-    def bill(self) -> Bill:
+    def dollars(self) -> float:
         """What the run has cost so far."""
+
+    @property
+    def bill(self) -> Bill:
+        """The same in detail."""
+
+    @property
+    def bills(self) -> Mapping[int, Bill]:
+        """The same for each episode, by its seed."""
 
 
 def limited(agent: object, dollars: float | None, *, name: str) -> None:

@@ -33,6 +33,15 @@ EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 
+# Who costs money, so that what is paid for must be kept.
+PAID = frozenset({"claude", "openai"})
+
+
+def costs_money(spec: str) -> bool:
+    """Whether an agent that a command line names costs money."""
+    return spec.partition(":")[0].partition("?")[0] in PAID
+
+
 def make_agent(spec: str) -> Agent:
     """Makes an agent from what a command line says.
 

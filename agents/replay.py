@@ -52,6 +52,7 @@ class ReplayAgent:
             "stage": plan["stages"],
             "max_steps": plan["max_steps"],
             "settings": plan["settings"],
+            "latency": plan["latency"],
         }
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:

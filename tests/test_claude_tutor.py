@@ -59,6 +59,10 @@ def play(folder=None, *, tutor=None, timeout=10.0, settings=None, **terms):
         tutor.close()
 
 
+def lines_of(place):
+    return list(Transcript.find(place).lines)
+
+
 def questions(server):
     return [one for one in server.requests if one.path == "/v1/messages"]
 
@@ -79,7 +83,7 @@ def test_seventeen_episodes_over_three_stages_are_recorded(server, tmp_path):
     assert sum(one.metrics["kills"] for one in episodes) > 17
     for one in EpisodeStore(tmp_path):
         verify(one)
-    lines = Transcript.find(tmp_path).lines
+    lines = lines_of(tmp_path)
     assert len(questions(server)) == len(lines) == decisions_of(episodes)
     by_request = {one.request_id: one for one in questions(server)}
     assert len(by_request) == len(lines)
@@ -102,7 +106,7 @@ def test_the_same_game_whatever_the_batch(server):
 
 def test_every_question_holds_the_snapshot_and_a_bounded_past(server, tmp_path):
     play(tmp_path, episodes=1)
-    lines = Transcript.find(tmp_path).lines
+    lines = lines_of(tmp_path)
     for number, (record, line) in enumerate(zip(questions(server), lines, strict=True)):
         *earlier, now = (block["text"] for block in record.body["messages"][0]["content"])
         assert json.loads(now.removeprefix("Now:\n")) == line.snapshot
@@ -118,7 +122,7 @@ def test_every_question_holds_the_snapshot_and_a_bounded_past(server, tmp_path):
 def test_a_plan_of_several_moves_is_played_to_its_end(server, tmp_path):
     server.policy = Nimble()
     [episode] = play(tmp_path, episodes=1)
-    lines = Transcript.find(tmp_path).lines
+    lines = lines_of(tmp_path)
     held = [[move["hold"] for move in line.answer["plan"]] for line in lines]
     assert {len(plan) for plan in held} == {2, 3}
     starts = np.cumsum([0, *map(sum, held)])[: len(lines)]
@@ -193,7 +197,7 @@ def test_whatever_goes_wrong_the_same_episodes_come_or_are_marked(server, tmp_pa
         (collections.Counter(row.get("failures", {})) for row in rows), collections.Counter()
     )
     assert told == reasons
-    kept = {line.values["request_id"] for line in Transcript.find(tmp_path).lines}
+    kept = {line.values["request_id"] for line in lines_of(tmp_path)}
     answered = {one.request_id for one in questions(server)[decisions_of(plain) :] if one.usage}
     assert answered <= kept  # every reply that was paid for is written down
 
@@ -222,7 +226,7 @@ def test_an_unusable_answer_is_told_and_asked_for_again(server, tmp_path, fault)
     server.faults = lambda number: fault if len(questions(server)) == 3 else None
     [episode] = play(tmp_path, episodes=1)
     assert same(episode, plain[0])
-    lines = [line for line in Transcript.find(tmp_path).lines if line.decision == 2]
+    lines = [line for line in lines_of(tmp_path) if line.decision == 2]
     assert [line.answered for line in lines] == [False, True]
     assert lines[0].values["outcome"] == ("cut" if fault == "max_tokens" else "unusable")
     assert lines[0].values["dollars"] > 0.0
@@ -298,16 +302,16 @@ def test_without_a_key_one_sentence_says_what_to_set(monkeypatch):
 
 def test_a_budget_is_never_passed_and_the_run_goes_on_with_more(server, tmp_path):
     plain = play(tmp_path / "plain")
-    whole = Bill.of(Transcript.find(tmp_path / "plain").lines).dollars
+    whole = Bill.of(lines_of(tmp_path / "plain")).dollars
     folder = tmp_path / "bound"
     with pytest.raises(RunStopped, match="does not reach for another question") as stop:
         play(folder, settings=TutorSettings(budget=0.6 * whole))
     assert stop.value.wanted
-    spent = Bill.of(Transcript.find(folder).lines).dollars
+    spent = Bill.of(lines_of(folder)).dollars
     assert 0.6 * whole - 0.08 < spent <= 0.6 * whole  # 8 cents is what one might cost at most
     with pytest.raises(RunStopped):  # what was spent before counts
         play(folder, settings=TutorSettings(budget=0.6 * whole))
-    assert Bill.of(Transcript.find(folder).lines).dollars <= 0.6 * whole
+    assert Bill.of(lines_of(folder)).dollars <= 0.6 * whole
     done = play(folder, settings=TutorSettings(budget=2.0 * whole))
     assert all(same(left, right) for left, right in zip(done, plain, strict=True))
     assert len(questions(server)) == 2 * decisions_of(plain)  # none was asked twice
@@ -322,7 +326,7 @@ def test_a_budget_needs_a_price(server, tmp_path):
     (tmp_path / "prices.json").write_text(json.dumps({"models": {"claude-mythos-5": price}}))
     settings = TutorSettings(budget=1.0, prices=str(tmp_path / "prices.json"))
     play(tmp_path / "run", tutor=ClaudeTutor("claude-mythos-5", settings=settings), episodes=1)
-    line = Transcript.find(tmp_path / "run").lines[0]
+    line = lines_of(tmp_path / "run")[0]
     assert line.values["dollars"] == pytest.approx(1e-6 * _all_tokens(line.values["usage"]))
 
 
@@ -335,7 +339,7 @@ def test_an_estimate_asks_nobody_and_is_about_right(server, tmp_path):
     found = estimate(ClaudeTutor(), plan, episodes=4)
     assert not server.requests
     episodes = play(tmp_path)
-    bill = Bill.of(Transcript.find(tmp_path).lines)
+    bill = Bill.of(lines_of(tmp_path))
     assert found.most_decisions == decisions_of(episodes) == bill.decisions
     assert 0.7 < found.most_dollars / bill.dollars < 1.8
 
@@ -354,7 +358,7 @@ def test_a_killed_run_asks_only_what_was_not_answered(server, tmp_path):
         os.kill(run.pid, signal.SIGKILL)
     _wait_until(lambda: server.ledger.content() and not server.ledger._at_once)
     before = len(questions(server))
-    answered = sum(line.answered for line in Transcript.find(folder).lines)
+    answered = sum(line.answered for line in lines_of(folder))
     assert before - 3 <= answered < 60
     done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
     assert len(questions(server)) - before == 60 - answered
@@ -363,6 +367,7 @@ def test_a_killed_run_asks_only_what_was_not_answered(server, tmp_path):
     assert all(same(left, right) for left, right in zip(episodes, plain, strict=True))
     result = json.loads(done.stdout)
     assert result["cost"]["decisions"] == 60  # those of before the kill included
+    assert [bill["decisions"] for bill in result["cost"]["by_seed"].values()] == [20, 20, 20]
     assert result["stopped"] is None
 
 
@@ -446,7 +451,8 @@ def test_one_line_is_all_that_one_types(server, tmp_path, monkeypatch):
     [folder] = tmp_path.iterdir()  # what was paid for is kept, asked or not
     assert folder.name.startswith("claude-opus-4-8_prompt_2_")
     assert folder.name in done.stderr
-    assert {path.name for path in folder.iterdir()} == {"episode_000000.npz", "transcript.jsonl"}
+    kept = {path.name for path in folder.glob("[!.]*")}
+    assert kept == {"episode_000000.npz", "transcript.jsonl"}
     again = run("rollout", "--agent", f"replay:{folder}", "--json")
     [row] = json.loads(again.stdout)["rows"]
     assert (row["episodes"], row["status"]) == (1, {"time limit": 1})
@@ -511,7 +517,7 @@ def test_batches_play_the_same_episodes_for_half_the_price(server, tmp_path):
     assert 10 <= created <= 14  # episodes advance in lock-step: 10 decisions each
     cost = {}
     for name in ("plain", "batched"):
-        lines = Transcript.find(tmp_path / name).lines
+        lines = lines_of(tmp_path / name)
         assert {line.values["usage"]["batch"] for line in lines} == {name == "batched"}
         outputs = Prices.load().of("claude-opus-4-8").output * Bill.of(lines).tokens["output"]
         cost[name] = outputs * 1e-6 * (0.5 if name == "batched" else 1.0)
@@ -530,7 +536,7 @@ def test_a_batch_under_way_is_found_again_and_not_paid_twice(server, tmp_path):
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
         _wait_until((tmp_path / "batches.jsonl").exists)
         os.kill(run.pid, signal.SIGKILL)
-    assert not Transcript.find(tmp_path).lines
+    assert not lines_of(tmp_path)
     server.batch_polls = 0
     subprocess.run(command, capture_output=True, check=True)
     assert [len(one) for one in EpisodeStore(tmp_path)] == [6, 6, 6]
@@ -548,7 +554,7 @@ def test_another_mind_plays_through_an_openai_compatible_server(server, monkeypa
     for left, right in zip(episodes, plain, strict=True):
         assert np.array_equal(left.actions, right.actions)
     assert episodes[0].agent == f"{model}, prompt 2"
-    assert Bill.of(Transcript.find(tmp_path).lines).dollars is None  # nobody knows its price
+    assert Bill.of(lines_of(tmp_path)).dollars is None  # nobody knows its price
 
 
 class Still:

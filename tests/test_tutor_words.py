@@ -204,6 +204,10 @@ def test_a_bad_table_of_prices_is_refused_in_a_sentence(tmp_path, text):
 # Transcripts
 
 
+def lines_of(place):
+    return list(Transcript.find(place).lines)
+
+
 def line(seed, decision, **changes):
     return {
         "seed": seed,
@@ -233,6 +237,20 @@ def test_a_transcript_is_read_as_it_was_written(tmp_path):
     assert len(path.read_text().splitlines()) == 4
 
 
+def test_two_runs_do_not_write_the_same_transcript(tmp_path):
+    path = tmp_path / "transcript.jsonl"
+    first = Transcript(path, heading={"agent": "me"})
+    with pytest.raises(TranscriptError, match="Another run is writing"):
+        Transcript(path, heading={"agent": "me"})
+    first.add(line(0, 0))
+    assert len(lines_of(path)) == 1  # reading is free
+    first.close()
+    Transcript(path, heading={"agent": "me"}).close()
+    with pytest.raises(TranscriptError, match="belongs to another run"):
+        Transcript(path, heading={"agent": "you"})
+    Transcript(path, heading={"agent": "me"}).close()  # who was refused holds nothing
+
+
 @pytest.mark.parametrize("left", range(1, 60, 7))
 def test_a_line_that_was_cut_off_is_dropped_and_written_over(tmp_path, left):
     path = tmp_path / "transcript.jsonl"
@@ -243,7 +261,7 @@ def test_a_line_that_was_cut_off_is_dropped_and_written_over(tmp_path, left):
     data = path.read_bytes()
     end = data.rstrip(b"\n").rfind(b"\n") + 1
     path.write_bytes(data[: end + left])
-    assert len(Transcript.find(path).lines) == 1
+    assert len(lines_of(path)) == 1
     second = Transcript(path, heading={"agent": "me"})
     second.add(line(0, 1))
     second.close()
@@ -296,6 +314,9 @@ def test_a_bill_adds_up_what_was_heard():
         (1, 0, {"outcome": "lost", "usage": None, "dollars": 0.0}),
     ):
         transcript.add(line(seed, decision, **changes))
+    bills = Bill.by_episode(transcript.lines)
+    assert {seed: bill.decisions for seed, bill in bills.items()} == {0: 2, 1: 0}
+    assert Bill.sum(bills.values()) == Bill.of(transcript.lines)
     bill = Bill.of(transcript.lines).to_dict()
     assert (bill["episodes"], bill["decisions"], bill["requests"]) == (2, 2, 3)
     assert bill["dollars"] == 0.75

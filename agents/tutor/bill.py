@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from itertools import groupby
 from typing import Any
 
 from agents.tutor.mind import Usage
@@ -45,6 +46,11 @@ class Bill:
             },
             dollars=None if None in dollars else round(sum(dollars), 6),
         )
+
+    @classmethod
+    def by_episode(cls, lines: Iterable[Line]) -> dict[int, Bill]:
+        """The bill of each episode by its seed; lines come episode by episode."""
+        return {seed: cls.of(some) for seed, some in groupby(lines, key=lambda line: line.seed)}
 
     @classmethod
     def sum(cls, bills: Iterable[Bill]) -> Bill:

@@ -101,6 +101,11 @@ class Decider:
         self._first = anyio.Lock()
         self._warm = not terms.warm_up
 
+    @property
+    def spent(self) -> float:
+        """Dollars that the run has cost so far."""
+        return self._budget.spent
+
     async def decide(self, sitting: Sitting, snapshot: Mapping[str, Any]) -> Decision:
         """The next decision of an episode.
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 FILE_NAME = "transcript.jsonl"
 FORMAT, FORMAT_VERSION = "arena-breaker-transcript", 1
@@ -20,6 +23,7 @@ FORMAT, FORMAT_VERSION = "arena-breaker-transcript", 1
 ANSWERED, UNUSABLE, REFUSED, CUT, LOST = "answered", "unusable", "refused", "cut", "lost"
 
 _Values = Mapping[str, Any]
+_Place = bytes | tuple[int, int]  # a line itself, or where it begins and how long it is
 
 
 class TranscriptError(ValueError):
@@ -71,7 +75,10 @@ class Line:
 
 
 class Transcript:
-    """The lines of one run, in a file or, without one, in memory only."""
+    """The lines of one run, in a file or, without one, in memory only.
+
+    Of a file only the places of its lines are remembered: a run may have any length.
+    """
 
     def __init__(self, path: Path | None, *, heading: _Values | None = None) -> None:
         """Opens a transcript, and goes on with one that is there.
@@ -81,18 +88,20 @@ class Transcript:
             heading: Who plays what; None only reads.
 
         Raises:
-            TranscriptError: If the file is damaged, or another run's.
+            TranscriptError: If the file is damaged, another run's, or written to just now.
         """
         self.path = path
         self.heading: _Values = {} if heading is None else dict(heading)
-        self._lines: dict[tuple[int, int], list[Line]] = {}
+        self._places: dict[tuple[int, int], list[_Place]] = {}
         self._file: IO[bytes] | None = None
-        if path is not None and path.exists() and path.stat().st_size > 0:
-            self._read(path, heading)
-        elif heading is None:
-            raise TranscriptError(f"There is no transcript at {path}.")
+        self._lock: FileLock | None = None
         if heading is not None and path is not None:
-            self._open(path)
+            self._lock = _locked(path)
+        try:
+            self._begin(path, heading)
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def find(cls, place: Path) -> Transcript:
@@ -104,41 +113,63 @@ class Transcript:
         return cls(place / FILE_NAME if place.is_dir() else place)
 
     @property
-    def lines(self) -> Sequence[Line]:
-        """All lines, by episode and decision."""
-        return [line for key in sorted(self._lines) for line in self._lines[key]]
+    def lines(self) -> Iterator[Line]:
+        """All lines, by episode and decision, read one at a time."""
+        return (line for key in sorted(self._places) for line in self.of(*key))
 
     @property
     def seeds(self) -> list[int]:
         """Of the episodes that it holds something of, rising."""
-        return sorted({seed for seed, _ in self._lines})
+        return sorted({seed for seed, _ in self._places})
 
     def of(self, seed: int, decision: int) -> Sequence[Line]:
         """What a decision's questions came to, in order; empty if it was never asked."""
-        return self._lines.get((seed, decision), [])
+        return [self._line(place) for place in self._places.get((seed, decision), ())]
 
     def add(self, values: _Values) -> Line:
         """Writes a line down, at once and whole."""
-        line = Line(values)
+        line, encoded = Line(values), _encoded(values)
+        place: _Place = encoded
         if self._file is not None:
-            self._file.write(_encoded(values))
-        self._remember(line)
+            place = (self._file.tell(), len(encoded))
+            self._file.write(encoded)
+        self._remember(line, place)
         return line
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file; what is in it can still be read."""
         if self._file is not None:
             self._file.close()
             self._file = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
-    def _remember(self, line: Line) -> None:
-        self._lines.setdefault((line.seed, line.decision), []).append(line)
+    def _begin(self, path: Path | None, heading: _Values | None) -> None:
+        if path is not None and path.exists() and path.stat().st_size > 0:
+            self._read(path, heading)
+        elif heading is None:
+            raise TranscriptError(f"There is no transcript at {path}.")
+        if heading is not None and path is not None:
+            self._open(path)
+
+    def _remember(self, line: Line, place: _Place) -> None:
+        self._places.setdefault((line.seed, line.decision), []).append(place)
+
+    def _line(self, place: _Place) -> Line:
+        if isinstance(place, bytes):
+            return Line(json.loads(place))
+        assert self.path is not None
+        with self.path.open("rb") as file:
+            file.seek(place[0])
+            return Line(json.loads(file.read(place[1])))
 
     def _open(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = not path.exists() or path.stat().st_size == 0
         # Unbuffered, so that a line has left this process when `add` returns.
         self._file = path.open("ab", buffering=0)
+        self._file.seek(0, os.SEEK_END)
         if fresh:
             about = {"format": FORMAT, "version": FORMAT_VERSION}
             self._file.write(_encoded({**about, **self.heading}))
@@ -148,17 +179,18 @@ class Transcript:
         whole = data.rfind(b"\n") + 1
         if heading is not None and whole < len(data):
             os.truncate(path, whole)  # a killed writer's half line
-        rows = data[:whole].splitlines()
+        rows = data[:whole].split(b"\n")[:-1]
         if rows:
             self._check_heading(path, _decoded(rows[0], path, 1), heading)
+        at = len(rows[0]) + 1 if rows else 0
         for number, row in enumerate(rows[1:], start=2):
             try:
-                line = Line(_decoded(row, path, number))
-                self._remember(line)
+                self._remember(Line(_decoded(row, path, number)), (at, len(row)))
             except (KeyError, TypeError, ValueError) as error:
                 if isinstance(error, TranscriptError):
                     raise
                 raise TranscriptError(f"{path}, line {number}: this is no decision.") from None
+            at += len(row) + 1
 
     def _check_heading(self, path: Path, found: _Values, heading: _Values | None) -> None:
         if (found.get("format"), found.get("version")) != (FORMAT, FORMAT_VERSION):
@@ -172,6 +204,25 @@ class Transcript:
                     f"{path} belongs to another run ({name} differs): "
                     "give this one a folder of its own."
                 )
+
+
+def _locked(path: Path) -> FileLock:
+    """A lock that its writer holds; the system lets go of it when the writer dies.
+
+    Raises:
+        TranscriptError: If another holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise TranscriptError(
+            f"Another run is writing {path} just now; wait for it, or name another folder."
+        ) from None
+    return lock
 
 
 def _encoded(values: _Values) -> bytes:

@@ -116,6 +116,7 @@ class Tutor:
         self._sittings: dict[int, Sitting] = {}
         self._pending: dict[int, _Answer] = {}
         self._looked: frozenset[int] = frozenset()
+        self._closed = True  # whether the run's transcript is
 
     def limit(self, dollars: float | None) -> None:
         """Sets what a run may cost in all; counts from the next run on.
@@ -126,9 +127,19 @@ class Tutor:
         self.settings = replace(self.settings, budget=dollars)
 
     @property
+    def dollars(self) -> float:
+        """What the run has cost so far, earlier parts of it included."""
+        return 0.0 if self._decider is None else self._decider.spent
+
+    @property
     def bill(self) -> Bill:
-        """What the run has cost, earlier parts of it included."""
-        return Bill.of([] if self._decider is None else self._decider.transcript.lines)
+        """What the run has cost so far, in detail."""
+        return Bill.sum(self.bills.values())
+
+    @property
+    def bills(self) -> dict[int, Bill]:
+        """What each episode has cost so far, by its seed."""
+        return Bill.by_episode([] if self._decider is None else self._decider.transcript.lines)
 
     def prepare(self, plan: Plan, folder: Path | None) -> None:
         """A run begins: opens its transcript and goes on with what stands there.
@@ -148,6 +159,7 @@ class Tutor:
         path = None if folder is None else folder / FILE_NAME
         heading = {"agent": self.name, "told": digest_of(told), "plan": _plan_as_json(plan)}
         transcript = Transcript(path, heading=heading)
+        self._closed = False
         remember = getattr(mind, "set_log", None)
         if remember is not None and folder is not None:
             remember(folder / "batches.jsonl")
@@ -257,9 +269,18 @@ class Tutor:
             answer.cancel()
         self._pending.clear()
         self._sittings.clear()
-        if self._decider is not None:
-            _LOG.info("%s: %s", self.name, self.bill.sentence())
+        if self._decider is not None and not self._closed:
+            self._log_costs()
             self._decider.transcript.close()
+            self._closed = True
+
+    def _log_costs(self) -> None:
+        if not _LOG.isEnabledFor(logging.INFO):
+            return
+        bills = self.bills
+        for seed, bill in bills.items():
+            _LOG.info("%s, seed %d: %s", self.name, seed, bill.sentence())
+        _LOG.info("%s: %s", self.name, Bill.sum(bills.values()).sentence())
 
     def _prompt(self, game: Settings) -> Prompt:
         settings = self.settings

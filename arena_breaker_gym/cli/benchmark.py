@@ -30,13 +30,18 @@ def benchmark(
     json: options.Json = False,
 ) -> None:
     """Several agents on equal seeds and settings: one table, and results.json with --out."""
-    from agents.registry import make_agent
+    from agents.registry import costs_money, make_agent
     from arena_breaker_gym.rollout import Progress
     from arena_breaker_gym.rollout.benchmark import Terms
     from arena_breaker_gym.rollout.benchmark import benchmark as measure
     from arena_breaker_gym.rollout.latency import latency_from
     from arena_breaker_gym.rollout.results import FILE_NAME
 
+    paid = [name for name in agents if costs_money(name)]
+    if paid and out is None:
+        raise ValueError(
+            f"{paid[0]} costs money: name a folder with --out, to keep what it bought."
+        )
     terms = Terms(
         episodes=episodes,
         seed=seed,

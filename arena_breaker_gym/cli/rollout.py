@@ -100,7 +100,7 @@ def rollout(
             stage=stage or usual["stage"],
             max_steps=max_steps or usual["max_steps"],
             num_envs=num_envs,
-            latency=charge,
+            latency=usual["latency"] if charge is None else charge,
             keep_snapshots=keep_snapshots,
             retry_failed=retry_failed,
         )
@@ -126,6 +126,7 @@ def _usual(player: "Agent") -> Mapping[str, Any]:
         "stage": None,
         "max_steps": MAX_EPISODE_STEPS,
         "settings": {"stages": None, "point_blank_fix": True},
+        "latency": None,
     }
     return {**usual, **getattr(player, "played", {})}
 
@@ -154,13 +155,15 @@ def _play(name: str, player: "Agent", terms: _Terms, *, out: Path | None, json: 
 
 
 def _episodes(name: str, player: "Agent", terms: _Terms, out: Path | None) -> "list[Episode]":
+    from agents.paid import Paid
     from arena_breaker_gym.rollout import EpisodeStore, Progress
     from arena_breaker_gym.rollout import rollout as play
 
     with bar(resume=how_to_resume(out)) as advance:
 
         def show(progress: Progress) -> None:
-            advance(f"{name}: {progress.done} of {progress.total} episodes", progress.share)
+            cost = f", ${player.dollars:.2f}" if isinstance(player, Paid) else ""
+            advance(f"{name}: {progress.done} of {progress.total} episodes{cost}", progress.share)
 
         return play(
             player,
@@ -191,16 +194,17 @@ def _report(
     from arena_breaker_gym.rollout.metrics import rows_of
 
     rows = rows_of(name, played)
-    bill = player.bill if isinstance(player, Paid) else None
     if json:
         result: dict[str, Any] = {"rows": rows, "out": None if out is None else str(out)}
-        if bill is not None:
-            result |= {"cost": bill.to_dict(), "stopped": stopped or None}
+        if isinstance(player, Paid):
+            by_seed = {seed: one.to_dict() for seed, one in player.bills.items()}
+            cost = {**player.bill.to_dict(), "by_seed": by_seed}
+            result |= {"cost": cost, "stopped": stopped or None}
         print_json(result)
     else:
         print_table(rows)
-        if bill is not None:
-            typer.echo(f"{bill.sentence()}.")
+        if isinstance(player, Paid):
+            typer.echo(f"{player.bill.sentence()}.")
     if stopped:
         typer.echo(f"{stopped} {how_to_resume(out)}", err=True)
     say_where("Episodes", out)
