@@ -378,6 +378,16 @@ def _wait_until(true, seconds=60.0):
         time.sleep(0.005)
 
 
+def test_a_finished_run_is_shown_again_without_a_key(server, tmp_path, monkeypatch):
+    plain = play(tmp_path)
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    tutor = ClaudeTutor()
+    again = rollout(tutor, recorder=EpisodeStore(tmp_path), **SHORT)
+    assert all(same(left, right) for left, right in zip(plain, again, strict=True))
+    assert tutor.bill == Bill.of(lines_of(tmp_path))
+    tutor.close()
+
+
 def test_another_game_is_not_gone_on_with(server, tmp_path):
     with pytest.raises(RunStopped):
         play(tmp_path, settings=TutorSettings(budget=0.2))

@@ -88,7 +88,7 @@ class Decider:
             ValueError: If there is a limit and the model's price is not known.
         """
         self._mind, self._told, self._terms = mind, told, terms
-        self.transcript = transcript
+        self._transcript = transcript
         self._price = prices.of(mind.model)
         if limit is not None and self._price is None:
             raise ValueError(
@@ -119,8 +119,8 @@ class Decider:
             RunStopped: If no other question would fare better, or the money is spent.
             TranscriptError: If the transcript is of another game.
         """
-        known = self.transcript.of(sitting.seed, sitting.decisions)
-        _check_same(known, snapshot, self.transcript)
+        known = self._transcript.of(sitting.seed, sitting.decisions)
+        _check_same(known, snapshot, self._transcript)
         if known and known[-1].answered:
             return self._read(known[-1].answer)
         mistake = next((one.problem for one in reversed(known) if one.values["usage"]), "")
@@ -165,7 +165,7 @@ class Decider:
             latency = round(time.perf_counter() - began, 3)
             when = datetime.now(UTC).isoformat(timespec="milliseconds")
             # What was paid is written before anything else can go wrong.
-            line = self.transcript.add(
+            line = self._transcript.add(
                 {**about, **heard, "latency_s": latency, "at": when, "snapshot": snapshot}
             )
             self._budget.charge(line.values["dollars"] or 0.0)

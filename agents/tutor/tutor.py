@@ -113,10 +113,10 @@ class Tutor:
         self._portal: BlockingPortal | None = None
         self._mind: Mind | None = None
         self._decider: Decider | None = None
+        self._transcript: Transcript | None = None
         self._sittings: dict[int, Sitting] = {}
         self._pending: dict[int, _Answer] = {}
         self._looked: frozenset[int] = frozenset()
-        self._closed = True  # whether the run's transcript is
 
     def limit(self, dollars: float | None) -> None:
         """Sets what a run may cost in all; counts from the next run on.
@@ -139,27 +139,30 @@ class Tutor:
     @property
     def bills(self) -> dict[int, Bill]:
         """What each episode has cost so far, by its seed."""
-        return Bill.by_episode([] if self._decider is None else self._decider.transcript.lines)
+        return Bill.by_episode([] if self._transcript is None else self._transcript.lines)
 
-    def prepare(self, plan: Plan, folder: Path | None) -> None:
+    def prepare(self, plan: Plan, folder: Path | None, *, episodes: int) -> None:
         """A run begins: opens its transcript and goes on with what stands there.
 
         Args:
             plan: What is to be played.
             folder: Where the transcript is kept; None keeps it in memory only.
+            episodes: How many are to be played; without any, nobody need be there to be asked.
 
         Raises:
             ValueError: If the folder's transcript is another run's, or a budget cannot be kept.
         """
         self._leave()
-        settings = self.settings
-        told = self._prompt(plan.settings)
-        prices = Prices.load(settings.prices)
-        mind = self._mind = self._mind or self._make_mind()
         path = None if folder is None else folder / FILE_NAME
+        if episodes == 0:
+            found = path is not None and path.exists()
+            self._transcript = Transcript(path) if found else None
+            return
+        told = self._prompt(plan.settings)
+        prices = Prices.load(self.settings.prices)
+        mind = self._mind = self._mind or self._make_mind()
         heading = {"agent": self.name, "told": digest_of(told), "plan": _plan_as_json(plan)}
-        transcript = Transcript(path, heading=heading)
-        self._closed = False
+        self._transcript = Transcript(path, heading=heading)
         remember = getattr(mind, "set_log", None)
         if remember is not None and folder is not None:
             remember(folder / "batches.jsonl")
@@ -167,9 +170,9 @@ class Tutor:
             mind,
             told,
             self._terms(),
-            transcript=transcript,
+            transcript=self._transcript,
             prices=prices,
-            limit=settings.budget,
+            limit=self.settings.budget,
         )
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
@@ -223,7 +226,7 @@ class Tutor:
             self._portal.call(mind.close)
         self._portal = None
         self._stack.close()
-        self._decider = None
+        self._transcript = None
 
     def _begin(self, observations: Observations, arenas: Sequence[int]) -> None:
         """Asks in arenas where a decision is due and none is awaited."""
@@ -269,10 +272,10 @@ class Tutor:
             answer.cancel()
         self._pending.clear()
         self._sittings.clear()
-        if self._decider is not None and not self._closed:
+        if self._decider is not None and self._transcript is not None:
             self._log_costs()
-            self._decider.transcript.close()
-            self._closed = True
+            self._transcript.close()
+        self._decider = None
 
     def _log_costs(self) -> None:
         if not _LOG.isEnabledFor(logging.INFO):

@@ -178,12 +178,13 @@ class Ponders(Protocol):
 class Prepares(Protocol):
     """An agent that wants to know what it is to play before it begins, and where that is kept."""
 
-    def prepare(self, plan: "Plan", folder: Path | None) -> None:
+    def prepare(self, plan: "Plan", folder: Path | None, *, episodes: int) -> None:
         """A rollout begins; called once, before its first `reset`.
 
         Args:
             plan: What is to be played.
             folder: Where the rollout keeps its episodes; None: nowhere.
+            episodes: How many are still to be played; 0 if all are there already.
 
         Raises:
             ValueError: If the agent cannot play that, or the folder is another's.

@@ -115,7 +115,8 @@ def rollout(
     finished = {index: stored[index] for index in range(episodes) if index in stored}
     waiting = deque(index for index in range(episodes) if index not in finished)
     if isinstance(agent, Prepares):
-        agent.prepare(plan, None if recorder is None else recorder.folder)
+        folder = None if recorder is None else recorder.folder
+        agent.prepare(plan, folder, episodes=len(waiting))
     if waiting:
         keep = keep_snapshots and "snapshot" in agent.needs
         batch = Batch(plan, count=min(count, len(waiting)), keep_snapshots=keep)
