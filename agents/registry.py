@@ -16,6 +16,7 @@ AGENTS: Mapping[str, str] = MappingProxyType(
         "idle": "agents.idle:IdleAgent",
         "random": "agents.random:RandomAgent",
         "scripted": "agents.scripted:ScriptedBaseline",
+        "planner": "agents.planner:PlannerAgent.from_source",
         "nitrogen": "agents.nitrogen:NitroGenPolicy.from_source",
         "claude": "agents.claude_tutor:ClaudeTutor.from_source",
         "openai": "agents.openai_tutor:OpenAITutor.from_source",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from arena_breaker_gym.rollout.episode import Episode
     from arena_breaker_gym.rollout.plan import Plan
 
-NEEDS = ("pixels", "state", "snapshot")
+NEEDS = ("pixels", "state", "snapshot", "saved")
 
 Shown = TypeVar("Shown")
 
@@ -33,6 +33,7 @@ class Observations:
         pixels: NDArray[np.uint8] | None = None,
         state: Mapping[str, NDArray[np.float32]] | None = None,
         snapshots: Sequence[dict[str, Any]] | None = None,
+        saved: Sequence[bytes] | None = None,
     ) -> None:
         """Holds what is shown.
 
@@ -40,10 +41,12 @@ class Observations:
             pixels: (n, size, size, 3), RGB, without HUD.
             state: The tables of `arena_breaker_gym.observation.TABLES`, each (n, ...).
             snapshots: n snapshots; see `arena_breaker_gym.snapshot`.
+            saved: n saved states; see `arena_breaker_gym.arenas.Arenas.save`.
         """
         self._pixels = pixels
         self._state = state
         self._snapshots = snapshots
+        self._saved = saved
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -59,6 +62,11 @@ class Observations:
     def snapshots(self) -> Sequence[dict[str, Any]]:
         """One dict an arena: the article's JSON."""
         return _declared(self._snapshots, "snapshot")
+
+    @property
+    def saved(self) -> Sequence[bytes]:
+        """One saved state an arena: all there is to know, what is still to come included."""
+        return _declared(self._saved, "saved")
 
 
 def _declared(value: Shown | None, need: str) -> Shown:
@@ -82,7 +90,7 @@ class Agent(Protocol):
 
     @property
     def needs(self) -> Collection[str]:
-        """What `act` is to be shown: some of "pixels", "state", "snapshot"."""
+        """What `act` is to be shown: some of "pixels", "state", "snapshot", "saved"."""
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """An episode begins in these arenas.

@@ -63,6 +63,7 @@ class Batch:
             pixels=_rows(self.arenas.compose(), arenas) if "pixels" in needs else None,
             state=self._state(arenas) if "state" in needs else None,
             snapshots=self._look(arenas) if "snapshot" in needs else None,
+            saved=[self.arenas.save(arena) for arena in arenas] if "saved" in needs else None,
         )
 
     def move(self, actions: NDArray[np.float32], arenas: Sequence[int]) -> NDArray[np.intp]:
