@@ -8,6 +8,7 @@ import pytest
 
 from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.engine.arena import VICTORY
+from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.layers import (
     HudState,
     draw_caption,
@@ -68,9 +69,26 @@ def test_layers_keep_to_their_places_and_never_meet():
     _, hud_end, *_ = changed(frame, draw_hud(frame, STATE))
     pad_start, pad_end, pad_left, _ = changed(frame, draw_gamepad(frame, RESTING))
     bar_start, bar_end, left, right = changed(frame, draw_caption(frame, "Tutor"))
-    assert hud_end < 0.12 and pad_left > 0.5
+    assert hud_end < 0.07 and pad_left > 0.5 and bar_start > 0.93
     assert hud_end < pad_start < pad_end < bar_start
     assert bar_end > 0.99 and left < 0.01 and right > 0.99
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_hud_and_caption_lie_over_the_walls_and_leave_the_floor_free(arenas, stage):
+    model = arenas.loaded.models[stage - 1]
+    camera = Camera.over(model.size.width, model.size.depth, 512)
+    frame = noise(512)
+    _, hud_end, *_ = changed(frame, draw_hud(frame, STATE))
+    bar_start, *_ = changed(frame, draw_caption(frame, "Tutor"))
+    behind, before = (camera.project(0, side * model.size.depth / 2)[1] for side in (-1, 1))
+    assert hud_end * 512 < behind and before <= bar_start * 512 + 1
+
+
+def test_a_long_caption_keeps_its_end():
+    frame = np.zeros((256, 256, 3), np.uint8)
+    words = ["a name that is far too long for one line " * 3 + f"kills {kills}" for kills in (3, 4)]
+    assert not np.array_equal(*(draw_caption(frame, text) for text in words))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Layers for people's eyes: HUD, gamepad and caption, drawn over a copy of a finished frame.
 
-Students never see them: nothing here is called on the way to `pixels`. Lengths are points, of
-which a frame of any size has 512 a side.
+Students never see them: nothing here is called on the way to `pixels`. HUD and caption are bars
+as slim as the arena's outer walls, over which they lie, so that they hide no play. Lengths are
+points: a frame of 512 pixels or more has 512 of them a side, a smaller one fewer, so that words in
+it can still be read.
 """
 
 import functools
@@ -20,14 +22,19 @@ from arena_breaker_gym.rendering.art.colours import RGB, WHITE
 Frame = NDArray[np.uint8]
 
 _POINTS = 512
+_FEWEST = 0.81  # of those, where a frame has half as many pixels or fewer
 _FINE = 3  # fine pixels a pixel: pygame's shapes have no smooth edges of their own
 _MARGIN = 8
-_ROW = 44  # height of the HUD's panels
-_CAPTION_HEIGHT = 32
+_HUD_HEIGHT = 26  # our stages' floors begin at 26.6 or below
+_CAPTION_HEIGHT = 20  # and end 20 above the frame's end
+_LETTERS = 17  # height of a line in both bars
+_DARK = 176  # opacity of the bars, 0 to 255
+_HEART = 18  # from heart to heart
+_BESIDE, _APART = 5, 13  # from a name to its figure, and from there to the next name
 
 _GLASS: RGB = (10, 12, 20)
 _INK: RGB = (244, 246, 250)
-_FAINT: RGB = (188, 198, 214)
+_FAINT: RGB = (168, 180, 200)
 _HOLLOW: RGB = (88, 96, 116)
 _GATE: RGB = (24, 28, 40)
 _ON_READY: RGB = (8, 20, 28)
@@ -84,7 +91,7 @@ def hud_state_of(records: NDArray[np.void], index: int) -> HudState:
 
 
 def draw_hud(frame: Frame, state: HudState) -> Frame:
-    """The frame with life, dash, stage, wave, score and kills along its top.
+    """The frame with life, dash, stage, wave, score and kills in a slim bar along its top.
 
     Args:
         frame: (size, size, 3) uint8, RGB; it stays as it is.
@@ -97,26 +104,21 @@ def draw_hud(frame: Frame, state: HudState) -> Frame:
         ValueError: If the frame is not a square RGB one.
     """
     size = _side(frame)
-    panels = [
-        (_life_panel(size, state.hp, state.max_hp, state.dash_ready), "left"),
-        (_stage_panel(size, state.stage, state.wave), "middle"),
-        (_score_panel(size, state.score, state.kills), "right"),
-    ]
     picture, surface = _copied(frame)
-    for panel, place in panels:
-        _lay(surface, panel, place=place, top=_MARGIN)
+    _lay(surface, _hud_bar(size, state), (0, 0))
     if state.victory:
-        _lay(surface, _banner(size, "VICTORY", _GOLD), place="middle", top=0.38 * _POINTS)
+        _lay_banner(surface, _banner(size, "VICTORY", _GOLD))
     elif state.hp <= 0:
-        _lay(surface, _banner(size, "DEFEATED", _LIFE), place="middle", top=0.38 * _POINTS)
+        _lay_banner(surface, _banner(size, "DEFEATED", _LIFE))
     return picture
 
 
 def draw_gamepad(frame: Frame, action: ArrayLike) -> Frame:
     """The frame with the gamepad as the agent holds it, low on the right, above the caption.
 
-    The ring about the right stick is the length at which the gun fires; beyond it the stick
-    lights up, and so does the dash button when it is pressed.
+    On the left is the move stick, on the right the aim stick; the edge of their gates is length
+    1. The ring in the aim stick's gate is the length at which the gun fires: from there on stick
+    and ring light up, and so does the dash button when it is pressed.
 
     Args:
         frame: (size, size, 3) uint8, RGB; it stays as it is.
@@ -134,13 +136,16 @@ def draw_gamepad(frame: Frame, action: ArrayLike) -> Frame:
         raise ValueError(f"An action must be five finite numbers, got {action!r}.")
     panel = _gamepad_panel(size, numbers.tolist())
     picture, surface = _copied(frame)
-    top = _POINTS - _CAPTION_HEIGHT - _MARGIN - panel.get_height() * _POINTS / size
-    _lay(surface, panel, place="right", top=top)
+    margin = _pixels(_MARGIN, size)
+    above = margin + _pixels(_CAPTION_HEIGHT, size)
+    _lay(surface, panel, (size - margin - panel.get_width(), size - above - panel.get_height()))
     return picture
 
 
 def draw_caption(frame: Frame, text: str) -> Frame:
-    """The frame with a line of words in a bar along its bottom, shortened if it is too long.
+    """The frame with a line of words in a slim bar along its bottom.
+
+    Words that are too long for it lose some of their middle.
 
     Args:
         frame: (size, size, 3) uint8, RGB; it stays as it is.
@@ -154,7 +159,8 @@ def draw_caption(frame: Frame, text: str) -> Frame:
     """
     size = _side(frame)
     picture, surface = _copied(frame)
-    _lay(surface, _caption_bar(size, text), place="middle", top=_POINTS - _CAPTION_HEIGHT)
+    bar = _caption_bar(size, text)
+    _lay(surface, bar, (0, size - bar.get_height()))
     return picture
 
 
@@ -162,11 +168,15 @@ class _Panel:
     """A translucent pane, drawn fine and made smooth by `finish`."""
 
     def __init__(
-        self, size: int, *, width: float, height: float, corner: int = 8, dark: int = 196
+        self, size: int, *, width: float | None = None, height: float, corner: int = 0, dark: int
     ) -> None:
-        """Makes an empty pane for a frame of that size; `dark`, 0 to 255, is its opacity."""
-        self._unit = _FINE * size / _POINTS
-        self._pixels = (_pixels(width, size), _pixels(height, size))
+        """Makes an empty pane for a frame of that size; `dark`, 0 to 255, is its opacity.
+
+        Without a width it is as wide as the frame.
+        """
+        self._unit = _FINE * size / _across(size)
+        self._pixels = (size if width is None else _pixels(width, size), _pixels(height, size))
+        self.width = _across(size) if width is None else width
         fine = (self._pixels[0] * _FINE, self._pixels[1] * _FINE)
         self._surface = pygame.Surface(fine, pygame.SRCALPHA)
         whole = self._surface.get_rect()
@@ -180,17 +190,22 @@ class _Panel:
 
     def words(
         self, text: str, x: float, y: float, *, height: int, colour: RGB, align: str = "left"
-    ) -> None:
-        """A line of words about the height y, from, about or up to x."""
+    ) -> float:
+        """A line of words about the height y, from, about or up to x; returns its width."""
         picture = _line(text, round(height * self._unit)).copy()
         picture.fill((*colour, 255), special_flags=pygame.BLEND_RGBA_MULT)
         at = (round(x * self._unit), round(y * self._unit))
         side = {"left": "midleft", "middle": "center", "right": "midright"}[align]
         self._surface.blit(picture, picture.get_rect(**{side: at}))
+        return picture.get_width() / self._unit
 
-    def disc(self, x: float, y: float, radius: float, colour: RGB) -> None:
+    def length_of(self, text: str, height: int) -> float:
+        """Of a line of words, in points."""
+        return _line(text, round(height * self._unit)).get_width() / self._unit
+
+    def disc(self, x: float, y: float, radius: float, colour: RGB, *, opacity: int = 255) -> None:
         centre = (x * self._unit, y * self._unit)
-        pygame.draw.circle(self._surface, colour, centre, radius * self._unit)
+        pygame.draw.circle(self._surface, (*colour, opacity), centre, radius * self._unit)
 
     def ring(self, x: float, y: float, radius: float, colour: RGB, *, width: float = 2.0) -> None:
         centre, line = (x * self._unit, y * self._unit), max(_FINE, round(width * self._unit))
@@ -204,67 +219,77 @@ class _Panel:
         first, last = ((x * self._unit, y * self._unit) for x, y in (start, end))
         pygame.draw.line(self._surface, colour, first, last, round(4 * self._unit))
 
-    def bar(self, box: tuple[float, float, float, float], colour: RGB) -> None:
+    def bar(
+        self, box: tuple[float, float, float, float], colour: RGB, *, opacity: int = 255
+    ) -> None:
         """A bar with round ends: left, top, width, height."""
         fine = pygame.Rect(*(round(length * self._unit) for length in box))
-        pygame.draw.rect(self._surface, colour, fine, border_radius=fine.height // 2)
+        pygame.draw.rect(self._surface, (*colour, opacity), fine, border_radius=fine.height // 2)
 
 
 @functools.lru_cache(maxsize=64)
-def _life_panel(size: int, hp: int, max_hp: int, dash_ready: float) -> pygame.Surface:
-    width = max(24 * max_hp + 16, 40)
-    panel = _Panel(size, width=width, height=_ROW)
-    for place in range(max_hp):
-        _heart(panel, 20 + 24 * place, 16, _LIFE if place < hp else _HOLLOW)
-    share = min(max(dash_ready, 0.0), 1.0)
-    length = width - 20
-    panel.bar((10, 31, length, 7), _HOLLOW)
-    if share > 0.0:
-        panel.bar((10, 31, max(length * share, 7), 7), _READY if share >= 1.0 else _COOLING)
-    return panel.finish()
+def _hud_bar(size: int, state: HudState) -> pygame.Surface:
+    bar = _Panel(size, height=_HUD_HEIGHT, dark=_DARK)
+    life = _HEART * state.max_hp
+    for place in range(state.max_hp):
+        heart = 10 + _HEART * (place + 0.5)
+        _heart(bar, heart, 10.5, _LIFE if place < state.hp else _HOLLOW)
+    _dash(bar, (11, 19.5, life - 2, 3.5), state.dash_ready)
+    figures = [("SCORE", state.score), ("KILLS", state.kills)]
+    right = _figures(bar, bar.width - 10, figures)
+    course = [("STAGE", state.stage), ("WAVE", state.wave or "–")]
+    _figures(bar, (10 + life + right) / 2, course, align="middle")
+    return bar.finish()
 
 
 def _heart(panel: _Panel, x: float, y: float, colour: RGB) -> None:
     for side in (-1, 1):
-        panel.disc(x + side * 4.8, y - 2.6, 5.4, colour)
-    panel.polygon([(x - 9.8, y - 0.2), (x, y + 10), (x + 9.8, y - 0.2), (x, y - 5)], colour)
+        panel.disc(x + side * 3.4, y - 2, 3.9, colour)
+    panel.polygon([(x - 7, y - 0.2), (x, y + 7), (x + 7, y - 0.2), (x, y - 3.5)], colour)
 
 
-@functools.lru_cache(maxsize=64)
-def _stage_panel(size: int, stage: int, wave: int) -> pygame.Surface:
-    return _two_rows(size, [("STAGE", stage), ("WAVE", wave or "–")], width=116)
+def _dash(bar: _Panel, box: tuple[float, float, float, float], ready: float) -> None:
+    left, top, length, height = box
+    share = min(max(ready, 0.0), 1.0)
+    bar.bar(box, _HOLLOW)
+    if share > 0.0:
+        filled = max(length * share, height)
+        bar.bar((left, top, filled, height), _READY if share >= 1.0 else _COOLING)
 
 
-@functools.lru_cache(maxsize=64)
-def _score_panel(size: int, score: int, kills: int) -> pygame.Surface:
-    return _two_rows(size, [("SCORE", score), ("KILLS", kills)], width=148)
-
-
-def _two_rows(size: int, rows: Sequence[tuple[str, int | str]], *, width: float) -> pygame.Surface:
-    panel = _Panel(size, width=width, height=_ROW)
-    for (name, number), y in zip(rows, (13.5, 32), strict=True):
-        panel.words(name, 10, y, height=20, colour=_FAINT)
-        panel.words(str(number), width - 10, y, height=22, colour=_INK, align="right")
-    return panel.finish()
+def _figures(
+    bar: _Panel, x: float, figures: Sequence[tuple[str, int | str]], *, align: str = "right"
+) -> float:
+    """Names with their figures in a row, about or up to x; returns where the row begins."""
+    pieces = [piece for name, figure in figures for piece in ((name, _FAINT), (str(figure), _INK))]
+    gaps = [
+        0 if not place else _APART if place % 2 == 0 else _BESIDE for place in range(len(pieces))
+    ]
+    length = sum(gaps) + sum(bar.length_of(words, _LETTERS) for words, _ in pieces)
+    begin = at = x - length * (0.5 if align == "middle" else 1.0)
+    for gap, (words, colour) in zip(gaps, pieces, strict=True):
+        at += gap
+        at += bar.words(words, at, _HUD_HEIGHT / 2 + 0.5, height=_LETTERS, colour=colour)
+    return begin
 
 
 @functools.lru_cache(maxsize=64)
 def _banner(size: int, word: str, colour: RGB) -> pygame.Surface:
-    panel = _Panel(size, width=340, height=92, corner=14)
+    panel = _Panel(size, width=340, height=92, corner=14, dark=_DARK)
     panel.words(word, 170, 47, height=58, colour=colour, align="middle")
     return panel.finish()
 
 
 def _gamepad_panel(size: int, action: Sequence[float]) -> pygame.Surface:
     move_x, move_z, aim_x, aim_z, dash = action
-    panel = _Panel(size, width=232, height=88, corner=12, dark=140)
+    panel = _Panel(size, width=172, height=64, corner=32, dark=112)
     fires = math.hypot(aim_x, aim_z) >= FIRE_THRESHOLD
-    _stick(panel, 42, (move_x, move_z), colour=_READY)
-    _stick(panel, 190, (aim_x, aim_z), colour=_FIRE if fires else _INK, fire_ring=True)
+    _stick(panel, 32, (move_x, move_z), colour=_READY)
+    _stick(panel, 140, (aim_x, aim_z), colour=_FIRE if fires else _INK, fire_ring=True)
     pressed = dash > DASH_THRESHOLD
-    panel.bar((83, 28, 66, 32), _READY if pressed else _HOLLOW)
+    panel.bar((65, 21, 42, 22), _READY if pressed else _HOLLOW, opacity=255 if pressed else 200)
     ink = _ON_READY if pressed else _INK
-    panel.words("DASH", 116, 44.5, height=19, colour=ink, align="middle")
+    panel.words("DASH", 86, 32.5, height=_LETTERS, colour=ink, align="middle")
     return panel.finish()
 
 
@@ -272,34 +297,36 @@ def _stick(
     panel: _Panel, x: float, stick: tuple[float, float], *, colour: RGB, fire_ring: bool = False
 ) -> None:
     """A stick in its round gate; the gate's edge is length 1, as far as the rules let it go."""
-    y, gate = 44.0, 29.0
-    panel.disc(x, y, gate + 7, _HOLLOW)
-    panel.disc(x, y, gate + 5, _GATE)
+    y, gate = 32.0, 26.0
+    panel.disc(x, y, gate + 4.5, _HOLLOW, opacity=220)
+    panel.disc(x, y, gate + 3, _GATE, opacity=210)
     across, down = stick
     length = max(math.hypot(across, down), 1.0)
     tip = (x + gate * across / length, y + gate * down / length)
-    panel.line((x, y), tip, colour)
     if fire_ring:
         panel.ring(x, y, gate * FIRE_THRESHOLD + 1, colour if colour == _FIRE else _FAINT)
-    panel.disc(*tip, 5.5, colour)
+    panel.disc(x, y, 2, colour)
+    panel.line((x, y), tip, colour)
+    panel.disc(*tip, 5, colour)
 
 
 @functools.lru_cache(maxsize=64)
 def _caption_bar(size: int, text: str) -> pygame.Surface:
-    bar = _Panel(size, width=_POINTS, height=_CAPTION_HEIGHT, corner=0, dark=216)
-    bar.words(_fitted(text), _POINTS / 2, 16.5, height=21, colour=_INK, align="middle")
+    bar = _Panel(size, height=_CAPTION_HEIGHT, dark=_DARK)
+    words = _fitted(text, room=bar.width - 2 * _MARGIN)
+    bar.words(words, bar.width / 2, 10.5, height=_LETTERS, colour=_INK, align="middle")
     return bar.finish()
 
 
 @functools.lru_cache(maxsize=64)
-def _fitted(text: str) -> str:
-    """The words, or as many of their letters and an ellipsis as a caption has room for."""
+def _fitted(text: str, *, room: float) -> str:
+    """The words, or as many from both ends as there is room for, an ellipsis between."""
     whole = " ".join(text.split())
-    room, letters = _POINTS - 2 * _MARGIN, len(whole)
-    shown = whole
-    while _line(shown, 21).get_width() > room:
-        letters -= 1
-        shown = whole[:letters].rstrip() + "…"
+    shown, kept = whole, len(whole)
+    while _line(shown, _LETTERS).get_width() > room:
+        kept -= 1
+        begin, end = whole[: kept - kept // 2], whole[len(whole) - kept // 2 :]
+        shown = f"{begin.rstrip()}…{end.lstrip()}"
     return shown
 
 
@@ -310,16 +337,22 @@ def _line(text: str, height: int) -> pygame.Surface:
     return pygame.font.Font(None, max(height, 4)).render(text, True, WHITE)
 
 
-def _lay(surface: pygame.Surface, panel: pygame.Surface, *, place: str, top: float) -> None:
+def _lay(surface: pygame.Surface, panel: pygame.Surface, at: tuple[int, int]) -> None:
+    surface.blit(panel, at, None, pygame.BLEND_PREMULTIPLIED)
+
+
+def _lay_banner(surface: pygame.Surface, banner: pygame.Surface) -> None:
     size = surface.get_width()
-    free = size - panel.get_width()
-    margin = _pixels(_MARGIN, size)
-    left = {"left": margin, "middle": free // 2, "right": free - margin}[place]
-    surface.blit(panel, (left, round(top * size / _POINTS)), None, pygame.BLEND_PREMULTIPLIED)
+    _lay(surface, banner, ((size - banner.get_width()) // 2, round(0.38 * size)))
+
+
+def _across(size: int) -> float:
+    """Points that a frame has a side."""
+    return _POINTS * (_FEWEST + (1 - _FEWEST) * min(max(2 * size / _POINTS - 1, 0.0), 1.0))
 
 
 def _pixels(points: float, size: int) -> int:
-    return max(1, round(points * size / _POINTS))
+    return max(1, round(points * size / _across(size)))
 
 
 def _side(frame: Frame) -> int:
