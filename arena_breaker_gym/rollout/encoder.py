@@ -3,7 +3,7 @@
 import contextlib
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, cast
@@ -22,14 +22,19 @@ _FORMATS = {
         *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"),
         *("-movflags", "+faststart", "-f", "mp4"),
     ],
-    # A palette for each frame: one for all would need every frame in memory first.
+    # One palette for all frames: what stands still then costs nothing, which makes a GIF of ours
+    # 20 times as small as a palette for each frame does.
     ".gif": [
-        "-filter_complex",
-        "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=none:diff_mode=rectangle",
+        *("-filter_complex", "[0:v][1:v]paletteuse=dither=none:diff_mode=rectangle"),
         *("-loop", "0", "-f", "gif"),
     ],
 }
+# From some frames, the 256 colours that suit them best; what differs from one to the next counts,
+# or small bright things such as shots would lose theirs to the floor's many shades.
+_PALETTE = ["-vf", "palettegen=stats_mode=diff", "-frames:v", "1", "-update", "1"]
 SUFFIXES = tuple(_FORMATS)
+
+Frames = Iterable[NDArray[np.uint8]]
 
 
 class VideoError(ValueError):
@@ -64,14 +69,18 @@ def check_name(path: Path) -> None:
     """Refuses a file name of another kind than films have.
 
     Raises:
-        VideoError: If its suffix is neither .mp4 nor .gif.
+        VideoError: If its suffix is neither .mp4 nor .gif, or it is a folder's.
     """
     if path.suffix.lower() not in _FORMATS:
         raise VideoError(f"{path}: a video's name must end in {' or '.join(SUFFIXES)}.")
+    if path.is_dir():
+        raise VideoError(f"{path}: this is a folder; a video needs a file's name.")
 
 
 @contextlib.contextmanager
-def encoder(path: Path, *, width: int, height: int, fps: Fraction) -> Iterator[Encoder]:
+def encoder(
+    path: Path, *, width: int, height: int, fps: Fraction, samples: Frames = ()
+) -> Iterator[Encoder]:
     """Opens a film, which stands under its name once the block has ended well.
 
     Args:
@@ -79,26 +88,47 @@ def encoder(path: Path, *, width: int, height: int, fps: Fraction) -> Iterator[E
         width: Of a frame, pixels; an MP4 of odd sides gets a black line more.
         height: Of a frame, pixels.
         fps: Frames a second.
+        samples: At least one frame like those to come, whose colours become those of a GIF;
+            they are read one at a time, and not at all for an MP4.
 
     Yields:
         The film to write frames to.
 
     Raises:
-        VideoError: If the name is of another kind, or ffmpeg fails.
+        VideoError: If the name is of another kind, ffmpeg fails, or a GIF has no samples.
         MissingExtraError: If the extra "video" is not installed.
     """
     check_name(path)
+    kind = path.suffix.lower()
     program = require("imageio_ffmpeg", "video").get_ffmpeg_exe()
-    source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps))
-    with written_whole(path) as part, tempfile.TemporaryFile() as complaints:
-        command = [program, "-y", "-loglevel", "error", *source, "-i", "-", "-an"]
-        command += [*_FORMATS[path.suffix.lower()], str(part)]
+    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps)]
+    start = [program, "-y", "-loglevel", "error", *source, "-i", "-"]
+    shape = (height, width, 3)
+    with (
+        tempfile.TemporaryDirectory(prefix="arena-breaker-") as folder,
+        written_whole(path) as part,
+    ):
+        inputs = []
+        if kind == ".gif":
+            palette = str(Path(folder, "palette.png"))
+            with _ffmpeg([*start, *_PALETTE, palette], path, shape) as sampled:
+                for frame in samples:
+                    sampled.write(frame)
+            inputs = ["-i", palette]
+        with _ffmpeg([*start, *inputs, *_FORMATS[kind], str(part)], path, shape) as film:
+            yield film
+
+
+@contextlib.contextmanager
+def _ffmpeg(command: list[str], path: Path, shape: tuple[int, ...]) -> Iterator[Encoder]:
+    """Runs ffmpeg on the frames that the block writes; it has succeeded once the block is left."""
+    with tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=complaints)
         pipe = cast("IO[bytes]", process.stdin)
         try:
             # If ffmpeg gives up, its own words follow below.
             with contextlib.suppress(BrokenPipeError), pipe:
-                yield Encoder(pipe, (height, width, 3))
+                yield Encoder(pipe, shape)
             process.wait()
         except BaseException:
             process.kill()

@@ -69,6 +69,12 @@ class Episode:
         """Whether the agent gave up, so that this is no play to be judged."""
         return self.status == AGENT_FAILED
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: a small video, or words where that cannot be had."""
+        from arena_breaker_gym.rollout.inline import inline_video
+
+        return inline_video(self)
+
 
 def hash_of(record: np.record) -> str:
     """SHA-256 of the engine version and an arena's whole record, in hexadecimal digits."""

@@ -1,5 +1,7 @@
 """`Layers`: what is drawn over a replayed frame for people's eyes; students never see it."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,15 +9,18 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.arenas import Arenas
 
+CAPTION = "{agent}  ·  seed {seed}  ·  kills {kills}"
+_PLACES = re.compile(r"\{(agent|seed|kills|score)\}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layers:
     """Which layers lie over a frame; none unless asked for.
 
     Attributes:
-        hud: Hit points, score, stage and wave.
+        hud: Hit points, dash, stage, wave, score and kills, in a bar along the top.
         gamepad: The controller as the agent holds it.
-        caption: A line of words.
+        caption: A line of words, in a bar along the bottom.
     """
 
     hud: bool = False
@@ -47,3 +52,13 @@ class Layers:
         if self.caption and caption:
             frame = layers.draw_caption(frame, caption)
         return frame
+
+
+def filled(caption: str, figures: Mapping[str, object]) -> str:
+    """A caption with its places taken by figures; other braces stay as they are.
+
+    Args:
+        caption: Words, with {agent}, {seed}, {kills} and {score} wherever those belong.
+        figures: What stands there, by these four names.
+    """
+    return _PLACES.sub(lambda place: str(figures[place[1]]), caption)

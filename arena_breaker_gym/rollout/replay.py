@@ -12,7 +12,7 @@ from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import draw_keys
 from arena_breaker_gym.rollout.episode import Episode, hash_of
-from arena_breaker_gym.rollout.layers import Layers
+from arena_breaker_gym.rollout.layers import CAPTION, Layers, filled
 
 if TYPE_CHECKING:
     from arena_breaker_gym.rendering.renderer import Renderer
@@ -70,7 +70,8 @@ def replay(
     skin: str | None = None,
     size: int | None = None,
     layers: Layers | None = None,
-    caption: str = "",
+    caption: str = CAPTION,
+    every: int = 1,
 ) -> Iterator[NDArray[np.uint8]]:
     """Draws an episode again: without layers, the frames are those that a student sees.
 
@@ -79,11 +80,14 @@ def replay(
         skin: Looks to draw it in; None: those it was played in.
         size: Side of the frames in pixels; None: that of the settings.
         layers: What is drawn over them for people; None: nothing.
-        caption: The words of the caption layer.
+        caption: The words of the caption layer. {agent}, {seed}, {kills} and {score} in them
+            stand for the agent's name, the episode's seed, and the figures of the moment.
+        every: Draws one moment in so many, from the first on, and in any case the end.
 
     Yields:
         T + 1 frames (size, size, 3) uint8: frame t belongs to action t, the last is the end
-        (and shows the last action, if the gamepad is drawn).
+        (and shows the last action, if the gamepad is drawn). With `every`, ceil(T / every) + 1
+        of them.
 
     Raises:
         ReplayError: As `resimulate`, if the episode does not play as recorded.
@@ -92,12 +96,15 @@ def replay(
     look = replace(episode, settings=replace(settings, skin=skin or settings.skin))
     renderer: Renderer | None = None
     for step, arenas in resimulate(look):
+        if step % every and step < len(episode):
+            continue
         if renderer is None:
             renderer = _renderer_of(arenas, size or settings.pixel_size)
         frame = renderer.compose(arenas.records)[0]
         if layers is not None:
             action = episode.actions[min(step, len(episode) - 1)] if len(episode) else None
-            frame = layers.over(frame, arenas, action=action, caption=caption)
+            words = filled(caption, _figures(episode, arenas))
+            frame = layers.over(frame, arenas, action=action, caption=words)
         yield frame
 
 
@@ -105,6 +112,16 @@ def _renderer_of(arenas: Arenas, size: int) -> "Renderer":
     from arena_breaker_gym.rendering.renderer import Renderer
 
     return Renderer(arenas.loaded.models, size=size, skin=arenas.settings.skin)
+
+
+def _figures(episode: Episode, arenas: Arenas) -> dict[str, object]:
+    tally = arenas.records[0].tally
+    return {
+        "agent": episode.agent,
+        "seed": episode.seed,
+        "kills": int(tally.kills),
+        "score": int(tally.score),
+    }
 
 
 def _check_world(episode: Episode, arenas: Arenas) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -12,13 +13,15 @@ from numpy.typing import NDArray
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.rollout.encoder import VideoError, check_name, encoder
 from arena_breaker_gym.rollout.episode import Episode
-from arena_breaker_gym.rollout.layers import Layers
+from arena_breaker_gym.rollout.layers import CAPTION, Layers
 from arena_breaker_gym.rollout.replay import replay
 
 DEFAULT_SIZE = 512
 DEFAULT_LAYERS = Layers(hud=True, caption=True)
 SLOWEST, FASTEST = Fraction(1, 10), Fraction(10)
+GIF_FASTEST = 50  # frames a second; browsers show those that follow faster ten times too slowly
 GAP = 4  # pixels of black between two panels
+_SAMPLES = 24  # frames that a GIF's colours are chosen from
 
 Frames = Iterator[NDArray[np.uint8]]
 
@@ -40,6 +43,7 @@ def export_video(
     skin: str | None = None,
     layers: Layers = DEFAULT_LAYERS,
     speed: float = 1.0,
+    fps: float | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Film:
     """Writes an episode as a film; see `export_side_by_side`."""
@@ -51,6 +55,7 @@ def export_video(
         skin=skin,
         layers=layers,
         speed=speed,
+        fps=fps,
         progress=progress,
     )
 
@@ -64,22 +69,28 @@ def export_side_by_side(
     skin: str | None = None,
     layers: Layers = DEFAULT_LAYERS,
     speed: float = 1.0,
+    fps: float | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Film:
     """Writes episodes as one film, side by side from left to right.
 
-    An episode of T steps has T + 1 frames and loses none: at speed 1 they last as long as the
-    play, at speed 2 half as long. Shorter episodes hold their last frame. Frames are streamed,
-    so memory does not grow with length.
+    An episode of T steps has T + 1 frames and loses none, unless `fps` says so: at speed 1 they
+    last as long as the play, at speed 2 half as long. Shorter episodes hold their last frame.
+    Frames are drawn as they are written, so memory does not grow with length.
 
     Args:
         episodes: At least one.
-        path: A name that ends in .mp4 or .gif. A GIF counts time in hundredths of a second.
-        labels: A caption for each; None: the agents' names.
+        path: A name that ends in .mp4 or .gif. A GIF counts time in hundredths of a second, and
+            shows at most 50 frames a second.
+        labels: A caption for each, in which {agent}, {seed}, {kills} and {score} stand for the
+            episode's; None: agent, seed and kills.
         size: Side of each panel in pixels, 32 to 1024.
         skin: Looks; None: those that each was played in.
         layers: What is drawn over the frames.
         speed: From 0.1 to 10.
+        fps: Frames a second: as many as there are, or those divided by 2, 3, 4 …, where each
+            2nd, 3rd, 4th … frame is shown, and the end. None: all of them, in a GIF as many as
+            it can show.
         progress: Called after each frame with the share that is written, in (0, 1].
 
     Returns:
@@ -90,34 +101,62 @@ def export_side_by_side(
             fails (`VideoError`); no file is written then.
         MissingExtraError: If the extra "video" is not installed.
     """
-    fps = _fps_of(episodes) * _checked_speed(speed)
+    rate = _fps_of(episodes) * _checked_speed(speed)
     check_name(path)
-    names = [episode.agent for episode in episodes] if labels is None else list(labels)
-    if len(names) != len(episodes):
-        raise VideoError(f"There are {len(episodes)} episodes but {len(names)} labels.")
-    panels = [
-        replay(episode, skin=skin, size=size, layers=layers, caption=name)
-        for episode, name in zip(episodes, names, strict=True)
-    ]
-    total = max(len(episode) for episode in episodes) + 1
-    width = len(panels) * (size + GAP) - GAP
-    with encoder(path, width=width, height=size, fps=fps) as film:
-        for frame in _side_by_side(panels, size):
+    every = _every(rate, fps, gif=path.suffix.lower() == ".gif")
+    captions = [CAPTION] * len(episodes) if labels is None else list(labels)
+    if len(captions) != len(episodes):
+        raise VideoError(f"There are {len(episodes)} episodes but {len(captions)} labels.")
+    scene = _Scene(episodes, captions, size, skin, layers)
+    total = -(-scene.steps // every) + 1
+    samples = scene.frames(every * max(1, total // _SAMPLES))
+    fps_shown = rate / every
+    with encoder(path, width=scene.width, height=size, fps=fps_shown, samples=samples) as film:
+        for frame in scene.frames(every):
             film.write(frame)
             if progress is not None:
                 progress(film.frames / total)
-    return Film(path, film.frames, float(fps))
+    return Film(path, film.frames, float(fps_shown))
 
 
-def _side_by_side(panels: Sequence[Frames], size: int) -> Frames:
-    """Frames of all panels in one; a panel that has ended holds its last frame."""
-    wide = np.zeros((size, len(panels) * (size + GAP) - GAP, 3), np.uint8)
-    for moments in itertools.zip_longest(*panels):
-        for column, frame in enumerate(moments):
-            if frame is not None:
-                left = column * (size + GAP)
-                wide[:, left : left + size] = frame
-        yield wide
+@dataclass(frozen=True)
+class _Scene:
+    """Episodes side by side."""
+
+    episodes: Sequence[Episode]
+    captions: Sequence[str]
+    size: int
+    skin: str | None
+    layers: Layers
+
+    @property
+    def steps(self) -> int:
+        return max(len(episode) for episode in self.episodes)
+
+    @property
+    def width(self) -> int:
+        return len(self.episodes) * (self.size + GAP) - GAP
+
+    def frames(self, every: int) -> Frames:
+        """Frames of all panels in one; a panel that has ended holds its last frame."""
+        panels = [
+            replay(
+                episode,
+                skin=self.skin,
+                size=self.size,
+                layers=self.layers,
+                caption=caption,
+                every=every,
+            )
+            for episode, caption in zip(self.episodes, self.captions, strict=True)
+        ]
+        wide = np.zeros((self.size, self.width, 3), np.uint8)
+        for moments in itertools.zip_longest(*panels):
+            for column, frame in enumerate(moments):
+                if frame is not None:
+                    left = column * (self.size + GAP)
+                    wide[:, left : left + self.size] = frame
+            yield wide
 
 
 def _fps_of(episodes: Sequence[Episode]) -> Fraction:
@@ -135,3 +174,17 @@ def _checked_speed(speed: float) -> Fraction:
             f"speed must be a number from {float(SLOWEST)} to {float(FASTEST)}, got {speed!r}."
         )
     return Fraction(speed).limit_denominator(100)
+
+
+def _every(rate: Fraction, fps: float | None, *, gif: bool) -> int:
+    """One frame in how many is shown, of `rate` a second that there are."""
+    fewest = -(-rate // GIF_FASTEST) if gif else 1
+    if fps is None:
+        return fewest
+    every = round(rate / Fraction(fps)) if 0 < fps <= rate else 0
+    if every < fewest or abs(float(rate / every) - fps) > 0.01 * fps:
+        choices = ", ".join(f"{float(rate / n):.3g}" for n in range(fewest, fewest + 5))
+        raise VideoError(
+            f"fps must leave out frames evenly, so here one of {choices}, …; got {fps!r}."
+        )
+    return every
