@@ -1,4 +1,4 @@
-"""`Game`: one episode that somebody outside plays, a batch of one arena."""
+"""`ServedGame`: one episode that a client plays, in the words of the tools' answers."""
 
 from typing import Any
 
@@ -7,37 +7,14 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.mcp_server.answers import Moment, Turn
 from arena_breaker_gym.rendering.renderer import Renderer
-from arena_breaker_gym.rollout.batch import Batch
-from arena_breaker_gym.rollout.episode import AGENT_FAILED, Episode
+from arena_breaker_gym.rollout.game import Game
 from arena_breaker_gym.rollout.layers import Layers
-from arena_breaker_gym.rollout.plan import Plan
 
 _COUNTED = ("kills", "damage_taken")
 
 
-class Game:
-    """An episode under way.
-
-    Attributes:
-        plan: What is played: a plan of one episode.
-        over: Whether the game itself has ended, by victory, defeat or the step limit.
-    """
-
-    def __init__(self, plan: Plan) -> None:
-        """Begins the plan's first episode.
-
-        Raises:
-            ValueError: If the plan's settings cannot be met.
-        """
-        self.plan = plan
-        self.over = False
-        self._batch = Batch(plan, count=1)
-        self._batch.begin(0, 0)
-
-    @property
-    def steps(self) -> int:
-        """Steps played so far."""
-        return int(self._batch.steps[0])
+class ServedGame(Game):
+    """An episode under way that is looked at between calls."""
 
     def moment(self) -> Moment:
         """The game as it stands."""
@@ -50,7 +27,7 @@ class Game:
             size: Side in pixels, 32 to 1024.
             hud: Whether hit points, score, stage and wave are drawn over it; students see none.
         """
-        arenas = self._batch.arenas
+        arenas = self.arenas
         renderer = Renderer(arenas.loaded.models, size=size, skin=arenas.settings.skin)
         return Layers(hud=hud).over(renderer.compose(arenas.records)[0], arenas)
 
@@ -67,13 +44,12 @@ class Game:
         """
         if self.over:
             raise ValueError("The episode is over but could not be kept yet: end it.")
-        batch = self._batch
-        before = batch.arenas.summary(0)
+        before = self.arenas.summary(0)
         begun, reward = self.steps, 0.0
         while not self.over and self.steps < begun + steps:
-            self.over = batch.move(action[np.newaxis], [0]).size > 0
-            reward += float(batch.arenas.rewards[0])
-        after = batch.arenas.summary(0)
+            self.step(action)
+            reward += float(self.arenas.rewards[0])
+        after = self.arenas.summary(0)
         kills, hp_lost = (after[name] - before[name] for name in _COUNTED)
         return Turn(
             **self._now(),
@@ -84,19 +60,9 @@ class Game:
             ended=None,
         )
 
-    def result(self, unfinished: str) -> Episode:
-        """The episode, to be kept; it is played no further.
-
-        Args:
-            unfinished: Why it ends here if it is not over: such an episode is marked as failed,
-                so that nobody takes it for play.
-        """
-        reason = f"{unfinished} after {self.steps} steps"
-        return self._batch.finish(0, failure=None if self.over else (AGENT_FAILED, reason))
-
     def _now(self) -> dict[str, Any]:
         return {
             "step": self.steps,
             "steps_left": self.plan.max_steps - self.steps,
-            "snapshot": self._batch.arenas.snapshot(0),
+            "snapshot": self.arenas.snapshot(0),
         }

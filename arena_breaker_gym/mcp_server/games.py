@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.mcp_server.answers import Ending, Moment, Started, Turn
-from arena_breaker_gym.mcp_server.game import Game
-from arena_breaker_gym.mcp_server.number import claimed_number
+from arena_breaker_gym.mcp_server.game import ServedGame
+from arena_breaker_gym.rollout.number import claimed_number
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.rollout.store import EpisodeStore
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
@@ -56,7 +56,7 @@ class House:
 
 @dataclass
 class _Open:
-    game: Game
+    game: ServedGame
     called: float
 
 
@@ -80,7 +80,7 @@ class Games:
     def warm_up(self) -> None:
         """Plays and draws a moment, so that no client waits for compilers and paint."""
         with self._lock:
-            game = Game(self._plan(seed=0, stage=None, max_steps=None))
+            game = ServedGame(self._plan(seed=0, stage=None, max_steps=None))
             game.act(np.zeros(5, dtype=np.float32), 1)
             game.frame(size=self.house.settings.pixel_size, hud=False)
 
@@ -104,7 +104,7 @@ class Games:
                 )
             try:
                 plan = self._plan(seed=seed, stage=stage, max_steps=max_steps)
-                game = Game(plan)
+                game = ServedGame(plan)
             except ValueError as error:
                 raise GameError(str(error)) from error
             name = self._new_name()
@@ -205,7 +205,7 @@ class Games:
             if name not in self._open and name not in self._ended:
                 return name
 
-    def _called(self, name: str) -> Game:
+    def _called(self, name: str) -> ServedGame:
         """The game of that name, whose client is there."""
         if name in self._open:
             one = self._open[name]
