@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,7 +25,9 @@ class _Part(BaseModel):
 
 
 class Shape(_Part):
-    """Measures that all figures share."""
+    """Which figures there are, and measures that all of them share."""
+
+    figures: Literal["machines", "toys", "glyphs", "creatures"] = "machines"
 
     body_scale: Annotated[float, Field(ge=1.0, le=1.6)]  # drawn size over the rules' radius
     height_scale: Annotated[float, Field(ge=0.3, le=2.0)]
