@@ -231,7 +231,7 @@ def _paint_prism(surface: pygame.Surface, prism: _Prism, light: Light, camera: C
             pygame.draw.polygon(surface, lit(prism.side, shade), [*foot, *rim])
     top = _projected(outline, prism.height, camera)
     pygame.draw.polygon(surface, prism.top, top)
-    edge = lit(prism.top, light.rim)
+    edge = lit(prism.top, light.rim) if light.rim_colour is None else rgb(light.rim_colour)
     pygame.draw.polygon(surface, edge, top, max(1, round(0.06 * camera.scale)))
 
 

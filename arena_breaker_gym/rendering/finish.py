@@ -4,10 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.rendering.art.canvas import Sprite
+from arena_breaker_gym.rendering.art.colours import rgb
 from arena_breaker_gym.rendering.skins import Finish
 
 _HALO_REACH = 3  # finished pixels, at the scale of a standard frame
 _STANDARD_SCALE = 12.0  # pixels per metre of such a frame
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 # A 4 × 4 ordered-dither matrix (Bayer, 1973), as thresholds between 0 and 1.
 _BAYER = (
     np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32) + 0.5
@@ -22,19 +24,19 @@ def finished_ground(picture: NDArray[np.uint8], finish: Finish) -> NDArray[np.ui
         values *= 1.0 + finish.grain * noise.astype(np.float32)
     if finish.scanlines > 0.0:
         values[::3] *= 1.0 - finish.scanlines
-    values = _in_levels(_in_blocks(values, finish.block), finish.levels)
+    values = _in_few_colours(_in_blocks(values, finish.block), finish)
     return np.rint(np.clip(values, 0.0, 255.0)).astype(np.uint8)
 
 
 def finished_sprite(sprite: Sprite, finish: Finish) -> Sprite:
     """A sprite in blocks, in few levels, its soft edges dithered."""
-    if finish.block == 1 and not finish.levels and not finish.dither:
+    if finish.block == 1 and not (finish.levels or finish.palette or finish.dither):
         return sprite
     values = _in_blocks(_padded(sprite.pixels, finish.block).astype(np.float32), finish.block)
     alpha = values[..., 3:]
     solid = np.maximum(alpha, 1e-3)
     plain = np.where(alpha > 0.0, 255.0 * values[..., :3] / solid, 0.0).astype(np.float32)
-    plain = _in_levels(plain, finish.levels)
+    plain = _in_few_colours(plain, finish)
     if finish.dither:
         alpha = 255.0 * (alpha / 255.0 > _pattern(alpha.shape[:2], finish.block)[..., None])
     pixels = np.concatenate([plain * alpha / 255.0, alpha], axis=-1)
@@ -90,10 +92,17 @@ def _in_blocks(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
     return coarse[:height, :width]
 
 
-def _in_levels(values: NDArray[np.float32], levels: int) -> NDArray[np.float32]:
-    if levels < 2:
+def _in_few_colours(values: NDArray[np.float32], finish: Finish) -> NDArray[np.float32]:
+    """Colours in the skin's palette by their lightness, or each channel in few levels."""
+    if finish.palette:
+        lightness = values @ _LUMA / 255.0
+        place = np.clip(lightness * len(finish.palette), 0, len(finish.palette) - 1)
+        inks = np.array([rgb(one) for one in finish.palette], np.float32)
+        few: NDArray[np.float32] = inks[place.astype(np.int64)]
+        return few
+    if finish.levels < 2:
         return values
-    step = 255.0 / (levels - 1)
+    step = 255.0 / (finish.levels - 1)
     rounded: NDArray[np.float32] = np.rint(values / step) * step
     return rounded
 

@@ -58,12 +58,14 @@ class Light(_Part):
     contrast: Annotated[float, Field(ge=0.0, le=2.0)] = 1.0  # of fronts to tops
     shadow_length: Annotated[float, Field(ge=0.0, le=4.0)] = 1.0  # over the usual
     rim: Annotated[float, Field(ge=0.3, le=2.5)] = 1.25  # light on the edges of tops
+    rim_colour: Colour | None = None  # of those edges, instead
 
 
 class Finish(_Part):
     """What is done to pictures when they are drawn, as by a screen or a press."""
 
     levels: Annotated[int, Field(ge=0, le=32)] = 0  # of each colour; 0: all
+    palette: tuple[Colour, ...] = ()  # dark to light: the only colours, by lightness
     block: Annotated[int, Field(ge=1, le=4)] = 1  # pixels of a block's side
     dither: bool = False  # soft edges in a pattern of whole pixels
     halo: Share = 0.0  # light about figures, in their own colours
