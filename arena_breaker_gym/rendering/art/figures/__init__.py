@@ -4,7 +4,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from arena_breaker_gym.rendering.art.canvas import Sprite
-from arena_breaker_gym.rendering.art.figures import machines
+from arena_breaker_gym.rendering.art.figures import creatures, glyphs, machines, toys
 from arena_breaker_gym.rendering.skins import Skin
 
 
@@ -38,7 +38,9 @@ class Figures(Protocol):
         """The largest: calm, three levels of charge, about to fire aimed shots."""
 
 
-_SETS: MappingProxyType[str, Figures] = MappingProxyType({"machines": machines})
+_SETS: MappingProxyType[str, Figures] = MappingProxyType(
+    {"machines": machines, "toys": toys, "glyphs": glyphs, "creatures": creatures}
+)
 
 
 def figures_of(skin: Skin) -> Figures:
