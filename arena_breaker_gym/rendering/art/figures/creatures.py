@@ -39,7 +39,7 @@ def player(skin: Skin, scale: float, *, heading: int, ready: bool) -> Sprite:
     colours = skin.player
     girth, tall = player_size(skin)
     angle = angle_of(heading)
-    canvas = board(skin, scale, 2.3 * girth, 2.2 * tall)
+    canvas = board(skin, scale, 2.5 * girth, 2.2 * tall)
     _frog_legs(canvas, angle=angle, girth=girth, tall=tall, colour=rgb(colours.trim))
     away = math.sin(angle) < 0.0
     if away:
@@ -71,17 +71,25 @@ def _frog_legs(canvas: Canvas, *, angle: float, girth: float, tall: float, colou
 
 
 def _face(canvas: Canvas, skin: Skin, *, angle: float, girth: float, tall: float) -> None:
-    """Two bulging eyes and the pipe between them."""
-    colours, height = skin.player, 0.6 * tall
-    start, end = (*ahead(angle, 0.4 * girth), height), (*ahead(angle, 1.85 * girth), height)
-    canvas.bar(start, end, widths=(0.5 * girth, 0.56 * girth), colour=rgb(colours.outline))
-    canvas.bar(start, end, widths=(0.28 * girth, 0.34 * girth), colour=rgb(colours.barrel))
-    eyes = [ahead(angle, 0.55 * girth, side * 0.5 * girth) for side in (-1.0, 1.0)]
+    """Two bulging eyes and the pipe between them, the nearer of both in front."""
+    if math.sin(angle) < 0.0:
+        _pipe(canvas, skin, angle=angle, girth=girth, tall=tall)
+    colours = skin.player
+    eyes = [ahead(angle, 0.55 * girth, side * 0.52 * girth) for side in (-1.0, 1.0)]
+    pupil_x, pupil_z = ahead(angle, 0.1 * girth)
     for x, z in sorted(eyes, key=lambda eye: eye[1]):
         pod(canvas, (x, z, 0.55 * tall), 0.34 * girth, 0.7 * tall, rgb(colours.body))
-        pupil_x, pupil_z = ahead(angle, 0.1 * girth)
         canvas.disc((x, z, 1.18 * tall), 0.26 * girth, rgb(colours.barrel))
         canvas.disc((x + pupil_x, z + pupil_z, 1.2 * tall), 0.14 * girth, rgb(colours.outline))
+    if math.sin(angle) >= 0.0:
+        _pipe(canvas, skin, angle=angle, girth=girth, tall=tall)
+
+
+def _pipe(canvas: Canvas, skin: Skin, *, angle: float, girth: float, tall: float) -> None:
+    colours, height = skin.player, 0.6 * tall
+    start, end = (*ahead(angle, 0.5 * girth), height), (*ahead(angle, 1.95 * girth), height)
+    canvas.bar(start, end, widths=(0.5 * girth, 0.56 * girth), colour=rgb(colours.outline))
+    canvas.bar(start, end, widths=(0.28 * girth, 0.34 * girth), colour=rgb(colours.barrel))
 
 
 def swarmer(skin: Skin, scale: float, *, heading: int, step: int) -> Sprite:

@@ -38,12 +38,12 @@ def player(skin: Skin, scale: float, *, heading: int, ready: bool) -> Sprite:
     colours = skin.player
     girth, tall = player_size(skin)
     angle = angle_of(heading)
-    canvas = board(skin, scale, 2.3 * girth, 1.5 * tall)
+    canvas = board(skin, scale, 2.5 * girth, 1.5 * tall)
     drop = turned(_drop(), angle, girth)
     lift = _LIFT * tall
     canvas.polygon(drop, lift, rgb(colours.trim))
     stroke(canvas, drop, width=_LINE, colour=rgb(colours.body), height=lift)
-    needle = [ahead(angle, 0.55 * girth), ahead(angle, 1.85 * girth)]
+    needle = [ahead(angle, 0.55 * girth), ahead(angle, 1.95 * girth)]
     stroke(canvas, needle, width=_LINE, colour=rgb(colours.barrel), height=lift, closed=False)
     lamp = rgb(colours.ready if ready else colours.cooling)
     canvas.disc((*ahead(angle, -0.15 * girth), lift), 0.5 * girth, lamp)

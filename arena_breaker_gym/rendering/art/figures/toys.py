@@ -23,8 +23,8 @@ from arena_breaker_gym.rendering.skins import Skin
 from arena_breaker_gym.stages.names import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
 
 # Measures of figures are in drawn radii.
-_CAR = ((-1.1, -0.6), (0.8, -0.6), (1.2, -0.25), (1.2, 0.25), (0.8, 0.6), (-1.1, 0.6))
-_WHEELS = ((-0.75, -0.88), (0.65, -0.88), (-0.75, 0.88), (0.65, 0.88))
+_CAR = ((-1.2, -0.5), (0.8, -0.5), (1.3, -0.2), (1.3, 0.2), (0.8, 0.5), (-1.2, 0.5))
+_WHEELS = ((-0.85, -0.82), (0.75, -0.82), (-0.85, 0.82), (0.75, 0.82))
 _BRICK = ((1.0, -0.78), (1.0, 0.78), (-0.95, 0.78), (-0.95, -0.78))
 _STUDS = ((0.5, -0.38), (0.5, 0.38), (-0.45, -0.38), (-0.45, 0.38))
 _TIPPED = math.tau / 24  # how far a stunned brick is knocked round
@@ -36,11 +36,11 @@ def player(skin: Skin, scale: float, *, heading: int, ready: bool) -> Sprite:
     colours = skin.player
     girth, tall = player_size(skin)
     angle = angle_of(heading)
-    canvas = board(skin, scale, 2.3 * girth, 2.4 * tall)
+    canvas = board(skin, scale, 2.5 * girth, 2.4 * tall)
     tyre = mix(rgb(colours.outline), rgb(colours.barrel), 0.4)
     for along, across in _WHEELS:
         wheel = moved(
-            turned(oval(0.44, 0.26), angle, girth), *ahead(angle, along * girth, across * girth)
+            turned(oval(0.42, 0.26), angle, girth), *ahead(angle, along * girth, across * girth)
         )
         canvas.prism(wheel, 0.0, 0.45 * tall, side=tyre, lid=tyre)
     car = turned(_CAR, angle, girth)
@@ -63,7 +63,7 @@ def player(skin: Skin, scale: float, *, heading: int, ready: bool) -> Sprite:
 def _water_gun(canvas: Canvas, skin: Skin, *, angle: float, girth: float, tall: float) -> None:
     height = 0.75 * tall
     start = (*ahead(angle, 0.2 * girth), height)
-    end, nozzle = (*ahead(angle, 1.8 * girth), height), (*ahead(angle, 1.5 * girth), height)
+    end, nozzle = (*ahead(angle, 2.0 * girth), height), (*ahead(angle, 1.7 * girth), height)
     barrel = rgb(skin.player.barrel)
     canvas.bar(start, end, widths=(0.66 * girth, 0.5 * girth), colour=rgb(skin.player.outline))
     canvas.bar(start, end, widths=(0.46 * girth, 0.3 * girth), colour=barrel)
@@ -203,7 +203,7 @@ def bomber(skin: Skin, scale: float, *, variant: int) -> Sprite:
     canvas = board(skin, scale, 2.6 * girth, 3.6 * tall)
     paint = rgb(colours.glow) if variant == 2 else rgb(colours.body)
     stripe = mix(rgb(colours.trim), WHITE, 0.55 if variant == 2 else 0.0)
-    radius, height = 1.12 * girth, 2.0 * tall
+    radius, height = 1.2 * girth, 2.1 * tall
     pod(canvas, (0, 0, 0), radius, height, paint)
     _stripes(canvas, radius=radius, height=height, colour=stripe)
     canvas.disc((0, 0, 0.98 * height), 0.3 * radius, rgb(colours.detail))
