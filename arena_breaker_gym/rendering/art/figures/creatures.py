@@ -124,7 +124,7 @@ def shooter(skin: Skin, scale: float, *, heading: int, ready: bool) -> Sprite:
     girth, tall = enemy_size(skin, SHOOTER)
     angle = angle_of(heading)
     canvas = board(skin, scale, 2.5 * girth, 2.4 * tall)
-    paint = mix(rgb(colours.body), rgb(colours.glow), 0.65 if ready else 0.0)
+    paint = mix(rgb(colours.body), rgb(colours.glow), 0.85 if ready else 0.0)
     _leaves(canvas, angle=angle, girth=girth, tall=tall, colour=rgb(colours.trim))
     away = math.sin(angle) < 0.0
     if away:

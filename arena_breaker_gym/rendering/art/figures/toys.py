@@ -109,7 +109,7 @@ def shooter(skin: Skin, scale: float, *, heading: int, ready: bool) -> Sprite:
     girth, tall = enemy_size(skin, SHOOTER)
     angle = angle_of(heading)
     canvas = board(skin, scale, 2.5 * girth, 2.2 * tall)
-    paint = mix(rgb(colours.body), rgb(colours.glow), 0.6 if ready else 0.0)
+    paint = mix(rgb(colours.body), rgb(colours.glow), 0.85 if ready else 0.0)
     dish = regular(20, 1.15 * girth)
     canvas.prism(dish, 0.0, 0.3 * tall, side=rgb(colours.trim), lid=lit(rgb(colours.trim), 1.15))
     canvas.disc((0, 0, 0.31 * tall), 0.92 * girth, rgb(colours.trim))
