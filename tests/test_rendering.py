@@ -1,14 +1,18 @@
 """Frames: the same for the same record, in any batch, with depth, and each thing to be seen."""
 
+import functools
+import itertools
 import os
 import subprocess
 import sys
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from arena_breaker_gym.arenas import Arenas
-from arena_breaker_gym.rendering import skins
+from arena_breaker_gym.rendering import sheet, skins
+from arena_breaker_gym.rendering.art.catalogue import draw_sheet
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.settings import Settings
@@ -221,3 +225,93 @@ def test_a_skin_file_of_ones_own_is_checked(tmp_path):
     file.write_text('{"name": "half"}')
     with pytest.raises(ValueError, match=r"mine\.json: description"):
         skins.load(file)
+
+
+SETS = get_args(skins.Shape.model_fields["figures"].annotation)
+PIXELS_A_METRE = 12.0  # as in a frame of 256 pixels
+# Each figure's first sprite, and how many sprites there are to one of its phases.
+FIGURES = {
+    "player": (sheet.PLAYER_AT, sheet.HEADINGS),
+    "swarmer": (sheet.SWARMER_AT, sheet.HEADINGS),
+    "shooter": (sheet.SHOOTER_AT, sheet.HEADINGS),
+    "charger": (sheet.CHARGER_AT, sheet.HEADINGS),
+    "splitter": (sheet.SPLITTER_AT, 1),
+    "bomber": (sheet.BOMBER_AT, 1),
+    "sentinel": (sheet.SENTINEL_AT, 1),
+}
+PHASES = {"player": 2, "swarmer": 2, "shooter": 2, "charger": 4, "bomber": 3, "sentinel": 5}
+
+
+def drawn_by(figures, **measures):
+    skin = skins.load("default")
+    shape = skin.shape.model_copy(update={"figures": figures, **measures})
+    return draw_sheet(skin.model_copy(update={"shape": shape}), PIXELS_A_METRE)
+
+
+kept_sheet = functools.cache(drawn_by)
+
+
+def pasted(sprite, row, column):
+    """The sprite's pixels in an empty square, a point of it in the middle."""
+    square = np.zeros((128, 128, 4), np.int16)
+    height, width = sprite.pixels.shape[:2]
+    square[64 - row : 64 - row + height, 64 - column : 64 - column + width] = sprite.pixels
+    return square
+
+
+def silhouette(sprite):
+    rows, columns = np.nonzero(sprite.pixels[..., 3] > 127)
+    return pasted(sprite, round(rows.mean()), round(columns.mean()))[..., 3] > 127
+
+
+def differing(first, second):
+    """How many pixels of two sprites at one place are clearly not the same."""
+    squares = [pasted(sprite, sprite.anchor_y, sprite.anchor_x) for sprite in (first, second)]
+    return (abs(squares[0] - squares[1]).max(axis=-1) > 40).sum()
+
+
+@pytest.mark.parametrize("measures", [{}, {"height_scale": 0.3}, {"height_scale": 2.0}], ids=str)
+@pytest.mark.parametrize("figures", SETS)
+def test_every_set_draws_every_figure_about_its_place(figures, measures):
+    sprites = drawn_by(figures, **measures) if measures else kept_sheet(figures)
+    assert len(sprites) == sheet.SPRITES
+    player = range(sheet.PLAYER_AT, sheet.DASH_RING_AT)
+    for number in [*range(sheet.SHADOW_AT), *player]:
+        sprite = sprites[number]
+        height, width = sprite.pixels.shape[:2]
+        assert 0 <= sprite.anchor_x < width and 0 <= sprite.anchor_y < height
+        assert (sprite.pixels[..., 3] > 200).sum() > 20
+
+
+@pytest.mark.parametrize("figures", SETS)
+def test_no_two_figures_of_a_set_share_a_silhouette_in_any_heading(figures):
+    sprites = kept_sheet(figures)
+    masks = {
+        name: [silhouette(sprites[first + turn]) for turn in range(0, count, 4)]
+        for name, (first, count) in FIGURES.items()
+    }
+    for one, other in itertools.combinations(FIGURES, 2):
+        for mask, another in itertools.product(masks[one], masks[other]):
+            assert (mask & another).sum() / (mask | another).sum() < 0.8, (one, other)
+
+
+@pytest.mark.parametrize("name", PHASES)
+@pytest.mark.parametrize("figures", SETS)
+def test_each_phase_of_a_figure_looks_different(figures, name):
+    sprites = kept_sheet(figures)
+    first, count = FIGURES[name]
+    for one, other in itertools.combinations(range(PHASES[name]), 2):
+        for turn in range(0, count, 8):
+            pair = (sprites[first + phase * count + turn] for phase in (one, other))
+            assert differing(*pair) >= 8, (one, other, turn)
+
+
+@pytest.mark.parametrize("name", [name for name, (_, count) in FIGURES.items() if count > 1])
+@pytest.mark.parametrize("figures", SETS)
+def test_a_figure_shows_where_it_heads(figures, name):
+    sprites = kept_sheet(figures)
+    first, count = FIGURES[name]
+    for turn in range(count):
+        for away in (2, count // 4, count // 2):
+            pair = sprites[first + turn], sprites[first + (turn + away) % count]
+            assert differing(*pair) >= 8, (turn, away)

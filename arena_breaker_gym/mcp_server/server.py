@@ -40,7 +40,7 @@ class ArenaServer(MCPServer[Games]):
         Raises:
             ValueError: If the settings cannot be met.
         """
-        skins.load(house.settings.skin)
+        skins.every(house.settings.skin)
         self.house = house
         self.games: list[Games] = []
         super().__init__(

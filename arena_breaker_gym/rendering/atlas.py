@@ -15,11 +15,24 @@ from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rendering.art.canvas import Sprite
 from arena_breaker_gym.rendering.art.catalogue import draw_sheet
 from arena_breaker_gym.rendering.art.hazards import saw_sprites, spike_sprites
-from arena_breaker_gym.rendering.sheet import SAW_SPRITES, SPIKE_SPRITES, SPRITES
+from arena_breaker_gym.rendering.finish import finished_sprite, haloed
+from arena_breaker_gym.rendering.sheet import (
+    BURST_AT,
+    DASH_RING_AT,
+    PLAYER_AT,
+    SAW_SPRITES,
+    SHADOW_AT,
+    SHOT_AT,
+    SPIKE_SPRITES,
+    SPRITES,
+)
 from arena_breaker_gym.rendering.skins import Skin
 from arena_breaker_gym.stages.cache import cache_folder
 from arena_breaker_gym.stages.model import Saw, Stage
 from arena_breaker_gym.stages.table import MAX_HAZARDS
+
+# Runs of the sheet that shine in skins whose figures do: enemies, the player, all shots.
+_HALOED = ((0, SHADOW_AT), (PLAYER_AT, DASH_RING_AT), (SHOT_AT, BURST_AT))
 
 
 class Atlas(NamedTuple):
@@ -51,11 +64,19 @@ def build_atlas(stage: Stage, skin: Skin, scale: float) -> Atlas:
     file = cache_folder() / f"atlas-{name[:32]}.npz"
     kept = _load(file)
     if kept is None:
-        kept = _pack([*draw_sheet(skin, scale), *_hazard_sprites(stage, skin, scale)])
+        kept = _pack(_drawn(stage, skin, scale))
         _save(file, *kept)
     pixels, boxes = kept
     rests = np.repeat(255 - pixels[:, 3], 3)
     return Atlas(pixels[:, :3].ravel(), rests, boxes, _hazard_starts(stage))
+
+
+def _drawn(stage: Stage, skin: Skin, scale: float) -> list[Sprite]:
+    """All sprites, finished; figures and shots with their halo."""
+    sprites = [*draw_sheet(skin, scale), *_hazard_sprites(stage, skin, scale)]
+    for first, last in _HALOED:
+        sprites[first:last] = [haloed(one, scale, skin.finish) for one in sprites[first:last]]
+    return [finished_sprite(sprite, skin.finish) for sprite in sprites]
 
 
 def _hazard_sprites(stage: Stage, skin: Skin, scale: float) -> list[Sprite]:

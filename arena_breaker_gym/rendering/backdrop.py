@@ -23,7 +23,9 @@ from arena_breaker_gym.rendering.camera import (
     WALL_THICKNESS,
     Camera,
 )
-from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.rendering.finish import finished_ground
+from arena_breaker_gym.rendering.skins import Light, Skin
+from arena_breaker_gym.rendering.textures import weave
 from arena_breaker_gym.stages.model import Box, Circle, Polygon, Saw, Stage
 
 NOTHING_RAISED = -1e9  # depth where the floor is seen: nothing is hidden there
@@ -88,19 +90,21 @@ def paint(stage: Stage, skin: Skin, camera: Camera) -> Backdrop:
     _paint_floor(surface, stage, skin, fine)
     _paint_shadows(surface, prisms, skin, fine)
     for prism in sorted(prisms, key=_front):
-        _paint_prism(surface, prism, fine)
-    picture = _averaged(surface, factor)
-    return Backdrop(_shaded(picture, stage, skin, camera), _depth(prisms, camera))
+        _paint_prism(surface, prism, skin.light, fine)
+    picture = _shaded(_averaged(surface, factor), stage, skin, camera)
+    return Backdrop(finished_ground(picture, skin.finish), _depth(prisms, camera))
 
 
-def _ground_colour(text: str, skin: Skin) -> RGB:
-    return mix(rgb(text), rgb(skin.ground.tint), skin.ground.tint_strength)
+def _ground_colour(part: str, stage: Stage, skin: Skin) -> RGB:
+    """The colour of a part of the ground, such as "wall_top"."""
+    own, ground = rgb(getattr(stage.palette, part)), skin.ground
+    if ground.surface is not None:
+        own = mix(own, rgb(getattr(ground.surface, part)), ground.surface.share)
+    return mix(own, rgb(ground.tint), ground.tint_strength)
 
 
 def _walls(stage: Stage, skin: Skin) -> list[_Prism]:
-    top, side = (
-        _ground_colour(colour, skin) for colour in (stage.palette.wall_top, stage.palette.wall_side)
-    )
+    top, side = (_ground_colour(part, stage, skin) for part in ("wall_top", "wall_side"))
     right, down, thick = stage.size.width / 2, stage.size.depth / 2, WALL_THICKNESS
     behind = _rectangle(-right - thick, -down - thick, right + thick, -down)
     left_hand = _rectangle(-right - thick, -down, -right, down + thick)
@@ -115,10 +119,7 @@ def _rectangle(left: float, rear: float, right: float, front: float) -> Outline:
 
 
 def _obstacles(stage: Stage, skin: Skin) -> list[_Prism]:
-    top, side = (
-        _ground_colour(colour, skin)
-        for colour in (stage.palette.obstacle_top, stage.palette.obstacle_side)
-    )
+    top, side = (_ground_colour(part, stage, skin) for part in ("obstacle_top", "obstacle_side"))
     return [_Prism(_outline(one), one.height, top, side) for one in stage.obstacles]
 
 
@@ -138,13 +139,24 @@ def _projected(outline: Outline, height: float, camera: Camera) -> list[tuple[fl
 
 
 def _paint_floor(surface: pygame.Surface, stage: Stage, skin: Skin, camera: Camera) -> None:
-    floor, line = (
-        _ground_colour(colour, skin) for colour in (stage.palette.floor, stage.palette.floor_line)
-    )
-    right, down, tile = stage.size.width / 2, stage.size.depth / 2, skin.ground.tile
+    floor, line = (_ground_colour(part, stage, skin) for part in ("floor", "floor_line"))
+    right, down = stage.size.width / 2, stage.size.depth / 2
     pygame.draw.polygon(
         surface, floor, _projected(_rectangle(-right, -down, right, down), 0.0, camera)
     )
+    if skin.ground.texture == "tiles":
+        _paint_tiles(surface, stage, skin, camera, floor=floor, line=line)
+    else:
+        weave(surface, stage, skin.ground, camera, floor=floor, line=line)
+    for hazard in stage.hazards:
+        if isinstance(hazard, Saw):
+            _paint_track(surface, hazard, skin, camera)
+
+
+def _paint_tiles(
+    surface: pygame.Surface, stage: Stage, skin: Skin, camera: Camera, *, floor: RGB, line: RGB
+) -> None:
+    right, down, tile = stage.size.width / 2, stage.size.depth / 2, skin.ground.tile
     # The same stage is mottled alike wherever and whenever it is painted.
     generator = np.random.default_rng(zlib.crc32(stage.name.encode()))
     gap = skin.ground.line / 2
@@ -157,9 +169,6 @@ def _paint_floor(surface: pygame.Surface, stage: Stage, skin: Skin, camera: Came
             pygame.draw.polygon(surface, line, corners)
             inner = [(x, y) for x, y in _shrunk(corners, 0.02 * camera.scale)]
             pygame.draw.polygon(surface, lit(floor, light), inner)
-    for hazard in stage.hazards:
-        if isinstance(hazard, Saw):
-            _paint_track(surface, hazard, skin, camera)
 
 
 def _shrunk(corners: Sequence[tuple[float, float]], border: float) -> list[tuple[float, float]]:
@@ -190,10 +199,11 @@ def _paint_shadows(
     layer.fill((*rgb(skin.shadow), 0))
     shade = (*rgb(skin.shadow), round(255 * skin.ground.shadow))
     for prism in prisms:
-        reach = _SHADOW_LENGTH * prism.height
+        reach = _SHADOW_LENGTH * prism.height * skin.light.shadow_length
         for step in range(_SHADOW_STEPS + 1):
             away = reach * step / _SHADOW_STEPS
-            moved = [(x + away, z + 0.3 * away) for x, z in prism.outline]
+            aside = away if skin.light.side >= 0.0 else -away
+            moved = [(x + aside, z + 0.3 * away) for x, z in prism.outline]
             pygame.draw.polygon(layer, shade, _projected(moved, 0.0, camera))
     # Down to pixels as wide as the softness, and up again: a quick blur.
     coarse = max(1, round(camera.size / (_SHADOW_SOFTNESS * camera.scale)))
@@ -201,7 +211,7 @@ def _paint_shadows(
     surface.blit(pygame.transform.smoothscale(soft, layer.get_size()), (0, 0))
 
 
-def _paint_prism(surface: pygame.Surface, prism: _Prism, camera: Camera) -> None:
+def _paint_prism(surface: pygame.Surface, prism: _Prism, light: Light, camera: Camera) -> None:
     """Its sides, lit by where they face, rear to front, then its top with a bright rim."""
     outline = prism.outline
     edges = list(zip(outline, [*outline[1:], outline[0]], strict=True))
@@ -210,17 +220,19 @@ def _paint_prism(surface: pygame.Surface, prism: _Prism, camera: Camera) -> None
         length = math.hypot(x1 - x0, z1 - z0)
         if length == 0.0 or turn * (x0 - x1) <= 0.0:
             continue  # it faces away
-        light = _FRONT_LIGHT - _SIDE_LIGHT * turn * (z1 - z0) / length
+        facing = _FRONT_LIGHT - _SIDE_LIGHT * light.side * turn * (z1 - z0) / length
+        bright = 1.0 - light.contrast * (1.0 - facing)
         for band in range(_FOOT_BANDS):
             share = band / _FOOT_BANDS
             base = prism.height * share
             foot = [camera.project(x0, z0, base), camera.project(x1, z1, base)]
             rim = [camera.project(x1, z1, prism.height), camera.project(x0, z0, prism.height)]
-            shade = light * (_FOOT_LIGHT + (1.0 - _FOOT_LIGHT) * share)
+            shade = bright * (_FOOT_LIGHT + (1.0 - _FOOT_LIGHT) * share)
             pygame.draw.polygon(surface, lit(prism.side, shade), [*foot, *rim])
     top = _projected(outline, prism.height, camera)
     pygame.draw.polygon(surface, prism.top, top)
-    pygame.draw.polygon(surface, lit(prism.top, 1.25), top, max(1, round(0.06 * camera.scale)))
+    edge = lit(prism.top, light.rim) if light.rim_colour is None else rgb(light.rim_colour)
+    pygame.draw.polygon(surface, edge, top, max(1, round(0.06 * camera.scale)))
 
 
 def _averaged(surface: pygame.Surface, factor: int) -> NDArray[np.float32]:
@@ -238,7 +250,10 @@ def _shaded(
     """With the stage's brightness, and darker towards the corners."""
     place = (np.arange(camera.size) + 0.5) / camera.size * 2.0 - 1.0
     squared = place[:, None] ** 2 + place[None, :] ** 2
-    light = stage.palette.brightness * (1.0 - skin.ground.vignette * squared / 2.0)
+    brightness, own = stage.palette.brightness, skin.ground.surface
+    if own is not None:
+        brightness += own.share * (own.brightness - brightness)
+    light = brightness * (1.0 - skin.ground.vignette * squared / 2.0)
     return np.rint(np.clip(picture * light[..., None], 0.0, 255.0)).astype(np.uint8)
 
 

@@ -82,21 +82,21 @@ class Queue(NamedTuple):
 
 @entry_point
 def compose_stage(
-    arenas: NDArray[np.void], frames: NDArray[np.uint8], stage: int, scene: Scene
+    arenas: NDArray[np.void], frames: NDArray[np.uint8], chosen: NDArray[np.bool_], scene: Scene
 ) -> None:
-    """Draws every arena that is on one stage.
+    """Draws the arenas that are on one stage in one skin.
 
     Args:
         arenas: (n,) records of dtype `engine.arena.ARENA`.
-        frames: (n, size · size · 3) uint8, written where an arena is on the stage.
-        stage: Index of the stage.
-        scene: That stage.
+        frames: (n, size · size · 3) uint8, written where an arena is chosen.
+        chosen: (n,) which arenas.
+        scene: That stage in that skin.
     """
     queue = Queue(
         np.empty(MOST_STANDING, np.int64), np.empty((MOST_STANDING, 4)), np.zeros(1, np.int64)
     )
     for index in range(arenas.shape[0]):
-        if arenas[index].stage == stage:
+        if chosen[index]:
             frame = frames[index]
             # Element by element on purpose: the compiler makes this one fast copy, but
             # `frame[:] = ...` thirty times slower.

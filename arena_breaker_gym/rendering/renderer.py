@@ -25,7 +25,8 @@ class Renderer:
         Args:
             models: The campaign's stages, in order.
             size: Side of the square frames in pixels, 32 to 1024.
-            skin: Name of a skin, or a JSON file.
+            skin: Name of a skin, a JSON file, or "random": each arena in a skin that its seed
+                picks.
 
         Raises:
             ValueError: If there is no such skin or the size is out of range.
@@ -33,9 +34,9 @@ class Renderer:
         if not SMALLEST <= size <= LARGEST:
             raise ValueError(f"A frame's side must be {SMALLEST} to {LARGEST} pixels, got {size}.")
         self.size = size
-        self.skin = skins.load(skin)
+        self._skins = skins.every(skin)
         self._models = tuple(models)
-        self._scenes: dict[int, Scene] = {}
+        self._scenes: dict[tuple[int, int], Scene] = {}
 
     def compose(
         self, arenas: NDArray[np.void], out: NDArray[np.uint8] | None = None
@@ -54,14 +55,26 @@ class Renderer:
         if frames.shape != shape or frames.dtype != np.uint8 or not frames.flags.c_contiguous:
             raise ValueError(f"Frames must be contiguous uint8 of shape {shape}.")
         flat = frames.reshape(len(arenas), -1)
-        for stage in sorted(set(arenas["stage"].tolist())):
-            compose_stage(arenas, flat, stage, self._scene(stage))
+        stages, picked = arenas["stage"], self._picked(arenas)
+        for stage, skin in sorted(set(zip(stages.tolist(), picked.tolist(), strict=True))):
+            chosen = (stages == stage) & (picked == skin)
+            compose_stage(arenas, flat, chosen, self._scene(stage, skin))
         return frames
 
-    def _scene(self, index: int) -> Scene:
-        if index not in self._scenes:
-            self._scenes[index] = _shared_scene(self._models[index], self.skin, self.size)
-        return self._scenes[index]
+    def _picked(self, arenas: NDArray[np.void]) -> NDArray[np.int64]:
+        """(n,) which of the skins each arena is drawn in, by the keys of its own chance.
+
+        Keys stay what they are for an episode, and nothing is drawn from them here.
+        """
+        keys = arenas["random"]
+        mixed: NDArray[np.int64] = (keys["key0"] + 7 * keys["key1"]) % len(self._skins)
+        return mixed
+
+    def _scene(self, stage: int, skin: int) -> Scene:
+        if (stage, skin) not in self._scenes:
+            scene = _shared_scene(self._models[stage], self._skins[skin], self.size)
+            self._scenes[stage, skin] = scene
+        return self._scenes[stage, skin]
 
 
 @functools.lru_cache(maxsize=64)

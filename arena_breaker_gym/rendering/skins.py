@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,7 +25,9 @@ class _Part(BaseModel):
 
 
 class Shape(_Part):
-    """Measures that all figures share."""
+    """Which figures there are, and measures that all of them share."""
+
+    figures: Literal["machines", "toys", "glyphs", "creatures"] = "machines"
 
     body_scale: Annotated[float, Field(ge=1.0, le=1.6)]  # drawn size over the rules' radius
     height_scale: Annotated[float, Field(ge=0.3, le=2.0)]
@@ -36,8 +38,48 @@ class Shape(_Part):
     gloss: Share  # how strong the light spots on round bodies are
 
 
+class Surface(_Part):
+    """Colours of a skin's own for what a stage is built of."""
+
+    floor: Colour
+    floor_line: Colour
+    wall_top: Colour
+    wall_side: Colour
+    obstacle_top: Colour
+    obstacle_side: Colour
+    brightness: Annotated[float, Field(ge=0.2, le=1.5)] = 1.0
+    share: Share = 1.0  # how much of the stage's colours they replace
+
+
+class Light(_Part):
+    """How light falls on walls and obstacles."""
+
+    side: Annotated[float, Field(ge=-2.0, le=2.0)] = 1.0  # from the left; below 0 from the right
+    contrast: Annotated[float, Field(ge=0.0, le=2.0)] = 1.0  # of fronts to tops
+    shadow_length: Annotated[float, Field(ge=0.0, le=4.0)] = 1.0  # over the usual
+    rim: Annotated[float, Field(ge=0.3, le=2.5)] = 1.25  # light on the edges of tops
+    rim_colour: Colour | None = None  # of those edges, instead
+
+
+class Finish(_Part):
+    """What is done to pictures when they are drawn, as by a screen or a press."""
+
+    levels: Annotated[int, Field(ge=0, le=32)] = 0  # of each colour; 0: all
+    palette: tuple[Colour, ...] = ()  # dark to light: the only colours, by lightness
+    block: Annotated[int, Field(ge=1, le=4)] = 1  # pixels of a block's side
+    dither: bool = False  # soft edges in a pattern of whole pixels
+    halo: Share = 0.0  # light about figures, in their own colours
+    scanlines: Share = 0.0  # how much darker every third row of the ground is
+    grain: Share = 0.0  # how much single pixels of the ground differ
+
+
 class Ground(_Part):
-    """How floor, walls and obstacles take light; their own colours come from the stage."""
+    """How floor, walls and obstacles look; colours are the stage's where there is no `surface`."""
+
+    texture: Literal[
+        "tiles", "grid", "hexes", "planks", "dots", "stripes", "speckles", "rings", "checks"
+    ] = "tiles"
+    surface: Surface | None = None
 
     outside: Colour
     tint: Colour
@@ -129,6 +171,8 @@ class Skin(_Part):
     flash: Colour  # what an enemy turns to when it is hit
     shape: Shape
     ground: Ground
+    light: Light = Light()
+    finish: Finish = Finish()
     player: Player
     swarmer: Enemy
     shooter: Enemy
@@ -141,6 +185,9 @@ class Skin(_Part):
     saw: Saw
     spikes: Spikes
     blast: Blast
+
+
+RANDOM = "random"  # instead of a name: each episode in the skin that its seed picks
 
 
 def names() -> tuple[str, ...]:
@@ -168,6 +215,17 @@ def load(name_or_path: str | Path) -> Skin:
         advice = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(names())}."
         raise ValueError(f"There is no skin {name!r}: {advice}")
     return _built_in(name)
+
+
+def every(name_or_path: str | Path) -> tuple[Skin, ...]:
+    """The skins that a setting stands for: one, or for "random" all that come with the package.
+
+    Raises:
+        ValueError: No such skin or file, or the file is not a valid skin.
+    """
+    if name_or_path == RANDOM:
+        return tuple(load(name) for name in names())
+    return (load(name_or_path),)
 
 
 @functools.cache

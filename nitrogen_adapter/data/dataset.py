@@ -94,7 +94,7 @@ class EpisodeExamples(SequenceExamples):
         self.skin = skin
         self.buttons = buttons
         for looks in {skin or one.settings.skin for one in self.episodes}:
-            skins.load(looks)
+            skins.every(looks)
         self._spacing = spacing_for(sum(map(len, self.episodes)), memory)
         self._key_frames: dict[int, KeyFrames] = {}
         self._worlds: dict[str, _World] = {}
@@ -124,7 +124,7 @@ class EpisodeExamples(SequenceExamples):
 
     def fingerprint(self) -> str:
         """Return a digest of all that the examples depend on."""
-        looks = {skin: repr(skins.load(skin)) for skin in sorted(self._skins())}
+        looks = {skin: repr(skins.every(skin)) for skin in sorted(self._skins())}
         parts = [
             {"engine": sources_digest("rendering"), "looks": looks, "skin": self.skin},
             {"chunks": asdict(self.settings), "size": self.size, "gamepad": asdict(self.buttons)},

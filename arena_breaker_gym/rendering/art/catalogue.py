@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from arena_breaker_gym.rendering.art import bursts, enemies, marks, player, shots
+from arena_breaker_gym.rendering.art import bursts, marks, player, shots
 from arena_breaker_gym.rendering.art.canvas import Sprite
 from arena_breaker_gym.rendering.art.colours import rgb
+from arena_breaker_gym.rendering.art.figures import Figures, figures_of
 from arena_breaker_gym.rendering.sheet import (
     BLAST_MARKS,
     BOMBER_VARIANTS,
@@ -39,8 +40,10 @@ def draw_sheet(skin: Skin, scale: float) -> list[Sprite]:
     Returns:
         As many sprites as `sheet.SPRITES`, in the sheet's order.
     """
-    roster = list(_enemies(skin, scale))
-    return [*roster, *(flashed(sprite, skin) for sprite in roster), *_others(skin, scale)]
+    figures = figures_of(skin)
+    roster = list(_enemies(figures, skin, scale))
+    hit = (flashed(sprite, skin) for sprite in roster)
+    return [*roster, *hit, *_others(figures, skin, scale)]
 
 
 def flashed(sprite: Sprite, skin: Skin) -> Sprite:
@@ -52,24 +55,24 @@ def flashed(sprite: Sprite, skin: Skin) -> Sprite:
     return Sprite(np.rint(pixels).astype(np.uint8), sprite.anchor_x, sprite.anchor_y)
 
 
-def _enemies(skin: Skin, scale: float) -> Iterator[Sprite]:
+def _enemies(figures: Figures, skin: Skin, scale: float) -> Iterator[Sprite]:
     turns = range(HEADINGS)
     for step in range(SWARMER_STEPS):
-        yield from (enemies.swarmer(skin, scale, heading=turn, step=step) for turn in turns)
+        yield from (figures.swarmer(skin, scale, heading=turn, step=step) for turn in turns)
     for ready in (False, True):
-        yield from (enemies.shooter(skin, scale, heading=turn, ready=ready) for turn in turns)
+        yield from (figures.shooter(skin, scale, heading=turn, ready=ready) for turn in turns)
     for phase in range(CHARGER_VARIANTS):
-        yield from (enemies.charger(skin, scale, heading=turn, phase=phase) for turn in turns)
-    yield from (enemies.splitter(skin, scale, step=step) for step in range(SPLITTER_STEPS))
-    yield from (enemies.bomber(skin, scale, variant=which) for which in range(BOMBER_VARIANTS))
-    yield from (enemies.sentinel(skin, scale, variant=which) for which in range(SENTINEL_VARIANTS))
+        yield from (figures.charger(skin, scale, heading=turn, phase=phase) for turn in turns)
+    yield from (figures.splitter(skin, scale, step=step) for step in range(SPLITTER_STEPS))
+    yield from (figures.bomber(skin, scale, variant=which) for which in range(BOMBER_VARIANTS))
+    yield from (figures.sentinel(skin, scale, variant=which) for which in range(SENTINEL_VARIANTS))
 
 
-def _others(skin: Skin, scale: float) -> Iterator[Sprite]:
+def _others(figures: Figures, skin: Skin, scale: float) -> Iterator[Sprite]:
     turns = range(HEADINGS)
     yield from (marks.body_shadow(skin, scale, kind=kind) for kind in range(SHADOWS))
     for ready in (False, True):
-        yield from (player.body(skin, scale, heading=turn, ready=ready) for turn in turns)
+        yield from (figures.player(skin, scale, heading=turn, ready=ready) for turn in turns)
     yield from (player.dash_ring(skin, scale, step=step) for step in range(DASH_RINGS))
     yield player.shell(skin, scale)
     yield from (player.dash(skin, scale, heading=turn) for turn in turns)

@@ -18,5 +18,7 @@ def mix(first: RGB, second: RGB, share: float) -> RGB:
 
 
 def lit(colour: RGB, light: float) -> RGB:
-    """A colour under more (above 1) or less light (below 1); light above 1 whitens it."""
-    return mix(colour, WHITE, light - 1.0) if light > 1.0 else mix(BLACK, colour, light)
+    """A colour under more light (above 1, white from 2 on) or less (below 1, black at 0)."""
+    if light > 1.0:
+        return mix(colour, WHITE, min(light - 1.0, 1.0))
+    return mix(BLACK, colour, max(light, 0.0))

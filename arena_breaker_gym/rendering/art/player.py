@@ -1,46 +1,14 @@
-"""The player's sprites: body, dash ring, the shell of grace, the streak of a dash."""
+"""What is about the player in every set: dash ring, the shell of grace, the streak of a dash."""
 
 import math
 
 from arena_breaker_gym.engine.player import RADIUS
-from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite, turned
+from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite
 from arena_breaker_gym.rendering.art.colours import lit, mix, rgb
 from arena_breaker_gym.rendering.sheet import DASH_RINGS, HEADINGS
 from arena_breaker_gym.rendering.skins import Skin
 
-_WEDGE = ((-0.75, -0.62), (0.55, -0.5), (0.95, 0.0), (0.55, 0.5), (-0.75, 0.62), (-0.45, 0.0))
-_BARREL_LENGTH = 1.75  # in drawn radii, as are all measures of figures below
-_RING_RADIUS = 1.42
-
-
-def body(skin: Skin, scale: float, *, heading: int, ready: bool) -> Sprite:
-    """A hover-tank seen from above: its barrel shows the aim, its lamp the dash."""
-    colours, girth = skin.player, RADIUS * skin.shape.body_scale
-    tall = skin.shape.height_scale * girth
-    angle = math.tau * heading / HEADINGS
-    canvas = Canvas(scale, reach=2.2 * girth, height=2.0 * tall)
-    wedge = turned(_WEDGE, angle, 1.2 * girth)
-    canvas.prism(wedge, 0.1, 0.55 * tall, side=rgb(colours.trim), lid=rgb(colours.trim))
-    away = math.sin(angle) < 0.0
-    if away:
-        _barrel(canvas, skin, angle=angle, girth=girth, tall=tall)
-    canvas.dome((0, 0, 0.45 * tall), 0.8 * girth, 0.85 * tall, rgb(colours.body))
-    if not away:
-        _barrel(canvas, skin, angle=angle, girth=girth, tall=tall)
-    lamp = rgb(colours.ready if ready else colours.cooling)
-    canvas.dome((0, 0, 1.05 * tall), 0.46 * girth, 0.35 * tall, lamp)
-    canvas.edge(skin.shape.outline, rgb(colours.outline))
-    if ready:
-        canvas.glow((0, 0, 1.3 * tall), 0.75 * girth, rgb(colours.ready), 0.55)
-    return canvas.finish()
-
-
-def _barrel(canvas: Canvas, skin: Skin, *, angle: float, girth: float, tall: float) -> None:
-    height = 0.85 * tall
-    x, z = math.cos(angle) * girth, math.sin(angle) * girth
-    start, end = (0.2 * x, 0.2 * z, height), (_BARREL_LENGTH * x, _BARREL_LENGTH * z, height)
-    canvas.bar(start, end, widths=(0.62 * girth, 0.5 * girth), colour=rgb(skin.player.outline))
-    canvas.bar(start, end, widths=(0.4 * girth, 0.3 * girth), colour=rgb(skin.player.barrel))
+_RING_RADIUS = 1.42  # in drawn radii
 
 
 def dash_ring(skin: Skin, scale: float, *, step: int) -> Sprite:

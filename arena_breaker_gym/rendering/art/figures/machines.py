@@ -1,11 +1,19 @@
-"""The six enemies' sprites: each its own silhouette, colour and size."""
+"""Machines: a hover-tank among darts, turrets, rams, bombs and towers."""
 
 import math
 
-from arena_breaker_gym.engine.roster.stats import RADIUS
 from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite, regular, turned
 from arena_breaker_gym.rendering.art.colours import RGB, WHITE, lit, mix, rgb
-from arena_breaker_gym.rendering.sheet import HEADINGS, SPLITTER_STEPS
+from arena_breaker_gym.rendering.art.figures.parts import (
+    angle_of,
+    board,
+    charger_paint,
+    enemy_size,
+    player_size,
+    sentinel_charge,
+    wake,
+)
+from arena_breaker_gym.rendering.sheet import SPLITTER_STEPS
 from arena_breaker_gym.rendering.skins import Skin
 from arena_breaker_gym.stages.names import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
 
@@ -13,22 +21,48 @@ from arena_breaker_gym.stages.names import BOMBER, CHARGER, SENTINEL, SHOOTER, S
 _DART = ((1.45, 0.0), (-0.55, -1.0), (-0.25, 0.0), (-0.55, 1.0))
 _DART_FOLDED = ((1.5, 0.0), (-0.95, -0.72), (-0.25, 0.0), (-0.95, 0.72))
 _SPINE = ((1.1, 0.0), (0.1, -0.28), (-0.3, 0.0), (0.1, 0.28))
+_HULL = ((-0.75, -0.62), (0.55, -0.5), (0.95, 0.0), (0.55, 0.5), (-0.75, 0.62), (-0.45, 0.0))
+_GUN_LENGTH = 1.75
 _WEDGE = ((0.75, -0.95), (1.05, -0.5), (1.05, 0.5), (0.75, 0.95), (-0.95, 0.5), (-0.95, -0.5))
 _PLATE = ((0.6, -0.5), (0.7, 0.0), (0.6, 0.5), (-0.6, 0.28), (-0.6, -0.28))
 
 
-def _size(kind: int, skin: Skin) -> tuple[float, float]:
-    """Drawn radius of a kind of enemy, and a height of one such radius, metres."""
-    girth = float(RADIUS[kind]) * skin.shape.body_scale
-    return girth, girth * skin.shape.height_scale
+def player(skin: Skin, scale: float, *, heading: int, ready: bool) -> Sprite:
+    """A hover-tank seen from above: its barrel shows the aim, its lamp the dash."""
+    colours = skin.player
+    girth, tall = player_size(skin)
+    angle = angle_of(heading)
+    canvas = board(skin, scale, 2.2 * girth, 2.0 * tall)
+    wedge = turned(_HULL, angle, 1.2 * girth)
+    canvas.prism(wedge, 0.1, 0.55 * tall, side=rgb(colours.trim), lid=rgb(colours.trim))
+    away = math.sin(angle) < 0.0
+    if away:
+        _gun(canvas, skin, angle=angle, girth=girth, tall=tall)
+    canvas.dome((0, 0, 0.45 * tall), 0.8 * girth, 0.85 * tall, rgb(colours.body))
+    if not away:
+        _gun(canvas, skin, angle=angle, girth=girth, tall=tall)
+    lamp = rgb(colours.ready if ready else colours.cooling)
+    canvas.dome((0, 0, 1.05 * tall), 0.46 * girth, 0.35 * tall, lamp)
+    canvas.edge(skin.shape.outline, rgb(colours.outline))
+    if ready:
+        canvas.glow((0, 0, 1.3 * tall), 0.75 * girth, rgb(colours.ready), 0.55)
+    return canvas.finish()
+
+
+def _gun(canvas: Canvas, skin: Skin, *, angle: float, girth: float, tall: float) -> None:
+    height = 0.85 * tall
+    x, z = math.cos(angle) * girth, math.sin(angle) * girth
+    start, end = (0.2 * x, 0.2 * z, height), (_GUN_LENGTH * x, _GUN_LENGTH * z, height)
+    canvas.bar(start, end, widths=(0.62 * girth, 0.5 * girth), colour=rgb(skin.player.outline))
+    canvas.bar(start, end, widths=(0.4 * girth, 0.3 * girth), colour=rgb(skin.player.barrel))
 
 
 def swarmer(skin: Skin, scale: float, *, heading: int, step: int) -> Sprite:
     """A small bright dart that beats its wings."""
     colours = skin.swarmer
-    girth, tall = _size(SWARMER, skin)
-    angle = math.tau * heading / HEADINGS
-    canvas = Canvas(scale, reach=1.8 * girth, height=2.0 * tall)
+    girth, tall = enemy_size(skin, SWARMER)
+    angle = angle_of(heading)
+    canvas = board(skin, scale, 1.8 * girth, 2.0 * tall)
     wings = turned(_DART if step == 0 else _DART_FOLDED, angle, girth)
     canvas.prism(wings, 0.25 * tall, 0.75 * tall, side=rgb(colours.trim), lid=rgb(colours.body))
     canvas.polygon(turned(_SPINE, angle, girth), 0.8 * tall, rgb(colours.detail))
@@ -39,9 +73,9 @@ def swarmer(skin: Skin, scale: float, *, heading: int, step: int) -> Sprite:
 def shooter(skin: Skin, scale: float, *, heading: int, ready: bool) -> Sprite:
     """A square turret with a long barrel, whose body lights up before it fires."""
     colours = skin.shooter
-    girth, tall = _size(SHOOTER, skin)
-    angle = math.tau * heading / HEADINGS
-    canvas = Canvas(scale, reach=2.4 * girth, height=2.2 * tall)
+    girth, tall = enemy_size(skin, SHOOTER)
+    angle = angle_of(heading)
+    canvas = board(skin, scale, 2.4 * girth, 2.2 * tall)
     paint = mix(rgb(colours.body), rgb(colours.glow), 0.45 if ready else 0.0)
     trim = rgb(colours.trim)
     block = turned(regular(4, 1.2, math.tau / 8), angle, girth)
@@ -71,15 +105,10 @@ def _barrel(canvas: Canvas, skin: Skin, *, angle: float, girth: float, tall: flo
 def charger(skin: Skin, scale: float, *, heading: int, phase: int) -> Sprite:
     """A big horned wedge: red-hot before and in its charge, grey while stunned."""
     colours = skin.charger
-    girth, tall = _size(CHARGER, skin)
-    angle = math.tau * heading / HEADINGS
-    canvas = Canvas(scale, reach=3.6 * girth, height=2.0 * tall)
-    heat = (0.0, 0.75, 1.0, 0.0)[phase]
-    paint = mix(rgb(colours.body), rgb(colours.glow), heat)
-    trim = mix(rgb(colours.trim), rgb(colours.glow), 0.5 * heat)
-    if phase == 3:
-        paint = mix(rgb(colours.stunned), rgb(colours.body), 0.12)
-        trim = lit(rgb(colours.stunned), 0.7)
+    girth, tall = enemy_size(skin, CHARGER)
+    angle = angle_of(heading)
+    canvas = board(skin, scale, 3.6 * girth, 2.0 * tall)
+    paint, trim = charger_paint(skin, phase)
     away = math.sin(angle) < 0.0
     if away:
         _horns(canvas, angle=angle, girth=girth, tall=tall, colour=rgb(colours.detail))
@@ -92,7 +121,7 @@ def charger(skin: Skin, scale: float, *, heading: int, phase: int) -> Sprite:
     if phase == 1:
         canvas.glow((0, 0, 0.9 * tall), 1.9 * girth, rgb(colours.glow), 0.4)
     if phase == 2:
-        _wake(canvas, angle=angle, girth=girth, colour=rgb(colours.glow))
+        wake(canvas, angle=angle, girth=girth, colour=rgb(colours.glow))
     return canvas.finish()
 
 
@@ -105,18 +134,11 @@ def _horns(canvas: Canvas, *, angle: float, girth: float, tall: float, colour: R
         canvas.bar(bend, tip, widths=(0.4 * girth, 0.12 * girth), colour=colour)
 
 
-def _wake(canvas: Canvas, *, angle: float, girth: float, colour: RGB) -> None:
-    for step in range(6):
-        back = (0.9 + 0.4 * step) * girth
-        place = (-back * math.cos(angle), -back * math.sin(angle), 0.3 * girth)
-        canvas.glow(place, girth * (0.9 - 0.1 * step), colour, 0.42 - 0.06 * step)
-
-
 def splitter(skin: Skin, scale: float, *, step: int) -> Sprite:
     """Three joined lobes that turn slowly, each with its own nucleus."""
     colours = skin.splitter
-    girth, tall = _size(SPLITTER, skin)
-    canvas = Canvas(scale, reach=1.6 * girth, height=2.0 * tall)
+    girth, tall = enemy_size(skin, SPLITTER)
+    canvas = board(skin, scale, 1.6 * girth, 2.0 * tall)
     turn = math.tau / 3 * step / SPLITTER_STEPS
     lobes = regular(3, 0.62 * girth, turn)
     canvas.dome((0, 0, 0.0), 0.6 * girth, 0.6 * tall, rgb(colours.trim))
@@ -132,8 +154,8 @@ def splitter(skin: Skin, scale: float, *, step: int) -> Sprite:
 def bomber(skin: Skin, scale: float, *, variant: int) -> Sprite:
     """A round bomb with a band and a fuse; once lit it blinks."""
     colours = skin.bomber
-    girth, tall = _size(BOMBER, skin)
-    canvas = Canvas(scale, reach=2.6 * girth, height=3.2 * tall)
+    girth, tall = enemy_size(skin, BOMBER)
+    canvas = board(skin, scale, 2.6 * girth, 3.2 * tall)
     paint = rgb(colours.glow) if variant == 2 else rgb(colours.body)
     canvas.dome((0, 0, 0.0), 1.05 * girth, 1.75 * tall, paint, gloss=skin.shape.gloss)
     canvas.ring((0, 0, 0.7 * tall), 1.0 * girth, 0.26 * girth, rgb(colours.trim))
@@ -154,15 +176,15 @@ def bomber(skin: Skin, scale: float, *, variant: int) -> Sprite:
 def sentinel(skin: Skin, scale: float, *, variant: int) -> Sprite:
     """A tall hexagonal tower whose core swells with light before it fires."""
     colours = skin.sentinel
-    girth, tall = _size(SENTINEL, skin)
-    canvas = Canvas(scale, reach=2.0 * girth, height=2.6 * tall)
+    girth, tall = enemy_size(skin, SENTINEL)
+    canvas = board(skin, scale, 2.0 * girth, 2.6 * tall)
     body, trim = rgb(colours.body), rgb(colours.trim)
     foot, waist, crown = (regular(6, size * girth, math.tau / 12) for size in (1.12, 0.86, 1.0))
     canvas.prism(foot, 0.0, 0.4 * tall, side=trim, lid=lit(trim, 1.1))
     canvas.prism(waist, 0.4 * tall, 1.2 * tall, side=body, lid=body)
     canvas.prism(crown, 1.2 * tall, 1.5 * tall, side=rgb(colours.detail), lid=body)
     canvas.polygon(regular(6, 0.78 * girth, math.tau / 12), 1.5 * tall, trim)
-    charge = (0.0, 0.34, 0.67, 1.0, 0.5)[variant]
+    charge = sentinel_charge(variant)
     core = mix(rgb(colours.detail), rgb(colours.glow), charge)
     canvas.dome((0, 0, 1.5 * tall), (0.44 + 0.22 * charge) * girth, 0.5 * tall, core)
     canvas.edge(skin.shape.outline, rgb(colours.outline))
