@@ -13,6 +13,7 @@ from arena_breaker_gym.cli.commands import add_commands
 
 # Each command's name, and where its function or its group of commands stands.
 COMMANDS = {
+    "play": "arena_breaker_gym.cli.play:play",
     "rollout": "arena_breaker_gym.cli.rollout:rollout",
     "benchmark": "arena_breaker_gym.cli.benchmark:benchmark",
     "video": "arena_breaker_gym.cli.video:video",
