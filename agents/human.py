@@ -107,9 +107,10 @@ class HumanAgent:
         if self._gamepads.dashed:
             self._gamepads.dashed = False
             self._dash_steps = DASH_PATIENCE
-            self.by_gamepad = True
-        pushed = longest((self._gamepads.move(), self._gamepads.aim()))
-        if math.hypot(*pushed) > _TOUCHED or event.type == pygame.CONTROLLERBUTTONDOWN:
+        if event.type in _BY_STICK:
+            pushed = longest((self._gamepads.move(), self._gamepads.aim()))
+            self.by_gamepad = self.by_gamepad or math.hypot(*pushed) > _TOUCHED
+        elif event.type in _BY_BUTTON:
             self.by_gamepad = True
         gone = request is not None and request.wish is Wish.AWAY
         return None if gone and not self.by_gamepad else request
@@ -126,4 +127,6 @@ def _dashes(event: Event) -> bool:
     return event.type == pygame.KEYDOWN and bool(event.key == DASH)
 
 
+_BY_STICK = frozenset({pygame.CONTROLLERAXISMOTION, pygame.JOYAXISMOTION})
+_BY_BUTTON = frozenset({pygame.CONTROLLERBUTTONDOWN, pygame.JOYBUTTONDOWN})
 _BY_HAND = frozenset({pygame.KEYDOWN, pygame.MOUSEMOTION, pygame.MOUSEBUTTONDOWN})
