@@ -134,6 +134,11 @@ def test_only_planning_is_charged_where_thinking_takes_time():
     assert played.metrics["looks"] == 10
 
 
+def test_it_finishes_the_last_stage():
+    [played] = rollout(PlannerAgent(), episodes=1, stage=3, max_steps=7200, env=STATE)
+    assert played.metrics["victory"]
+
+
 @pytest.mark.slow
 def test_it_finishes_the_campaign_on_at_least_half_of_twenty_seeds():
     played = rollout(PlannerAgent(), episodes=20, max_steps=7200, env=STATE)
