@@ -328,7 +328,6 @@ def test_a_board_that_goes_on_forgets_what_came_after_and_a_line_cut_short(tmp_p
 # ---- several processes ----
 
 
-@pytest.mark.slow
 def test_two_processes_learn_as_one_does(played, tmp_path):
     config = preset_config("tiny")
     quiet = dataclasses.replace(
