@@ -225,6 +225,7 @@ class RemotePredictor:
         request.maxmsgsize = wire.MAX_BYTES
         request.sndtimeo = round(self._timeout_s * 1000)
         request.identity = self._identity
+        request.req_correlate = True  # or a late answer to a lost request would pass for the next
         request.ipv6 = True
         request.connect(self.address)
         return request
