@@ -104,6 +104,7 @@ class Player(_Part):
     cooling: Colour
     shell: Colour
     dash: Colour
+    muzzle: Colour = "#ffd75e"  # the flash of the gun
 
 
 class Enemy(_Part):

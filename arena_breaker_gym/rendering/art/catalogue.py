@@ -17,6 +17,7 @@ from arena_breaker_gym.rendering.sheet import (
     DASH_RINGS,
     ENEMY_SHOT_SPEEDS,
     HEADINGS,
+    MUZZLE_FLASHES,
     MUZZLE_GLOWS,
     RING_MARKS,
     SENTINEL_VARIANTS,
@@ -76,6 +77,8 @@ def _others(figures: Figures, skin: Skin, scale: float) -> Iterator[Sprite]:
     yield from (player.dash_ring(skin, scale, step=step) for step in range(DASH_RINGS))
     yield player.shell(skin, scale)
     yield from (player.dash(skin, scale, heading=turn) for turn in turns)
+    for step in range(MUZZLE_FLASHES):
+        yield from (player.muzzle_flash(skin, scale, heading=turn, step=step) for turn in turns)
     yield from (marks.muzzle_glow(skin, scale, step=step) for step in range(MUZZLE_GLOWS))
     yield from (marks.arrow(skin, scale, heading=turn) for turn in turns)
     yield from (marks.blast_mark(skin, scale, step=step) for step in range(BLAST_MARKS))
