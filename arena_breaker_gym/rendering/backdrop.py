@@ -4,8 +4,8 @@ Points of the floor are (x, z) in metres. Raised things are upright prisms, whos
 surface at each pixel is known, so that what stands behind one is covered by it.
 """
 
+import itertools
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +24,9 @@ from arena_breaker_gym.rendering.camera import (
     Camera,
 )
 from arena_breaker_gym.rendering.finish import finished_ground
+from arena_breaker_gym.rendering.floor import Floor
+from arena_breaker_gym.rendering.gates import Gate, gates_of, openings
+from arena_breaker_gym.rendering.markings import paint_bands, paint_lines, wear
 from arena_breaker_gym.rendering.skins import Light, Skin
 from arena_breaker_gym.rendering.textures import weave
 from arena_breaker_gym.stages.model import Box, Circle, Polygon, Saw, Stage
@@ -36,6 +39,8 @@ _SHADOW_STEPS = 24  # outlines laid one beside the other along a shadow
 _SHADOW_SOFTNESS = 0.22  # m
 _FOOT_BANDS, _FOOT_LIGHT = 6, 0.72  # a side darkens in that many bands to that light at its foot
 _CIRCLE_CORNERS = 40
+_PANEL = 2.0  # m of wall to a panel, about
+_DOOR_HEIGHT, _DOOR_LIGHT = 0.35, 0.4  # of the wall's height and of its side's light
 
 
 @dataclass(frozen=True)
@@ -84,10 +89,11 @@ def paint(stage: Stage, skin: Skin, camera: Camera) -> Backdrop:
         camera.centre_x * factor,
         camera.centre_y * factor,
     )
-    prisms = [*_walls(stage, skin), *_obstacles(stage, skin)]
+    gates = gates_of(stage)
+    prisms = [*_walls(stage, skin, gates), *_obstacles(stage, skin)]
     surface = pygame.Surface((fine.size, fine.size))
     surface.fill(rgb(skin.ground.outside))
-    _paint_floor(surface, stage, skin, fine)
+    _paint_floor(surface, stage, skin, fine, gates)
     _paint_shadows(surface, prisms, skin, fine)
     for prism in sorted(prisms, key=_front):
         _paint_prism(surface, prism, skin.light, fine)
@@ -103,15 +109,57 @@ def _ground_colour(part: str, stage: Stage, skin: Skin) -> RGB:
     return mix(own, rgb(ground.tint), ground.tint_strength)
 
 
-def _walls(stage: Stage, skin: Skin) -> list[_Prism]:
-    top, side = (_ground_colour(part, stage, skin) for part in ("wall_top", "wall_side"))
+def _walls(stage: Stage, skin: Skin, gates: list[Gate]) -> list[_Prism]:
+    """The outer walls in panels, with a door in each gate."""
     right, down, thick = stage.size.width / 2, stage.size.depth / 2, WALL_THICKNESS
-    behind = _rectangle(-right - thick, -down - thick, right + thick, -down)
-    left_hand = _rectangle(-right - thick, -down, -right, down + thick)
-    right_hand = _rectangle(right, -down, right + thick, down + thick)
-    kerb = _rectangle(-right, down, right, down + thick)
-    tall = [_Prism(wall, WALL_HEIGHT, top, side) for wall in (behind, left_hand, right_hand)]
-    return [*tall, _Prism(kerb, KERB_HEIGHT, top, side)]
+    colours = tuple(_ground_colour(part, stage, skin) for part in ("wall_top", "wall_side"))
+    sides = (
+        ((0, 1), WALL_HEIGHT, -right - thick, right + thick, -down - thick),
+        ((1, 0), WALL_HEIGHT, -down, down + thick, -right - thick),
+        ((-1, 0), WALL_HEIGHT, -down, down + thick, right),
+        ((0, -1), KERB_HEIGHT, -right, right, down),
+    )
+    return [
+        _wall_piece(piece, inwards, near, height, colours)
+        for inwards, height, start, end, near in sides
+        for piece in _panels(start, end, openings(gates, inwards))
+    ]
+
+
+def _panels(
+    start: float, end: float, doors: Sequence[tuple[float, float]]
+) -> list[tuple[float, float, bool]]:
+    """A wall's pieces along it: (from, to, is it a door)."""
+    pieces = []
+    stops = [start, *(stop for door in doors for stop in door), end]
+    for index, (near, far) in enumerate(itertools.pairwise(stops)):
+        if index % 2:
+            pieces.append((near, far, True))
+            continue
+        count = max(1, round((far - near) / _PANEL))
+        step = (far - near) / count
+        pieces += [(near + step * one, near + step * (one + 1), False) for one in range(count)]
+    return pieces
+
+
+def _wall_piece(
+    piece: tuple[float, float, bool],
+    inwards: tuple[int, int],
+    near: float,
+    height: float,
+    colours: tuple[RGB, ...],
+) -> _Prism:
+    start, end, is_door = piece
+    far = near + WALL_THICKNESS
+    along_x = inwards[0] == 0
+    outline = _rectangle(start, near, end, far) if along_x else _rectangle(near, start, far, end)
+    top, side = colours
+    if not is_door:
+        return _Prism(outline, height, top, side)
+    # The door behind is seen from the front, the others from above: these are let into the wall.
+    if inwards == (0, 1):
+        return _Prism(outline, height, lit(top, 0.8), lit(side, _DOOR_LIGHT))
+    return _Prism(outline, _DOOR_HEIGHT * height, lit(side, _DOOR_LIGHT), lit(side, _DOOR_LIGHT))
 
 
 def _rectangle(left: float, rear: float, right: float, front: float) -> Outline:
@@ -138,48 +186,21 @@ def _projected(outline: Outline, height: float, camera: Camera) -> list[tuple[fl
     return [camera.project(x, z, height) for x, z in outline]
 
 
-def _paint_floor(surface: pygame.Surface, stage: Stage, skin: Skin, camera: Camera) -> None:
-    floor, line = (_ground_colour(part, stage, skin) for part in ("floor", "floor_line"))
-    right, down = stage.size.width / 2, stage.size.depth / 2
-    pygame.draw.polygon(
-        surface, floor, _projected(_rectangle(-right, -down, right, down), 0.0, camera)
-    )
-    if skin.ground.texture == "tiles":
-        _paint_tiles(surface, stage, skin, camera, floor=floor, line=line)
-    else:
-        weave(surface, stage, skin.ground, camera, floor=floor, line=line)
+def _paint_floor(
+    surface: pygame.Surface, stage: Stage, skin: Skin, camera: Camera, gates: list[Gate]
+) -> None:
+    parts = ("floor", "floor_line", "paint")
+    colour, line, paint = (_ground_colour(part, stage, skin) for part in parts)
+    floor = Floor.of(surface, stage, skin.ground, camera, colours=(colour, line, paint))
+    surface.set_clip(floor.area)
+    weave(floor)
+    wear(floor)
+    paint_lines(floor, gates)
+    paint_bands(floor, rgb(skin.spikes.warning))
+    surface.set_clip(None)
     for hazard in stage.hazards:
         if isinstance(hazard, Saw):
             _paint_track(surface, hazard, skin, camera)
-
-
-def _paint_tiles(
-    surface: pygame.Surface, stage: Stage, skin: Skin, camera: Camera, *, floor: RGB, line: RGB
-) -> None:
-    right, down, tile = stage.size.width / 2, stage.size.depth / 2, skin.ground.tile
-    # The same stage is mottled alike wherever and whenever it is painted.
-    generator = np.random.default_rng(zlib.crc32(stage.name.encode()))
-    gap = skin.ground.line / 2
-    for rear in np.arange(-down, down, tile):
-        for left in np.arange(-right, right, tile):
-            light = 1.0 + skin.ground.mottle * (2.0 * generator.random() - 1.0)
-            edges = (left + gap, rear + gap, min(left + tile, right) - gap)
-            piece = _rectangle(*edges, min(rear + tile, down) - gap)
-            corners = _projected(piece, 0.0, camera)
-            pygame.draw.polygon(surface, line, corners)
-            inner = [(x, y) for x, y in _shrunk(corners, 0.02 * camera.scale)]
-            pygame.draw.polygon(surface, lit(floor, light), inner)
-
-
-def _shrunk(corners: Sequence[tuple[float, float]], border: float) -> list[tuple[float, float]]:
-    """A rectangle's corners, moved inwards."""
-    (left, rear), _, (right, front), _ = corners
-    return [
-        (left + border, rear + border),
-        (right - border, rear + border),
-        (right - border, front - border),
-        (left + border, front - border),
-    ]
 
 
 def _paint_track(surface: pygame.Surface, saw: Saw, skin: Skin, camera: Camera) -> None:

@@ -57,7 +57,7 @@ def dash(skin: Skin, scale: float, *, heading: int) -> Sprite:
     for step in range(12, 0, -1):
         back, share = 0.42 * step * girth, step / 12
         place = (-back * math.cos(angle), -back * math.sin(angle), 0.3 * girth)
-        canvas.glow(place, girth * (1.15 - 0.6 * share), rgb(skin.player.dash), 0.5 - 0.4 * share)
+        canvas.glow(place, girth * (1.15 - 0.6 * share), rgb(skin.player.dash), 0.85 - 0.7 * share)
     return canvas.finish()
 
 
