@@ -37,8 +37,10 @@ _FRONT_LIGHT, _SIDE_LIGHT = 0.78, 0.2  # light on a front; how much more on a le
 _SHADOW_LENGTH = 0.55  # m of shadow for each metre of height
 _SHADOW_STEPS = 24  # outlines laid one beside the other along a shadow
 _SHADOW_SOFTNESS = 0.22  # m
+_GROOVE_LIGHT = 0.82  # of the last band but one, a groove below the rim
 _FOOT_BANDS, _FOOT_LIGHT = 6, 0.72  # a side darkens in that many bands to that light at its foot
 _CIRCLE_CORNERS = 40
+_CAP, _CAP_LIGHT = 0.28, 1.1  # how far in the plate on a top lies, and its light
 _PANEL = 2.0  # m of wall to a panel, about
 _DOOR_HEIGHT, _DOOR_LIGHT = 0.35, 0.4  # of the wall's height and of its side's light
 
@@ -72,6 +74,7 @@ class _Prism:
     height: float
     top: RGB
     side: RGB
+    is_capped: bool = False  # a plate lies on its top
 
 
 def paint(stage: Stage, skin: Skin, camera: Camera) -> Backdrop:
@@ -168,7 +171,10 @@ def _rectangle(left: float, rear: float, right: float, front: float) -> Outline:
 
 def _obstacles(stage: Stage, skin: Skin) -> list[_Prism]:
     top, side = (_ground_colour(part, stage, skin) for part in ("obstacle_top", "obstacle_side"))
-    return [_Prism(_outline(one), one.height, top, side) for one in stage.obstacles]
+    return [
+        _Prism(_outline(one), one.height, top, side, is_capped=not isinstance(one, Polygon))
+        for one in stage.obstacles
+    ]
 
 
 def _outline(obstacle: Circle | Box | Polygon) -> Outline:
@@ -249,9 +255,14 @@ def _paint_prism(surface: pygame.Surface, prism: _Prism, light: Light, camera: C
             foot = [camera.project(x0, z0, base), camera.project(x1, z1, base)]
             rim = [camera.project(x1, z1, prism.height), camera.project(x0, z0, prism.height)]
             shade = bright * (_FOOT_LIGHT + (1.0 - _FOOT_LIGHT) * share)
+            shade *= _GROOVE_LIGHT if band == _FOOT_BANDS - 2 else 1.0
             pygame.draw.polygon(surface, lit(prism.side, shade), [*foot, *rim])
     top = _projected(outline, prism.height, camera)
     pygame.draw.polygon(surface, prism.top, top)
+    if prism.is_capped:
+        middle_x, middle_y = (sum(part) / len(top) for part in zip(*top, strict=True))
+        cap = [(x + _CAP * (middle_x - x), y + _CAP * (middle_y - y)) for x, y in top]
+        pygame.draw.polygon(surface, lit(prism.top, _CAP_LIGHT), cap)
     edge = lit(prism.top, light.rim) if light.rim_colour is None else rgb(light.rim_colour)
     pygame.draw.polygon(surface, edge, top, max(1, round(0.06 * camera.scale)))
 
@@ -274,7 +285,9 @@ def _shaded(
     brightness, own = stage.palette.brightness, skin.ground.surface
     if own is not None:
         brightness += own.share * (own.brightness - brightness)
-    light = brightness * (1.0 - skin.ground.vignette * squared / 2.0)
+    # Bright stages lie open, dark ones are closed in.
+    vignette = skin.ground.vignette * (2.0 - brightness) ** 2
+    light = brightness * (1.0 - vignette * squared / 2.0)
     return np.rint(np.clip(picture * light[..., None], 0.0, 255.0)).astype(np.uint8)
 
 
@@ -287,13 +300,15 @@ def _depth(prisms: Sequence[_Prism], camera: Camera) -> NDArray[np.float32]:
     depth = np.full((camera.size, camera.size), NOTHING_RAISED, dtype=np.float32)
     rows = np.arange(camera.size) + 0.5
     floor_z = ((rows - camera.centre_y) / (camera.scale * FORESHORTENING)).astype(np.float32)
+    surface = pygame.Surface((camera.size, camera.size), 0, 8)
+    surface.set_palette([(level, level, level) for level in range(256)])
     for prism in sorted(prisms, key=_front):
-        surface = pygame.Surface((camera.size, camera.size), 0, 8)
-        surface.set_palette([(level, level, level) for level in range(256)])
-        pygame.draw.polygon(surface, 255, _projected(prism.outline, 0.0, camera))
-        footprint = pygame.surfarray.array2d(surface).T > 0
+        surface.fill(0)
+        box = pygame.draw.polygon(surface, 255, _projected(prism.outline, 0.0, camera))
+        footprint = pygame.surfarray.array2d(surface.subsurface(box)).T > 0
         for lift in range(round(RISE * prism.height * camera.scale) + 1):
-            shown = footprint[lift:]
-            kept = depth[: len(shown)]
-            np.copyto(kept, floor_z[lift:, None], where=shown)
+            cut = max(0, lift - box.top)  # rows above the frame
+            rows = slice(box.top - lift + cut, max(0, box.bottom - lift))
+            kept, place = depth[rows, box.left : box.right], floor_z[box.top + cut : box.bottom]
+            np.copyto(kept, place[:, None], where=footprint[cut:])
     return depth

@@ -121,10 +121,13 @@ class Floor:
         layer.surface.set_alpha(round(255 * strength))
         self.surface.blit(layer.surface, self.area)
 
-    def cloud(self, grain: float) -> pygame.Surface:
-        """Soft noise, 0 to 255, as large as the floor; `grain`: metres between its values."""
-        rows = max(2, round(2.0 * self.down / grain))
+    def cloud(self, grain: float, *, least: float) -> pygame.Surface:
+        """White, opaque by chance from `least` (0 to 1) to 1; `grain`: metres between chances."""
         columns = max(2, round(2.0 * self.right / grain))
-        values = self.generator.integers(0, 256, (columns, rows, 1)).repeat(3, axis=2)
-        small = pygame.surfarray.make_surface(values.astype(np.uint8))
+        rows = max(2, round(2.0 * self.down / grain))
+        small = pygame.Surface((columns, rows), pygame.SRCALPHA)
+        small.fill((255, 255, 255))
+        alpha = pygame.surfarray.pixels_alpha(small)
+        alpha[:] = np.rint(255.0 * self.generator.uniform(least, 1.0, alpha.shape))
+        del alpha  # it locks the surface
         return pygame.transform.smoothscale(small, self.area.size)

@@ -14,10 +14,10 @@ from arena_breaker_gym.rendering.gates import Gate
 from arena_breaker_gym.stages.model import Saw
 
 _LINE = 0.11  # m, of painted lines
-_PAINT, _BANDS, _WEAR = 0.5, 0.55, 0.5  # how opaque each is at full strength
+_PAINT, _BANDS, _WEAR = 0.55, 0.62, 0.3  # how opaque each is at full strength
 _STRIPE = 0.42  # m of a hazard band's stripe and of its gap together
 _SCUFFS = 0.16  # for each square metre
-_WORN = 4.0  # how sharply paint has come off
+_SPOTS = 0.5  # m: how large the spots are where paint has come off
 
 
 def paint_lines(floor: Floor, gates: list[Gate]) -> None:
@@ -75,18 +75,18 @@ def wear(floor: Floor) -> None:
     strength = floor.ground.wear
     if strength <= 0.0:
         return
-    for grain, depth in ((4.0, 0.16), (0.7, 0.09)):
-        cloud = floor.cloud(grain)
-        light = round(255 * (1.0 - depth * strength))
-        cloud.fill((255 - light,) * 3, special_flags=pygame.BLEND_RGB_MULT)
-        cloud.fill((light,) * 3, special_flags=pygame.BLEND_RGB_ADD)
-        floor.surface.blit(cloud, floor.area, special_flags=pygame.BLEND_RGB_MULT)
+    dark, pale = mix(floor.colour, BLACK, 0.34), mix(floor.colour, WHITE, 0.42)
+    for grain, depth in ((4.0, 0.36), (0.7, 0.2)):
+        for shade in (dark, pale):
+            cloud = floor.cloud(grain, least=0.0)
+            cloud.fill((*shade, 255), special_flags=pygame.BLEND_RGBA_MULT)
+            cloud.set_alpha(round(255 * depth * strength))
+            floor.surface.blit(cloud, floor.area)
     layer = floor.layer()
-    dark, pale = mix(floor.colour, BLACK, 0.5), mix(floor.colour, WHITE, 0.4)
     count = round(_SCUFFS * 4.0 * floor.right * floor.down)
     for scuff in range(count):
         _scuff(layer, dark if scuff % 3 else pale)
-    floor.lay(layer, 0.42 * _WEAR * strength)
+    floor.lay(layer, _WEAR * strength)
 
 
 def _mark_gate(layer: Floor, gate: Gate) -> None:
@@ -106,16 +106,9 @@ def _mark_gate(layer: Floor, gate: Gate) -> None:
 
 def _corridor(shape: Floor, saw: Saw, half: float, colour: tuple[int, int, int, int]) -> None:
     points = [shape.camera.project(x, z) for x, z in saw.track]
-    width = shape.fine(2.0 * half)
-    pygame.draw.lines(shape.surface, colour, saw.closed, points, width)
-    for x, z in saw.track:
-        _square(shape, x, z, half, colour)
-
-
-def _square(shape: Floor, x: float, z: float, half: float, colour: tuple[int, ...]) -> None:
-    left, top = shape.camera.project(x, z)
-    reach = half * shape.camera.scale
-    pygame.draw.circle(shape.surface, colour, (left, top), reach)
+    pygame.draw.lines(shape.surface, colour, saw.closed, points, shape.fine(2.0 * half))
+    for point in points:
+        pygame.draw.circle(shape.surface, colour, point, half * shape.camera.scale)
 
 
 def _disc(shape: Floor, x: float, z: float, radius: float, colour: tuple[int, ...]) -> None:
@@ -137,13 +130,5 @@ def _scuff(layer: Floor, colour: RGB) -> None:
 
 def _wear_off(layer: Floor) -> None:
     """Takes paint off in spots."""
-    if layer.ground.wear <= 0.0:
-        return
-    spots = pygame.Surface(layer.surface.get_size(), pygame.SRCALPHA)
-    spots.fill((255, 255, 255, 255))
-    alpha = pygame.surfarray.pixels_alpha(spots)
-    noise = pygame.surfarray.array_red(layer.cloud(0.45)).astype("f4") / 255.0
-    kept = ((noise - 0.5) * _WORN + 0.95).clip(0.25, 1.0)
-    alpha[:] = (255.0 * (1.0 - layer.ground.wear * (1.0 - kept))).astype("u1")
-    del alpha  # it locks the surface
+    spots = layer.cloud(_SPOTS, least=1.0 - 0.8 * layer.ground.wear)
     layer.surface.blit(spots, (0, 0), special_flags=pygame.BLEND_RGBA_MULT)
