@@ -9,6 +9,7 @@ from arena_breaker_gym.rendering.sheet import DASH_RINGS, HEADINGS
 from arena_breaker_gym.rendering.skins import Skin
 
 _RING_RADIUS = 1.42  # in drawn radii
+_SMALLEST_FLASH = 5.0  # pixels a metre: it is drawn no smaller than at this scale
 # The flash of the gun: a long tongue between two short ones, (x, z) in metres.
 _TONGUES = (
     ((-0.14, -0.14), (0.3, -0.56), (0.34, -0.22), (1.05, 0.0)),
@@ -63,9 +64,9 @@ def dash(skin: Skin, scale: float, *, heading: int) -> Sprite:
 
 def muzzle_flash(skin: Skin, scale: float, *, heading: int, step: int) -> Sprite:
     """The flash before the gun, where its barrel ends: at full size, then dying away."""
-    size = (1.0, 0.66)[step]
+    size = (1.0, 0.66)[step] * max(1.0, _SMALLEST_FLASH / scale)
     angle = math.tau * heading / HEADINGS
-    canvas = Canvas(scale, reach=1.5)
+    canvas = Canvas(scale, reach=1.5 * max(1.0, size))
     colour = rgb(skin.player.muzzle)
     tongues = [corner for part in _TONGUES for corner in part]
     canvas.polygon(turned(tongues, angle, size), 0.0, colour)
