@@ -1,7 +1,7 @@
 """Draws docs/images/effects.png: every effect in every skin, as a student gets them, enlarged.
 
-Run `python examples/draw_effects.py [FILE]`. Pixels are those of 256×256 frames, twice as large: a row
-a skin, a column an effect.
+Run `python examples/draw_effects.py [FILE]`. Pixels are those of 256×256 frames, twice as large:
+a row a skin, a column an effect.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""Draws docs/images/ten_frames.png: ten frames picked at random, enlarged, to name enemies by looking.
+"""Draws docs/images/ten_frames.png: ten frames picked at random, enlarged, to name the enemies.
 
-Run `python examples/draw_frames.py [FILE] [--seed N]`, about a minute. The planner plays each stage;
-from all frames of the three episodes chance picks ten. If not every type of enemy is on them, the
-next seed picks. The frames are a student's own, 256×256, each pixel four times; what really is on
-each is printed, not drawn.
+Run `python examples/draw_frames.py [FILE] [--seed N]`, one or two minutes. The planner plays each
+stage; from all their frames with an enemy chance picks ten. If not every type of enemy is on them,
+the next seed picks. The frames are a student's own, 256×256, each pixel twice as wide and high; what
+really is on each is printed, not drawn.
 """
 
 import argparse
@@ -46,7 +46,7 @@ class Moment(NamedTuple):
 
 
 def moments_of(stage: int) -> list[Moment]:
-    """Every moment of the planner's episode that is still on that stage."""
+    """Every moment of the planner's episode, still on that stage, with an enemy alive."""
     (episode,) = rollout(
         PlannerAgent(),
         episodes=1,
@@ -58,7 +58,7 @@ def moments_of(stage: int) -> list[Moment]:
     return [
         Moment(stage, step, arenas.records.copy())
         for step, arenas in resimulate(episode)
-        if arenas.records["stage"][0] == stage - 1
+        if arenas.records["stage"][0] == stage - 1 and arenas.records["enemies"]["kind"].any()
     ]
 
 
@@ -101,7 +101,7 @@ def main() -> None:
     print(f"{options.file}: picked with seed {seed} from {len(moments)} frames")
     for place, one in enumerate(chosen):
         there = ", ".join(f"{count} {name}" for name, count in sorted(one.enemies().items()))
-        print(f"{place + 1}: stage {one.stage}, step {one.step}: {there or 'no enemy'}")
+        print(f"{place + 1}: stage {one.stage}, step {one.step}: {there}")
 
 
 if __name__ == "__main__":

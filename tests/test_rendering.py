@@ -111,7 +111,7 @@ def test_the_players_state_can_be_seen(renderer, fields):
 
 
 def test_the_gun_flashes_on_the_tick_of_a_shot_and_no_more_before_the_next(renderer):
-    """Eleven ticks from shot to shot; without shots in the air, only the flash tells the two apart."""
+    """Eleven ticks from shot to shot; a loaded gun shows no flash, all else is the same."""
     arenas = Arenas(Settings(frame_skip=1), count=1)
     arenas.reset(0, (1, 2), stage=1)
     aim = np.array([[0.0, 0.0, 1.0, 0.0, 0.0]])

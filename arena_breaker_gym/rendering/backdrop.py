@@ -308,7 +308,7 @@ def _depth(prisms: Sequence[_Prism], camera: Camera) -> NDArray[np.float32]:
         footprint = pygame.surfarray.array2d(surface.subsurface(box)).T > 0
         for lift in range(round(RISE * prism.height * camera.scale) + 1):
             cut = max(0, lift - box.top)  # rows above the frame
-            rows = slice(box.top - lift + cut, max(0, box.bottom - lift))
-            kept, place = depth[rows, box.left : box.right], floor_z[box.top + cut : box.bottom]
+            shown = slice(box.top - lift + cut, max(0, box.bottom - lift))
+            kept, place = depth[shown, box.left : box.right], floor_z[box.top + cut : box.bottom]
             np.copyto(kept, place[:, None], where=footprint[cut:])
     return depth

@@ -30,11 +30,16 @@ def paint_lines(floor: Floor, gates: list[Gate]) -> None:
     layer.lines(layer.paint, regular(64, 0.82 * radius), 0.5 * _LINE, closed=True)
     for turn in range(8):
         angle = math.tau * (turn + 0.5) / 8
-        tick = [(reach * math.cos(angle), reach * math.sin(angle)) for reach in (radius, 1.14 * radius)]
+        tick = [
+            (reach * math.cos(angle), reach * math.sin(angle)) for reach in (radius, 1.14 * radius)
+        ]
         layer.lines(layer.paint, tick, _LINE)
     right, down = floor.right - 0.55, floor.down - 0.55
     layer.lines(
-        layer.paint, [(-right, -down), (right, -down), (right, down), (-right, down)], _LINE, closed=True
+        layer.paint,
+        [(-right, -down), (right, -down), (right, down), (-right, down)],
+        _LINE,
+        closed=True,
     )
     for gate in gates:
         _mark_gate(layer, gate)
