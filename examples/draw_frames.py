@@ -2,8 +2,8 @@
 
 Run `python examples/draw_frames.py [FILE] [--seed N]`, one or two minutes. The planner plays each
 stage; from all their frames with an enemy chance picks ten. If not every type of enemy is on them,
-the next seed picks. The frames are a student's own, 256×256, each pixel twice as wide and high; what
-really is on each is printed, not drawn.
+the next seed picks. The frames are 256×256, as a student gets them, each pixel twice as wide and
+high; what really is on each is printed, not drawn.
 """
 
 import argparse
