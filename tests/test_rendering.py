@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.engine.shots import MUZZLE, RELOAD
 from arena_breaker_gym.rendering import sheet, skins
 from arena_breaker_gym.rendering.art.catalogue import draw_sheet
+from arena_breaker_gym.rendering.backdrop import paint
 from arena_breaker_gym.rendering.camera import Camera
+from arena_breaker_gym.rendering.gates import gates_of
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.names import ENEMY_TYPES
@@ -107,6 +110,26 @@ def test_the_players_state_can_be_seen(renderer, fields):
     assert difference.sum() > 15
 
 
+def test_the_gun_flashes_on_the_tick_of_a_shot_and_no_more_before_the_next(renderer):
+    """Eleven ticks from shot to shot; a loaded gun shows no flash, all else is the same."""
+    arenas = Arenas(Settings(frame_skip=1), count=1)
+    arenas.reset(0, (1, 2), stage=1)
+    aim = np.array([[0.0, 0.0, 1.0, 0.0, 0.0]])
+    flashes = []
+    for _ in range(2 * RELOAD):
+        arenas.step(aim)
+        loaded = arenas.records.copy()
+        loaded["player"]["reload"] = 0
+        difference = changed(renderer.compose(arenas.records)[0], renderer.compose(loaded)[0])
+        flashes.append(difference.any())
+        if difference.any():
+            rows, columns = np.nonzero(difference)
+            column, row = Camera.over(18, 20, SIZE).project(MUZZLE + 0.4, 0.0, 0.4)
+            assert abs(columns.mean() - column) < 8 and abs(rows.mean() - row) < 5
+    shown = [True] * sheet.MUZZLE_FLASH_TICKS
+    assert flashes == 2 * (shown + [False] * (RELOAD - len(shown)))
+
+
 def test_spikes_show_their_three_phases(renderer):
     frames = []
     for phase in range(3):
@@ -116,6 +139,72 @@ def test_spikes_show_their_three_phases(renderer):
         frames.append(renderer.compose(arenas.records)[0].copy())
     assert changed(frames[0], frames[1]).sum() > 30
     assert changed(frames[1], frames[2]).sum() > 30
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_a_floor_is_the_same_whenever_it_is_painted_and_another_for_each_stage(stage):
+    model = empty().loaded.models[stage - 1]
+    camera = Camera.over(model.size.width, model.size.depth, SIZE)
+    painted = [paint(model, skins.load("default"), camera).picture for _ in range(2)]
+    assert np.array_equal(*painted)
+    named = model.model_copy(update={"name": "Another Place"})
+    assert not np.array_equal(painted[0], paint(named, skins.load("default"), camera).picture)
+
+
+@functools.cache
+def raised(stage):
+    """(SIZE, SIZE) bool: where walls and obstacles are seen; the same in every skin."""
+    model = empty().loaded.models[stage - 1]
+    return paint(model, skins.load("default"), camera_over(model)).depth > -1e8
+
+
+THINGS = {
+    "shots": {"live": 1, "vx": 18.0},
+    "enemy_shots": {"live": 1, "vx": 8.0},
+    "enemies": {"kind": 1, "hp": 1, "heading_x": 1.0},
+}
+
+
+@pytest.mark.parametrize("thing", THINGS)
+@pytest.mark.parametrize(("place", "skin"), list(enumerate(skins.names())))
+def test_shots_and_swarmers_stand_out_from_any_spot_of_the_floor(place, skin, thing):
+    """Seams, lines, bands and stains hide neither: put anywhere, each changes many pixels."""
+    stage = place % 3 + 1
+    arenas = empty(stage=stage)
+    model = arenas.loaded.models[stage - 1]
+    renderer, bare = Renderer(arenas.loaded.models, size=SIZE, skin=skin), arenas.records
+    floor = renderer.compose(bare)[0].astype(int)
+    half = model.size.width / 2 - 1.0, model.size.depth / 2 - 1.0
+    seen = []
+    for x, z in np.random.default_rng(3).uniform(-1.0, 1.0, (24, 2)) * half:
+        column, row = (round(at) for at in camera_over(model).project(x, z, 0.3))
+        if raised(stage)[row - 8 : row + 8, column - 8 : column + 8].any():
+            continue  # a wall may hide it
+        records = bare.copy()
+        one = records[thing][0, 0]
+        for name, value in {"x": x, "z": z, **THINGS[thing]}.items():
+            one[name] = value
+        records[thing][0, 0] = one
+        frame = renderer.compose(records)[0].astype(int)
+        seen.append((np.abs(frame - floor).max(axis=-1) > 40).sum())
+    assert len(seen) > 8 and min(seen) >= 8
+
+
+def camera_over(model):
+    return Camera.over(model.size.width, model.size.depth, SIZE)
+
+
+def test_walls_have_gates_where_enemies_come_in():
+    """A gate for every zone by a wall, none for the keep in the middle, and each is dark."""
+    for model in empty().loaded.models:
+        gates = gates_of(model)
+        assert len(gates) == 4 and len({gate.inwards for gate in gates}) == 4
+        picture = paint(model, skins.load("default"), camera_over(model)).picture.astype(int)
+        (north,) = (gate for gate in gates if gate.inwards == (0, 1))
+        column, row = camera_over(model).project(north.x, north.z, 0.4)
+        beside, _ = camera_over(model).project(north.x + north.half + 0.8, north.z)
+        dark, wall = (picture[round(row), round(at)].mean() for at in (column, beside))
+        assert dark < 0.7 * wall
 
 
 def test_what_stands_behind_an_obstacle_is_hidden_and_what_stands_before_it_is_not(renderer):

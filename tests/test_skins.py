@@ -9,6 +9,7 @@ from agents.scripted import ScriptedBaseline
 from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.engine.roster import charger, sentinel, shooter
 from arena_breaker_gym.engine.roster.bomber import FUSE
+from arena_breaker_gym.engine.shots import RELOAD
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import replay, rollout
@@ -86,6 +87,21 @@ def test_what_is_to_be_known_is_to_be_seen_in_every_skin(renderer, arenas):
     assert not unseen
     for kind in range(1, 7):
         assert difference(bare, shown(kind=kind)) > 8, kind
+
+
+@pytest.mark.parametrize("size", [64, 256])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shot_that_leaves_is_to_be_seen_in_every_skin(name, size, arenas):
+    """The flash shows at once, in each of four headings, and is over before the next shot."""
+    renderer = Renderer(arenas.loaded.models, size=size, skin=name)
+    for heading_x, heading_z in ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)):
+        aim = {"heading_x": heading_x, "heading_z": heading_z}
+        calm, fired, late = (
+            frame_with(renderer, arenas, player={**aim, "reload": reload})
+            for reload in (0, RELOAD, RELOAD // 2)
+        )
+        assert difference(calm, fired) >= (4 if size == 64 else 25)
+        assert np.array_equal(calm, late)
 
 
 def test_shots_show_where_they_fly(renderer, arenas):

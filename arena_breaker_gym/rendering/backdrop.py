@@ -4,8 +4,8 @@ Points of the floor are (x, z) in metres. Raised things are upright prisms, whos
 surface at each pixel is known, so that what stands behind one is covered by it.
 """
 
+import itertools
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +24,9 @@ from arena_breaker_gym.rendering.camera import (
     Camera,
 )
 from arena_breaker_gym.rendering.finish import finished_ground
+from arena_breaker_gym.rendering.floor import Floor
+from arena_breaker_gym.rendering.gates import Gate, gates_of, openings
+from arena_breaker_gym.rendering.markings import paint_bands, paint_lines, wear
 from arena_breaker_gym.rendering.skins import Light, Skin
 from arena_breaker_gym.rendering.textures import weave
 from arena_breaker_gym.stages.model import Box, Circle, Polygon, Saw, Stage
@@ -34,8 +37,12 @@ _FRONT_LIGHT, _SIDE_LIGHT = 0.78, 0.2  # light on a front; how much more on a le
 _SHADOW_LENGTH = 0.55  # m of shadow for each metre of height
 _SHADOW_STEPS = 24  # outlines laid one beside the other along a shadow
 _SHADOW_SOFTNESS = 0.22  # m
+_GROOVE_LIGHT = 0.82  # of the last band but one, a groove below the rim
 _FOOT_BANDS, _FOOT_LIGHT = 6, 0.72  # a side darkens in that many bands to that light at its foot
 _CIRCLE_CORNERS = 40
+_CAP, _CAP_LIGHT = 0.28, 1.1  # how far in the plate on a top lies, and its light
+_PANEL = 2.0  # m of wall to a panel, about
+_DOOR_HEIGHT, _DOOR_LIGHT = 0.35, 0.4  # of the wall's height and of its side's light
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,7 @@ class _Prism:
     height: float
     top: RGB
     side: RGB
+    is_capped: bool = False  # a plate lies on its top
 
 
 def paint(stage: Stage, skin: Skin, camera: Camera) -> Backdrop:
@@ -84,10 +92,11 @@ def paint(stage: Stage, skin: Skin, camera: Camera) -> Backdrop:
         camera.centre_x * factor,
         camera.centre_y * factor,
     )
-    prisms = [*_walls(stage, skin), *_obstacles(stage, skin)]
+    gates = gates_of(stage)
+    prisms = [*_walls(stage, skin, gates), *_obstacles(stage, skin)]
     surface = pygame.Surface((fine.size, fine.size))
     surface.fill(rgb(skin.ground.outside))
-    _paint_floor(surface, stage, skin, fine)
+    _paint_floor(surface, stage, skin, fine, gates)
     _paint_shadows(surface, prisms, skin, fine)
     for prism in sorted(prisms, key=_front):
         _paint_prism(surface, prism, skin.light, fine)
@@ -103,15 +112,57 @@ def _ground_colour(part: str, stage: Stage, skin: Skin) -> RGB:
     return mix(own, rgb(ground.tint), ground.tint_strength)
 
 
-def _walls(stage: Stage, skin: Skin) -> list[_Prism]:
-    top, side = (_ground_colour(part, stage, skin) for part in ("wall_top", "wall_side"))
+def _walls(stage: Stage, skin: Skin, gates: list[Gate]) -> list[_Prism]:
+    """The outer walls in panels, with a door in each gate."""
     right, down, thick = stage.size.width / 2, stage.size.depth / 2, WALL_THICKNESS
-    behind = _rectangle(-right - thick, -down - thick, right + thick, -down)
-    left_hand = _rectangle(-right - thick, -down, -right, down + thick)
-    right_hand = _rectangle(right, -down, right + thick, down + thick)
-    kerb = _rectangle(-right, down, right, down + thick)
-    tall = [_Prism(wall, WALL_HEIGHT, top, side) for wall in (behind, left_hand, right_hand)]
-    return [*tall, _Prism(kerb, KERB_HEIGHT, top, side)]
+    colours = tuple(_ground_colour(part, stage, skin) for part in ("wall_top", "wall_side"))
+    sides = (
+        ((0, 1), WALL_HEIGHT, -right - thick, right + thick, -down - thick),
+        ((1, 0), WALL_HEIGHT, -down, down + thick, -right - thick),
+        ((-1, 0), WALL_HEIGHT, -down, down + thick, right),
+        ((0, -1), KERB_HEIGHT, -right, right, down),
+    )
+    return [
+        _wall_piece(piece, inwards, near, height, colours)
+        for inwards, height, start, end, near in sides
+        for piece in _panels(start, end, openings(gates, inwards))
+    ]
+
+
+def _panels(
+    start: float, end: float, doors: Sequence[tuple[float, float]]
+) -> list[tuple[float, float, bool]]:
+    """A wall's pieces along it: (from, to, is it a door)."""
+    pieces = []
+    stops = [start, *(stop for door in doors for stop in door), end]
+    for index, (near, far) in enumerate(itertools.pairwise(stops)):
+        if index % 2:
+            pieces.append((near, far, True))
+            continue
+        count = max(1, round((far - near) / _PANEL))
+        step = (far - near) / count
+        pieces += [(near + step * one, near + step * (one + 1), False) for one in range(count)]
+    return pieces
+
+
+def _wall_piece(
+    piece: tuple[float, float, bool],
+    inwards: tuple[int, int],
+    near: float,
+    height: float,
+    colours: tuple[RGB, ...],
+) -> _Prism:
+    start, end, is_door = piece
+    far = near + WALL_THICKNESS
+    along_x = inwards[0] == 0
+    outline = _rectangle(start, near, end, far) if along_x else _rectangle(near, start, far, end)
+    top, side = colours
+    if not is_door:
+        return _Prism(outline, height, top, side)
+    # The door behind is seen from the front, the others from above: these are let into the wall.
+    if inwards == (0, 1):
+        return _Prism(outline, height, lit(top, 0.8), lit(side, _DOOR_LIGHT))
+    return _Prism(outline, _DOOR_HEIGHT * height, lit(side, _DOOR_LIGHT), lit(side, _DOOR_LIGHT))
 
 
 def _rectangle(left: float, rear: float, right: float, front: float) -> Outline:
@@ -120,7 +171,10 @@ def _rectangle(left: float, rear: float, right: float, front: float) -> Outline:
 
 def _obstacles(stage: Stage, skin: Skin) -> list[_Prism]:
     top, side = (_ground_colour(part, stage, skin) for part in ("obstacle_top", "obstacle_side"))
-    return [_Prism(_outline(one), one.height, top, side) for one in stage.obstacles]
+    return [
+        _Prism(_outline(one), one.height, top, side, is_capped=not isinstance(one, Polygon))
+        for one in stage.obstacles
+    ]
 
 
 def _outline(obstacle: Circle | Box | Polygon) -> Outline:
@@ -138,48 +192,21 @@ def _projected(outline: Outline, height: float, camera: Camera) -> list[tuple[fl
     return [camera.project(x, z, height) for x, z in outline]
 
 
-def _paint_floor(surface: pygame.Surface, stage: Stage, skin: Skin, camera: Camera) -> None:
-    floor, line = (_ground_colour(part, stage, skin) for part in ("floor", "floor_line"))
-    right, down = stage.size.width / 2, stage.size.depth / 2
-    pygame.draw.polygon(
-        surface, floor, _projected(_rectangle(-right, -down, right, down), 0.0, camera)
-    )
-    if skin.ground.texture == "tiles":
-        _paint_tiles(surface, stage, skin, camera, floor=floor, line=line)
-    else:
-        weave(surface, stage, skin.ground, camera, floor=floor, line=line)
+def _paint_floor(
+    surface: pygame.Surface, stage: Stage, skin: Skin, camera: Camera, gates: list[Gate]
+) -> None:
+    parts = ("floor", "floor_line", "paint")
+    colour, line, paint = (_ground_colour(part, stage, skin) for part in parts)
+    floor = Floor.of(surface, stage, skin.ground, camera, colours=(colour, line, paint))
+    surface.set_clip(floor.area)
+    weave(floor)
+    wear(floor)
+    paint_lines(floor, gates)
+    paint_bands(floor, rgb(skin.spikes.warning))
+    surface.set_clip(None)
     for hazard in stage.hazards:
         if isinstance(hazard, Saw):
             _paint_track(surface, hazard, skin, camera)
-
-
-def _paint_tiles(
-    surface: pygame.Surface, stage: Stage, skin: Skin, camera: Camera, *, floor: RGB, line: RGB
-) -> None:
-    right, down, tile = stage.size.width / 2, stage.size.depth / 2, skin.ground.tile
-    # The same stage is mottled alike wherever and whenever it is painted.
-    generator = np.random.default_rng(zlib.crc32(stage.name.encode()))
-    gap = skin.ground.line / 2
-    for rear in np.arange(-down, down, tile):
-        for left in np.arange(-right, right, tile):
-            light = 1.0 + skin.ground.mottle * (2.0 * generator.random() - 1.0)
-            edges = (left + gap, rear + gap, min(left + tile, right) - gap)
-            piece = _rectangle(*edges, min(rear + tile, down) - gap)
-            corners = _projected(piece, 0.0, camera)
-            pygame.draw.polygon(surface, line, corners)
-            inner = [(x, y) for x, y in _shrunk(corners, 0.02 * camera.scale)]
-            pygame.draw.polygon(surface, lit(floor, light), inner)
-
-
-def _shrunk(corners: Sequence[tuple[float, float]], border: float) -> list[tuple[float, float]]:
-    """A rectangle's corners, moved inwards."""
-    (left, rear), _, (right, front), _ = corners
-    return [
-        (left + border, rear + border),
-        (right - border, rear + border),
-        (right - border, front - border),
-        (left + border, front - border),
-    ]
 
 
 def _paint_track(surface: pygame.Surface, saw: Saw, skin: Skin, camera: Camera) -> None:
@@ -228,9 +255,14 @@ def _paint_prism(surface: pygame.Surface, prism: _Prism, light: Light, camera: C
             foot = [camera.project(x0, z0, base), camera.project(x1, z1, base)]
             rim = [camera.project(x1, z1, prism.height), camera.project(x0, z0, prism.height)]
             shade = bright * (_FOOT_LIGHT + (1.0 - _FOOT_LIGHT) * share)
+            shade *= _GROOVE_LIGHT if band == _FOOT_BANDS - 2 else 1.0
             pygame.draw.polygon(surface, lit(prism.side, shade), [*foot, *rim])
     top = _projected(outline, prism.height, camera)
     pygame.draw.polygon(surface, prism.top, top)
+    if prism.is_capped:
+        middle_x, middle_y = (sum(part) / len(top) for part in zip(*top, strict=True))
+        cap = [(x + _CAP * (middle_x - x), y + _CAP * (middle_y - y)) for x, y in top]
+        pygame.draw.polygon(surface, lit(prism.top, _CAP_LIGHT), cap)
     edge = lit(prism.top, light.rim) if light.rim_colour is None else rgb(light.rim_colour)
     pygame.draw.polygon(surface, edge, top, max(1, round(0.06 * camera.scale)))
 
@@ -253,7 +285,9 @@ def _shaded(
     brightness, own = stage.palette.brightness, skin.ground.surface
     if own is not None:
         brightness += own.share * (own.brightness - brightness)
-    light = brightness * (1.0 - skin.ground.vignette * squared / 2.0)
+    # Bright stages lie open, dark ones are closed in.
+    vignette = skin.ground.vignette * (2.0 - brightness) ** 2
+    light = brightness * (1.0 - vignette * squared / 2.0)
     return np.rint(np.clip(picture * light[..., None], 0.0, 255.0)).astype(np.uint8)
 
 
@@ -266,13 +300,15 @@ def _depth(prisms: Sequence[_Prism], camera: Camera) -> NDArray[np.float32]:
     depth = np.full((camera.size, camera.size), NOTHING_RAISED, dtype=np.float32)
     rows = np.arange(camera.size) + 0.5
     floor_z = ((rows - camera.centre_y) / (camera.scale * FORESHORTENING)).astype(np.float32)
+    surface = pygame.Surface((camera.size, camera.size), 0, 8)
+    surface.set_palette([(level, level, level) for level in range(256)])
     for prism in sorted(prisms, key=_front):
-        surface = pygame.Surface((camera.size, camera.size), 0, 8)
-        surface.set_palette([(level, level, level) for level in range(256)])
-        pygame.draw.polygon(surface, 255, _projected(prism.outline, 0.0, camera))
-        footprint = pygame.surfarray.array2d(surface).T > 0
+        surface.fill(0)
+        box = pygame.draw.polygon(surface, 255, _projected(prism.outline, 0.0, camera))
+        footprint = pygame.surfarray.array2d(surface.subsurface(box)).T > 0
         for lift in range(round(RISE * prism.height * camera.scale) + 1):
-            shown = footprint[lift:]
-            kept = depth[: len(shown)]
-            np.copyto(kept, floor_z[lift:, None], where=shown)
+            cut = max(0, lift - box.top)  # rows above the frame
+            shown = slice(box.top - lift + cut, max(0, box.bottom - lift))
+            kept, place = depth[shown, box.left : box.right], floor_z[box.top + cut : box.bottom]
+            np.copyto(kept, place[:, None], where=footprint[cut:])
     return depth

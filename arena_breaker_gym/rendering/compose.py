@@ -19,6 +19,7 @@ from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster import charger, sentinel, shooter
 from arena_breaker_gym.engine.roster.bomber import FUSE
 from arena_breaker_gym.engine.roster.stats import RADIUS
+from arena_breaker_gym.engine.shots import RELOAD
 from arena_breaker_gym.rendering import sheet
 from arena_breaker_gym.rendering.atlas import Atlas
 from arena_breaker_gym.rendering.backdrop import NOTHING_RAISED
@@ -36,10 +37,11 @@ from arena_breaker_gym.stages.table import MAX_HAZARDS
 
 SHOT_HEIGHT = 0.4  # m above the floor at which shots are seen
 MUZZLE_REACH = 1.75  # enemy radii from a shooter's middle to its muzzle
+GUN_REACH = 0.8  # m from the player's middle to where its gun's flash begins
 _TAU = 2.0 * math.pi
 _SPEEDS = np.array(sheet.ENEMY_SHOT_SPEEDS)
-# Sprites that stand: two for each enemy and hazard, every shot, every burst, the player's four.
-MOST_STANDING = 3 * MAX_ENEMIES + MAX_SHOTS + MAX_ENEMY_SHOTS + 2 * MAX_HAZARDS + MAX_BURSTS + 4
+# Sprites that stand: two for each enemy and hazard, every shot, every burst, the player's five.
+MOST_STANDING = 3 * MAX_ENEMIES + MAX_SHOTS + MAX_ENEMY_SHOTS + 2 * MAX_HAZARDS + MAX_BURSTS + 5
 
 
 class Scene(NamedTuple):
@@ -277,6 +279,13 @@ def _line_up_player(arena: Record, queue: Queue) -> None:
     _put(queue, sprite, x, z, 0.0, z)
     if player.grace > 0 and (player.grace // 3) % 2 == 0:
         _put(queue, sheet.SHELL_AT, x, z, 0.0, z + 0.01)
+    age = RELOAD - player.reload  # ticks since the last shot left
+    if age < sheet.MUZZLE_FLASH_TICKS:
+        step = age * sheet.MUZZLE_FLASHES // sheet.MUZZLE_FLASH_TICKS * sheet.HEADINGS
+        sprite = sheet.MUZZLE_FLASH_AT + step + _heading(player.heading_x, player.heading_z)
+        x += GUN_REACH * player.heading_x
+        depth = max(z, z + GUN_REACH * player.heading_z) + 0.02 * player.heading_z
+        _put(queue, sprite, x, z + GUN_REACH * player.heading_z, SHOT_HEIGHT, depth)
 
 
 @compiled

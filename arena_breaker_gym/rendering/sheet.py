@@ -17,6 +17,8 @@ SPLITTER_STEPS = 8  # of its lobes' turning
 BOMBER_VARIANTS = 3  # calm, lit and dark, lit and bright
 SENTINEL_VARIANTS = 5  # calm, three levels of charge, about to fire aimed shots
 MUZZLE_GLOWS = 3  # growing
+MUZZLE_FLASHES = 2  # at full size, dying away
+MUZZLE_FLASH_TICKS = 4  # how long they are shown after a shot
 BLAST_MARKS = 2  # blinking
 RING_MARKS = 3  # growing
 STAR_STEPS = 4
@@ -49,6 +51,7 @@ COUNTS = {
     "dash_ring": DASH_RINGS,
     "shell": 1,
     "dash": HEADINGS,
+    "muzzle_flash": MUZZLE_FLASHES * HEADINGS,
     "muzzle_glow": MUZZLE_GLOWS,
     "arrow": HEADINGS,
     "blast_mark": BLAST_MARKS,
@@ -73,6 +76,7 @@ PLAYER_AT = _starts["player"]
 DASH_RING_AT = _starts["dash_ring"]
 SHELL_AT = _starts["shell"]
 DASH_AT = _starts["dash"]
+MUZZLE_FLASH_AT = _starts["muzzle_flash"]
 MUZZLE_GLOW_AT = _starts["muzzle_glow"]
 ARROW_AT = _starts["arrow"]
 BLAST_MARK_AT = _starts["blast_mark"]

@@ -47,6 +47,7 @@ class Surface(_Part):
     wall_side: Colour
     obstacle_top: Colour
     obstacle_side: Colour
+    paint: Colour = "#ffffff"
     brightness: Annotated[float, Field(ge=0.2, le=1.5)] = 1.0
     share: Share = 1.0  # how much of the stage's colours they replace
 
@@ -78,7 +79,7 @@ class Ground(_Part):
 
     texture: Literal[
         "tiles", "grid", "hexes", "planks", "dots", "stripes", "speckles", "rings", "checks"
-    ] = "tiles"
+    ] = "tiles"  # tiles: the stage's own paving
     surface: Surface | None = None
 
     outside: Colour
@@ -87,6 +88,8 @@ class Ground(_Part):
     tile: Annotated[float, Field(ge=0.25, le=8.0)]  # m
     line: Annotated[float, Field(ge=0.0, le=0.3)]  # m
     mottle: Share  # how much one tile's lightness differs from the next
+    paint: Share = 0.0  # how strong lines, gates' marks and hazard bands are painted
+    wear: Share = 0.0  # how strong stains, scuffs and cracks are
     vignette: Share
     shadow: Share
     track: Colour
@@ -104,6 +107,7 @@ class Player(_Part):
     cooling: Colour
     shell: Colour
     dash: Colour
+    muzzle: Colour = "#ffd75e"  # the flash of the gun
 
 
 class Enemy(_Part):

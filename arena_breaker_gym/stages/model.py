@@ -62,6 +62,8 @@ class Palette(_Part):
     wall_side: Colour = "#5d6880"
     obstacle_top: Colour = "#b08d62"
     obstacle_side: Colour = "#7d6142"
+    paint: Colour = "#ffffff"  # lines painted on the floor
+    paving: Literal["court", "plates", "flagstones"] = "court"
     brightness: Annotated[float, Field(ge=0.2, le=1.5)] = 1.0
 
 

@@ -21,16 +21,17 @@ def burst(skin: Skin, scale: float, *, kind: int, step: int) -> Sprite:
     if kind == BLAST:
         return _blast(skin, scale, share=share)
     if kind == PLAYER_HIT:
-        colour = rgb(skin.blast.player_hit)
-        return _puff(scale, share=share, girth=1.6 * PLAYER_RADIUS, colours=(colour, WHITE))
+        colours = (rgb(skin.blast.player_hit), WHITE, rgb(skin.player.outline))
+        return _puff(scale, share=share, girth=1.6 * PLAYER_RADIUS, colours=colours)
     enemy = getattr(skin, ENEMY_TYPES[kind])
     girth = 1.15 * float(RADIUS[kind])
-    return _puff(scale, share=share, girth=girth, colours=(rgb(enemy.body), rgb(enemy.glow)))
+    colours = (rgb(enemy.body), rgb(enemy.glow), rgb(enemy.outline))
+    return _puff(scale, share=share, girth=girth, colours=colours)
 
 
-def _puff(scale: float, *, share: float, girth: float, colours: tuple[RGB, RGB]) -> Sprite:
-    """A flash, a ring that widens and thins, and bits that fly outwards."""
-    body, glow = colours
+def _puff(scale: float, *, share: float, girth: float, colours: tuple[RGB, RGB, RGB]) -> Sprite:
+    """A flash, a ring that widens and thins, and bits with an outline that fly outwards."""
+    body, glow, outline = colours
     canvas = Canvas(scale, reach=3.2 * girth, height=1.5)
     outwards = 1.0 - (1.0 - share) ** 2
     height = 0.35 + 0.4 * outwards
@@ -41,6 +42,7 @@ def _puff(scale: float, *, share: float, girth: float, colours: tuple[RGB, RGB])
         reach = girth * (0.4 + (1.3 if bit % 2 else 1.8) * outwards)
         place = (reach * math.cos(angle), reach * math.sin(angle), height)
         canvas.disc(place, girth * 0.34 * (1.0 - 0.8 * share), body if bit % 2 else glow)
+    canvas.edge(0.06, outline)
     if share < 0.4:
         canvas.glow((0, 0, 0.4), girth * 1.5, mix(glow, WHITE, 0.6), 1.0 - 2.0 * share)
     canvas.fade(1.0 - share**2)

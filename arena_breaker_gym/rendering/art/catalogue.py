@@ -17,6 +17,7 @@ from arena_breaker_gym.rendering.sheet import (
     DASH_RINGS,
     ENEMY_SHOT_SPEEDS,
     HEADINGS,
+    MUZZLE_FLASHES,
     MUZZLE_GLOWS,
     RING_MARKS,
     SENTINEL_VARIANTS,
@@ -27,7 +28,9 @@ from arena_breaker_gym.rendering.sheet import (
 )
 from arena_breaker_gym.rendering.skins import Skin
 
-_FLASHED = 0.8  # share of the flash's colour in an enemy that is hit
+_FLASHED = 0.85  # share of the flash's colour in an enemy that is hit
+_LINES = 60.0  # pixels darker than this are lines, which stay dark the more they are so
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def draw_sheet(skin: Skin, scale: float) -> list[Sprite]:
@@ -47,11 +50,13 @@ def draw_sheet(skin: Skin, scale: float) -> list[Sprite]:
 
 
 def flashed(sprite: Sprite, skin: Skin) -> Sprite:
-    """The sprite in the colour of a hit, with its shape kept."""
+    """The sprite in the colour of a hit, its dark lines kept."""
     pixels = sprite.pixels.astype(np.float32)
     alpha = pixels[..., 3:] / 255.0
     bright = np.array(rgb(skin.flash), np.float32) * alpha
-    pixels[..., :3] += _FLASHED * (bright - pixels[..., :3])
+    lightness = (pixels[..., :3] @ _LUMA)[..., None] / np.maximum(alpha, 1e-3)
+    share = _FLASHED * np.clip(lightness / _LINES, 0.0, 1.0) ** 2
+    pixels[..., :3] += share * (bright - pixels[..., :3])
     return Sprite(np.rint(pixels).astype(np.uint8), sprite.anchor_x, sprite.anchor_y)
 
 
@@ -76,6 +81,8 @@ def _others(figures: Figures, skin: Skin, scale: float) -> Iterator[Sprite]:
     yield from (player.dash_ring(skin, scale, step=step) for step in range(DASH_RINGS))
     yield player.shell(skin, scale)
     yield from (player.dash(skin, scale, heading=turn) for turn in turns)
+    for step in range(MUZZLE_FLASHES):
+        yield from (player.muzzle_flash(skin, scale, heading=turn, step=step) for turn in turns)
     yield from (marks.muzzle_glow(skin, scale, step=step) for step in range(MUZZLE_GLOWS))
     yield from (marks.arrow(skin, scale, heading=turn) for turn in turns)
     yield from (marks.blast_mark(skin, scale, step=step) for step in range(BLAST_MARKS))

@@ -1,14 +1,20 @@
-"""What is about the player in every set: dash ring, the shell of grace, the streak of a dash."""
+"""What is about the player in every set: dash ring, shell of grace, a dash's streak, gun flash."""
 
 import math
 
 from arena_breaker_gym.engine.player import RADIUS
-from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite
-from arena_breaker_gym.rendering.art.colours import lit, mix, rgb
+from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite, turned
+from arena_breaker_gym.rendering.art.colours import WHITE, lit, mix, rgb
 from arena_breaker_gym.rendering.sheet import DASH_RINGS, HEADINGS
 from arena_breaker_gym.rendering.skins import Skin
 
 _RING_RADIUS = 1.42  # in drawn radii
+_SMALLEST_FLASH = 5.0  # pixels a metre: it is drawn no smaller than at this scale
+# The flash of the gun: a long tongue between two short ones, (x, z) in metres.
+_TONGUES = (
+    ((-0.14, -0.14), (0.3, -0.56), (0.34, -0.22), (1.05, 0.0)),
+    ((0.34, 0.22), (0.3, 0.56), (-0.14, 0.14)),
+)
 
 
 def dash_ring(skin: Skin, scale: float, *, step: int) -> Sprite:
@@ -52,5 +58,20 @@ def dash(skin: Skin, scale: float, *, heading: int) -> Sprite:
     for step in range(12, 0, -1):
         back, share = 0.42 * step * girth, step / 12
         place = (-back * math.cos(angle), -back * math.sin(angle), 0.3 * girth)
-        canvas.glow(place, girth * (1.15 - 0.6 * share), rgb(skin.player.dash), 0.5 - 0.4 * share)
+        canvas.glow(place, girth * (1.15 - 0.6 * share), rgb(skin.player.dash), 0.85 - 0.7 * share)
+    return canvas.finish()
+
+
+def muzzle_flash(skin: Skin, scale: float, *, heading: int, step: int) -> Sprite:
+    """The flash before the gun, where its barrel ends: at full size, then dying away."""
+    size = (1.0, 0.66)[step] * max(1.0, _SMALLEST_FLASH / scale)
+    angle = math.tau * heading / HEADINGS
+    canvas = Canvas(scale, reach=1.5 * max(1.0, size))
+    colour = rgb(skin.player.muzzle)
+    tongues = [corner for part in _TONGUES for corner in part]
+    canvas.polygon(turned(tongues, angle, size), 0.0, colour)
+    canvas.edge(0.7 * skin.shape.outline, rgb(skin.shot.outline))
+    canvas.polygon(turned(tongues, angle, 0.5 * size), 0.0, mix(colour, WHITE, 0.8))
+    canvas.glow((*turned([(0.3, 0.0)], angle, size)[0], 0.0), 0.85 * size, colour, 0.5)
+    canvas.fade((1.0, 0.8)[step])
     return canvas.finish()

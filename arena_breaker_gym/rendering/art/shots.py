@@ -18,7 +18,13 @@ def shot(skin: Skin, scale: float, *, heading: int) -> Sprite:
     """A shot of the player: a slim bolt."""
     canvas = Canvas(scale, reach=2.0 + SHOT_SPEED * skin.shape.trail)
     angle = math.tau * heading / HEADINGS
-    _trail(canvas, skin.shot, angle=angle, length=SHOT_SPEED * skin.shape.trail, girth=SHOT_RADIUS)
+    _trail(
+        canvas,
+        skin.shot,
+        angle=angle,
+        length=SHOT_SPEED * skin.shape.trail,
+        girth=1.7 * SHOT_RADIUS,
+    )
     ahead = (0.16 * math.cos(angle), 0.16 * math.sin(angle), 0.0)
     behind = (-0.4 * math.cos(angle), -0.4 * math.sin(angle), 0.0)
     for width, colour in (
@@ -49,5 +55,5 @@ def _trail(
     for step in range(_TRAIL_STEPS, 0, -1):
         share = step / _TRAIL_STEPS
         place = (-share * length * math.cos(angle), -share * length * math.sin(angle), 0.0)
-        strength = 0.62 * (1.0 - 0.8 * share)
+        strength = 0.72 * (1.0 - 0.8 * share)
         canvas.glow(place, girth * (1.25 - 0.5 * share), rgb(colours.trail), strength)
