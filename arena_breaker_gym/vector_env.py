@@ -22,7 +22,7 @@ from arena_breaker_gym.env import (
     view_of,
 )
 from arena_breaker_gym.observation import TABLES
-from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings, check_whole
 
 
 class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
@@ -48,6 +48,8 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         num_envs: int = 1,
         max_episode_steps: int = MAX_EPISODE_STEPS,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        copy: bool = True,
+        num_threads: int | None = None,
         render_mode: str | None = None,
         render_size: int = DEFAULT_RENDER_SIZE,
         **settings: Any,
@@ -58,6 +60,10 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
             num_envs: How many arenas.
             max_episode_steps: Steps after which an episode is truncated; 0 or less: never.
             autoreset_mode: "NextStep", "SameStep" or "Disabled".
+            copy: False hands out the batch's own arrays (observations, rewards, ends, infos),
+                which the next call of `reset` or `step` writes again.
+            num_threads: How many threads step, observe and draw; None: one a core. It changes
+                no byte of what comes out.
             render_mode: None or "rgb_array".
             render_size: Side of the pictures that `render` gives.
             **settings: Those of `arena_breaker_gym.settings.Settings`.
@@ -65,12 +71,15 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         Raises:
             ValueError: If an argument is unknown or its value bad.
         """
-        if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
-            raise ValueError(f"num_envs must be a whole number of at least 1, got {num_envs!r}.")
+        check_whole("num_envs", num_envs)
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}.")
+        if num_threads is not None:
+            check_whole("num_threads", num_threads)
         self.settings = Settings.from_keywords(settings)
         self.num_envs = num_envs
+        self.copy = copy
+        self.num_threads = num_threads
         self.render_mode = render_mode
         self.render_size = render_size
         self.autoreset_mode = AutoresetMode(autoreset_mode)
