@@ -19,7 +19,9 @@ from arena_breaker_gym.stages.model import Stage
 SMALLEST, LARGEST = 32, 1024  # pixels a side
 ALONE = Crew(1)
 
-_LEAST_PIXELS = 2**18  # that a thread must have to draw for a second one to pay
+# What a thread must have to draw for a second one to pay.
+_LEAST_FRAMES, _LEAST_PIXELS = 4, 2**16
+_FIRST_ROW = np.zeros(1, dtype=np.int64)
 _NOTHING_KEPT = np.zeros(0, dtype=TOUCHED)
 
 
@@ -104,19 +106,22 @@ class Renderer:
         chosen: NDArray[np.bool_] | None,
         crew: Crew,
     ) -> None:
-        least = max(1, _LEAST_PIXELS // self.size**2)
+        if len(arenas) == 1 and len(self._skins) == 1 and chosen is None:
+            number = int(arenas["stage"][0])  # one environment's step: no time for ceremony
+            compose_rows(arenas, _FIRST_ROW, frames, touched, number, *self._scene(number))
+            return
 
-        def work(rows: NDArray[np.int64], number: int) -> None:
-            compose_rows(arenas, rows, frames, touched, number, *self._scene(number))
+        def work(rows: NDArray[np.int64], number: int, scene: tuple[Any, ...]) -> None:
+            compose_rows(arenas, rows, frames, touched, number, *scene)
 
-        crew.share(
-            work,
-            [
-                (rows[first:last], number)
-                for number, rows in self._groups(arenas, chosen)
-                for first, last in crew.cut(len(rows), least=least)
-            ],
-        )
+        # Scenes are painted here, by the caller: pygame knows of no threads.
+        least = max(_LEAST_FRAMES, _LEAST_PIXELS // self.size**2)
+        pieces = [
+            (rows[first:last], number, self._scene(number))
+            for number, rows in self._groups(arenas, chosen)
+            for first, last in crew.cut(len(rows), least=least)
+        ]
+        crew.share(work, pieces)
 
     def _groups(
         self, arenas: NDArray[np.void], chosen: NDArray[np.bool_] | None
