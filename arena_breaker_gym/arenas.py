@@ -47,12 +47,9 @@ class Arenas:
         records: (n,) array of dtype `engine.arena.ARENA`: the whole state of play.
         limit: Steps after which an episode is truncated; 0 for no limit.
         rewards: (n,) float64, the last step's.
-        reward_terms: (n, 2) float64 in the order of `REWARD_TERMS`; a row sums to the reward.
         terminated: (n,) bool.
         truncated: (n,) bool.
-        info: (n, 10) int64 in the order of `INFO`; each column lies in one piece.
         state: (n · 397,) float32: what `observe` writes, all tables one after the other.
-        tables: The same as tables; see `observation.StateTables`.
     """
 
     def __init__(
@@ -76,12 +73,11 @@ class Arenas:
         self.limit = limit
         self.records: NDArray[np.void] = np.zeros(count, dtype=ARENA)
         self.rewards = np.zeros(count)
-        self.reward_terms = np.zeros((len(REWARD_TERMS), count)).T
+        self._term_columns = np.zeros((len(REWARD_TERMS), count))
         self.terminated = np.zeros(count, dtype=np.bool_)
         self.truncated = np.zeros(count, dtype=np.bool_)
-        self.info = np.zeros((len(INFO), count), dtype=np.int64).T
+        self._info_columns = np.zeros((len(INFO), count), dtype=np.int64)
         self.state = np.zeros(count * STATE_NUMBERS, dtype=np.float32)
-        self.tables = tables_in(self.state, count)
         self._weights = np.array([settings.reward[term] for term in REWARD_TERMS])
         self._blank = np.zeros(1, dtype=ARENA)
         self._everyone = np.ones(count, dtype=np.bool_)
@@ -94,6 +90,21 @@ class Arenas:
     def __len__(self) -> int:
         """The number of arenas."""
         return len(self.records)
+
+    @property
+    def reward_terms(self) -> NDArray[np.float64]:
+        """(n, 2) float64 in the order of `REWARD_TERMS`; a row sums to the reward."""
+        return self._term_columns.T
+
+    @property
+    def info(self) -> NDArray[np.int64]:
+        """(n, 10) int64 in the order of `INFO`; each column lies in one piece."""
+        return self._info_columns.T
+
+    @property
+    def tables(self) -> StateTables:
+        """What `observe` wrote last, as views of `state`."""
+        return tables_in(self.state, len(self))
 
     @property
     def campaign(self) -> Stages:
@@ -140,10 +151,10 @@ class Arenas:
             self._blank,
             self.campaign,
             self.rewards,
-            self.reward_terms,
+            self._term_columns,
             self.terminated,
             self.truncated,
-            self.info,
+            self._info_columns,
         )
 
     def step(
@@ -188,10 +199,10 @@ class Arenas:
                 self._weights,
                 self.campaign,
                 self.rewards,
-                self.reward_terms,
+                self._term_columns,
                 self.terminated,
                 self.truncated,
-                self.info,
+                self._info_columns,
                 observing,
                 self.state,
                 self._standard,
@@ -288,7 +299,7 @@ class Arenas:
         self.records[index] = np.frombuffer(state, dtype=ARENA, offset=_STATE_HEADER.size)[0]
         self.terminated[index] = self.records[index].outcome != PLAYING
         self.truncated[index] = False
-        write_info(self.records, self.info, index)
+        write_info(self.records, self._info_columns, index)
 
     def summary(self, index: int) -> dict[str, Any]:
         """What the metrics table needs of an arena's episode, in plain numbers."""

@@ -231,7 +231,8 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
     def _observation(self) -> Observation:
         """Copies of what the batch of one holds; the tables are written already."""
         if not self._has_state:
-            return self._arenas.compose()[0]
+            pixels: NDArray[np.uint8] = self._arenas.compose()[0]
+            return pixels
         tables = tables_in(self._arenas.state.copy(), 1)
         observation: dict[str, NDArray[Any]] = {
             name: table[0] for name, table in zip(TABLES, tables, strict=True)

@@ -52,10 +52,10 @@ def begin_chosen(
             arenas[index] = blank[0]
             begin(arenas[index], stage, keys[index], fix, campaign)
             rewards[index] = 0.0
-            reward_terms[index, :] = 0.0
+            reward_terms[:, index] = 0.0
             terminated[index] = False
             truncated[index] = False
-            _inform(arenas[index], info[index])
+            _inform(arenas[index], info[:, index])
 
 
 @entry_point
@@ -102,10 +102,10 @@ def step_rows(
         weights: (2,) of the reward's terms.
         campaign: All stages.
         rewards: (n,) written, like what follows.
-        reward_terms: (n, 2).
+        reward_terms: (2, n), a term a row.
         terminated: (n,).
         truncated: (n,).
-        info: (n, 10).
+        info: (10, n), likewise.
         observing: Whether the state is written as well.
         block: (n · `STATE_NUMBERS`,) the state tables.
         standard: Ticks of the standard time limit, which the state's "time left" counts to.
@@ -120,13 +120,13 @@ def step_rows(
             _tame(actions[index])
             for _ in range(frame_skip):
                 tick(arena, actions[index], campaign)
-            reward_terms[index, 0] = weights[0] * (arena.tally.score - score)
-            reward_terms[index, 1] = weights[1] * (arena.tally.damage_taken - damage)
-            rewards[index] = reward_terms[index, 0] + reward_terms[index, 1]
+            reward_terms[0, index] = weights[0] * (arena.tally.score - score)
+            reward_terms[1, index] = weights[1] * (arena.tally.damage_taken - damage)
+            rewards[index] = reward_terms[0, index] + reward_terms[1, index]
             terminated[index] = arena.outcome != PLAYING
             out_of_time = limit > 0 and arena.tick >= limit * frame_skip
             truncated[index] = out_of_time and not terminated[index]
-            _inform(arena, info[index])
+            _inform(arena, info[:, index])
         if observing:
             observe_arena(arena, tables, index, campaign, standard, nearest)
 
@@ -151,8 +151,8 @@ def observe_rows(
 
 @entry_point
 def write_info(arenas: NDArray[np.void], info: NDArray[np.int64], index: int) -> None:
-    """Writes one arena's row of `info` from its record."""
-    _inform(arenas[index], info[index])
+    """Writes one arena's column of `info` (10, n) from its record."""
+    _inform(arenas[index], info[:, index])
 
 
 @compiled

@@ -183,13 +183,14 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         """Seeds the streams of the arenas that are about to be reset."""
         if seed is None:
             return
-        one_for_all = isinstance(seed, int | np.integer)
-        seeds = range(int(seed), int(seed) + self.num_envs) if one_for_all else seed
-        if len(seeds) != self.num_envs:
-            raise ValueError(f"Expected {self.num_envs} seeds, one an arena, got {len(seeds)}.")
+        if isinstance(seed, int | np.integer):
+            seed = range(int(seed), int(seed) + self.num_envs)
+        if len(seed) != self.num_envs:
+            raise ValueError(f"Expected {self.num_envs} seeds, one an arena, got {len(seed)}.")
         for index in np.flatnonzero(mask).tolist():
-            if seeds[index] is not None:
-                self._streams.seed(index, seeds[index])
+            one = seed[index]
+            if one is not None:
+                self._streams.seed(index, one)
 
     def _begin(self, mask: NDArray[np.bool_], stage: int | None = None) -> None:
         """Begins the next episode in some arenas and observes it."""
@@ -225,14 +226,12 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
     def _outcome(self) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
         """The step's rewards and ends, apart from the batch's own, which a reset clears."""
         arenas = self._arenas
-        own = (arenas.rewards, arenas.terminated, arenas.truncated)
         if self.copy:
-            rewards, terminated, truncated = (one.copy() for one in own)
-            return rewards, terminated, truncated
-        kept = (self._rewards, self._terminated, self._truncated)
-        for mine, one in zip(kept, own, strict=True):
-            np.copyto(mine, one)
-        return kept
+            return arenas.rewards.copy(), arenas.terminated.copy(), arenas.truncated.copy()
+        np.copyto(self._rewards, arenas.rewards)
+        np.copyto(self._terminated, arenas.terminated)
+        np.copyto(self._truncated, arenas.truncated)
+        return self._rewards, self._terminated, self._truncated
 
     def _draw(
         self, frames: NDArray[np.uint8] | None = None, chosen: NDArray[np.bool_] | None = None

@@ -5,6 +5,8 @@ putting the backdrop back there is enough to begin anew. The boxes of a frame ar
 an arena has things, so the room for them is fixed.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,7 +50,7 @@ class Canvas:
         self.touched: NDArray[np.void] = np.zeros(count, dtype=TOUCHED)
         self.touched["scene"] = UNKNOWN
 
-    def __reduce__(self) -> object:
+    def __reduce__(self) -> tuple[Any, ...]:
         """A copy starts with empty frames; it is drawn like any other."""
         count, size = self.frames.shape[:2]
         return Canvas, (count, size)

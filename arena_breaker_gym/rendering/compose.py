@@ -167,12 +167,11 @@ def _clean(frame: Frame, number: int, scene: Scene) -> None:
             pixels[at] = picture[at]
     else:
         for box in range(touched.count):
-            at = np.uint64(3 * touched.boxes[box, 0])
-            width = np.uint64(3 * touched.boxes[box, 1])
-            for _ in range(touched.boxes[box, 2]):
-                for part in range(width):
-                    pixels[at + part] = picture[at + part]
-                at += np.uint64(3 * scene.size)
+            first, width, rows = touched.boxes[box]
+            for row in range(rows):
+                begin = np.uint64(3 * (first + row * scene.size))
+                for part in range(np.uint64(3 * width)):
+                    pixels[begin + part] = picture[begin + part]
     touched.scene = number
     touched.count = 0
 
