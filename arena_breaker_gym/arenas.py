@@ -13,33 +13,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled, entry_point
+from arena_breaker_gym.crew import Crew
 from arena_breaker_gym.engine.arena import ARENA, CAUSES, PLAYING, TICKS_PER_SECOND, VICTORY
-from arena_breaker_gym.engine.player import DASH_THRESHOLD
-from arena_breaker_gym.engine.record import Record, Stages
-from arena_breaker_gym.engine.tick import ENGINE_VERSION, begin, tick
-from arena_breaker_gym.observation import StateTables, empty_tables, observe_batch
+from arena_breaker_gym.engine.record import Stages
+from arena_breaker_gym.engine.tick import ENGINE_VERSION
+from arena_breaker_gym.observation import STATE_NUMBERS, StateTables, tables_in
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 from arena_breaker_gym.snapshot import snapshot
 from arena_breaker_gym.stages.loader import load_campaign
-
-ACTION_LENGTH = 5  # move_x, move_z, aim_x, aim_z, dash
-
-# The columns of `Arenas.info`, each a whole number of one arena after its last step.
-INFO = (
-    "score",
-    "kills",
-    "stage",
-    "wave",
-    "hp",
-    "victory",
-    "shots_fired",
-    "hits",
-    "dashes",
-    "damage_taken",
+from arena_breaker_gym.stepping import (
+    ACTION_LENGTH,
+    INFO,
+    REWARD_TERMS,
+    begin_chosen,
+    first_bad,
+    observe_rows,
+    step_rows,
+    write_info,
 )
-REWARD_TERMS = ("score", "damage")
 
+__all__ = ["ACTION_LENGTH", "INFO", "REWARD_TERMS", "Arenas"]
+
+_LEAST_ROWS = 64  # arenas that a thread must have to step for a second one to pay
 _STATE_HEADER = struct.Struct("<4sI32s")  # magic, engine version, digest of the stages
 _STATE_MAGIC = b"ABS1"
 
@@ -52,19 +47,22 @@ class Arenas:
         records: (n,) array of dtype `engine.arena.ARENA`: the whole state of play.
         limit: Steps after which an episode is truncated; 0 for no limit.
         rewards: (n,) float64, the last step's.
-        reward_terms: (n, 2) float64 in the order of `REWARD_TERMS`; a row sums to the reward.
         terminated: (n,) bool.
         truncated: (n,) bool.
-        info: (n, 10) int64 in the order of `INFO`.
+        state: (n · 397,) float32: what `observe` writes, all tables one after the other.
     """
 
-    def __init__(self, settings: Settings, *, count: int, limit: int = 0) -> None:
+    def __init__(
+        self, settings: Settings, *, count: int, limit: int = 0, num_threads: int = 1
+    ) -> None:
         """Makes the batch; every arena must be reset before it is stepped.
 
         Args:
             settings: The settings of all arenas.
             count: How many arenas, at least 1.
             limit: Steps after which an episode is truncated; 0 for no limit.
+            num_threads: How many threads work on a batch that is large enough to share; they
+                change nothing of what comes out.
 
         Raises:
             ValueError: If a setting cannot be met; a stage file is refused with a `StageError`.
@@ -75,18 +73,38 @@ class Arenas:
         self.limit = limit
         self.records: NDArray[np.void] = np.zeros(count, dtype=ARENA)
         self.rewards = np.zeros(count)
-        self.reward_terms = np.zeros((count, len(REWARD_TERMS)))
+        self._term_columns = np.zeros((len(REWARD_TERMS), count))
         self.terminated = np.zeros(count, dtype=np.bool_)
         self.truncated = np.zeros(count, dtype=np.bool_)
-        self.info = np.zeros((count, len(INFO)), dtype=np.int64)
-        self._tables = empty_tables(count)
+        self._info_columns = np.zeros((len(INFO), count), dtype=np.int64)
+        self.state = np.zeros(count * STATE_NUMBERS, dtype=np.float32)
         self._weights = np.array([settings.reward[term] for term in REWARD_TERMS])
         self._blank = np.zeros(1, dtype=ARENA)
         self._everyone = np.ones(count, dtype=np.bool_)
+        self._actions = np.zeros((count, ACTION_LENGTH))
+        self._keys = np.zeros((count, 2), dtype=np.int64)
+        self._crew = Crew(num_threads)
+        self._pieces = self._crew.cut(count, least=_LEAST_ROWS)
+        self._standard = MAX_EPISODE_STEPS * settings.frame_skip  # ticks
 
     def __len__(self) -> int:
         """The number of arenas."""
         return len(self.records)
+
+    @property
+    def reward_terms(self) -> NDArray[np.float64]:
+        """(n, 2) float64 in the order of `REWARD_TERMS`; a row sums to the reward."""
+        return self._term_columns.T
+
+    @property
+    def info(self) -> NDArray[np.int64]:
+        """(n, 10) int64 in the order of `INFO`; each column lies in one piece."""
+        return self._info_columns.T
+
+    @property
+    def tables(self) -> StateTables:
+        """What `observe` wrote last, as views of `state`."""
+        return tables_in(self.state, len(self))
 
     @property
     def campaign(self) -> Stages:
@@ -104,18 +122,48 @@ class Arenas:
         Raises:
             ValueError: If there is no such stage.
         """
+        chosen = np.zeros(len(self), dtype=np.bool_)
+        chosen[index] = True
+        self._keys[index] = keys
+        self.begin(chosen, self._keys, stage=stage)
+
+    def begin(
+        self, chosen: NDArray[np.bool_], keys: NDArray[np.int64], *, stage: int | None = None
+    ) -> None:
+        """Begins a new episode in every chosen arena.
+
+        Args:
+            chosen: (n,) which arenas; the others stay as they are.
+            keys: (n, 2) whole numbers in [0, 2^32), read where an arena is chosen.
+            stage: Stage (1, 2, …) to begin on; None: the settings' `start_stage`.
+
+        Raises:
+            ValueError: If there is no such stage; no arena has changed then.
+        """
         number = self.settings.start_stage if stage is None else stage
         self._check_stage("stage", number)
-        self.records[index] = self._blank[0]
-        fix = self.settings.point_blank_fix
-        _begin_one(self.records, index, number - 1, np.array(keys, np.int64), fix, self.campaign)
-        self.rewards[index] = 0.0
-        self.reward_terms[index] = 0.0
-        self.terminated[index] = False
-        self.truncated[index] = False
-        _write_info(self.records, self.info, index)
+        begin_chosen(
+            self.records,
+            chosen,
+            keys,
+            number - 1,
+            self.settings.point_blank_fix,
+            self._blank,
+            self.campaign,
+            self.rewards,
+            self._term_columns,
+            self.terminated,
+            self.truncated,
+            self._info_columns,
+        )
 
-    def step(self, actions: NDArray[np.floating], playing: NDArray[np.bool_] | None = None) -> None:
+    def step(
+        self,
+        actions: NDArray[np.floating],
+        playing: NDArray[np.bool_] | None = None,
+        *,
+        observing: bool = False,
+    ) -> None:
         """Moves arenas on by one step: `frame_skip` ticks under one action each.
 
         Results stand in `rewards`, `reward_terms`, `terminated`, `truncated` and `info`.
@@ -124,43 +172,84 @@ class Arenas:
             actions: (n, 5): move_x, move_z, aim_x, aim_z, dash. Sticks longer than 1 are
                 scaled to 1; dash is pressed above 0.5.
             playing: (n,) which arenas to move; None: all. The others stay as they are.
+            observing: Whether `tables` are written as well, as by `observe` but in one go.
 
         Raises:
             ValueError: If the actions' shape or dtype is wrong or a number is not finite; no
                 arena has moved then.
         """
-        actions = self._checked(actions)
+        self._take(actions)
         moving = self._everyone if playing is None else playing
-        limit = self.limit
-        bad = _step_batch(
-            self.records,
-            actions,
-            moving,
-            self.settings.frame_skip,
-            limit,
-            self._weights,
-            self.campaign,
-            self.rewards,
-            self.reward_terms,
-            self.terminated,
-            self.truncated,
-            self.info,
-        )
+        bad = first_bad(self._actions, moving)
         if bad >= 0:
             raise ValueError(
                 f"An action must be five finite numbers, but arena {bad} was given "
-                f"{actions[bad].tolist()}."
+                f"{self._actions[bad].tolist()}."
             )
 
-    def observe(self) -> StateTables:
-        """The state of every arena as tables; see `observation.StateTables`."""
-        limit = MAX_EPISODE_STEPS * self.settings.frame_skip
-        observe_batch(self.records, self._tables, self.campaign, limit)
-        return self._tables
+        def work(first: int, last: int) -> None:
+            step_rows(
+                first,
+                last,
+                self.records,
+                self._actions,
+                moving,
+                self.settings.frame_skip,
+                self.limit,
+                self._weights,
+                self.campaign,
+                self.rewards,
+                self._term_columns,
+                self.terminated,
+                self.truncated,
+                self._info_columns,
+                observing,
+                self.state,
+                self._standard,
+            )
 
-    def compose(self, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-        """Draws every arena: (n, size, size, 3) uint8, RGB, without HUD."""
-        frames: NDArray[np.uint8] = self._renderer.compose(self.records, out)
+        self._crew.share(work, self._pieces)
+
+    def observe(self, chosen: NDArray[np.bool_] | None = None) -> StateTables:
+        """The state of every arena as `tables`, of which only chosen rows are written anew."""
+        rows = self._everyone if chosen is None else chosen
+
+        def work(first: int, last: int) -> None:
+            campaign, standard = self.campaign, self._standard
+            observe_rows(first, last, self.records, rows, self.state, campaign, standard)
+
+        self._crew.share(work, self._pieces)
+        return self.tables
+
+    def compose(
+        self, out: NDArray[np.uint8] | None = None, chosen: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.uint8]:
+        """Draws every arena, or those chosen.
+
+        Args:
+            out: (n, size, size, 3) uint8 to draw into; None: new frames.
+            chosen: (n,) which arenas; None: all.
+
+        Returns:
+            The frames, RGB, without HUD.
+        """
+        frames: NDArray[np.uint8] = self._renderer.compose(
+            self.records, out, chosen=chosen, crew=self._crew
+        )
+        return frames
+
+    def redraw(self, chosen: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
+        """Draws every arena, or those chosen, into frames that the batch keeps.
+
+        Only what has changed since the last call is drawn, which is much faster than `compose`.
+
+        Returns:
+            (n, size, size, 3) uint8: always the same array, read-only, for its next content is
+            built upon what is in it.
+        """
+        frames: NDArray[np.uint8] = self._renderer.redraw(
+            self.records, self._canvas, chosen=chosen, crew=self._crew
+        )
         return frames
 
     @cached_property
@@ -169,6 +258,12 @@ class Arenas:
 
         settings = self.settings
         return Renderer(self.loaded.models, size=settings.pixel_size, skin=settings.skin)
+
+    @cached_property
+    def _canvas(self) -> Any:
+        from arena_breaker_gym.rendering.canvas import Canvas
+
+        return Canvas(len(self), self.settings.pixel_size)
 
     def snapshot(self, index: int) -> dict[str, Any]:
         """The article's JSON of one arena; see `snapshot.snapshot`."""
@@ -204,7 +299,7 @@ class Arenas:
         self.records[index] = np.frombuffer(state, dtype=ARENA, offset=_STATE_HEADER.size)[0]
         self.terminated[index] = self.records[index].outcome != PLAYING
         self.truncated[index] = False
-        _write_info(self.records, self.info, index)
+        write_info(self.records, self._info_columns, index)
 
     def summary(self, index: int) -> dict[str, Any]:
         """What the metrics table needs of an arena's episode, in plain numbers."""
@@ -232,98 +327,10 @@ class Arenas:
         if not whole or not 1 <= number <= count:  # type: ignore[operator]  # `whole` says it is a number
             raise ValueError(f"{name} must be a whole number from 1 to {count}, got {number!r}.")
 
-    def _checked(self, actions: NDArray[np.floating]) -> NDArray[np.float64]:
+    def _take(self, actions: NDArray[np.floating]) -> None:
         array = np.asarray(actions)
-        if array.shape != (len(self), ACTION_LENGTH):
-            raise ValueError(
-                f"Actions must have shape ({len(self)}, {ACTION_LENGTH}), got {array.shape}."
-            )
+        if array.shape != self._actions.shape:
+            raise ValueError(f"Actions must have shape {self._actions.shape}, got {array.shape}.")
         if array.dtype.kind not in "fi":
             raise ValueError(f"Actions must be numbers, got dtype {array.dtype}.")
-        return array.astype(np.float64)
-
-
-@entry_point
-def _begin_one(
-    arenas: NDArray[np.void],
-    index: int,
-    stage: int,
-    keys: NDArray[np.int64],
-    fix: bool,
-    campaign: Stages,
-) -> None:
-    begin(arenas[index], stage, keys, fix, campaign)
-
-
-@entry_point
-def _write_info(arenas: NDArray[np.void], info: NDArray[np.int64], index: int) -> None:
-    _inform(arenas[index], info[index])
-
-
-@entry_point
-def _step_batch(
-    arenas: NDArray[np.void],
-    actions: NDArray[np.float64],
-    moving: NDArray[np.bool_],
-    frame_skip: int,
-    limit: int,
-    weights: NDArray[np.float64],
-    campaign: Stages,
-    rewards: NDArray[np.float64],
-    reward_terms: NDArray[np.float64],
-    terminated: NDArray[np.bool_],
-    truncated: NDArray[np.bool_],
-    info: NDArray[np.int64],
-) -> int:
-    """Steps every moving arena; returns -1, or the first arena with a bad action, untouched all."""
-    for index in range(arenas.shape[0]):
-        if moving[index] and not _tame(actions[index]):
-            return index
-    for index in range(arenas.shape[0]):
-        if not moving[index]:
-            continue
-        arena = arenas[index]
-        score = arena.tally.score
-        damage = arena.tally.damage_taken
-        for _ in range(frame_skip):
-            tick(arena, actions[index], campaign)
-        reward_terms[index, 0] = weights[0] * (arena.tally.score - score)
-        reward_terms[index, 1] = weights[1] * (arena.tally.damage_taken - damage)
-        rewards[index] = reward_terms[index, 0] + reward_terms[index, 1]
-        terminated[index] = arena.outcome != PLAYING
-        out_of_time = limit > 0 and arena.tick >= limit * frame_skip
-        truncated[index] = out_of_time and not terminated[index]
-        _inform(arena, info[index])
-    return -1
-
-
-@compiled
-def _tame(action: NDArray[np.float64]) -> bool:
-    """Scales sticks longer than 1 to 1 and dash to 0 or 1; False if a number is not finite."""
-    for index in range(ACTION_LENGTH):
-        if not np.isfinite(action[index]):
-            return False
-    for stick in range(0, 4, 2):
-        x = action[stick]
-        z = action[stick + 1]
-        length = np.sqrt(x * x + z * z)
-        if length > 1.0:
-            action[stick] = x / length
-            action[stick + 1] = z / length
-    action[4] = 1.0 if action[4] > DASH_THRESHOLD else 0.0
-    return True
-
-
-@compiled
-def _inform(arena: Record, row: NDArray[np.int64]) -> None:
-    tally = arena.tally
-    row[0] = tally.score
-    row[1] = tally.kills
-    row[2] = arena.stage + 1
-    row[3] = arena.director.wave + 1
-    row[4] = arena.player.hp
-    row[5] = 1 if arena.outcome == VICTORY else 0
-    row[6] = tally.shots_fired
-    row[7] = tally.hits
-    row[8] = tally.dashes
-    row[9] = tally.damage_taken
+        self._actions[...] = array

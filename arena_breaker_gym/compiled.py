@@ -18,7 +18,15 @@ from numba.core import caching
 
 _PACKAGE = Path(__file__).parent
 # Bottom up: a room's compiled code may call into those before it.
-_ROOMS = ("compiled.py", "stages", "engine", "observation.py", "rendering", "arenas.py")
+_ROOMS = (
+    "compiled.py",
+    "stages",
+    "engine",
+    "observation.py",
+    "rendering",
+    "keys.py",
+    "stepping.py",
+)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

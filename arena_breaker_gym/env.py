@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.arenas import ACTION_LENGTH, INFO, REWARD_TERMS, Arenas
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
-from arena_breaker_gym.observation import TABLES
+from arena_breaker_gym.observation import TABLES, tables_in
 from arena_breaker_gym.settings import Settings
 
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         }
         self.action_space: spaces.Space[Any] = action_space_of()
         self.observation_space: spaces.Space[Any] = observation_space_of(self.settings)
+        self._has_state = self.settings.observation != "pixels"
+        self._has_pixels = self.settings.observation != "state"
         # Gymnasium's TimeLimit wrapper truncates; the environment itself does not.
         self._arenas = Arenas(self.settings, count=1)
         self._view = (
@@ -161,7 +163,8 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         self._arenas.reset(0, draw_keys(self.np_random), stage=stage)
         if self.render_mode == "human":
             self.render()
-        return self._observe(), self._info()
+        self._arenas.observe()
+        return self._observation(), self._info()
 
     def step(
         self, action: NDArray[np.float32]
@@ -182,11 +185,11 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         if action.shape != (ACTION_LENGTH,):
             raise ValueError(f"An action must have shape ({ACTION_LENGTH},), got {action.shape}.")
         arenas = self._arenas
-        arenas.step(action[None])
+        arenas.step(action[None], observing=self._has_state)
         if self.render_mode == "human":
             self.render()
         return (
-            self._observe(),
+            self._observation(),
             float(arenas.rewards[0]),
             bool(arenas.terminated[0]),
             bool(arenas.truncated[0]),
@@ -225,16 +228,17 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         if self._view is not None:
             self._view.close()
 
-    def _observe(self) -> Observation:
-        if self.settings.observation == "pixels":
-            pixels: NDArray[np.uint8] = self._arenas.compose()[0].copy()
+    def _observation(self) -> Observation:
+        """Copies of what the batch of one holds; the tables are written already."""
+        if not self._has_state:
+            pixels: NDArray[np.uint8] = self._arenas.compose()[0]
             return pixels
-        tables = self._arenas.observe()
+        tables = tables_in(self._arenas.state.copy(), 1)
         observation: dict[str, NDArray[Any]] = {
-            name: table[0].copy() for name, table in zip(TABLES, tables, strict=True)
+            name: table[0] for name, table in zip(TABLES, tables, strict=True)
         }
-        if self.settings.observation == "both":
-            observation["pixels"] = self._arenas.compose()[0].copy()
+        if self._has_pixels:
+            observation["pixels"] = self._arenas.compose()[0]
         return observation
 
     def _info(self) -> dict[str, Any]:

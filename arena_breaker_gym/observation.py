@@ -4,12 +4,13 @@ Row layouts and scales stand in `TABLES`; pixels are `rendering`'s business, the
 snapshot is `snapshot`'s.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled, entry_point
+from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_ENEMY_SHOTS
 from arena_breaker_gym.engine.hazards import UP, WARNING
 from arena_breaker_gym.engine.player import DASH_COOLDOWN, DASH_SPEED, HP
@@ -70,25 +71,41 @@ TABLES: dict[str, tuple[tuple[int, ...], float]] = {
 }
 
 
-def empty_tables(count: int) -> StateTables:
-    """State tables of zeros for `count` arenas."""
+# Float32 numbers in the state of one arena.
+STATE_NUMBERS = sum(math.prod(shape) for shape, _ in TABLES.values())
+
+
+def tables_in(block: NDArray[np.float32], count: int) -> StateTables:
+    """The tables of `count` arenas as views of one block, in which they lie one after the other.
+
+    Args:
+        block: (count · `STATE_NUMBERS`,) float32.
+        count: How many arenas.
+    """
+    enemies = 9 * count
+    projectiles = enemies + 12 * ENEMY_ROWS * count
+    hazards = projectiles + 5 * PROJECTILE_ROWS * count
+    progress = hazards + 6 * HAZARD_ROWS * count
     return StateTables(
-        *(np.zeros((count, *shape), dtype=np.float32) for shape, _ in TABLES.values())
+        block[:enemies].reshape(count, 9),
+        block[enemies:projectiles].reshape(count, ENEMY_ROWS, 12),
+        block[projectiles:hazards].reshape(count, PROJECTILE_ROWS, 5),
+        block[hazards:progress].reshape(count, HAZARD_ROWS, 6),
+        block[progress:].reshape(count, 4),
     )
 
 
-@entry_point
-def observe_batch(
-    arenas: NDArray[np.void], tables: StateTables, campaign: Stages, limit: int
-) -> None:
-    """Writes the state of n arenas into n rows of the tables; `limit` is the standard's ticks."""
-    nearest = Nearest(np.empty(PROJECTILE_ROWS, np.int64), np.empty(PROJECTILE_ROWS, np.float64))
-    for row in range(arenas.shape[0]):
-        _observe(arenas[row], tables, row, campaign, limit, nearest)
+compiled_tables_in = compiled(tables_in)
 
 
 @compiled
-def _observe(
+def room_to_sort() -> Nearest:
+    """Room for the longest table."""
+    return Nearest(np.empty(PROJECTILE_ROWS, np.int64), np.empty(PROJECTILE_ROWS, np.float64))
+
+
+@compiled
+def observe_arena(
     arena: Record,
     tables: StateTables,
     row: int,
@@ -96,6 +113,7 @@ def _observe(
     limit: int,
     nearest: Nearest,
 ) -> None:
+    """Writes the state of an arena into a row of the tables; `limit` is the standard's ticks."""
     stage = campaign[arena.stage]
     _observe_player(arena.player, tables.player[row], stage)
     _observe_enemies(arena, tables.enemies[row], nearest)

@@ -53,8 +53,8 @@ class Settings:
     def __post_init__(self) -> None:
         """Checks every value and makes plain tuples and dicts of what was given."""
         object.__setattr__(self, "stages", _file_names(self.stages))
-        _check_whole("start_stage", self.start_stage, most=None)
-        _check_whole("frame_skip", self.frame_skip, most=60)
+        check_whole("start_stage", self.start_stage)
+        check_whole("frame_skip", self.frame_skip, most=60)
         _check_choice("observation", self.observation, OBSERVATIONS)
         _check_choice("pixel_size", self.pixel_size, PIXEL_SIZES)
         if not isinstance(self.point_blank_fix, bool):
@@ -96,7 +96,12 @@ def _file_names(stages: Any) -> tuple[str, ...] | None:
     return names
 
 
-def _check_whole(name: str, value: object, *, most: int | None) -> None:
+def check_whole(name: str, value: object, *, most: int | None = None) -> None:
+    """Refuses what is not a whole number of at least 1.
+
+    Raises:
+        ValueError: With a sentence that names the setting.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
     if most is not None and value > most:

@@ -5,24 +5,24 @@ from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from arena_breaker_gym.arenas import INFO, REWARD_TERMS, Arenas
+from arena_breaker_gym.crew import cores
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.env import (
     DEFAULT_RENDER_SIZE,
     Observation,
     action_space_of,
-    draw_keys,
     observation_space_of,
     stage_option,
     view_of,
 )
-from arena_breaker_gym.observation import TABLES
-from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
+from arena_breaker_gym.keys import KeyStreams
+from arena_breaker_gym.observation import tables_in
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings, check_whole
 
 
 class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
@@ -48,6 +48,8 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         num_envs: int = 1,
         max_episode_steps: int = MAX_EPISODE_STEPS,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        copy: bool = True,
+        num_threads: int | None = None,
         render_mode: str | None = None,
         render_size: int = DEFAULT_RENDER_SIZE,
         **settings: Any,
@@ -58,6 +60,10 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
             num_envs: How many arenas.
             max_episode_steps: Steps after which an episode is truncated; 0 or less: never.
             autoreset_mode: "NextStep", "SameStep" or "Disabled".
+            copy: False hands out the batch's own arrays (observations, rewards, ends, infos),
+                which the next call of `reset` or `step` writes again.
+            num_threads: How many threads step, observe and draw; None: one a core. It changes
+                no byte of what comes out.
             render_mode: None or "rgb_array".
             render_size: Side of the pictures that `render` gives.
             **settings: Those of `arena_breaker_gym.settings.Settings`.
@@ -65,12 +71,17 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         Raises:
             ValueError: If an argument is unknown or its value bad.
         """
-        if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
-            raise ValueError(f"num_envs must be a whole number of at least 1, got {num_envs!r}.")
+        check_whole("num_envs", num_envs)
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}.")
+        if num_threads is not None:
+            check_whole("num_threads", num_threads)
         self.settings = Settings.from_keywords(settings)
         self.num_envs = num_envs
+        self.copy = copy
+        self.num_threads = num_threads
+        self._has_state = self.settings.observation != "pixels"
+        self._has_pixels = self.settings.observation != "state"
         self.render_mode = render_mode
         self.render_size = render_size
         self.autoreset_mode = AutoresetMode(autoreset_mode)
@@ -83,9 +94,17 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         self.single_observation_space = observation_space_of(self.settings)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self._arenas = Arenas(self.settings, count=num_envs, limit=max(max_episode_steps, 0))
-        self._generators: list[np.random.Generator | None] = [None] * num_envs
+        threads = cores() if num_threads is None else num_threads
+        self._arenas = Arenas(
+            self.settings, count=num_envs, limit=max(max_episode_steps, 0), num_threads=threads
+        )
+        self._streams = KeyStreams(num_envs)
         self._ended = np.zeros(num_envs, dtype=np.bool_)
+        self._everyone = np.ones(num_envs, dtype=np.bool_)
+        self._everyone.flags.writeable = False
+        self._rewards = np.zeros(num_envs)
+        self._terminated = np.zeros(num_envs, dtype=np.bool_)
+        self._truncated = np.zeros(num_envs, dtype=np.bool_)
         self._view = (
             None
             if render_mode is None
@@ -117,11 +136,9 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         options = dict(options or {})
         mask = self._checked_mask(options.pop("reset_mask", None))
         stage = stage_option(options)
-        for index, one in enumerate(self._seeds(seed)):
-            if one is not None and mask[index]:
-                self._generators[index] = seeding.np_random(one)[0]
+        self._seed(seed, mask)
         self._begin(mask, stage)
-        return self._observe(), self._info()
+        return self._observation(self._draw()), self._info(mask)
 
     def step(
         self, actions: NDArray[np.float32]
@@ -137,24 +154,20 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
             ValueError: If the actions' shape or dtype is wrong, a number is not finite, or an
                 ended arena was not reset in mode DISABLED; no arena has moved then.
         """
-        arenas = self._arenas
-        waiting = self._ended
-        if self.autoreset_mode is AutoresetMode.DISABLED and waiting.any():
-            raise ValueError(
-                f"Arena {int(waiting.argmax())} has ended: reset it before the next step, "
-                'by reset(options={"reset_mask": mask}).'
-            )
-        arenas.step(actions, ~waiting)
+        if self.autoreset_mode is AutoresetMode.DISABLED:
+            self._refuse_ended()
+        arenas, waiting = self._arenas, self._ended
+        arenas.step(actions, ~waiting, observing=self._has_state)
         if waiting.any():
             self._begin(waiting)
-        rewards = arenas.rewards.copy()
-        terminated, truncated = arenas.terminated.copy(), arenas.truncated.copy()
+        rewards, terminated, truncated = self._outcome()
         self._ended = terminated | truncated
-        final: dict[str, Any] = {}
+        frames, final = self._draw(), {}
         if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():
-            final = self._final(self._ended)
-            self._begin(self._ended)
-        return self._observe(), rewards, terminated, truncated, {**self._info(), **final}
+            final = self._final(self._ended, frames)
+            frames = self._begin_again(self._ended, frames)
+        observation = self._observation(frames)
+        return observation, rewards, terminated, truncated, {**self._info(), **final}
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """The pictures of all arenas with HUD, (render_size, render_size, 3) uint8 each."""
@@ -166,22 +179,39 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         """The article's structured state of one arena."""
         return self._arenas.snapshot(index)
 
-    def _begin(self, mask: NDArray[np.bool_], stage: int | None = None) -> None:
-        for index in np.flatnonzero(mask).tolist():
-            generator = self._generators[index]
-            if generator is None:
-                generator = self._generators[index] = seeding.np_random()[0]
-            self._arenas.reset(index, draw_keys(generator), stage=stage)
-        self._ended = self._ended & ~mask
-
-    def _seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
+    def _seed(self, seed: int | Sequence[int | None] | None, mask: NDArray[np.bool_]) -> None:
+        """Seeds the streams of the arenas that are about to be reset."""
         if seed is None:
-            return [None] * self.num_envs
+            return
         if isinstance(seed, int | np.integer):
-            return [int(seed) + index for index in range(self.num_envs)]
+            seed = range(int(seed), int(seed) + self.num_envs)
         if len(seed) != self.num_envs:
             raise ValueError(f"Expected {self.num_envs} seeds, one an arena, got {len(seed)}.")
-        return seed
+        for index in np.flatnonzero(mask).tolist():
+            one = seed[index]
+            if one is not None:
+                self._streams.seed(index, one)
+
+    def _begin(self, mask: NDArray[np.bool_], stage: int | None = None) -> None:
+        """Begins the next episode in some arenas and observes it."""
+        self._arenas.begin(mask, self._streams.draw(mask), stage=stage)
+        if self._has_state:
+            self._arenas.observe(mask)
+        self._ended = self._ended & ~mask
+
+    def _begin_again(
+        self, mask: NDArray[np.bool_], frames: NDArray[np.uint8] | None
+    ) -> NDArray[np.uint8] | None:
+        """Begins the next episode in some arenas and draws it over the last frame of the old."""
+        self._begin(mask)
+        return self._draw(frames, mask)
+
+    def _refuse_ended(self) -> None:
+        if self._ended.any():
+            raise ValueError(
+                f"Arena {int(self._ended.argmax())} has ended: reset it before the next step, "
+                'by reset(options={"reset_mask": mask}).'
+            )
 
     def _checked_mask(self, mask: Any) -> NDArray[np.bool_]:
         if mask is None:
@@ -193,50 +223,84 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
             )
         return mask.copy()  # type: ignore[no-any-return]
 
-    def _observe(self) -> Observation:
-        if self.settings.observation == "pixels":
-            return self._arenas.compose().copy()
-        tables = self._arenas.observe()
-        observation: dict[str, NDArray[Any]] = {
-            name: table.copy() for name, table in zip(TABLES, tables, strict=True)
-        }
-        if self.settings.observation == "both":
-            observation["pixels"] = self._arenas.compose().copy()
+    def _outcome(self) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+        """The step's rewards and ends, apart from the batch's own, which a reset clears."""
+        arenas = self._arenas
+        if self.copy:
+            return arenas.rewards.copy(), arenas.terminated.copy(), arenas.truncated.copy()
+        np.copyto(self._rewards, arenas.rewards)
+        np.copyto(self._terminated, arenas.terminated)
+        np.copyto(self._truncated, arenas.truncated)
+        return self._rewards, self._terminated, self._truncated
+
+    def _draw(
+        self, frames: NDArray[np.uint8] | None = None, chosen: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.uint8] | None:
+        """The arenas' pictures, or those chosen drawn into frames that there are already."""
+        if not self._has_pixels:
+            return None
+        return self._arenas.compose(frames, chosen) if self.copy else self._arenas.redraw(chosen)
+
+    def _observation(self, frames: NDArray[np.uint8] | None) -> Observation:
+        if not self._has_state:
+            assert frames is not None
+            return frames
+        arenas = self._arenas
+        tables = tables_in(arenas.state.copy(), self.num_envs) if self.copy else arenas.tables
+        observation: dict[str, NDArray[Any]] = tables._asdict()
+        if frames is not None:
+            observation["pixels"] = frames
         return observation
 
-    def _info(self) -> dict[str, Any]:
-        everyone = np.ones(self.num_envs, dtype=np.bool_)
-        info = _masked(_columns(self._arenas.info, INFO), everyone)
-        terms = _masked(_columns(self._arenas.reward_terms, REWARD_TERMS), everyone)
-        return {**info, "rewards": terms, "_rewards": everyone}
+    def _info(self, chosen: NDArray[np.bool_] | None = None) -> dict[str, Any]:
+        """Gymnasium's form of a vector info: every column with the mask of those that have it."""
+        columns, terms = self._arenas.info.T, self._arenas.reward_terms.T
+        mask = self._everyone
+        if chosen is not None:
+            columns, terms, mask = (
+                np.where(chosen, columns, 0),
+                np.where(chosen, terms, 0.0),
+                chosen,
+            )
+        elif self.copy:
+            columns, terms, mask = columns.copy(), terms.copy(), mask.copy()
+        info = _masked(INFO, columns, mask)
+        info["victory"] = info["victory"] != 0
+        return {**info, "rewards": _masked(REWARD_TERMS, terms, mask), "_rewards": mask}
 
-    def _final(self, ended: NDArray[np.bool_]) -> dict[str, Any]:
+    def _final(self, ended: NDArray[np.bool_], frames: NDArray[np.uint8] | None) -> dict[str, Any]:
+        """What ended arenas showed last, in Gymnasium's form: an object array of observations."""
+        rows = np.flatnonzero(ended)
+        last = self._rows(rows, frames)
         observations = np.full(self.num_envs, None, dtype=object)
-        last = self._observe()
-        for index in np.flatnonzero(ended).tolist():
-            if isinstance(last, dict):
-                observations[index] = {name: table[index] for name, table in last.items()}
-            else:
-                observations[index] = last[index]
+        for place, index in enumerate(rows.tolist()):
+            observations[index] = (
+                {name: table[place] for name, table in last.items()}
+                if isinstance(last, dict)
+                else last[place]
+            )
+        mask = ended.copy()
         return {
             "final_obs": observations,
-            "_final_obs": ended.copy(),
-            "final_info": self._info(),
-            "_final_info": ended.copy(),
+            "_final_obs": mask,
+            "final_info": self._info(mask),
+            "_final_info": mask,
         }
 
+    def _rows(self, rows: NDArray[np.intp], frames: NDArray[np.uint8] | None) -> Observation:
+        """Copies of some arenas' observations."""
+        if not self._has_state:
+            assert frames is not None
+            return frames[rows]
+        tables = self._arenas.tables._asdict()
+        if frames is not None:
+            tables["pixels"] = frames
+        return {name: table[rows] for name, table in tables.items()}
 
-def _columns(table: NDArray[Any], names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    columns = {name: table[:, column].copy() for column, name in enumerate(names)}
-    if "victory" in columns:
-        columns["victory"] = columns["victory"].astype(np.bool_)
-    return columns
 
-
-def _masked(columns: dict[str, NDArray[Any]], everyone: NDArray[np.bool_]) -> dict[str, Any]:
-    """Gymnasium's form of a vector info: every column with the mask of arenas that have it."""
+def _masked(names: Sequence[str], columns: NDArray[Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
     info: dict[str, Any] = {}
-    for name, column in columns.items():
+    for name, column in zip(names, columns, strict=True):
         info[name] = column
-        info[f"_{name}"] = everyone
+        info[f"_{name}"] = mask
     return info

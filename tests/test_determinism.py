@@ -1,11 +1,14 @@
 """Same seed, settings and actions give the same bytes, whatever else goes on."""
 
+import hashlib
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gymnasium as gym
+import numpy as np
 import pytest
 
 from tests.trajectories import batch_trajectories, trajectory
@@ -82,12 +85,109 @@ def test_plain_python_plays_the_same_as_compiled_code():
         assert plain == [trajectory(env, seed, 150) for seed in range(2)]
 
 
-@pytest.mark.parametrize("count", [10, 3])
-def test_batch_position_changes_nothing_through_resets(count):
-    with make() as env:
-        alone = [trajectory(env, seed, STEPS, states=False) for seed in range(count)]
-    batch = gym.make_vec(
-        "ArenaBreaker-v0", num_envs=count, max_episode_steps=300, autoreset_mode="SameStep"
-    )
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+@pytest.mark.parametrize("copy", [True, False], ids=["copied", "own"])
+def test_batch_position_changes_nothing_through_resets(mode, copy):
+    """Arena i seeded s + i gives the bytes of one environment seeded s + i, pixels included."""
+    with make(pixel_size=64) as env:
+        alone = [trajectory(env, seed, STEPS, states=False) for seed in range(5)]
+    batch = make_batch(5, autoreset_mode=mode, copy=copy, pixel_size=64)
     assert batch_trajectories(batch, 0, STEPS) == alone
-    batch.close()
+
+
+def test_a_large_picture_is_the_same_in_a_batch():
+    with make() as env:
+        alone = [trajectory(env, seed, 320, states=False) for seed in range(3)]
+    assert batch_trajectories(make_batch(3, autoreset_mode="SameStep"), 0, 320) == alone
+
+
+def make_batch(count, **keywords):
+    keywords = {"max_episode_steps": 300, **keywords}
+    return gym.make_vec("ArenaBreaker-v0", num_envs=count, **keywords)
+
+
+def played(envs, steps):
+    """A digest of everything that a batch of arenas gives in some steps of random play."""
+    digest = hashlib.blake2b(digest_size=16)
+    observation, info = envs.reset(seed=3)
+    actions = np.random.default_rng(0).uniform(-1, 1, (steps, envs.num_envs, 5))
+    for action in actions.astype(np.float32):
+        observation, rewards, terminated, truncated, info = envs.step(action)
+        final = [one for one in info.get("final_obs", []) if one is not None]
+        for given in (observation, rewards, terminated, truncated, info, final):
+            add_all(digest, given)
+    add_all(digest, envs.unwrapped.arenas.records)
+    return digest.hexdigest()
+
+
+def add_all(digest, given):
+    if isinstance(given, dict):
+        given = [given[name] for name in sorted(given) if name not in ("final_obs", "_final_obs")]
+    if isinstance(given, list):
+        for one in given:
+            add_all(digest, one)
+    else:
+        digest.update(np.ascontiguousarray(given).tobytes())
+
+
+@pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
+def test_threads_change_nothing(mode):
+    digests = {
+        played(
+            make_batch(
+                150,
+                autoreset_mode=mode,
+                num_threads=threads,
+                copy=threads != 2,
+                pixel_size=64,
+                max_episode_steps=25,
+            ),
+            40,
+        )
+        for threads in (1, 2, 7)
+    }
+    assert len(digests) == 1
+
+
+def test_batches_in_threads_of_their_own_do_not_disturb_each_other():
+    def play(_):
+        envs = make_batch(130, observation="state", num_threads=3, max_episode_steps=25)
+        return played(envs, 40)
+
+    with ThreadPoolExecutor(3) as pool:
+        digests = set(pool.map(play, range(3)))
+    assert digests == {play(None)}
+
+
+FORKED = """
+import multiprocessing, warnings
+from tests.test_determinism import make_batch, played
+warnings.simplefilter("ignore")  # newer Pythons warn of any fork beside threads
+envs = make_batch(150, observation="state", num_threads=3, max_episode_steps=25)
+def play(sent=None):
+    print(played(envs, 30), flush=True)
+play()
+child = multiprocessing.get_context("fork").Process(target=play)
+child.start()
+child.join()
+play()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_goes_on_with_a_batch_that_used_threads():
+    digests = run_elsewhere(FORKED)
+    assert len(digests) == 3 and len(set(digests)) == 1
+
+
+BATCH_ELSEWHERE = """
+from tests.test_determinism import make_batch, played
+envs = make_batch(2, observation="both", pixel_size=64, max_episode_steps=8, copy=False,
+                  autoreset_mode="SameStep", num_threads=2)
+print(played(envs, 20))
+"""
+
+
+def test_a_batch_plays_the_same_in_plain_python():
+    plain = run_elsewhere(BATCH_ELSEWHERE, NUMBA_DISABLE_JIT="1")
+    assert plain == run_elsewhere(BATCH_ELSEWHERE)

@@ -83,25 +83,38 @@ def _numbers(info: dict[str, Any]) -> list[float]:
 def batch_trajectories(
     env: gym.vector.VectorEnv[Any, Any, Any], seed: int, steps: int
 ) -> list[str]:
-    """What `trajectory` gives for seeds seed, seed + 1, …, from one batch in mode SAME_STEP."""
+    """What `trajectory` gives for seeds seed, seed + 1, …, from one batch.
+
+    In mode NEXT_STEP the call that resets an arena uses none of its actions.
+    """
     count = env.num_envs
     digests = [Digest() for _ in range(count)]
     actions = np.stack([actions_of(seed + index, steps) for index in range(count)])
+    next_step = env.metadata["autoreset_mode"] is gym.vector.AutoresetMode.NEXT_STEP
+    played, resetting = np.zeros(count, dtype=int), np.zeros(count, dtype=bool)
     env.reset(seed=seed)
-    for step in range(steps):
-        observation, rewards, terminated, truncated, info = env.step(actions[:, step])
+    while (played < steps).any() or resetting.any():
+        given = actions[np.arange(count), np.minimum(played, steps - 1)]
+        observation, rewards, terminated, truncated, info = env.step(given)
         ended = terminated | truncated
-        final = info.get("final_info", info)
+        last_info = info.get("final_info", info)
         for index, digest in enumerate(digests):
             row = {name: table[index] for name, table in observation.items()}
-            last = info["final_obs"][index] if ended[index] else row
-            source = final if ended[index] else info
-            outcome = [rewards[index], terminated[index], truncated[index]]
-            digest.add(last, outcome + _row_numbers(source, index), b"")
-            if "pixels" in last and step % PIXELS_EVERY == 0:
-                digest.add_pixels(last["pixels"])
-            if ended[index]:
+            if resetting[index]:
                 digest.add(row, _row_numbers(info, index), b"")
+            elif played[index] < steps:
+                same_step = ended[index] and not next_step
+                last = info["final_obs"][index] if same_step else row
+                outcome = [rewards[index], terminated[index], truncated[index]]
+                source = last_info if same_step else info
+                digest.add(last, outcome + _row_numbers(source, index), b"")
+                if "pixels" in last and played[index] % PIXELS_EVERY == 0:
+                    digest.add_pixels(last["pixels"])
+                if same_step:
+                    digest.add(row, _row_numbers(info, index), b"")
+        at_work = ~resetting & (played < steps)
+        played += at_work
+        resetting = ended & at_work if next_step else resetting
     return [digest.hex() for digest in digests]
 
 

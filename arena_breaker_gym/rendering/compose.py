@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.compiled import compiled, entry_point
-from arena_breaker_gym.engine.arena import MAX_BURSTS, MAX_ENEMIES, MAX_ENEMY_SHOTS, MAX_SHOTS
 from arena_breaker_gym.engine.hazards import UP, WARNING
 from arena_breaker_gym.engine.player import DASH_COOLDOWN
 from arena_breaker_gym.engine.record import Record
@@ -24,6 +23,7 @@ from arena_breaker_gym.rendering import sheet
 from arena_breaker_gym.rendering.atlas import Atlas
 from arena_breaker_gym.rendering.backdrop import NOTHING_RAISED
 from arena_breaker_gym.rendering.camera import FORESHORTENING, RISE
+from arena_breaker_gym.rendering.canvas import MOST_STANDING, TOUCHED, UNKNOWN
 from arena_breaker_gym.stages.names import (
     BOMBER,
     CHARGER,
@@ -40,8 +40,6 @@ MUZZLE_REACH = 1.75  # enemy radii from a shooter's middle to its muzzle
 GUN_REACH = 0.8  # m from the player's middle to where its gun's flash begins
 _TAU = 2.0 * math.pi
 _SPEEDS = np.array(sheet.ENEMY_SHOT_SPEEDS)
-# Sprites that stand: two for each enemy and hazard, every shot, every burst, the player's five.
-MOST_STANDING = 3 * MAX_ENEMIES + MAX_SHOTS + MAX_ENEMY_SHOTS + 2 * MAX_HAZARDS + MAX_BURSTS + 5
 
 
 class Scene(NamedTuple):
@@ -82,39 +80,105 @@ class Queue(NamedTuple):
     waiting: NDArray[np.int64]
 
 
+class Frame(NamedTuple):
+    """What is drawn on.
+
+    Attributes:
+        pixels: (size · size · 3,) uint8.
+        touched: A record of dtype `canvas.TOUCHED`, which keeps the boxes that sprites touch.
+    """
+
+    pixels: NDArray[np.uint8]
+    touched: Record
+
+
 @entry_point
-def compose_stage(
-    arenas: NDArray[np.void], frames: NDArray[np.uint8], chosen: NDArray[np.bool_], scene: Scene
+def compose_rows(
+    arenas: NDArray[np.void],
+    rows: NDArray[np.int64],
+    frames: NDArray[np.uint8],
+    touched: NDArray[np.void],
+    number: int,
+    size: int,
+    scale: float,
+    centre_x: float,
+    centre_y: float,
+    picture: NDArray[np.uint8],
+    depth: NDArray[np.float32],
+    clear: NDArray[np.int64],
+    colours: NDArray[np.uint8],
+    rests: NDArray[np.uint8],
+    boxes: NDArray[np.int64],
+    hazards: NDArray[np.int64],
 ) -> None:
-    """Draws the arenas that are on one stage in one skin.
+    """Draws arenas that are on one stage in one skin.
+
+    From `size` on the arguments are that scene's parts: handed over as one tuple of arrays they
+    would cost as much as several sprites.
 
     Args:
         arenas: (n,) records of dtype `engine.arena.ARENA`.
-        frames: (n, size · size · 3) uint8, written where an arena is chosen.
-        chosen: (n,) which arenas.
-        scene: That stage in that skin.
+        rows: Which of them.
+        frames: (n, size · size · 3) uint8, written in these rows.
+        touched: (n,) records of dtype `canvas.TOUCHED`: what is known of the frames, brought
+            up to date; or none of them, if nothing is known and nothing to be kept.
+        number: Number of the scene among those drawn on these frames.
+        size: See `Scene`, likewise the next six.
+        scale: …
+        centre_x: …
+        centre_y: …
+        picture: …
+        depth: …
+        clear: …
+        colours: See `atlas.Atlas`, likewise the rest.
+        rests: …
+        boxes: …
+        hazards: …
     """
+    atlas = Atlas(colours, rests, boxes, hazards)
+    scene = Scene(size, scale, centre_x, centre_y, picture, depth, clear, atlas)
     queue = Queue(
         np.empty(MOST_STANDING, np.int64), np.empty((MOST_STANDING, 4)), np.zeros(1, np.int64)
     )
-    for index in range(arenas.shape[0]):
-        if chosen[index]:
-            frame = frames[index]
-            # Element by element on purpose: the compiler makes this one fast copy, but
-            # `frame[:] = ...` thirty times slower.
-            for at in range(scene.picture.shape[0]):
-                frame[at] = scene.picture[at]
-            _draw_floor(arenas[index], frame, scene)
-            queue.waiting[0] = 0
-            _line_up(arenas[index], queue, scene)
-            for place in range(queue.waiting[0]):
-                x, z, height, depth = queue.places[place]
-                _blit(frame, scene, queue.sprites[place], x, z, height, depth)
+    scratch = np.empty(1, TOUCHED)
+    for row in rows:
+        if touched.shape[0] > 0:
+            frame = Frame(frames[row], touched[row])
+        else:
+            scratch[0].scene = UNKNOWN
+            frame = Frame(frames[row], scratch[0])
+        _clean(frame, number, scene)
+        _draw_floor(arenas[row], frame, scene)
+        queue.waiting[0] = 0
+        _line_up(arenas[row], queue, scene)
+        for place in range(queue.waiting[0]):
+            x, z, height, depth_there = queue.places[place]
+            _blit(frame, scene, queue.sprites[place], x, z, height, depth_there)
+
+
+@compiled
+def _clean(frame: Frame, number: int, scene: Scene) -> None:
+    """Puts the backdrop back where sprites have been, or everywhere if another one is there."""
+    pixels, touched, picture = frame.pixels, frame.touched, scene.picture
+    if touched.scene != number:
+        # Element by element on purpose: the compiler makes this one fast copy, but
+        # `pixels[:] = ...` thirty times slower.
+        for at in range(picture.shape[0]):
+            pixels[at] = picture[at]
+    else:
+        for box in range(touched.count):
+            first, width, rows = touched.boxes[box]
+            for row in range(rows):
+                begin = np.uint64(3 * (first + row * scene.size))
+                for part in range(np.uint64(3 * width)):
+                    pixels[begin + part] = picture[begin + part]
+    touched.scene = number
+    touched.count = 0
 
 
 @compiled
 def _blit(
-    frame: NDArray[np.uint8],
+    frame: Frame,
     scene: Scene,
     sprite: int,
     x: float,
@@ -129,10 +193,13 @@ def _blit(
     top = (math.floor(scene.centre_y + scene.scale * up_and_down + 0.5)) - anchor_y
     skipped = max(0, -left)
     seen = min(width, scene.size - left) - skipped
-    if seen <= 0:
+    begin_row, end_row = max(0, -top), min(tall, scene.size - top)
+    if seen <= 0 or end_row <= begin_row:
         return
+    _remember(frame, (top + begin_row) * scene.size + left + skipped, seen, end_row - begin_row)
+    pixels = frame.pixels
     colours, rests, clear, depths = scene.atlas.colours, scene.atlas.rests, scene.clear, scene.depth
-    for row in range(max(0, -top), min(tall, scene.size - top)):
+    for row in range(begin_row, end_row):
         source = first + row * width + skipped
         target = (top + row) * scene.size + left + skipped
         # Indices are unsigned, or the test for those that count from the end would keep the
@@ -140,14 +207,28 @@ def _blit(
         begin, at = np.uint64(3 * source), np.uint64(3 * target)
         if clear[target] >= seen:
             for part in range(np.uint64(3 * seen)):
-                over = _over(colours[begin + part], rests[begin + part], frame[at + part])
-                frame[at + part] = over
+                over = _over(colours[begin + part], rests[begin + part], pixels[at + part])
+                pixels[at + part] = over
         else:
             for column in range(seen):
                 if depths[target + column] <= depth:
                     for part in range(np.uint64(3 * column), np.uint64(3 * column + 3)):
-                        over = _over(colours[begin + part], rests[begin + part], frame[at + part])
-                        frame[at + part] = over
+                        over = _over(colours[begin + part], rests[begin + part], pixels[at + part])
+                        pixels[at + part] = over
+
+
+@compiled
+def _remember(frame: Frame, first: int, width: int, rows: int) -> None:
+    """Notes a box that is about to be touched."""
+    touched = frame.touched
+    if touched.count == touched.boxes.shape[0]:
+        touched.scene = UNKNOWN  # too many: the whole frame will be drawn anew
+    else:
+        box = touched.boxes[touched.count]
+        box[0] = first
+        box[1] = width
+        box[2] = rows
+        touched.count += 1
 
 
 @compiled
@@ -164,13 +245,13 @@ def _heading(x: float, z: float) -> int:
 
 
 @compiled
-def _on_floor(frame: NDArray[np.uint8], scene: Scene, sprite: int, x: float, z: float) -> None:
+def _on_floor(frame: Frame, scene: Scene, sprite: int, x: float, z: float) -> None:
     # Where anything is raised, the floor is not seen.
     _blit(frame, scene, sprite, x, z, 0.0, NOTHING_RAISED)
 
 
 @compiled
-def _draw_floor(arena: Record, frame: NDArray[np.uint8], scene: Scene) -> None:
+def _draw_floor(arena: Record, frame: Frame, scene: Scene) -> None:
     """Plates, telegraphs, shadows and the player's dash ring."""
     for index in range(MAX_HAZARDS):
         if arena.hazards[index].kind != 0:
@@ -189,7 +270,7 @@ def _draw_floor(arena: Record, frame: NDArray[np.uint8], scene: Scene) -> None:
 
 
 @compiled
-def _draw_hazard_floor(arena: Record, index: int, frame: NDArray[np.uint8], scene: Scene) -> None:
+def _draw_hazard_floor(arena: Record, index: int, frame: Frame, scene: Scene) -> None:
     hazard = arena.hazards[index]
     sprite = scene.atlas.hazards[index]  # a saw's first sprite is its shadow
     if hazard.kind != SAW:
@@ -201,7 +282,7 @@ def _draw_hazard_floor(arena: Record, index: int, frame: NDArray[np.uint8], scen
 
 
 @compiled
-def _draw_telegraph(enemy: Record, frame: NDArray[np.uint8], scene: Scene) -> None:
+def _draw_telegraph(enemy: Record, frame: Frame, scene: Scene) -> None:
     """What an enemy that is about to attack shows on the floor."""
     if enemy.kind == CHARGER and enemy.phase == charger.WIND_UP:
         sprite = sheet.ARROW_AT + _heading(enemy.heading_x, enemy.heading_z)

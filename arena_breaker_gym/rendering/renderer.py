@@ -2,18 +2,27 @@
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym.crew import Crew
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.atlas import build_atlas
 from arena_breaker_gym.rendering.backdrop import paint
 from arena_breaker_gym.rendering.camera import Camera
-from arena_breaker_gym.rendering.compose import Scene, compose_stage
+from arena_breaker_gym.rendering.canvas import TOUCHED, Canvas
+from arena_breaker_gym.rendering.compose import Scene, compose_rows
 from arena_breaker_gym.stages.model import Stage
 
 SMALLEST, LARGEST = 32, 1024  # pixels a side
+ALONE = Crew(1)
+
+# What a thread must have to draw for a second one to pay.
+_LEAST_FRAMES, _LEAST_PIXELS = 4, 2**16
+_FIRST_ROW = np.zeros(1, dtype=np.int64)
+_NOTHING_KEPT = np.zeros(0, dtype=TOUCHED)
 
 
 class Renderer:
@@ -36,16 +45,23 @@ class Renderer:
         self.size = size
         self._skins = skins.every(skin)
         self._models = tuple(models)
-        self._scenes: dict[tuple[int, int], Scene] = {}
+        self._scenes: dict[int, tuple[Any, ...]] = {}
 
     def compose(
-        self, arenas: NDArray[np.void], out: NDArray[np.uint8] | None = None
+        self,
+        arenas: NDArray[np.void],
+        out: NDArray[np.uint8] | None = None,
+        *,
+        chosen: NDArray[np.bool_] | None = None,
+        crew: Crew = ALONE,
     ) -> NDArray[np.uint8]:
-        """Draws every arena.
+        """Draws every arena, or those chosen.
 
         Args:
             arenas: (n,) records of dtype `engine.arena.ARENA`; they are only read.
             out: (n, size, size, 3) uint8 to draw into; None: new frames.
+            chosen: (n,) which arenas; None: all.
+            crew: Who draws.
 
         Returns:
             The frames, RGB, without HUD.
@@ -55,11 +71,70 @@ class Renderer:
         if frames.shape != shape or frames.dtype != np.uint8 or not frames.flags.c_contiguous:
             raise ValueError(f"Frames must be contiguous uint8 of shape {shape}.")
         flat = frames.reshape(len(arenas), -1)
-        stages, picked = arenas["stage"], self._picked(arenas)
-        for stage, skin in sorted(set(zip(stages.tolist(), picked.tolist(), strict=True))):
-            chosen = (stages == stage) & (picked == skin)
-            compose_stage(arenas, flat, chosen, self._scene(stage, skin))
+        self._draw(arenas, flat, _NOTHING_KEPT, chosen, crew)
         return frames
+
+    def redraw(
+        self,
+        arenas: NDArray[np.void],
+        canvas: Canvas,
+        *,
+        chosen: NDArray[np.bool_] | None = None,
+        crew: Crew = ALONE,
+    ) -> NDArray[np.uint8]:
+        """Draws every arena, or those chosen, on a canvas that only this renderer draws on.
+
+        What comes out is what `compose` gives; what has not changed is not drawn again.
+
+        Args:
+            arenas: (n,) records of dtype `engine.arena.ARENA`; they are only read.
+            canvas: n frames of this renderer's size.
+            chosen: (n,) which arenas; None: all.
+            crew: Who draws.
+
+        Returns:
+            The canvas' frames, read-only.
+        """
+        self._draw(arenas, canvas.pixels, canvas.touched, chosen, crew)
+        return canvas.frames
+
+    def _draw(
+        self,
+        arenas: NDArray[np.void],
+        frames: NDArray[np.uint8],
+        touched: NDArray[np.void],
+        chosen: NDArray[np.bool_] | None,
+        crew: Crew,
+    ) -> None:
+        if len(arenas) == 1 and len(self._skins) == 1 and chosen is None:
+            number = int(arenas["stage"][0])  # one environment's step: no time for ceremony
+            compose_rows(arenas, _FIRST_ROW, frames, touched, number, *self._scene(number))
+            return
+
+        def work(rows: NDArray[np.int64], number: int, scene: tuple[Any, ...]) -> None:
+            compose_rows(arenas, rows, frames, touched, number, *scene)
+
+        # Scenes are painted here, by the caller: pygame knows of no threads.
+        least = max(_LEAST_FRAMES, _LEAST_PIXELS // self.size**2)
+        pieces = [
+            (rows[first:last], number, self._scene(number))
+            for number, rows in self._groups(arenas, chosen)
+            for first, last in crew.cut(len(rows), least=least)
+        ]
+        crew.share(work, pieces)
+
+    def _groups(
+        self, arenas: NDArray[np.void], chosen: NDArray[np.bool_] | None
+    ) -> list[tuple[int, NDArray[np.int64]]]:
+        """Numbers of scenes, and which arenas are to be drawn in each."""
+        rows = np.arange(len(arenas)) if chosen is None else np.flatnonzero(chosen)
+        numbers = arenas["stage"][rows]
+        if len(self._skins) > 1:
+            numbers = numbers * len(self._skins) + self._picked(arenas)[rows]
+        found = set(numbers.tolist())
+        if len(found) == 1:  # the usual case, once a step
+            return [(found.pop(), rows)]
+        return [(number, rows[numbers == number]) for number in sorted(found)]
 
     def _picked(self, arenas: NDArray[np.void]) -> NDArray[np.int64]:
         """(n,) which of the skins each arena is drawn in, by the keys of its own chance.
@@ -70,11 +145,13 @@ class Renderer:
         mixed: NDArray[np.int64] = (keys["key0"] + 7 * keys["key1"]) % len(self._skins)
         return mixed
 
-    def _scene(self, stage: int, skin: int) -> Scene:
-        if (stage, skin) not in self._scenes:
+    def _scene(self, number: int) -> tuple[Any, ...]:
+        """A scene's parts, as the composer takes them."""
+        if number not in self._scenes:
+            stage, skin = divmod(number, len(self._skins))
             scene = _shared_scene(self._models[stage], self._skins[skin], self.size)
-            self._scenes[stage, skin] = scene
-        return self._scenes[stage, skin]
+            self._scenes[number] = (*scene[:-1], *scene.atlas)
+        return self._scenes[number]
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,0 +1,183 @@
+"""What a batch does in compiled code: begin episodes, step and observe, some rows at a time.
+
+Rows are independent of each other, so threads may share a batch out among themselves.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena_breaker_gym.compiled import compiled, entry_point
+from arena_breaker_gym.engine.arena import PLAYING, VICTORY
+from arena_breaker_gym.engine.player import DASH_THRESHOLD
+from arena_breaker_gym.engine.record import Record, Stages
+from arena_breaker_gym.engine.tick import begin, tick
+from arena_breaker_gym.observation import compiled_tables_in, observe_arena, room_to_sort
+
+ACTION_LENGTH = 5  # move_x, move_z, aim_x, aim_z, dash
+
+# The columns of `Arenas.info`, each a whole number of one arena after its last step.
+INFO = (
+    "score",
+    "kills",
+    "stage",
+    "wave",
+    "hp",
+    "victory",
+    "shots_fired",
+    "hits",
+    "dashes",
+    "damage_taken",
+)
+REWARD_TERMS = ("score", "damage")
+
+
+@entry_point
+def begin_chosen(
+    arenas: NDArray[np.void],
+    chosen: NDArray[np.bool_],
+    keys: NDArray[np.int64],
+    stage: int,
+    fix: bool,
+    blank: NDArray[np.void],
+    campaign: Stages,
+    rewards: NDArray[np.float64],
+    reward_terms: NDArray[np.float64],
+    terminated: NDArray[np.bool_],
+    truncated: NDArray[np.bool_],
+    info: NDArray[np.int64],
+) -> None:
+    """Begins an episode in every chosen arena; `blank` (1,) is a record of zeros."""
+    for index in range(arenas.shape[0]):
+        if chosen[index]:
+            arenas[index] = blank[0]
+            begin(arenas[index], stage, keys[index], fix, campaign)
+            rewards[index] = 0.0
+            reward_terms[:, index] = 0.0
+            terminated[index] = False
+            truncated[index] = False
+            _inform(arenas[index], info[:, index])
+
+
+@entry_point
+def first_bad(actions: NDArray[np.float64], moving: NDArray[np.bool_]) -> int:
+    """The first moving arena whose action is not finite, -1 if there is none."""
+    for index in range(actions.shape[0]):
+        if moving[index]:
+            for part in range(ACTION_LENGTH):
+                if not np.isfinite(actions[index, part]):
+                    return index
+    return -1
+
+
+@entry_point
+def step_rows(
+    first: int,
+    last: int,
+    arenas: NDArray[np.void],
+    actions: NDArray[np.float64],
+    moving: NDArray[np.bool_],
+    frame_skip: int,
+    limit: int,
+    weights: NDArray[np.float64],
+    campaign: Stages,
+    rewards: NDArray[np.float64],
+    reward_terms: NDArray[np.float64],
+    terminated: NDArray[np.bool_],
+    truncated: NDArray[np.bool_],
+    info: NDArray[np.int64],
+    observing: bool,
+    block: NDArray[np.float32],
+    standard: int,
+) -> None:
+    """Steps the moving arenas of some rows, and observes all of these rows if asked to.
+
+    Args:
+        first: The first row.
+        last: The row after the last.
+        arenas: (n,) records.
+        actions: (n, 5), finite; sticks and dash are tamed in place.
+        moving: (n,) which arenas move.
+        frame_skip: Ticks in a step.
+        limit: Steps after which an episode is truncated; 0 for no limit.
+        weights: (2,) of the reward's terms.
+        campaign: All stages.
+        rewards: (n,) written, like what follows.
+        reward_terms: (2, n), a term a row.
+        terminated: (n,).
+        truncated: (n,).
+        info: (10, n), likewise.
+        observing: Whether the state is written as well.
+        block: (n · `STATE_NUMBERS`,) the state tables.
+        standard: Ticks of the standard time limit, which the state's "time left" counts to.
+    """
+    tables = compiled_tables_in(block, arenas.shape[0])
+    nearest = room_to_sort()
+    for index in range(first, last):
+        arena = arenas[index]
+        if moving[index]:
+            score = arena.tally.score
+            damage = arena.tally.damage_taken
+            _tame(actions[index])
+            for _ in range(frame_skip):
+                tick(arena, actions[index], campaign)
+            reward_terms[0, index] = weights[0] * (arena.tally.score - score)
+            reward_terms[1, index] = weights[1] * (arena.tally.damage_taken - damage)
+            rewards[index] = reward_terms[0, index] + reward_terms[1, index]
+            terminated[index] = arena.outcome != PLAYING
+            out_of_time = limit > 0 and arena.tick >= limit * frame_skip
+            truncated[index] = out_of_time and not terminated[index]
+            _inform(arena, info[:, index])
+        if observing:
+            observe_arena(arena, tables, index, campaign, standard, nearest)
+
+
+@entry_point
+def observe_rows(
+    first: int,
+    last: int,
+    arenas: NDArray[np.void],
+    chosen: NDArray[np.bool_],
+    block: NDArray[np.float32],
+    campaign: Stages,
+    standard: int,
+) -> None:
+    """Writes the state of the chosen arenas of some rows; the arguments are `step_rows`'."""
+    tables = compiled_tables_in(block, arenas.shape[0])
+    nearest = room_to_sort()
+    for index in range(first, last):
+        if chosen[index]:
+            observe_arena(arenas[index], tables, index, campaign, standard, nearest)
+
+
+@entry_point
+def write_info(arenas: NDArray[np.void], info: NDArray[np.int64], index: int) -> None:
+    """Writes one arena's column of `info` (10, n) from its record."""
+    _inform(arenas[index], info[:, index])
+
+
+@compiled
+def _tame(action: NDArray[np.float64]) -> None:
+    """Scales sticks longer than 1 to 1 and dash to 0 or 1."""
+    for stick in range(0, 4, 2):
+        x = action[stick]
+        z = action[stick + 1]
+        length = np.sqrt(x * x + z * z)
+        if length > 1.0:
+            action[stick] = x / length
+            action[stick + 1] = z / length
+    action[4] = 1.0 if action[4] > DASH_THRESHOLD else 0.0
+
+
+@compiled
+def _inform(arena: Record, row: NDArray[np.int64]) -> None:
+    tally = arena.tally
+    row[0] = tally.score
+    row[1] = tally.kills
+    row[2] = arena.stage + 1
+    row[3] = arena.director.wave + 1
+    row[4] = arena.player.hp
+    row[5] = 1 if arena.outcome == VICTORY else 0
+    row[6] = tally.shots_fired
+    row[7] = tally.hits
+    row[8] = tally.dashes
+    row[9] = tally.damage_taken
