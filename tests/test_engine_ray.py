@@ -2,11 +2,9 @@
 
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 pytest.importorskip("ray")
@@ -29,6 +27,7 @@ from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import NitroGen
 from tests.fake_apis import FakeApis
 from tests.test_rollout import Fragile, same
+from tests.travellers import Broken, Doomed, Heavy, Load, Unsendable
 
 KEY = "test-key-not-to-be-seen"
 SHORT = {"episodes": 6, "seed": 3, "max_steps": 60}
@@ -129,28 +128,6 @@ def test_the_command_line_does_too(engine, monkeypatch, capsys):
 # Whatever happens
 
 
-class Doomed(RandomAgent):
-    """Takes its process down at one moment, as often as it may."""
-
-    def __init__(self, tally: Path, *, times: int):
-        super().__init__()
-        self.tally, self.times, self.steps = tally, times, {}
-
-    def reset(self, arenas, seed):
-        super().reset(arenas, seed)
-        self.steps[arenas[0]] = (seed, 0)
-
-    def act(self, observations, arenas):
-        for arena in arenas:
-            seed, steps = self.steps[arena]
-            self.steps[arena] = seed, steps + 1
-            died = len(self.tally.read_text()) if self.tally.exists() else 0
-            if (seed, steps) == (5, 20) and died < self.times:
-                self.tally.write_text("x" * (died + 1))
-                os.kill(os.getpid(), signal.SIGKILL)
-        return super().act(observations, arenas)
-
-
 class Counting(EpisodeStore):
     """Counts what is written."""
 
@@ -163,7 +140,9 @@ class Counting(EpisodeStore):
         return super().save(index, episode)
 
 
-def test_a_worker_that_is_killed_is_replaced_and_nothing_lost_or_counted_twice(engine, tmp_path):
+def test_a_worker_that_is_killed_is_replaced_and_nothing_lost_or_counted_twice(
+    engine, tmp_path, capfd
+):
     terms = {**SHORT, "seed": 0, "episodes": 9}
     store = Counting(tmp_path / "there")
     agent = Doomed(tmp_path / "tally", times=1)
@@ -172,6 +151,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_lost_or_counted_twice(e
     assert alike(there, rollout(RandomAgent(), **terms))
     assert sorted(store.saved) == list(range(9))
     assert len(engine._crew.members) == 2
+    assert capfd.readouterr().out == ""  # where results are printed, Ray says nothing
 
 
 def test_what_kills_every_worker_is_given_up_and_the_rest_is_kept(engine, tmp_path):
@@ -206,18 +186,8 @@ def test_an_agents_own_failure_is_marked_once_and_not_tried_again(engine, tmp_pa
     assert sorted(store.saved) == list(range(6))
 
 
-class Broken(RandomAgent):
-    def act(self, observations, arenas):
-        raise RuntimeError("a bug")
-
-
-class Unsendable(RandomAgent):
-    def __init__(self):
-        self.lock = __import__("threading").Lock()
-
-
 def test_other_errors_are_not_hidden(engine):
-    with pytest.raises(RuntimeError, match=r"^a bug$") as raised:
+    with pytest.raises(RuntimeError, match=r"^a bug\n") as raised:
         rollout(Broken(), engine=engine, **SHORT)
     assert "in act" in raised.value.__notes__[0]
     with pytest.raises(ValueError, match=r"cannot be sent to other processes .* method `recipe`"):
@@ -227,36 +197,6 @@ def test_other_errors_are_not_hidden(engine):
 
 
 # What is sent
-
-
-class Heavy(RandomAgent):
-    """Holds weights, and says how it is made of them."""
-
-    name = "random"
-
-    def __init__(self, folder: Path):
-        super().__init__()
-        self.folder, self.weights = folder, np.arange(10**6, dtype=np.float32)
-
-    def recipe(self):
-        return Load(self.weights, self.folder)
-
-
-class Load:
-    pickled = 0
-
-    def __init__(self, weights, folder):
-        self.weights, self.folder = weights, folder
-
-    def __getstate__(self):
-        Load.pickled += 1
-        return self.__dict__
-
-    def __call__(self, ask):
-        assert not self.weights.flags.writeable  # shared memory
-        assert self.weights.sum(dtype=np.float64) == 999_999 * 500_000
-        (self.folder / str(os.getpid())).touch()
-        return RandomAgent()
 
 
 def test_weights_are_shipped_once_and_each_worker_makes_one_agent(engine, tmp_path):

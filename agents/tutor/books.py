@@ -142,7 +142,7 @@ class DeputyBooks:
         """Writes a line down and counts what it cost."""
         with anyio.CancelScope(shield=True):  # it is paid for
             line: Line = await self._put(Write(dict(values)))
-            return line
+        return line
 
     async def _put(self, question: Any) -> Any:
         return await anyio.to_thread.run_sync(partial(self._ask, question))

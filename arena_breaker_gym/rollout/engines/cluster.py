@@ -9,11 +9,13 @@ from arena_breaker_gym.extras import require
 
 STORE_BYTES = 256 * 2**20  # of shared memory for what episodes and small agents need
 
-# Ray neither tells its makers of its use nor speaks of itself, and hides GPUs from whoever has
-# no share in one; what somebody has set already stays.
+# Ray neither tells its makers of its use nor speaks on standard output, which is for results (a
+# worker's death among other things), and hides GPUs from whoever has no share in one; what somebody
+# has set already stays.
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
 }
 

@@ -91,3 +91,8 @@ def sendable(error: Exception) -> Exception:
     except Exception:  # whatever it is, it cannot travel
         pass
     return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def first_line(error: Exception) -> str:
+    """An exception in half a sentence."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

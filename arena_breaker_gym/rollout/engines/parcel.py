@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.extras import require
 from arena_breaker_gym.rollout.agent import Agent
+from arena_breaker_gym.rollout.engines.messages import first_line
 from arena_breaker_gym.rollout.travel import Ask, Recipe, Travels
 
 
@@ -44,7 +45,7 @@ class Parcel:
             pickled = _cloudpickle().dumps(recipe, protocol=5, buffer_callback=aside)
         except Exception as error:  # pickling fails in as many ways as there are objects
             raise ValueError(
-                f"Agent {agent.name!r} cannot be sent to other processes ({_first_line(error)}): "
+                f"Agent {agent.name!r} cannot be sent to other processes ({first_line(error)}): "
                 "give it a method `recipe`, as `arena_breaker_gym.rollout.travel` says."
             ) from error
         arrays = tuple(np.frombuffer(one.raw(), dtype=np.uint8) for one in freight)
@@ -73,7 +74,3 @@ class _Copy:
 
 def _cloudpickle() -> Any:
     return require("ray", "ray").cloudpickle
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -15,6 +15,7 @@ from arena_breaker_gym.rollout.agent import Agent, Prepares
 from arena_breaker_gym.rollout.engines.cluster import STORE_BYTES, Cluster, import_ray
 from arena_breaker_gym.rollout.engines.crew import Crew, Member
 from arena_breaker_gym.rollout.engines.engine import Report, Work
+from arena_breaker_gym.rollout.engines.local import LocalEngine
 from arena_breaker_gym.rollout.engines.messages import (
     Answer,
     Ended,
@@ -22,6 +23,7 @@ from arena_breaker_gym.rollout.engines.messages import (
     Orders,
     Question,
     Trouble,
+    first_line,
     sendable,
 )
 from arena_breaker_gym.rollout.engines.parcel import Parcel
@@ -81,12 +83,12 @@ class RayEngine:
                 "latency='measured' times an agent on a machine that does nothing else: "
                 "play it with the local engine."
             )
-        parcel = Parcel.packed(work.agent)
-        presides = isinstance(work.agent, Presides)
-        if isinstance(work.agent, Prepares) and (presides or not work.waiting):
-            work.agent.prepare(work.plan, work.folder, episodes=len(work.waiting))
         if not work.waiting:
+            yield from LocalEngine().play(work)
             return
+        parcel = Parcel.packed(work.agent)  # as it is before it is prepared here
+        if isinstance(work.agent, Prepares) and isinstance(work.agent, Presides):
+            work.agent.prepare(work.plan, work.folder, episodes=len(work.waiting))
         cluster = self._connected(parcel)
         crew = self._manned(cluster, gpu=parcel.gpu)
         shift = _Shift(cluster.ray, crew, work, cluster.ray.put(parcel), self._serials)
@@ -254,7 +256,7 @@ class _Shift:
         if any(self.losses[number] >= MOST_LOSSES for number in [*lost, STILLBORN]):
             over = f"over the episodes {sorted(lost)}" if member.ready else "before they could play"
             raise WorkersLostError(
-                f"Ray's workers died {MOST_LOSSES} times {over} ({_first_line(error)})."
+                f"Ray's workers died {MOST_LOSSES} times {over} ({first_line(error)})."
             )
         self.crew.replace(member)
 
@@ -292,7 +294,3 @@ def _check_release(greeting: Greeting) -> None:
             f"{greeting.place} runs version {greeting.release} of this package, not {release()}: "
             "install the same on every machine."
         )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
