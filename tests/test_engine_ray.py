@@ -1,5 +1,6 @@
 """Episodes on Ray's workers: the same as here, whoever dies meanwhile, and paid for once."""
 
+import faulthandler
 import json
 import os
 import sys
@@ -30,6 +31,7 @@ from tests.test_rollout import Fragile, same
 from tests.travellers import Broken, Doomed, Heavy, Load, Unsendable
 
 KEY = "test-key-not-to-be-seen"
+LONGEST_S = 1200.0  # after which these tests are hung and end
 SHORT = {"episodes": 6, "seed": 3, "max_steps": 60}
 
 
@@ -46,12 +48,14 @@ def engine(server):  # a local cluster's workers have the environment in which i
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
         patch.setattr(cluster, "STORE_BYTES", 100 * 2**20)
+        faulthandler.dump_traceback_later(LONGEST_S, exit=True)
         engine = RayEngine(workers=2)
         try:
             rollout(RandomAgent(), episodes=2, max_steps=5, engine=engine)
             yield engine
         finally:
             engine.close()
+            faulthandler.cancel_dump_traceback_later()
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
