@@ -3,6 +3,7 @@
 import faulthandler
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -233,6 +234,18 @@ def test_what_cannot_be_is_refused(arguments, sentence):
 def test_more_workers_than_cpus_are_refused(engine):
     with pytest.raises(ValueError, match="3 workers need a CPU each, and the Ray cluster has 2"):
         rollout(RandomAgent(), engine=RayEngine(workers=3), **SHORT)
+
+
+def test_a_cluster_that_is_not_there_is_named():
+    script = (
+        "from agents.random import RandomAgent\n"
+        "from arena_breaker_gym.rollout import rollout\n"
+        "from arena_breaker_gym.rollout.engines.ray_engine import RayEngine\n"
+        "rollout(RandomAgent(), episodes=1, engine=RayEngine(address='127.0.0.1:9'))\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert "There is no Ray cluster to be had at '127.0.0.1:9'." in done.stderr
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import socket
 from collections.abc import Iterator
 from typing import Any
 
 from arena_breaker_gym.extras import require
 
 STORE_BYTES = 256 * 2**20  # of shared memory for what episodes and small agents need
+KNOCK_S = 10.0  # in which a cluster's port must open
 
 # Ray neither tells its makers of its use nor speaks on standard output, which is for results (a
 # worker's death among other things), and hides GPUs from whoever has no share in one; what somebody
@@ -110,9 +112,17 @@ class Cluster:
 
     def _connect(self, address: str | None) -> None:
         try:
+            _knock(address or "")
             self.ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-        except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise ConnectionError(f"There is no Ray cluster to be had at {address!r}.") from error
+
+
+def _knock(address: str) -> None:
+    """Raises an OSError where nobody listens: Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
 
 
 @contextlib.contextmanager
