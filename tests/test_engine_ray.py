@@ -1,6 +1,7 @@
 """Episodes on Ray's workers: the same as here, whoever dies meanwhile, and paid for once."""
 
 import faulthandler
+import importlib.util
 import json
 import os
 import subprocess
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("ray")
+if importlib.util.find_spec("ray") is None:  # importing it here would be before it is told to be quiet
+    pytest.skip("Ray is not installed", allow_module_level=True)
 
 from agents.claude_tutor import ClaudeTutor
 from agents.nitrogen import NitroGenPolicy
