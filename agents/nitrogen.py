@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from agents.source import Source
 from arena_breaker_gym.rollout.agent import Observations
+from arena_breaker_gym.rollout.travel import Ask, Recipe
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
-from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor
+from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor, PackedPredictor
 from nitrogen_adapter.model import NitroGen
 
 EXECUTE = 9  # of a chunk's 18 actions; our own default
@@ -105,6 +106,14 @@ class NitroGenPolicy:
             policy.name = f"{policy.name}?{found.said}"
         return policy
 
+    def recipe(self) -> Recipe:
+        """How it is made in another process; see `arena_breaker_gym.rollout.travel`.
+
+        Raises:
+            ValueError: If its predictor can predict here only.
+        """
+        return _Recipe(_sent(self.predictor), self.name, self.execute, self.buttons)
+
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """Drops what is left of these arenas' chunks and seeds their noise."""
         most = self.predictor.max_sessions
@@ -145,6 +154,46 @@ class NitroGenPolicy:
             self._old[arena] = self._rest[arena]
             self._ahead[arena] = deque(chunk[: self.execute])
             self._rest[arena] = deque(chunk[min(self.execute, len(chunk) - 1) :])
+
+
+@dataclass(frozen=True)
+class _Server:
+    """A server's address on its way to another process, which asks it there."""
+
+    address: str
+    gpu: bool = False
+
+    def unpacked(self) -> ChunkPredictor:
+        from nitrogen_adapter.remote.client import RemotePredictor
+
+        return RemotePredictor(self.address)
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """A policy on its way to another process."""
+
+    predictor: PackedPredictor | _Server
+    name: str
+    execute: int
+    buttons: GamepadSettings
+
+    @property
+    def gpu(self) -> bool:
+        return self.predictor.gpu
+
+    def __call__(self, ask: Ask) -> NitroGenPolicy:
+        predictor = self.predictor.unpacked()
+        return NitroGenPolicy(predictor, name=self.name, execute=self.execute, buttons=self.buttons)
+
+
+def _sent(predictor: ChunkPredictor) -> PackedPredictor | _Server:
+    if isinstance(predictor, LocalPredictor):
+        return predictor.packed()
+    address = getattr(predictor, "address", None)
+    if address is None:
+        raise ValueError(f"{predictor.name} predicts in this process only.")
+    return _Server(address)
 
 
 def _next_of(old: _Actions) -> NDArray[np.float32]:

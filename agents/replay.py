@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from agents.tutor.decision import Decision
 from agents.tutor.sitting import Sitting
 from agents.tutor.transcript import Line, Transcript
 from arena_breaker_gym.rollout.agent import AgentFailure, Observations
+from arena_breaker_gym.rollout.travel import Ask, Recipe
 
 _MOST = 10**6  # whatever a tutor was allowed to answer has been checked when it did
 
@@ -55,6 +57,10 @@ class ReplayAgent:
             "latency": plan["latency"],
         }
 
+    def recipe(self) -> Recipe:
+        """How it is made in another process: from the transcript's lines, without its file."""
+        return _Recipe(self.transcript.copied())
+
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """An episode begins in these arenas."""
         for arena in arenas:
@@ -89,6 +95,14 @@ class ReplayAgent:
         if lines[-1].snapshot != snapshot:
             raise LookupError("the game is not the one of the transcript")
         return Decision.from_call(lines[-1].answer, decision_steps=_MOST, most_holds=_MOST)
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    transcript: Transcript
+
+    def __call__(self, ask: Ask) -> ReplayAgent:
+        return ReplayAgent(self.transcript)
 
 
 def _end_of(sitting: Sitting, lines: Sequence[Line]) -> str:

@@ -57,11 +57,16 @@ def load(path: str | Path, *, device: str = "cpu") -> NitroGen:
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: {_one_line(error)}") from error
     _check_weights(path, given=weights, expected=model.state_dict())
-    model.load_state_dict(_filled(weights, model), assign=True)
+    return fill(model, _filled(weights, model)).to(device).eval()
+
+
+def fill(model: NitroGen, weights: Mapping[str, Tensor]) -> NitroGen:
+    """Give a model that was made on "meta" its weights, which it takes as they are, uncopied."""
+    model.load_state_dict(weights, assign=True)
     restore_buffers(model.vision_encoder)
     for parameter in model.parameters():
         parameter.requires_grad_()  # what was read from a file comes without
-    return model.to(device).eval()
+    return model
 
 
 def save(path: str | Path, model: NitroGen) -> None:

@@ -7,7 +7,8 @@ at several frames a memory, of its own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from nitrogen_adapter import gamepad
+from nitrogen_adapter.freight import PackedModel
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.vision import normalise
 
@@ -101,6 +103,7 @@ class LocalPredictor:
         self.guidance = guidance
         self.quiet = quiet
         self.game = game
+        self.compiled = compile
         self.max_sessions: int | None = None
         self._earlier: dict[int, deque[Tensor]] = {}
         self._generators: dict[int, torch.Generator] = {}
@@ -164,6 +167,23 @@ class LocalPredictor:
         self._earlier.clear()
         self._generators.clear()
 
+    def packed(self) -> PackedPredictor:
+        """How another process makes a predictor that predicts the same."""
+        weight = next(self.model.parameters())
+        return PackedPredictor(
+            model=PackedModel.of(self.model),
+            options={
+                "name": self.name,
+                "steps": self.steps,
+                "guidance": self.guidance,
+                "quiet": self.quiet,
+                "game": self.game,
+                "dtype": weight.dtype,
+                "compile": self.compiled,
+            },
+            gpu=weight.device.type == "cuda",
+        )
+
     def _prepared(self, frames: NDArray[np.uint8], count: int) -> Tensor:
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[::3] != (count, 3):
             raise ValueError(
@@ -196,6 +216,26 @@ class LocalPredictor:
         if self.quiet:
             return torch.zeros((len(sessions), *shape))
         return torch.stack([torch.randn(shape, generator=self._generators[s]) for s in sessions])
+
+
+@dataclass(frozen=True)
+class PackedPredictor:
+    """A `LocalPredictor` on its way to another process.
+
+    Attributes:
+        model: what predicts.
+        options: the predictor's, but for the device.
+        gpu: whether it ran on one, and is to run on one again.
+    """
+
+    model: PackedModel
+    options: Mapping[str, Any]
+    gpu: bool
+
+    def unpacked(self) -> LocalPredictor:
+        """Make the predictor, on the first GPU that this process sees if it is to have one."""
+        device = "cuda" if self.gpu and torch.cuda.is_available() else "cpu"
+        return LocalPredictor(self.model.unpacked(), device=device, **self.options)
 
 
 def scaled(frames: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

@@ -41,18 +41,37 @@ class Budget:
             RunStopped: If that could pass the limit with nothing else under way.
         """
         async with self._changed:
-            while self._too_much(most):
-                if not self._reserved:
-                    raise RunStopped(self._sentence(), wanted=True)
+            while not self.hold(most):
                 await self._changed.wait()
-            self._reserved.append(most)
         try:
             yield
         finally:
             with anyio.CancelScope(shield=True):
                 async with self._changed:
-                    self._reserved.remove(most)
+                    self.release(most)
                     self._changed.notify_all()
+
+    @property
+    def held(self) -> int:
+        """How many questions dollars are kept aside for."""
+        return len(self._reserved)
+
+    def hold(self, most: float) -> bool:
+        """Keeps dollars aside, if that is possible just now; else whoever asks may ask again.
+
+        Raises:
+            RunStopped: As `reserve`.
+        """
+        if self._too_much(most):
+            if not self._reserved:
+                raise RunStopped(self._sentence(), wanted=True)
+            return False
+        self._reserved.append(most)
+        return True
+
+    def release(self, most: float) -> None:
+        """Ends what `hold` began."""
+        self._reserved.remove(most)
 
     def charge(self, dollars: float) -> None:
         """Counts what a reply did cost."""

@@ -14,7 +14,7 @@ import anyio
 
 from agents.tutor import prompt
 from agents.tutor.bill import tokens_of
-from agents.tutor.budget import Budget
+from agents.tutor.books import Books
 from agents.tutor.decision import Decision, UnusableAnswer
 from agents.tutor.mind import CALLED, CUT, REFUSED, Mind, MindError, Question, Reply, Tool, Usage
 from agents.tutor.prices import Prices
@@ -25,7 +25,6 @@ from agents.tutor.transcript import (
     LOST,
     UNUSABLE,
     Line,
-    Transcript,
     TranscriptError,
 )
 from agents.tutor.transcript import CUT as CUT_SHORT
@@ -70,9 +69,8 @@ class Decider:
         told: Prompt,
         terms: Terms,
         *,
-        transcript: Transcript,
+        books: Books,
         prices: Prices,
-        limit: float | None,
     ) -> None:
         """Prepares to ask.
 
@@ -80,31 +78,15 @@ class Decider:
             mind: Whom.
             told: The constant part of each question.
             terms: How.
-            transcript: What was heard before, and where more is written.
+            books: What was heard before, and what may be spent.
             prices: What it costs.
-            limit: Dollars that the run may cost, with what the transcript holds; None: any.
-
-        Raises:
-            ValueError: If there is a limit and the model's price is not known.
         """
         self._mind, self._told, self._terms = mind, told, terms
-        self._transcript = transcript
+        self._books = books
         self._price = prices.of(mind.model)
-        if limit is not None and self._price is None:
-            raise ValueError(
-                f"The price of {mind.model!r} is not known, so no budget can be kept; "
-                "name it in a table of your own (prices=FILE)."
-            )
-        spent = sum(line.values["dollars"] or 0.0 for line in transcript.lines)
-        self._budget = Budget(limit, spent=spent)
         self._places = anyio.CapacityLimiter(terms.concurrency)
         self._first = anyio.Lock()
         self._warm = not terms.warm_up
-
-    @property
-    def spent(self) -> float:
-        """Dollars that the run has cost so far."""
-        return self._budget.spent
 
     async def decide(self, sitting: Sitting, snapshot: Mapping[str, Any]) -> Decision:
         """The next decision of an episode.
@@ -119,8 +101,8 @@ class Decider:
             RunStopped: If no other question would fare better, or the money is spent.
             TranscriptError: If the transcript is of another game.
         """
-        known = self._transcript.of(sitting.seed, sitting.decisions)
-        _check_same(known, snapshot, self._transcript)
+        known = await self._books.of(sitting.seed, sitting.decisions)
+        _check_same(known, snapshot, self._books.place)
         if known and known[-1].answered:
             return self._read(known[-1].answer)
         mistake = next((one.problem for one in reversed(known) if one.values["usage"]), "")
@@ -152,7 +134,7 @@ class Decider:
             "step": sitting.steps,
             "prompt": self._told.version,
         }
-        async with self._budget.reserve(self._most(question)):
+        async with self._books.reserve(self._most(question)):
             began = time.perf_counter()
             try:
                 reply = await self._reply(question)
@@ -165,11 +147,9 @@ class Decider:
             latency = round(time.perf_counter() - began, 3)
             when = datetime.now(UTC).isoformat(timespec="milliseconds")
             # What was paid is written before anything else can go wrong.
-            line = self._transcript.add(
+            return await self._books.add(
                 {**about, **heard, "latency_s": latency, "at": when, "snapshot": snapshot}
             )
-            self._budget.charge(line.values["dollars"] or 0.0)
-        return line
 
     async def _reply(self, question: Question) -> Reply:
         """Asks; the very first question goes alone, so that all others find its cache."""
@@ -277,10 +257,10 @@ def _storable(call: Any) -> Any:
     return call
 
 
-def _check_same(known: Any, snapshot: Mapping[str, Any], transcript: Transcript) -> None:
+def _check_same(known: Any, snapshot: Mapping[str, Any], place: str) -> None:
     for line in known:
         if line.snapshot != snapshot:
             raise TranscriptError(
-                f"{transcript.path} was played in another game: decision {line.decision} of the "
+                f"{place} was played in another game: decision {line.decision} of the "
                 f"episode with seed {line.seed} saw something else."
             )

@@ -136,6 +136,13 @@ class Transcript:
         self._remember(line, place)
         return line
 
+    def copied(self) -> Transcript:
+        """A copy in memory, which can be sent to another process."""
+        copy = Transcript(None, heading=self.heading)
+        for line in self.lines:
+            copy.add(line.values)
+        return copy
+
     def close(self) -> None:
         """Closes the file; what is in it can still be read."""
         if self._file is not None:

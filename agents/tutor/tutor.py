@@ -16,6 +16,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from numpy.typing import NDArray
 
 from agents.tutor.bill import Bill
+from agents.tutor.books import Books, DeputyBooks, Desk, OwnBooks
 from agents.tutor.deciding import Decider, DecisionLost, Terms, digest_of
 from agents.tutor.decision import Decision
 from agents.tutor.mind import Mind
@@ -25,6 +26,7 @@ from agents.tutor.sitting import Sitting
 from agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym.rollout.agent import AgentFailure, Observations
 from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.travel import Ask, Recipe
 from arena_breaker_gym.settings import Settings, closest
 
 GRACE_S = 20.0  # how long answers under way are waited for, and written down, when a run ends
@@ -93,6 +95,7 @@ class Tutor:
         model: str,
         settings: TutorSettings | None = None,
         batched: bool = False,
+        ask: Ask | None = None,
     ) -> None:
         """Prepares a tutor; nothing is asked yet.
 
@@ -103,16 +106,20 @@ class Tutor:
             settings: How it plays and asks; None: the defaults.
             batched: Whether the mind gathers questions: then all go out at once, however many.
                 Else the first goes alone, to fill the provider's cache, and `concurrency` holds.
+            ask: How a deputy asks the tutor that keeps the books; None: it keeps its own.
         """
         self.name = name
         self.model = model
         self.settings = settings or TutorSettings()
         self._make_mind = mind
         self.batched = batched
+        self._ask = ask
         self._stack = ExitStack()
         self._portal: BlockingPortal | None = None
         self._mind: Mind | None = None
         self._decider: Decider | None = None
+        self._books: OwnBooks | None = None
+        self._desk: Desk | None = None
         self._transcript: Transcript | None = None
         self._sittings: dict[int, Sitting] = {}
         self._pending: dict[int, _Answer] = {}
@@ -129,7 +136,7 @@ class Tutor:
     @property
     def dollars(self) -> float:
         """What the run has cost so far, earlier parts of it included."""
-        return 0.0 if self._decider is None else self._decider.spent
+        return 0.0 if self._books is None else self._books.budget.spent
 
     @property
     def bill(self) -> Bill:
@@ -159,21 +166,40 @@ class Tutor:
             self._transcript = Transcript(path) if found else None
             return
         told = self._prompt(plan.settings)
-        prices = Prices.load(self.settings.prices)
         mind = self._mind = self._mind or self._make_mind()
-        heading = {"agent": self.name, "told": digest_of(told), "plan": _plan_as_json(plan)}
-        self._transcript = Transcript(path, heading=heading)
+        prices = self._priced(mind)
+        books = self._opened_books(told, plan, folder)
         remember = getattr(mind, "set_log", None)
         if remember is not None and folder is not None:
             remember(folder / "batches.jsonl")
-        self._decider = Decider(
-            mind,
-            told,
-            self._terms(),
-            transcript=self._transcript,
-            prices=prices,
-            limit=self.settings.budget,
-        )
+        self._decider = Decider(mind, told, self._terms(), books=books, prices=prices)
+
+    def recipe(self) -> Recipe:
+        """How a deputy is made in another process; see `arena_breaker_gym.rollout.travel`.
+
+        Raises:
+            ValueError: If questions are gathered in batches, which one process does.
+        """
+        if self.batched:
+            raise ValueError(
+                f"{self.name} gathers its questions in batches, which one process does: "
+                "play it with the local engine."
+            )
+        return _Deputy(self._make_mind, self.name, self.model, self.settings)
+
+    def hear(self, deputy: int, question: Any) -> Any:
+        """Answers a deputy, for the transcript and the budget that are kept here.
+
+        Raises:
+            RunStopped: If the money is spent.
+        """
+        assert self._desk is not None  # `prepare` has seen to it
+        return self._desk.hear(deputy, question)
+
+    def bury(self, deputy: int) -> None:
+        """A deputy is gone; what it had under way counts as if it had cost its most."""
+        if self._desk is not None:
+            self._desk.bury(deputy)
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """An episode begins in these arenas."""
@@ -275,7 +301,7 @@ class Tutor:
         if self._decider is not None and self._transcript is not None:
             self._log_costs()
             self._transcript.close()
-        self._decider = None
+        self._decider = self._books = self._desk = None
 
     def _log_costs(self) -> None:
         if not _LOG.isEnabledFor(logging.INFO):
@@ -295,6 +321,35 @@ class Tutor:
             most_holds=settings.most_holds,
         )
 
+    def _priced(self, mind: Mind) -> Prices:
+        """The prices, which must tell the mind's if there is a budget.
+
+        Raises:
+            ValueError: If they do not.
+        """
+        prices = Prices.load(self.settings.prices)
+        if self.settings.budget is not None and prices.of(mind.model) is None:
+            raise ValueError(
+                f"The price of {mind.model!r} is not known, so no budget can be kept; "
+                "name it in a table of your own (prices=FILE)."
+            )
+        return prices
+
+    def _opened_books(self, told: Prompt, plan: Plan, folder: Path | None) -> Books:
+        """The run's transcript and budget, those of the tutor whose deputy this is, if it is one.
+
+        Raises:
+            ValueError: If the folder's transcript is another run's.
+        """
+        if self._ask is not None:
+            return DeputyBooks(self._ask)
+        path = None if folder is None else folder / FILE_NAME
+        heading = {"agent": self.name, "told": digest_of(told), "plan": _plan_as_json(plan)}
+        self._transcript = Transcript(path, heading=heading)
+        self._books = OwnBooks(self._transcript, limit=self.settings.budget)
+        self._desk = Desk(self._books, concurrency=self.settings.concurrency)
+        return self._books
+
     def _terms(self) -> Terms:
         settings = self.settings
         return Terms(
@@ -303,8 +358,25 @@ class Tutor:
             max_tokens=settings.max_tokens,
             repairs=settings.repairs,
             concurrency=math.inf if self.batched else settings.concurrency,
-            warm_up=not self.batched,
+            warm_up=not self.batched and self._ask is None,
         )
+
+
+@dataclass(frozen=True)
+class _Deputy:
+    """A tutor on its way to another process, where it keeps no books of its own.
+
+    Keys do not travel: the mind reads them from the environment where it is made.
+    """
+
+    mind: Callable[[], Mind]
+    name: str
+    model: str
+    settings: TutorSettings
+
+    def __call__(self, ask: Ask) -> Tutor:
+        settings = replace(self.settings, budget=None)
+        return Tutor(self.mind, name=self.name, model=self.model, settings=settings, ask=ask)
 
 
 def _plan_as_json(plan: Plan) -> dict[str, Any]:

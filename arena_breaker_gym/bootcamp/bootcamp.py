@@ -21,6 +21,7 @@ from arena_breaker_gym.bootcamp.student import Student
 from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
 from arena_breaker_gym.rollout.benchmark import Terms, evaluate, store_of
+from arena_breaker_gym.rollout.engines.engine import Engine
 from arena_breaker_gym.rollout.latency import MEASURED
 from arena_breaker_gym.rollout.layers import Layers
 from arena_breaker_gym.rollout.metrics import Row
@@ -59,6 +60,7 @@ class Bootcamp:
         out: Path,
         *,
         budget: float | None = None,
+        engine: Engine | None = None,
         save_every: float = SAVE_EVERY,
     ) -> None:
         """Prepares a bootcamp; nothing is done yet but that the folder notes the plan.
@@ -67,6 +69,7 @@ class Bootcamp:
             plan: What is compared with what.
             out: Folder for all that is made.
             budget: Dollars that a tutor who costs money may cost in all; None: any.
+            engine: Where the game that waits is played; None: here, as the game that does not.
             save_every: Seconds between two saves of a training under way.
 
         Raises:
@@ -76,6 +79,7 @@ class Bootcamp:
         self.plan = plan
         self.out = out
         self.budget = budget
+        self.engine = engine
         self.save_every = save_every
         self.student = Student(plan.student, out / "checkpoints", seed=plan.seed)
         _claim(out / "plan.json", plan)
@@ -120,6 +124,7 @@ class Bootcamp:
                     stage=(1, 2, 3),
                     max_steps=plan.demonstration_steps,
                     recorder=EpisodeStore(folder),
+                    engine=self.engine,
                     progress=lambda now: advance("The tutor plays", now.share),
                 )
         finally:
@@ -161,7 +166,8 @@ class Bootcamp:
                 ) -> None:
                     advance(f"{name} is measured", (place + now.share) / len(entries))
 
-                rows += evaluate(name, make, terms, out=out, watch=show)
+                engine = self.engine if terms.latency is None else None
+                rows += evaluate(name, make, terms, out=out, engine=engine, watch=show)
         return rows
 
     def film(self, advance: Advance) -> None:

@@ -26,6 +26,9 @@ def benchmark(
     stages: options.StageFiles = None,
     point_blank_fix: options.Fix = True,
     skin: options.Skin = "default",
+    engine: options.EngineName = "local",
+    ray_address: options.RayAddress = None,
+    workers: options.Workers = None,
     out: options.Out = None,
     json: options.Json = False,
 ) -> None:
@@ -53,13 +56,14 @@ def benchmark(
     )
     makers = {name: functools.partial(make_agent, name) for name in agents}
     parts = [(name, number) for name in makers for number in terms.stages]
-    with bar(resume=how_to_resume(out)) as advance:
+    chosen = options.opened_engine(engine, address=ray_address, workers=workers)
+    with bar(resume=how_to_resume(out)) as advance, chosen as player:
 
         def show(name: str, number: int, progress: Progress) -> None:
             share = (parts.index((name, number)) + progress.share) / len(parts)
             advance(f"{name}, stage {number}: {progress.done} of {progress.total} episodes", share)
 
-        results = measure(makers, terms, out=out, watch=show)
+        results = measure(makers, terms, out=out, engine=player, watch=show)
     if json:
         print_json(results.to_dict())
     else:

@@ -48,6 +48,9 @@ def bootcamp(
         ),
     ] = None,
     seed: options.Seed = 0,
+    engine: options.EngineName = "local",
+    ray_address: options.RayAddress = None,
+    workers: options.Workers = None,
     json: options.Json = False,
 ) -> None:
     """The article: a tutor shows, a pixels-only student learns, both are measured and filmed."""
@@ -69,8 +72,9 @@ def bootcamp(
         tutor_evaluations=tutor_evaluations,
         realtime_evaluations=realtime_evaluations,
     )
-    camp = Bootcamp(plan, out, budget=budget)
-    with bar(resume=how_to_resume(out)) as advance:
+    chosen = options.opened_engine(engine, address=ray_address, workers=workers)
+    with bar(resume=how_to_resume(out)) as advance, chosen as place:
+        camp = Bootcamp(plan, out, budget=budget, engine=place)
         results = camp.run(advance)
     if json:
         print_json(results.to_dict())

@@ -1,11 +1,14 @@
 """Options that several commands share, so that they are called and explained alike."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from arena_breaker_gym.rollout.engines.engine import Engine
     from arena_breaker_gym.settings import Settings
 
 AGENT_HELP = (
@@ -63,7 +66,43 @@ Budget = Annotated[
         help="Dollars that an agent which costs money may spend in all; it stops before.",
     ),
 ]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="local|ray",
+        help="Where episodes are played: here, or by Ray's workers.",
+    ),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        metavar="auto|HOST:PORT|ray://HOST:PORT",
+        help="A Ray cluster that is there already; without it one is started on this machine.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Ray's workers; one for each CPU of the cluster."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print results as JSON on standard output.")]
+
+
+@contextlib.contextmanager
+def opened_engine(name: str, *, address: str | None, workers: int | None) -> "Iterator[Engine]":
+    """The engine that options name, until the block ends.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    from arena_breaker_gym.rollout.engines.choice import make_engine
+
+    engine = make_engine(name, address=address, workers=workers)
+    try:
+        yield engine
+    finally:
+        engine.close()
 
 
 def settings_from(stages: list[str] | None, *, fix: bool, skin: str) -> "Settings":

@@ -1,5 +1,6 @@
 """`arena-breaker rollout`: one agent plays episodes, kept to be replayed, filmed or learnt from."""
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 
 if TYPE_CHECKING:
     from arena_breaker_gym.rollout import Agent, Episode
+    from arena_breaker_gym.rollout.engines.engine import Engine
     from arena_breaker_gym.rollout.latency import Latency
     from arena_breaker_gym.settings import Settings
 
@@ -35,6 +37,7 @@ class _Terms:
     latency: "Latency"
     keep_snapshots: bool
     retry_failed: bool
+    engine: "Engine"
 
 
 def rollout(
@@ -74,6 +77,9 @@ def rollout(
     dry_run: Annotated[
         bool, typer.Option(help="Only say what an agent that costs money would cost.")
     ] = False,
+    engine: options.EngineName = "local",
+    ray_address: options.RayAddress = None,
+    workers: options.Workers = None,
     out: options.Out = None,
     json: options.Json = False,
 ) -> None:
@@ -87,8 +93,8 @@ def rollout(
 
     name = _one_of(agent, agent_option)
     charge = latency_from(latency)
-    player = make_agent(name)
-    try:
+    chosen = options.opened_engine(engine, address=ray_address, workers=workers)
+    with chosen as place, contextlib.closing(make_agent(name)) as player:
         limited(player, budget, name=name)
         usual = _usual(player)
         game = usual["settings"]
@@ -103,13 +109,12 @@ def rollout(
             latency=usual["latency"] if charge is None else charge,
             keep_snapshots=keep_snapshots,
             retry_failed=retry_failed,
+            engine=place,
         )
         if dry_run:
             _estimate(name, player, terms, json=json)
         else:
             _play(name, player, terms, out=out or _own_folder(player), json=json)
-    finally:
-        player.close()
 
 
 def _one_of(argument: str | None, option: str | None) -> str:
@@ -177,6 +182,7 @@ def _episodes(name: str, player: "Agent", terms: _Terms, out: Path | None) -> "l
             recorder=None if out is None else EpisodeStore(out),
             keep_snapshots=terms.keep_snapshots,
             retry_failed=terms.retry_failed,
+            engine=terms.engine,
             progress=show,
         )
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout.agent import Agent
+from arena_breaker_gym.rollout.engines.choice import opened
+from arena_breaker_gym.rollout.engines.engine import Engine
 from arena_breaker_gym.rollout.latency import Latency
 from arena_breaker_gym.rollout.metrics import Row, row_of
 from arena_breaker_gym.rollout.results import FILE_NAME, Results
@@ -60,6 +62,7 @@ def benchmark(
     terms: Terms,
     *,
     out: Path | None = None,
+    engine: Engine | str | None = None,
     watch: Watch | None = None,
 ) -> Results:
     """Measures agents on equal terms.
@@ -72,6 +75,7 @@ def benchmark(
         agents: By the name that is to stand in the rows, how to make each.
         terms: What they play.
         out: Folder for episodes and results; None keeps nothing.
+        engine: Where episodes are played; see `rollout`.
         watch: Called after every step of the batch.
 
     Returns:
@@ -85,12 +89,13 @@ def benchmark(
     timings = _last_timings(agents, terms, out)
     began = time.perf_counter()
     rows: list[Row] = []
-    for name, make in agents.items():
-        rows += evaluate(name, make, terms, out=out, watch=watch)
-        taken = timings or {"evaluation": round(time.perf_counter() - began, 3)}
-        results = Results(rows, terms.to_dict(), taken)
-        if out is not None:
-            results.save(out)
+    with opened(engine) as chosen:
+        for name, make in agents.items():
+            rows += evaluate(name, make, terms, out=out, engine=chosen, watch=watch)
+            taken = timings or {"evaluation": round(time.perf_counter() - began, 3)}
+            results = Results(rows, terms.to_dict(), taken)
+            if out is not None:
+                results.save(out)
     return results
 
 
@@ -100,6 +105,7 @@ def evaluate(
     terms: Terms,
     *,
     out: Path | None = None,
+    engine: Engine | str | None = None,
     watch: Watch | None = None,
 ) -> list[Row]:
     """Measures one agent: a row for each stage. See `benchmark` for the arguments."""
@@ -117,6 +123,7 @@ def evaluate(
                 max_steps=terms.max_steps,
                 latency=terms.latency,
                 recorder=None if out is None else store_of(out, name, stage=stage),
+                engine=engine,
                 progress=None if watch is None else _reporter(watch, name, stage),
             )
             rows.append(row_of(name, episodes))

@@ -1,28 +1,19 @@
 """`rollout`: an agent plays seeded episodes in a batch of arenas; all measuring starts here."""
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from arena_breaker_gym.rollout.agent import (
-    NEEDS,
-    Agent,
-    AgentFailure,
-    Prepares,
-    RunStopped,
-)
-from arena_breaker_gym.rollout.batch import Batch
-from arena_breaker_gym.rollout.deliberation import Deliberation
-from arena_breaker_gym.rollout.episode import AGENT_FAILED, Episode
+from arena_breaker_gym.rollout.agent import NEEDS, Agent, RunStopped
+from arena_breaker_gym.rollout.engines.choice import opened
+from arena_breaker_gym.rollout.engines.engine import MOST_ARENAS, Engine, Report, Work
+from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.latency import MEASURED, Latency, checked_latency
 from arena_breaker_gym.rollout.plan import Plan, stages_from
 from arena_breaker_gym.rollout.store import EpisodeError, EpisodeStore
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings, closest
-
-MOST_ARENAS = 16  # in a batch that nobody gave a size
 
 
 @dataclass(frozen=True)
@@ -56,6 +47,7 @@ def rollout(
     recorder: EpisodeStore | None = None,
     keep_snapshots: bool = False,
     retry_failed: bool = False,
+    engine: Engine | str | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[Episode]:
     """Plays episodes; episode i equals a single environment reset with seed + i.
@@ -67,8 +59,8 @@ def rollout(
         agent: Who plays; it is not closed afterwards.
         episodes: How many.
         seed: Of episode 0; 0 or above.
-        num_envs: Arenas side by side; None: one an episode, at most 16, and one in all where
-            the latency is measured.
+        num_envs: Arenas side by side, in each worker if there are several; None: one an episode,
+            at most 16, and one in all where the latency is measured.
         env: Settings of the game, as such or as keywords; None: the defaults.
         stage: Stage that episodes begin on, or several for episodes to take in turn; None:
             the settings' `start_stage`.
@@ -82,7 +74,10 @@ def rollout(
             are taken from there and not played again.
         keep_snapshots: Whether episodes of agents that need snapshots keep one for each step.
         retry_failed: Whether episodes that the recorder holds as failed are played again.
-        progress: Called after every step of the batch.
+        engine: Where episodes are played: "local" (None is the same), "ray" for a Ray cluster on
+            this machine, or an engine of your own making, which is not closed afterwards; see
+            `engines.ray_engine.RayEngine`.
+        progress: Called after every step of the batch, by workers some times a second.
 
     Returns:
         The episodes in order.
@@ -114,98 +109,58 @@ def rollout(
         stored = {index: one for index, one in stored.items() if not one.failed}
     finished = {index: stored[index] for index in range(episodes) if index in stored}
     waiting = deque(index for index in range(episodes) if index not in finished)
-    if isinstance(agent, Prepares):
-        folder = None if recorder is None else recorder.folder
-        agent.prepare(plan, folder, episodes=len(waiting))
-    if waiting:
-        keep = keep_snapshots and "snapshot" in agent.needs
-        batch = Batch(plan, count=min(count, len(waiting)), keep_snapshots=keep)
-        _Run(agent, batch, waiting, finished, recorder).play(progress)
+    work = Work(
+        agent=agent,
+        plan=plan,
+        waiting=waiting,
+        arenas=count,
+        keep_snapshots=keep_snapshots and "snapshot" in agent.needs,
+        folder=None if recorder is None else recorder.folder,
+        watched=progress is not None,
+    )
+    with opened(engine) as chosen:
+        _Run(work, finished, recorder, progress).play(chosen)
     return [finished[index] for index in range(episodes)]
 
 
 class _Run:
-    """One call of `rollout` under way: hands waiting episodes to arenas, gathers the finished."""
+    """One call of `rollout` under way: takes what an engine reports, and writes it down."""
 
     def __init__(
         self,
-        agent: Agent,
-        batch: Batch,
-        waiting: deque[int],
+        work: Work,
         finished: dict[int, Episode],
         recorder: EpisodeStore | None,
+        progress: Callable[[Progress], None] | None,
     ) -> None:
-        self.agent = agent
-        self.batch = batch
-        self.deliberation = Deliberation(agent, batch)
-        self.waiting = waiting
+        self.work = work
         self.finished = finished
         self.recorder = recorder
-        self.total = len(waiting) + len(finished)
+        self.progress = progress
+        self.total = len(work.waiting) + len(finished)
         self.steps = 0
 
-    def play(self, progress: Callable[[Progress], None] | None) -> None:
+    def play(self, engine: Engine) -> None:
         try:
-            self._play(progress)
+            # Closed whatever happens, so that an interrupted engine calls its workers back.
+            with contextlib.closing(engine.play(self.work)) as reports:
+                for report in reports:
+                    self._take(report)
         except RunStopped as stop:
             stop.episodes = [self.finished[index] for index in sorted(self.finished)]
             raise
 
-    def _play(self, progress: Callable[[Progress], None] | None) -> None:
-        batch = self.batch
-        for arena in range(len(batch.playing)):
-            self._begin_next(arena)
-        while batch.playing.any():
-            freed = self._step()
-            for arena in freed:
-                self._begin_next(arena)
-            if progress is not None:
-                progress(self._progress())
-
-    def _step(self) -> list[int]:
-        """Moves arenas on by one step; returns those whose episodes are over."""
-        batch = self.batch
-        playing = np.flatnonzero(batch.playing).tolist()
-        arenas, actions, failures = self.deliberation.choose(playing)
-        for arena, reason in failures.items():
-            self._keep(arena, failure=reason)
-        ended: list[int] = batch.move(actions, arenas).tolist() if arenas else []
-        self.steps += len(arenas)
-        for arena in ended:
-            self._keep(arena)
-        return [*failures, *ended]
-
-    def _begin_next(self, arena: int) -> None:
-        """Begins the next waiting episode for which the agent is ready."""
-        while self.waiting:
-            index = self.waiting.popleft()
-            self.batch.begin(arena, index)
-            self.deliberation.begin(arena)
-            try:
-                self.agent.reset([arena], self.batch.plan.seed_of(index))
-            except AgentFailure as failure:
-                self._keep(arena, failure=failure.in_arenas([arena])[arena])
-            else:
-                return
-
-    def _keep(self, arena: int, *, failure: str | None = None) -> None:
-        """Takes an arena's finished episode and writes it down before anything else is played."""
-        index = int(self.batch.episodes[arena])
-        ending = None if failure is None else (AGENT_FAILED, failure)
-        self.finished[index] = self.batch.finish(
-            arena,
-            failure=ending,
-            latency_ticks=self.deliberation.latency_ticks(arena),
-            looks=int(self.deliberation.looks[arena]),
-        )
-        if self.recorder is not None:
-            self.recorder.save(index, self.finished[index])
-
-    def _progress(self) -> Progress:
-        batch = self.batch
-        begun = batch.steps[batch.playing].sum() / batch.plan.max_steps
-        done = len(self.finished)
-        return Progress(done, self.total, float(done + begun) / self.total, self.steps)
+    def _take(self, report: Report) -> None:
+        """Writes finished episodes down before anything else is played."""
+        for index, episode in report.finished.items():
+            if self.recorder is not None:
+                self.recorder.save(index, episode)
+            self.finished[index] = episode
+        self.steps += report.steps
+        if self.progress is not None:
+            done = len(self.finished)
+            share = (done + report.begun) / self.total
+            self.progress(Progress(done, self.total, share, self.steps))
 
 
 def _most_arenas(latency: Latency) -> int:

@@ -1,0 +1,142 @@
+"""`Cluster`: a Ray cluster, one that is there already or one of our own on this machine."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+from arena_breaker_gym.extras import require
+
+STORE_BYTES = 256 * 2**20  # of shared memory for what episodes and small agents need
+KNOCK_S = 10.0  # in which a cluster's port must open
+
+# Ray neither tells its makers of its use nor speaks on standard output, which is for results (a
+# worker's death among other things), and hides GPUs from whoever has no share in one; what somebody
+# has set already stays.
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+}
+
+
+def import_ray() -> Any:
+    """Ray itself, told to be quiet.
+
+    Raises:
+        MissingExtraError: If it is not installed.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    return require("ray", "ray")
+
+
+class Cluster:
+    """A connection to a cluster; closing it stops what was started for it, and nothing else.
+
+    Attributes:
+        own: Whether it was started here, for this connection alone.
+        store: Bytes of shared memory of a cluster of our own.
+    """
+
+    def __init__(self, address: str | None, *, store: int = STORE_BYTES) -> None:
+        """Connects, or starts a cluster that listens on this machine's loopback only.
+
+        Args:
+            address: "auto", "HOST:PORT" or "ray://HOST:PORT"; None: the one that this process is
+                connected to, or a new one on this machine.
+            store: Shared memory for a new one, in bytes.
+
+        Raises:
+            ConnectionError: If there is no such cluster.
+            ValueError: If this process is connected to another.
+            MissingExtraError: If Ray is not installed.
+        """
+        self.ray = import_ray()
+        self.store = store
+        connected = bool(self.ray.is_initialized())
+        if connected and address is not None:
+            raise ValueError(
+                "This process is connected to a Ray cluster already; leave the address out."
+            )
+        self.own = not connected and address is None
+        self._ours = not connected
+        if self.own:
+            self._start()
+        elif not connected:
+            self._connect(address)
+
+    def shares(self, workers: int | None) -> tuple[int, int]:
+        """How many workers there are to be, and how many CPUs each may have.
+
+        Args:
+            workers: As many as these; None: one for each CPU.
+
+        Raises:
+            ValueError: If there is not a CPU for each.
+        """
+        cpus = [int(node["Resources"].get("CPU", 0)) for node in self._nodes()]
+        total = sum(cpus)
+        if total == 0:
+            raise ValueError("The Ray cluster has no CPU that workers could have.")
+        workers = total if workers is None else workers
+        for share in range(total // workers, 0, -1):
+            if sum(count // share for count in cpus) >= workers:
+                return workers, share
+        raise ValueError(f"{workers} workers need a CPU each, and the Ray cluster has {total}.")
+
+    def gpus(self) -> float:
+        """GPUs of all machines together."""
+        return float(sum(node["Resources"].get("GPU", 0.0) for node in self._nodes()))
+
+    def close(self) -> None:
+        """Disconnects, and stops a cluster of our own."""
+        if self._ours:
+            self.ray.shutdown()
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        return [node for node in self.ray.nodes() if node["Alive"]]
+
+    def _start(self) -> None:
+        with _loopback():
+            self.ray.init(
+                address="local",
+                num_cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+                object_store_memory=self.store,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level="ERROR",
+            )
+
+    def _connect(self, address: str | None) -> None:
+        try:
+            _knock(address or "")
+            self.ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ConnectionError(f"There is no Ray cluster to be had at {address!r}.") from error
+
+
+def _knock(address: str) -> None:
+    """Raises an OSError where nobody listens: Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+
+
+@contextlib.contextmanager
+def _loopback() -> Iterator[None]:
+    """Lets a cluster that is started meanwhile listen on 127.0.0.1 only.
+
+    Ray does so of itself on systems where it expects no other machines; a node address of
+    127.0.0.1 it replaces by an outer one.
+    """
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before

@@ -1,0 +1,111 @@
+"""`Crew`: a driver's workers on a Ray cluster, and what each of them has in hand."""
+
+import itertools
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from arena_breaker_gym.rollout.engines.cluster import Cluster
+from arena_breaker_gym.rollout.engines.messages import Orders
+from arena_breaker_gym.rollout.engines.worker import Worker
+
+CALLS_AT_ONCE = 4  # a worker is fed, answered and stopped while it collects
+
+
+@dataclass(eq=False)
+class Member:
+    """One worker.
+
+    Attributes:
+        number: Unique among all that there ever were.
+        actor: Ray's handle.
+        listening: What was asked of it last and is to be heard; None: it is idle.
+        ready: Whether it has greeted.
+        playing: Whether it has orders.
+        serial: Number of its orders.
+        hand: Episodes that it was handed and has not finished, in the order it was handed them.
+        begun: What it said last of those under way; see `Report`.
+    """
+
+    number: int
+    actor: Any
+    listening: Any = None
+    ready: bool = False
+    playing: bool = False
+    serial: int = 0
+    hand: list[int] = field(default_factory=list)
+    begun: float = 0.0
+
+    def order(self, parcel: Any, orders: Orders) -> None:
+        """Lets it play."""
+        self.playing, self.serial = True, orders.serial
+        self.hand.extend(orders.numbers)
+        self.actor.play.remote(parcel, orders)
+        self.listen()
+
+    def feed(self, numbers: Sequence[int]) -> None:
+        """Hands it more of the same orders."""
+        self.hand.extend(numbers)
+        self.actor.feed.remote(self.serial, numbers)
+
+    def listen(self) -> None:
+        """Asks for its next messages."""
+        self.listening = self.actor.collect.remote()
+
+    def rest(self) -> list[int]:
+        """Its orders have ended; returns what it did not come to."""
+        left, self.hand = self.hand, []
+        self.playing, self.listening, self.begun = False, None, 0.0
+        return left
+
+
+class Crew:
+    """Workers that start side by side and are replaced when they die.
+
+    Attributes:
+        members: Those alive, as far as is known.
+        gpu: Whether each has a share of a GPU.
+    """
+
+    def __init__(self, cluster: Cluster, workers: int | None, *, gpu: bool) -> None:
+        """Starts workers; each greets when it is ready.
+
+        Args:
+            cluster: Where.
+            workers: How many; None: one for each CPU.
+            gpu: Whether the GPUs, if there are any, are shared out among them.
+
+        Raises:
+            ValueError: If there are fewer CPUs than workers.
+        """
+        count, share = cluster.shares(workers)
+        gpus = min(1.0, cluster.gpus() / count) if gpu else 0.0
+        self.gpu = gpu
+        self._cluster = cluster
+        self._threads = share
+        self._numbers = itertools.count()
+        remote = cluster.ray.remote(Worker)
+        self._maker = remote.options(
+            num_cpus=share, num_gpus=gpus, max_concurrency=CALLS_AT_ONCE, max_restarts=0
+        )
+        self.members = [self._started() for _ in range(count)]
+
+    def replace(self, member: Member) -> None:
+        """Starts another in the place of one that has died."""
+        self._kill(member)
+        self.members[self.members.index(member)] = self._started()
+
+    def dismiss(self) -> None:
+        """Ends all of them, whatever they do."""
+        for member in self.members:
+            self._kill(member)
+        self.members.clear()
+
+    def _started(self) -> Member:
+        member = Member(next(self._numbers), self._maker.remote(list(sys.path), self._threads))
+        member.listening = member.actor.greet.remote()
+        return member
+
+    def _kill(self, member: Member) -> None:
+        self._cluster.ray.kill(member.actor, no_restart=True)
