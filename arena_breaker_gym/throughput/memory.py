@@ -1,0 +1,35 @@
+"""`main`: steps a batch in this process and says after every hundredth how much memory it holds."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+STATUS = Path("/proc/self/status")
+LINES = 100
+
+
+def main(arenas: int, steps: int) -> None:
+    """Writes lines "share of steps done, bytes of memory" to standard output.
+
+    Raises:
+        OSError: If the system does not tell a process its memory (it is Linux's way).
+    """
+    import gymnasium as gym
+
+    envs: Any = gym.make_vec("ArenaBreaker-v0", num_envs=arenas, observation="state")
+    envs.action_space.seed(0)
+    actions = [envs.action_space.sample() for _ in range(16)]
+    envs.reset(seed=0)
+    calls = max(1, steps // (arenas * LINES))
+    for line in range(LINES):
+        for call in range(calls):
+            envs.step(actions[call % len(actions)])
+        sys.stdout.write(f"{(line + 1) / LINES} {resident_bytes()}\n")
+        sys.stdout.flush()
+
+
+def resident_bytes() -> int:
+    """Bytes of memory that this process holds."""
+    lines = STATUS.read_text().splitlines()
+    kilobytes = next(line.split()[1] for line in lines if line.startswith("VmRSS:"))
+    return int(kilobytes) * 1024
