@@ -26,8 +26,11 @@ def throughput(
         list[Part] | None, typer.Option(help="Measure only this part of ours; again for more.")
     ] = None,
     only: Annotated[
-        str, typer.Option(metavar="WORDS", help="Measure only ours with this in their name.")
-    ] = "",
+        list[str] | None,
+        typer.Option(
+            metavar="WORDS", help="Measure only ours with this in their name; again for more."
+        ),
+    ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="3 rounds, short readings, a tenth of the long steps.")
     ] = False,
@@ -87,7 +90,7 @@ def throughput(
         terms = Terms.of(
             quick=quick,
             parts=tuple(part or Part),
-            only=only,
+            only=tuple(only or ()),
             rounds=rounds,
             seconds=seconds,
             memory_steps=memory_steps,

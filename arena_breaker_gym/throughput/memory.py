@@ -1,5 +1,6 @@
 """`main`: steps a batch in this process and says after every hundredth how much memory it holds."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,13 @@ def main(arenas: int, steps: int) -> None:
     envs.action_space.seed(0)
     actions = [envs.action_space.sample() for _ in range(16)]
     envs.reset(seed=0)
-    calls = max(1, steps // (arenas * LINES))
-    for line in range(LINES):
-        for call in range(calls):
-            envs.step(actions[call % len(actions)])
-        sys.stdout.write(f"{(line + 1) / LINES} {resident_bytes()}\n")
-        sys.stdout.flush()
+    calls = math.ceil(steps / arenas)
+    pause = math.ceil(calls / LINES)
+    for call in range(1, calls + 1):
+        envs.step(actions[call % len(actions)])
+        if call % pause == 0 or call == calls:
+            sys.stdout.write(f"{call / calls} {resident_bytes()}\n")
+            sys.stdout.flush()
 
 
 def resident_bytes() -> int:

@@ -1,4 +1,4 @@
-"""`plot`: a run as one picture, `throughput.png`: ours, threads, and peers beside ours."""
+"""`plot`: a run as one picture, `throughput.png`: ours, and peers with ours beside them."""
 
 from pathlib import Path
 from typing import Any
@@ -8,11 +8,12 @@ from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.throughput.likes import like, times_as_fast
 from arena_breaker_gym.throughput.results import Results
 from arena_breaker_gym.throughput.rows import STEPS, Row
+from arena_breaker_gym.throughput.table import number
 
 FILE_NAME = "throughput.png"
-INCHES_A_BAR = 0.24
-OURS = "#2f6fb0"
-THEIRS = "#d8782f"
+INCHES_A_LINE = 0.23
+OURS = "#2563a8"
+THEIRS = "#d06a1b"
 
 
 def plot(results: Results, folder: Path) -> Path:
@@ -22,52 +23,54 @@ def plot(results: Results, folder: Path) -> Path:
         MissingExtraError: If matplotlib is not installed.
     """
     figures: Any = require("matplotlib.figure", "notebooks")
-    ours = [row for row in results.rows if row.unit == STEPS and not row.peer]
-    theirs = [row for row in results.rows if row.peer]
-    heights = [len(rows) * INCHES_A_BAR + 1.0 for rows in (ours, theirs) if rows]
-    figure = figures.Figure(figsize=(10, max(sum(heights), 2.0)), layout="constrained")
-    if heights:
-        axes = iter(figure.subplots(len(heights), height_ratios=heights, squeeze=False)[:, 0])
-        if ours:
-            _draw_ours(next(axes), ours)
-        if theirs:
-            _draw_peers(next(axes), theirs, results)
+    rows = [row for row in results.rows if row.unit == STEPS]
+    panels = [part for part in ([row for row in rows if not row.peer], _peers(rows)) if part]
+    inches = [len(panel) * INCHES_A_LINE + 1.0 for panel in panels] or [2.0]
+    figure = figures.Figure(figsize=(10, sum(inches)), layout="constrained")
+    axes = figure.subplots(len(inches), height_ratios=inches, squeeze=False)[:, 0]
+    for one, panel in zip(axes, panels, strict=False):
+        _draw(one, panel, rows)
     path = folder / FILE_NAME
     with written_whole(path) as part:
         figure.savefig(part, format="png", dpi=110)
     return path
 
 
-def _draw_ours(axes: Any, rows: list[Row]) -> None:
-    _bars(axes, rows, [OURS] * len(rows), [f"{row.spread.median:,.0f}" for row in rows])
-    axes.set_title("Arena Breaker, steps a second (median, and the range over rounds)")
+def _peers(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row.peer]
 
 
-def _draw_peers(axes: Any, rows: list[Row], results: Results) -> None:
-    notes = []
-    for row in rows:
-        ours = like(row, results.rows)
-        times = "" if ours is None else f", ours {times_as_fast(row, ours).median:.3g} times"
-        notes.append(f"{row.spread.median:,.0f}{times}")
-    _bars(axes, rows, [THEIRS] * len(rows), notes)
-    axes.set_title("Peers in the same rounds, steps a second, and ours of the same kind")
-
-
-def _bars(axes: Any, rows: list[Row], colours: list[str], notes: list[str]) -> None:
-    """Horizontal bars from the top down on a logarithmic scale, each with a note at its end."""
-    places = range(len(rows))
-    spreads = [row.spread for row in rows]
-    medians = [spread.median for spread in spreads]
-    errors = [
-        [spread.median - spread.low for spread in spreads],
-        [spread.high - spread.median for spread in spreads],
-    ]
-    axes.barh(places, medians, color=colours, height=0.7)
-    axes.errorbar(medians, places, xerr=errors, fmt="none", ecolor="#333333", elinewidth=1)
-    axes.set_yticks(places, [row.title for row in rows], fontsize=8)
-    axes.invert_yaxis()
+def _draw(axes: Any, panel: list[Row], rows: list[Row]) -> None:
+    """A line a figure from the top down: a dot for the median, a stroke for the range."""
+    for place, row in enumerate(panel):
+        _dot(axes, place, row, THEIRS if row.peer else OURS)
+        ours = like(row, rows) if row.peer else None
+        if ours is not None:
+            _dot(axes, place, ours, OURS)
+        axes.annotate(
+            _note(row, ours),
+            (1.01, place),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8,
+        )
+    axes.set_yticks(range(len(panel)), [row.title for row in panel], fontsize=8)
+    axes.set_ylim(len(panel) - 0.4, -0.6)
     axes.set_xscale("log")
-    axes.set_xlim(min(medians) / 3, max(spread.high for spread in spreads) * 12)
-    for place, spread, note in zip(places, spreads, notes, strict=True):
-        axes.annotate(note, (spread.high * 1.15, place), va="center", fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="x", alpha=0.3)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    theirs = "Peers (orange) and ours of the same kind (blue), in the same rounds"
+    axes.set_title(f"{theirs if panel[0].peer else 'Arena Breaker'}: steps a second", fontsize=10)
+
+
+def _dot(axes: Any, place: int, row: Row, colour: str) -> None:
+    spread = row.spread
+    axes.plot([spread.low, spread.high], [place, place], color=colour, alpha=0.45, linewidth=3)
+    axes.plot([spread.median], [place], "o", color=colour, markersize=5)
+
+
+def _note(row: Row, ours: Row | None) -> str:
+    if ours is None:
+        return number(row.spread.median, row.unit)
+    return f"ours / theirs {times_as_fast(row, ours).median:.3g}"

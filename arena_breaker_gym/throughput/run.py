@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from arena_breaker_gym.throughput import fresh, peers
 from arena_breaker_gym.throughput.likes import like
@@ -23,6 +24,7 @@ from arena_breaker_gym.throughput.terms import MEMORY_ARENAS, Part, Terms
 # Told what is measured, and the share of all work done.
 Watch = Callable[[str, float], None]
 
+CALIBRATION_SHARE = 4  # the calibration loop runs for a quarter of a reading before it
 MEMORY_STEPS_A_SECOND = 300_000  # about, for the time left
 
 
@@ -61,8 +63,11 @@ class _Run:
         self._compile = compile_source(terms)
         self._memory = _memory_rows(terms)
         if not (self._sources or self._compile or self._memory):
-            raise ValueError(f"There is nothing to measure with {terms.only!r} in its name.")
-        (calibration,) = worker_sources(clock, replace(terms, seconds=terms.calibration_seconds))
+            words = " or ".join(map(repr, terms.only))
+            raise ValueError(f"There is nothing to measure with {words} in its name.")
+        (calibration,) = worker_sources(
+            clock, replace(terms, seconds=terms.seconds / CALIBRATION_SHARE)
+        )
         self._rounds = Rounds(calibration, lambda words, done: watch(words, done / self._all()))
 
     def measure(self) -> Results:
@@ -132,8 +137,8 @@ def _in_turn(ours: list[Source], theirs: list[Source]) -> list[Source]:
 
 def _memory_rows(terms: Terms) -> list[Row]:
     words = f"{MEMORY_ARENAS:,} arenas, state"
-    if Part.MEMORY not in terms.parts or terms.only not in words:
+    if not terms.wants(Part.MEMORY, words):
         return []
     names = ("memory of the process", f"growth over {terms.memory_steps:,} steps")
-    common = {"part": Part.MEMORY, "unit": MEGABYTES, "observation": "state"}
+    common: dict[str, Any] = {"part": Part.MEMORY, "unit": MEGABYTES, "observation": "state"}
     return [Row(f"{words}: {name}", arenas=MEMORY_ARENAS, **common) for name in names]

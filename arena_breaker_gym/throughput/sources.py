@@ -43,15 +43,15 @@ def worker_sources(worker: Worker, terms: Terms, *, peer: str = "") -> Iterator[
 def own_sources(worker: Worker, terms: Terms) -> list[Source]:
     """Our figures that are read in every round, of the parts and names asked for."""
     sources = [*worker_sources(worker, terms), *_start_sources()]
-    return [source for source in sources if _wanted(source, terms)]
+    return [one for one in sources if terms.wants(one.row.part, one.row.name)]
 
 
 def compile_source(terms: Terms) -> Source | None:
     """The first start of all, which is read once; None if nobody asked for it."""
     name = "first make, reset and step, nothing compiled"
     row = Row(name, Part.COMPILE, unit=SECONDS)
-    source = Source(row, fresh.compile_seconds, COMPILE_COST_S)
-    return source if _wanted(source, terms) else None
+    wanted = terms.wants(row.part, row.name)
+    return Source(row, fresh.compile_seconds, COMPILE_COST_S) if wanted else None
 
 
 def _start_sources() -> Iterator[Source]:
@@ -66,10 +66,6 @@ def _start_sources() -> Iterator[Source]:
 def _row(subject: Mapping[str, Any], peer: str) -> Row:
     size = subject["size"]
     return Row(**{**subject, "peer": peer, "size": None if size is None else (size[0], size[1])})
-
-
-def _wanted(source: Source, terms: Terms) -> bool:
-    return source.row.part in terms.parts and terms.only in source.row.name
 
 
 def _microseconds(rate: Callable[[], float]) -> float:

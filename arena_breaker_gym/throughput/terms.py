@@ -22,7 +22,6 @@ MEMORY_ARENAS = 4096
 QUICK: Mapping[str, Any] = {
     "rounds": 3,
     "seconds": 0.1,
-    "calibration_seconds": 0.02,
     "memory_steps": 1_000_000,
 }
 
@@ -33,20 +32,18 @@ class Terms:
 
     Attributes:
         parts: Which parts of ours.
-        only: Only figures that have this in their name; "" for all.
+        only: Only figures of ours that have one of these in their name; empty for all.
         rounds: Readings of each figure that count; one more goes before them.
         seconds: How long a reading steps.
-        calibration_seconds: How long the calibration loop runs before it.
         memory_steps: Steps of an arena over which memory is watched.
         peers: Names of peers' adapters or files with one.
         pythons: Interpreters besides this one in which peers may be installed.
     """
 
     parts: tuple[Part, ...] = tuple(Part)
-    only: str = ""
+    only: tuple[str, ...] = ()
     rounds: int = 7
     seconds: float = 0.3
-    calibration_seconds: float = 0.05
     memory_steps: int = 10_000_000
     peers: tuple[str, ...] = ()
     pythons: tuple[str, ...] = ()
@@ -61,6 +58,11 @@ class Terms:
         """
         said = {name: wish for name, wish in wishes.items() if wish is not None}
         return cls(**{**(QUICK if quick else {}), **said})
+
+    def wants(self, part: str, name: str) -> bool:
+        """Whether a figure of ours is asked for."""
+        named = not self.only or any(words in name for words in self.only)
+        return named and part in self.parts
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -59,13 +59,16 @@ def _pixels(size: int) -> dict[str, Any]:
 
 def _environments() -> Iterator[Subject]:
     yield Subject(
-        "state", functools.partial(_one, observation="state"), "state", part="environment"
+        "one environment, state",
+        functools.partial(_one, observation="state"),
+        "state",
+        part="environment",
     )
     for size in PIXEL_SIZES:
         make = functools.partial(_one, observation="pixels", pixel_size=size)
-        yield Subject(f"pixels {size}", make, **_pixels(size), part="environment")
+        yield Subject(f"one environment, pixels {size}", make, **_pixels(size), part="environment")
     make = functools.partial(_one, observation="both")
-    yield Subject("both, pixels 256", make, "both", size=(256, 256), part="environment")
+    yield Subject("one environment, both", make, "both", size=(256, 256), part="environment")
 
 
 def _batches(part: str, arenas: int, threads: int, copies: bool) -> Iterator[Subject]:

@@ -6,26 +6,29 @@ and a compiled integer loop, all on one core. What it computes is of no use.
 
 from __future__ import annotations
 
+from typing import Any
+
 from .subject import Adapter, Step, Subject
+
+
+def _integers(count: int) -> int:
+    value = 1
+    for _ in range(count):  # every turn waits for the one before: nothing to do side by side
+        value ^= (value << 13) & 0xFFFFFFFF
+        value ^= value >> 17
+        value ^= (value << 5) & 0xFFFFFFFF
+    return value
 
 
 def _make() -> Step:
     import numba
     import numpy as np
 
-    @numba.njit
-    def compiled_work(count: int) -> int:  # type: ignore[misc]  # Numba's decorator is untyped
-        value = 1
-        for _ in range(count):
-            value = (value * 1_103_515_245 + 12_345) & 0x7FFFFFFF
-        return value
-
-    numbers = np.random.default_rng(0).random(10_000)
+    compiled_work: Any = numba.njit(_integers)
+    numbers = np.random.default_rng(0).random(40_000)
 
     def loop() -> None:
-        value = 0
-        for number in range(5_000):
-            value = (value * 31 + number) & 0xFFFF
+        _integers(3_000)
         np.sort(numbers)
         (numbers * numbers + numbers).cumsum()
         compiled_work(250_000)

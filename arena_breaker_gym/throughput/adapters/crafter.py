@@ -29,5 +29,5 @@ ADAPTER = Adapter(
     name="Crafter",
     module="crafter",
     distributions=("crafter",),
-    subjects=(Subject("default", _make, "pixels", size=(64, 64)),),
+    subjects=(Subject("world", _make, "pixels", size=(64, 64)),),
 )

@@ -22,9 +22,9 @@ ADAPTER = Adapter(
     module="pettingzoo.butterfly.knights_archers_zombies_v11",
     distributions=("pettingzoo",),
     subjects=(
-        Subject("state", functools.partial(_make, obs_method="vector"), "state", note=NOTE),
+        Subject("vectors", functools.partial(_make, obs_method="vector"), "state", note=NOTE),
         Subject(
-            "pixels 512",
+            "images",
             functools.partial(_make, obs_method="image"),
             "pixels",
             size=(512, 512),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from .subject import Step
@@ -17,7 +17,7 @@ def sampled(space: Any, turns: int = TURNS) -> list[Any]:
     return [space.sample() for _ in range(turns)]
 
 
-def single(env: Any, actions: Sequence[Any]) -> Step:
+def single(env: Any, actions: Iterable[Any]) -> Step:
     """One Gymnasium environment; ended episodes are reset."""
     env.reset(seed=0)
     turns = itertools.cycle(actions)
@@ -30,7 +30,7 @@ def single(env: Any, actions: Sequence[Any]) -> Step:
     return step
 
 
-def batch(envs: Any, actions: Sequence[Any]) -> Step:
+def batch(envs: Any, actions: Iterable[Any]) -> Step:
     """A batch that resets its ended episodes by itself."""
     envs.reset()
     turns = itertools.cycle(actions)

@@ -16,5 +16,5 @@ ADAPTER = Adapter(
     name="Waterworld",
     module="pettingzoo.sisl.waterworld_v4",
     distributions=("pettingzoo",),
-    subjects=(Subject("state", _make, "state", note="two agents act in one step"),),
+    subjects=(Subject("sensors", _make, "state", note="two agents act in one step"),),
 )
