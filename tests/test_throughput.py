@@ -157,7 +157,11 @@ def test_a_run_beside_peers_is_written_shown_and_drawn(run, adapter, tmp_path):
     assert "Peers, in the same rounds" in table
     alone = next(line for line in table.splitlines() if "alone (state)" in line)
     assert "one environment, state" in alone  # what it is compared with
-    assert not [line for line in table.splitlines() if "peers print" in line]
+    assert "peers print" not in table
+    status, page, _ = run("--from", str(out / "throughput.json"), "--markdown")
+    assert status == 0
+    assert "| peer | what | steps/s |" in page
+    assert "| Good game, numpy" in page
 
 
 def test_a_broken_peer_is_told_in_a_sentence_a_figure_and_stops_nothing(run, adapter):

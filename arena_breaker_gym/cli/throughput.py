@@ -76,6 +76,9 @@ def throughput(
     out: Annotated[
         Path | None, typer.Option(help="Folder for throughput.json and a plot, throughput.png.")
     ] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the tables as Markdown.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """How fast this machine plays: steps a second, starting, memory, beside peers and before."""
@@ -98,7 +101,7 @@ def throughput(
             pythons=tuple(peers_python or ()),
         )
         results = _measure(terms, out)
-    _show(results, json=json)
+    _show(results, json=json, markdown=markdown)
     _keep(results, out)
     if before is not None:
         _judge(results, before, tolerance)
@@ -111,15 +114,19 @@ def _measure(terms: "Terms", out: Path | None) -> "Results":
         return run(terms, out=out, watch=advance)
 
 
-def _show(results: "Results", *, json: bool) -> None:
-    from arena_breaker_gym.throughput.table import own_table, peers_table, sentences
+def _show(results: "Results", *, json: bool, markdown: bool) -> None:
+    from arena_breaker_gym.throughput import table
 
+    tables = [table.own_table(results)]
+    if any(row.peer for row in results.rows):
+        tables.append(table.peers_table(results))
     if json:
         print_json(results.to_dict())
+    elif markdown:
+        typer.echo("\n".join(map(table.markdown, tables)))
     else:
-        theirs = any(row.peer for row in results.rows)
-        print_tables(own_table(results), *([peers_table(results)] if theirs else []))
-    for sentence in sentences(results.peers):
+        print_tables(*tables)
+    for sentence in table.sentences(results.peers):
         typer.echo(sentence, err=True)
 
 

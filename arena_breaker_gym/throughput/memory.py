@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-STATUS = Path("/proc/self/status")
+STATUS = Path("/proc/self/status")  # where Linux tells a process its memory
 LINES = 100
 
 
@@ -13,7 +13,7 @@ def main(arenas: int, steps: int) -> None:
     """Writes lines "share of steps done, bytes of memory" to standard output.
 
     Raises:
-        OSError: If the system does not tell a process its memory (it is Linux's way).
+        OSError: If there is no `STATUS`.
     """
     import gymnasium as gym
 

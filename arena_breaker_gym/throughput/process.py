@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 SCRIPT = Path(__file__).with_name("worker.py")
-PATIENCE_S = 180.0  # for an answer, making a subject and compiling it included
+PATIENCE_S = 600.0  # for an answer, making a subject and compiling on a busy machine included
 
 
 class BrokenError(RuntimeError):

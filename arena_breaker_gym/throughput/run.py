@@ -8,6 +8,7 @@ from typing import Any
 
 from arena_breaker_gym.throughput import fresh, peers
 from arena_breaker_gym.throughput.likes import like
+from arena_breaker_gym.throughput.memory import STATUS
 from arena_breaker_gym.throughput.peers import Found
 from arena_breaker_gym.throughput.process import BrokenError, Worker
 from arena_breaker_gym.throughput.results import Results, this_machine
@@ -137,7 +138,7 @@ def _in_turn(ours: list[Source], theirs: list[Source]) -> list[Source]:
 
 def _memory_rows(terms: Terms) -> list[Row]:
     words = f"{MEMORY_ARENAS:,} arenas, state"
-    if not terms.wants(Part.MEMORY, words):
+    if not (STATUS.exists() and terms.wants(Part.MEMORY, words)):
         return []
     names = ("memory of the process", f"growth over {terms.memory_steps:,} steps")
     common: dict[str, Any] = {"part": Part.MEMORY, "unit": MEGABYTES, "observation": "state"}

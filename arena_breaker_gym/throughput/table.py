@@ -1,4 +1,4 @@
-"""`own_table` and `peers_table`: a run for people's eyes."""
+"""`own_table` and `peers_table`: a run for people's eyes, in a terminal or on a page."""
 
 from collections.abc import Sequence
 
@@ -50,6 +50,15 @@ def peers_table(results: Results) -> Table:
             peer = f"{row.peer}\n{versions.get(row.peer, '')}"
             table.add_row(peer, what, *_cells(row), _ratio(row), *_beside(row, results.rows))
     return table
+
+
+def markdown(table: Table) -> str:
+    """A table as Markdown, for a page."""
+    heads = [str(column.header) for column in table.columns]
+    lines = [heads, ["---:" if one.justify == "right" else "---" for one in table.columns]]
+    lines += zip(*(column.cells for column in table.columns), strict=True)  # type: ignore[arg-type]
+    cells = [[str(cell).replace("\n", ", ") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"
 
 
 def sentences(peers: Sequence[Peer]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 
 class Part(StrEnum):
-    """The parts of a run, in their order."""
+    """The parts of a run, in their order; memory is told on Linux alone."""
 
     ENVIRONMENT = "environment"
     BATCH = "batch"
@@ -65,8 +65,9 @@ class Terms:
         return named and part in self.parts
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Plain JSON values; where this machine keeps its interpreters is nobody's business."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in vars(self).items()
+            if name != "pythons"
         }
