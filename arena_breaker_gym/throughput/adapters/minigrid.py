@@ -5,6 +5,8 @@ from __future__ import annotations
 from .stepping import sampled, single
 from .subject import Adapter, Step, Subject
 
+STEPS_BEFORE = 300  # it draws a field when it is first seen, and keeps it
+
 
 def _make() -> Step:
     import gymnasium as gym
@@ -12,7 +14,10 @@ def _make() -> Step:
 
     env = gym.make("MiniGrid-Empty-8x8-v0")
     env = ImgObsWrapper(RGBImgObsWrapper(env, tile_size=32))
-    return single(env, sampled(env.action_space))
+    step = single(env, sampled(env.action_space))
+    for _ in range(STEPS_BEFORE):
+        step()
+    return step
 
 
 ADAPTER = Adapter(
