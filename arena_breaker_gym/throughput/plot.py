@@ -8,7 +8,7 @@ from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.throughput.likes import like, times_as_fast
 from arena_breaker_gym.throughput.results import Results
 from arena_breaker_gym.throughput.rows import STEPS, Row
-from arena_breaker_gym.throughput.table import number
+from arena_breaker_gym.throughput.table import factor, number
 
 FILE_NAME = "throughput.png"
 INCHES_A_LINE = 0.23
@@ -73,4 +73,4 @@ def _dot(axes: Any, place: int, row: Row, colour: str) -> None:
 def _note(row: Row, ours: Row | None) -> str:
     if ours is None:
         return number(row.spread.median, row.unit)
-    return f"ours / theirs {times_as_fast(row, ours).median:.3g}"
+    return f"ours / theirs {factor(times_as_fast(row, ours).median)}"

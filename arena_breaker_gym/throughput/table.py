@@ -93,7 +93,12 @@ def number(value: float, unit: str) -> str:
 
 def times(spread: Spread) -> str:
     """How many times, with the range."""
-    return f"{spread.median:.3g} ({spread.low:.3g} to {spread.high:.3g})"
+    return f"{factor(spread.median)} ({factor(spread.low)} to {factor(spread.high)})"
+
+
+def factor(value: float) -> str:
+    """How many times, in three figures that count."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def _ratio(row: Row) -> str:
