@@ -16,6 +16,7 @@ COMMANDS = {
     "play": "arena_breaker_gym.cli.play:play",
     "rollout": "arena_breaker_gym.cli.rollout:rollout",
     "benchmark": "arena_breaker_gym.cli.benchmark:benchmark",
+    "throughput": "arena_breaker_gym.cli.throughput:throughput",
     "video": "arena_breaker_gym.cli.video:video",
     "stages": "arena_breaker_gym.cli.stages:stages",
     "mcp": "arena_breaker_gym.cli.mcp:mcp",

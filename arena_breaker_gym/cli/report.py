@@ -5,9 +5,12 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 WIDE = 200  # columns where nothing but a file or a pipe reads along
 
@@ -17,14 +20,19 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """Prints rows of results as a table."""
+def print_tables(*tables: "Table") -> None:
+    """Prints tables as wide as the terminal, or as they need where there is none."""
     from rich.console import Console
 
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+    Console(width=width).print(*tables)
+
+
+def print_table(rows: Sequence[dict[str, Any]]) -> None:
+    """Prints rows of results as a table."""
     from arena_breaker_gym.rollout.table import results_table
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
-    Console(width=width).print(results_table(rows))
+    print_tables(results_table(rows))
     for row in rows:
         for reason, count in row.get("failures", {}).items():
             typer.echo(f"{row['agent']}, stage {row['stage']}: failed in {count}: {reason}")

@@ -1,0 +1,122 @@
+"""`Worker`: the near end of a worker process, which measures an adapter's subjects."""
+
+import contextlib
+import json
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+SCRIPT = Path(__file__).with_name("worker.py")
+PATIENCE_S = 600.0  # for an answer, making a subject and compiling on a busy machine included
+
+
+class BrokenError(RuntimeError):
+    """A worker gave no reading; the message says in a few words why."""
+
+
+class Worker:
+    """A process that measures; see `worker` for what is said between the two.
+
+    Attributes:
+        greeting: What the process said it has: name, version, python, subjects.
+    """
+
+    def __init__(self, adapter: str, *, python: str = sys.executable) -> None:
+        """Starts the process and waits for its greeting.
+
+        Args:
+            adapter: Name of an adapter, or the path of a file with one.
+            python: The interpreter to run it under.
+
+        Raises:
+            BrokenError: If it cannot be started or says nothing sensible.
+        """
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `close`)
+        try:
+            self._process = subprocess.Popen(
+                [python, str(SCRIPT), adapter],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                encoding="utf-8",
+            )
+        except OSError as error:
+            self._errors.close()
+            raise BrokenError(f"{python} cannot be run: {error.strerror}") from error
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        try:
+            self.greeting: Mapping[str, Any] = self._answer()
+        except BrokenError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Itself; the process ends with the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends the process."""
+        self.close()
+
+    def read(self, subject: str, seconds: float) -> float:
+        """Steps a second of a subject, over about that many seconds.
+
+        Raises:
+            BrokenError: If the subject fails, the process ends, or nothing is heard for minutes.
+        """
+        question = json.dumps({"subject": subject, "seconds": seconds})
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # a process that has ended gives no answer either
+            self._process.stdin.write(question + "\n")
+            self._process.stdin.flush()
+        answer = self._answer()
+        if "error" in answer:
+            raise BrokenError(str(answer["error"]))
+        return float(answer["steps"] / answer["seconds"])
+
+    def close(self) -> None:
+        """Ends the process, by force where it does not end by itself."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._errors.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
+
+    def _answer(self) -> Mapping[str, Any]:
+        try:
+            line = self._lines.get(timeout=PATIENCE_S)
+        except queue.Empty:
+            self._process.kill()
+            raise BrokenError(f"it gave no answer for {PATIENCE_S:g} s") from None
+        if not line:
+            self._lines.put("")  # so it is for every later question
+            raise BrokenError(self._last_words())
+        answer: Mapping[str, Any] = json.loads(line)
+        return answer
+
+    def _last_words(self) -> str:
+        status = self._process.wait()
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(said) if line.strip()), "no word")
+        return f"its process ended with status {status} and {last!r}"
