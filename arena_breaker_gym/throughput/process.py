@@ -37,9 +37,12 @@ class Worker:
             BrokenError: If it cannot be started or says nothing sensible.
         """
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `close`)
+        # Some environments leave files and links wherever they are run.
+        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         try:
             self._process = subprocess.Popen(
-                [python, str(SCRIPT), adapter],
+                [_lasting(python), str(SCRIPT), _lasting(adapter)],
+                cwd=self._folder.name,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -47,6 +50,7 @@ class Worker:
             )
         except OSError as error:
             self._errors.close()
+            self._folder.cleanup()
             raise BrokenError(f"{python} cannot be run: {error.strerror}") from error
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -95,6 +99,7 @@ class Worker:
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._errors.close()
+        self._folder.cleanup()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -120,3 +125,8 @@ class Worker:
         said = self._errors.read().decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(said) if line.strip()), "no word")
         return f"its process ended with status {status} and {last!r}"
+
+
+def _lasting(name: str) -> str:
+    """A path that means the same in another folder; bare names stay as they are."""
+    return str(Path(name).absolute()) if Path(name).name != name or name.endswith(".py") else name
