@@ -4,7 +4,7 @@
     python examples/difficulty_study.py --redraw         # images and tables from what is there
 
 Five players begin on each of the three stages. Episodes may last 7,200 steps, twice the usual:
-whoever clears the campaign needs about 5,000. Interrupted, the same command goes on where
+whoever clears the campaign needs about 5,500. Interrupted, the same command goes on where
 it stopped. Needs the extra `notebooks` for its images.
 """
 
