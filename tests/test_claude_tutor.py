@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from agents.claude_tutor import ClaudeTutor
 from agents.registry import make_agent
@@ -28,6 +29,7 @@ from agents.tutor.prices import Prices
 from agents.tutor.transcript import Transcript, TranscriptError
 from agents.tutor.tutor import Tutor, TutorSettings
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
+from arena_breaker_gym.cli import build
 from arena_breaker_gym.rollout import EpisodeStore, RunStopped, rollout, verify
 from arena_breaker_gym.rollout.metrics import rows_of
 from arena_breaker_gym.rollout.plan import Plan
@@ -506,6 +508,18 @@ def test_a_dry_run_and_a_budget_on_the_command_line(server, tmp_path, monkeypatc
     assert "does not reach" in result["stopped"]
     assert 0.0 < result["cost"]["dollars"] <= 0.1
     assert "run the same command again" in bound.stderr
+
+
+def test_the_bill_is_not_added_up_at_every_step(server, tmp_path, monkeypatch):
+    added_up = []
+    by_episode = Bill.by_episode
+    monkeypatch.setattr(
+        Bill, "by_episode", lambda lines: added_up.append(None) or by_episode(lines)
+    )
+    terms = ["-n", "2", "--max-steps", "60", "--out", str(tmp_path), "--json"]
+    done = CliRunner().invoke(build(), ["rollout", "--agent", "claude", *terms])
+    assert done.exit_code == 0, done.output
+    assert len(added_up) < 12  # some in the beginning, some at the end, none meanwhile
 
 
 # Other ways to ask

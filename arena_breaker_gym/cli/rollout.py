@@ -164,10 +164,12 @@ def _episodes(name: str, player: "Agent", terms: _Terms, out: Path | None) -> "l
     from arena_breaker_gym.rollout import EpisodeStore, Progress
     from arena_breaker_gym.rollout import rollout as play
 
+    # Asked once: the question adds up the whole bill, and `show` is called at every step.
+    paid = player if isinstance(player, Paid) else None
     with bar(resume=how_to_resume(out)) as advance:
 
         def show(progress: Progress) -> None:
-            cost = f", ${player.dollars:.2f}" if isinstance(player, Paid) else ""
+            cost = "" if paid is None else f", ${paid.dollars:.2f}"
             advance(f"{name}: {progress.done} of {progress.total} episodes{cost}", progress.share)
 
         return play(
