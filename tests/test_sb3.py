@@ -5,6 +5,7 @@ import sys
 import warnings
 import zipfile
 from dataclasses import replace
+from importlib import import_module
 
 import gymnasium as gym
 import numpy as np
@@ -441,9 +442,13 @@ def test_another_training_in_the_folder_is_refused(tmp_path):
         train(recipe, tmp_path)
 
 
-def test_minutes_end_a_training(tmp_path):
-    from examples.train_ppo import RECIPE
-
-    file = train(short(RECIPE, steps=10**9), tmp_path, minutes=1 / 60)
+@pytest.mark.parametrize("example", ["train_ppo", "train_ppo_pixels"])
+def test_both_examples_train_until_their_minutes_are_over(example, tmp_path):
+    recipe = import_module(f"examples.{example}").RECIPE
+    file = train(short(recipe, steps=10**9), tmp_path, minutes=1 / 60)
     kept = json.loads((tmp_path / "curve.json").read_text())
-    assert file.exists() and 0 < kept["steps"] < 10**9
+    assert 0 < kept["steps"] < 10**9
+    (episode,) = rollout(
+        make_agent(f"sb3:{file}?sampled=true"), episodes=1, env={"pixel_size": 84}, max_steps=30
+    )
+    assert len(episode.actions) == 30 and episode.agent == "model?sampled=true"

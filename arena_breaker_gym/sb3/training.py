@@ -103,15 +103,19 @@ class _Run(BaseCallback):
         self.cpu_spent: float = note["cpu_seconds"] if note else 0.0
         self.curve: list[dict[str, Any]] = note["curve"] if note else []
         done: int = note["steps"] if note else 0
-        self.began = self.kept = time.monotonic()
-        self.cpu_began = time.process_time()
         self.endings: list[dict[str, Any]] = []
+        self._start_clock()  # PPO asks for the rate when it is made
         self.env = _env(recipe, num_threads)
         self.model = _ppo(recipe, self.env, seed, rate=self._rate)
         self.env.seed(SEEDS * (seed + 1) + done)  # PPO has just seeded them with `seed` itself
         self.model.num_timesteps = done
         if note:
             restore_checkpoint(self.model, out / CHECKPOINT)
+        self._start_clock()
+
+    def _start_clock(self) -> None:
+        self.began = self.kept = time.monotonic()
+        self.cpu_began = time.process_time()
 
     @property
     def elapsed(self) -> float:
