@@ -17,6 +17,7 @@ AGENTS: Mapping[str, str] = MappingProxyType(
         "random": "agents.random:RandomAgent",
         "scripted": "agents.scripted:ScriptedBaseline",
         "planner": "agents.planner:PlannerAgent.from_source",
+        "sb3": "agents.sb3:SB3Agent.from_source",
         "nitrogen": "agents.nitrogen:NitroGenPolicy.from_source",
         "claude": "agents.claude_tutor:ClaudeTutor.from_source",
         "openai": "agents.openai_tutor:OpenAITutor.from_source",
@@ -27,6 +28,7 @@ AGENTS: Mapping[str, str] = MappingProxyType(
 # What an agent needs beyond the core: a library, and the extra that brings it.
 EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
+        "sb3": ("stable_baselines3", "rl"),
         "nitrogen": ("torch", "nitrogen"),
         "claude": ("anthropic", "agents"),
         "openai": ("openai", "openai"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from arena_breaker_gym.env import ArenaBreakerEnv
     from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, replay, rollout
     from arena_breaker_gym.vector_env import ArenaBreakerVectorEnv
-    from arena_breaker_gym.wrappers import FlattenTables
+    from arena_breaker_gym.wrappers import FlattenTables, Kit, KitEnv, KitVectorEnv
 
 __version__ = "0.1.0"
 
@@ -25,6 +25,9 @@ __all__ = [
     "Episode",
     "EpisodeStore",
     "FlattenTables",
+    "Kit",
+    "KitEnv",
+    "KitVectorEnv",
     "register_environments",
     "replay",
     "rollout",
@@ -34,6 +37,9 @@ _HOMES = {
     "ArenaBreakerEnv": "arena_breaker_gym.env",
     "ArenaBreakerVectorEnv": "arena_breaker_gym.vector_env",
     "FlattenTables": "arena_breaker_gym.wrappers",
+    "Kit": "arena_breaker_gym.wrappers",
+    "KitEnv": "arena_breaker_gym.wrappers",
+    "KitVectorEnv": "arena_breaker_gym.wrappers",
     "Agent": "arena_breaker_gym.rollout",
     "Episode": "arena_breaker_gym.rollout",
     "EpisodeStore": "arena_breaker_gym.rollout",

@@ -93,7 +93,7 @@ class Arenas:
 
     @property
     def reward_terms(self) -> NDArray[np.float64]:
-        """(n, 2) float64 in the order of `REWARD_TERMS`; a row sums to the reward."""
+        """(n, 3) float64 in the order of `REWARD_TERMS`; a row sums to the reward."""
         return self._term_columns.T
 
     @property

@@ -26,6 +26,7 @@ _ROOMS = (
     "rendering",
     "keys.py",
     "stepping.py",
+    "wrappers",
 )
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -78,8 +78,9 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
     `observation="pixels"` gives the bare pixels, `observation="state"` the tables alone.
 
     ## Rewards
-    Score gained / 10, less 1 for each hp lost. `info["rewards"]` holds the terms; they sum
-    exactly to the reward. Score: 10 for each wave begun and each enemy's value.
+    Score gained / 10, less 1 for each hp lost; hits count only if `reward` gives them a weight.
+    `info["rewards"]` holds the terms; they sum exactly to the reward. Score: 10 for each wave
+    begun and each enemy's value.
 
     ## Starting State
     The player stands at the stage's start with 5 hp; half a second later the first wave

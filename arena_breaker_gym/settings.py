@@ -11,7 +11,7 @@ from typing import Any, Self
 MAX_EPISODE_STEPS = 3600  # 120 s at 30 decisions a second: the standard time limit
 OBSERVATIONS = ("both", "pixels", "state")
 PIXEL_SIZES = (64, 84, 96, 128, 256)
-DEFAULT_REWARD: Mapping[str, float] = MappingProxyType({"score": 0.1, "damage": -1.0})
+DEFAULT_REWARD: Mapping[str, float] = MappingProxyType({"score": 0.1, "damage": -1.0, "hits": 0.0})
 
 
 def closest(word: str, choices: Iterable[str]) -> str:
@@ -35,7 +35,8 @@ class Settings:
         skin: Looks of the game; never changes play.
         point_blank_fix: False reproduces the article's bug: shots pass through enemies that
             overlap the muzzle.
-        reward: Weights of the reward's terms: "score" (per point) and "damage" (per hp lost).
+        reward: Weights of the reward's terms: "score" (per point), "damage" (per hp lost) and
+            "hits" (per shot that hits an enemy; 0 unless given).
 
     Raises:
         ValueError: If a value is not one of those allowed.

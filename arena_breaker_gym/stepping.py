@@ -28,7 +28,7 @@ INFO = (
     "dashes",
     "damage_taken",
 )
-REWARD_TERMS = ("score", "damage")
+REWARD_TERMS = ("score", "damage", "hits")
 
 
 @entry_point
@@ -102,7 +102,7 @@ def step_rows(
         weights: (2,) of the reward's terms.
         campaign: All stages.
         rewards: (n,) written, like what follows.
-        reward_terms: (2, n), a term a row.
+        reward_terms: (3, n), a term a row.
         terminated: (n,).
         truncated: (n,).
         info: (10, n), likewise.
@@ -117,12 +117,16 @@ def step_rows(
         if moving[index]:
             score = arena.tally.score
             damage = arena.tally.damage_taken
+            hits = arena.tally.hits
             _tame(actions[index])
             for _ in range(frame_skip):
                 tick(arena, actions[index], campaign)
             reward_terms[0, index] = weights[0] * (arena.tally.score - score)
             reward_terms[1, index] = weights[1] * (arena.tally.damage_taken - damage)
-            rewards[index] = reward_terms[0, index] + reward_terms[1, index]
+            reward_terms[2, index] = weights[2] * (arena.tally.hits - hits)
+            rewards[index] = (
+                reward_terms[0, index] + reward_terms[1, index] + reward_terms[2, index]
+            )
             terminated[index] = arena.outcome != PLAYING
             out_of_time = limit > 0 and arena.tick >= limit * frame_skip
             truncated[index] = out_of_time and not terminated[index]

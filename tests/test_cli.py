@@ -160,3 +160,11 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
     assert "Traceback" not in err
     store = EpisodeStore(tmp_path)
     assert 1 <= len(list(store)) < 40
+
+
+def test_pictures_have_the_size_that_is_asked_for(run, tmp_path):
+    play = ("rollout", "random", "-n", "1", "--max-steps", "3")
+    status, _, _ = run(*play, "--pixel-size", "84", "--out", str(tmp_path))
+    assert status == 0 and EpisodeStore(tmp_path).load(0).settings.pixel_size == 84
+    status, _, err = run(*play, "--pixel-size", "85")
+    assert status == 1 and "pixel_size must be one of 64, 84, 96, 128, 256, got 85." in err

@@ -196,7 +196,7 @@ def test_gymnasiums_wrappers_take_it_as_it_is():
         observations, rewards, _, _, infos = listed.step(listed.action_space.sample())
     assert observations.dtype == np.float32 and np.isfinite(observations).all()
     assert abs(rewards).max() <= 1.0
-    assert [info["rewards"].keys() for info in infos] == [{"score", "damage"}] * 3
+    assert [info["rewards"].keys() for info in infos] == [{"score", "damage", "hits"}] * 3
 
 
 def test_gymnasiums_observation_wrappers_take_the_tables():

@@ -29,6 +29,7 @@ def benchmark(
     engine: options.EngineName = "local",
     ray_address: options.RayAddress = None,
     workers: options.Workers = None,
+    pixel_size: options.PixelSize = 256,
     out: options.Out = None,
     json: options.Json = False,
 ) -> None:
@@ -48,7 +49,9 @@ def benchmark(
     terms = Terms(
         episodes=episodes,
         seed=seed,
-        settings=options.settings_from(stages, fix=point_blank_fix, skin=skin),
+        settings=options.settings_from(
+            stages, fix=point_blank_fix, skin=skin, pixel_size=pixel_size
+        ),
         stages=tuple(stage or (1,)),
         max_steps=max_steps,
         num_envs=num_envs,

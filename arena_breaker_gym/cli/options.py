@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 AGENT_HELP = (
     "Name of an agent (idle, random, scripted, planner, claude, …), name:argument such as "
-    "nitrogen:student.pt, nitrogen:ng.pt?execute=12, nitrogen:tcp://127.0.0.1:5555, "
+    "sb3:model.zip, nitrogen:student.pt, nitrogen:ng.pt?execute=12, nitrogen:tcp://127.0.0.1:5555, "
     "claude:claude-haiku-4-5?decision_steps=12, openai:MODEL?base_url=URL or replay:TRANSCRIPT, "
     "or module:Class of your own."
 )
@@ -53,6 +53,10 @@ Latency = Annotated[
     ),
 ]
 Skin = Annotated[str, typer.Option(help="Looks of the game.")]
+PixelSize = Annotated[
+    int,
+    typer.Option(help="Pixels a side, for agents that see them: 64, 84, 96, 128 or 256."),
+]
 Out = Annotated[
     Path | None,
     typer.Option(help="Folder for what is played; run again with the same to continue."),
@@ -105,7 +109,9 @@ def opened_engine(name: str, *, address: str | None, workers: int | None) -> "It
         engine.close()
 
 
-def settings_from(stages: list[str] | None, *, fix: bool, skin: str) -> "Settings":
+def settings_from(
+    stages: list[str] | None, *, fix: bool, skin: str, pixel_size: int = 256
+) -> "Settings":
     """The game's settings from options.
 
     Raises:
@@ -113,4 +119,9 @@ def settings_from(stages: list[str] | None, *, fix: bool, skin: str) -> "Setting
     """
     from arena_breaker_gym.settings import Settings
 
-    return Settings(stages=tuple(stages) if stages else None, point_blank_fix=fix, skin=skin)
+    return Settings(
+        stages=tuple(stages) if stages else None,
+        point_blank_fix=fix,
+        skin=skin,
+        pixel_size=pixel_size,
+    )

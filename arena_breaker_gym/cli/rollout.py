@@ -67,6 +67,7 @@ def rollout(
     stages: options.StageFiles = None,
     point_blank_fix: options.MaybeFix = None,
     skin: options.Skin = "default",
+    pixel_size: options.PixelSize = 256,
     keep_snapshots: Annotated[
         bool, typer.Option(help="Also keep the snapshots that the agent saw.")
     ] = False,
@@ -102,7 +103,9 @@ def rollout(
         terms = _Terms(
             episodes=episodes or usual["episodes"],
             seed=usual["seed"] if seed is None else seed,
-            settings=options.settings_from(stages or game["stages"], fix=fix, skin=skin),
+            settings=options.settings_from(
+                stages or game["stages"], fix=fix, skin=skin, pixel_size=pixel_size
+            ),
             stage=stage or usual["stage"],
             max_steps=max_steps or usual["max_steps"],
             num_envs=num_envs,

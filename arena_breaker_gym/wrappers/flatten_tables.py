@@ -1,4 +1,4 @@
-"""Wrappers that fit the environment to what other libraries expect."""
+"""`FlattenTables`: the tables of the state as vectors, as some libraries like them."""
 
 from typing import Any
 

@@ -1,0 +1,300 @@
+"""A trained policy in one file: JSON that says what it is, and its weights as safetensors.
+
+Stable-Baselines3's own files hold pickled Python, which may run anything; in this form nothing can
+run, and all that is needed to play is there: kit, settings, layers, architecture. `save_policy`
+writes it of a PPO or A2C, `load_policy` reads it, `agents/sb3.py` plays it.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import (
+    ActorCriticCnnPolicy,
+    ActorCriticPolicy,
+    MultiInputActorCriticPolicy,
+)
+from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtractor, NatureCNN
+from torch import Tensor, nn
+
+from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.sb3.layers import layers_of, made_layers
+from arena_breaker_gym.sb3.networks import SmallCNN
+from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.wrappers.kit import Kit
+
+DESCRIPTION, WEIGHTS = "policy.json", "policy.safetensors"
+FORMAT = "arena-breaker-policy"
+VERSION = 1
+LARGEST_DESCRIPTION = 2**20  # bytes
+LARGEST_WEIGHTS = 2**30  # bytes
+WIDEST = 4096  # units in a layer
+DEEPEST = 32  # layers of policy and value together
+
+# Everything by name that a file may ask for.
+POLICIES: dict[str, type[ActorCriticPolicy]] = {
+    "MlpPolicy": ActorCriticPolicy,
+    "CnnPolicy": ActorCriticCnnPolicy,
+    "MultiInputPolicy": MultiInputActorCriticPolicy,
+}
+EXTRACTORS: dict[str, type[nn.Module]] = {
+    "FlattenExtractor": FlattenExtractor,
+    "NatureCNN": NatureCNN,
+    "CombinedExtractor": CombinedExtractor,
+    "SmallCNN": SmallCNN,
+}
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    name: getattr(nn, name) for name in ("Tanh", "ReLU", "ELU", "GELU", "SiLU", "LeakyReLU")
+}
+
+
+class PolicyFileError(ValueError):
+    """A file that holds no policy, or a model whose policy cannot be written."""
+
+
+@dataclass(frozen=True)
+class SavedPolicy:
+    """What a file holds.
+
+    Attributes:
+        policy: The network, in evaluation mode.
+        kit: Through what it sees and plays.
+        settings: Of the game that it learnt in; the observation, pixel size and frame skip of its
+            decisions are among them.
+        layers: What lies between the kit and the network; see `layers.made_layers`.
+        tensors: The layers' numbers.
+    """
+
+    policy: ActorCriticPolicy
+    kit: Kit
+    settings: Settings
+    layers: list[dict[str, Any]]
+    tensors: dict[str, NDArray[Any]]
+
+
+def save_policy(model: BaseAlgorithm, path: str | Path) -> None:
+    """Writes the policy of a model that was trained in a `VecEnv` of `make_vec_env`.
+
+    Args:
+        model: A PPO or A2C with one of Stable-Baselines3's own policies.
+        path: The file, whole or not at all; one that exists is replaced.
+
+    Raises:
+        PolicyFileError: If the model's parts are not those that a file can name.
+    """
+    env, layers, tensors = _layers_of(model)
+    description = {
+        "format": FORMAT,
+        "version": VERSION,
+        "architecture": _architecture(model.policy),
+        "kit": env.kit.to_dict(),
+        "settings": env.settings.to_dict(),
+        "layers": layers,
+        "timesteps": model.num_timesteps,
+    }
+    weights = {f"policy.{name}": one for name, one in weights_of(model.policy).items()}
+    weights |= {name: torch.as_tensor(np.array(one)) for name, one in tensors.items()}
+    text = json.dumps(description, indent=2)
+    with written_whole(Path(path)) as part, zipfile.ZipFile(part, "w") as archive:
+        archive.writestr(DESCRIPTION, text + "\n")
+        archive.writestr(WEIGHTS, save({k: v.cpu().contiguous() for k, v in weights.items()}))
+
+
+def load_policy(path: str | Path) -> SavedPolicy:
+    """Reads what `save_policy` wrote; nothing in the file is run.
+
+    Raises:
+        PolicyFileError: If there is no such file, or it is damaged or something else.
+    """
+    description, weights = _read(Path(path))
+    try:
+        kit = Kit.from_dict(description["kit"])
+        settings = Settings.from_keywords(description["settings"])
+        layers = [dict(layer) for layer in description["layers"]]
+        made_layers(layers, weights)
+        policy = _policy(description["architecture"], kit, settings, layers)
+    except KeyError as error:
+        raise PolicyFileError(f"{path}: its {DESCRIPTION} has no {error}.") from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise PolicyFileError(f"{path} describes no policy: {_sentence(error)}") from None
+    own = {name.removeprefix("policy."): w for name, w in weights.items() if _is_own(name)}
+    try:
+        put_weights(policy, own)
+    except (RuntimeError, KeyError):
+        raise PolicyFileError(f"{path}: its weights do not fit its own description.") from None
+    policy.set_training_mode(False)
+    tensors = {name: one.numpy() for name, one in weights.items() if not _is_own(name)}
+    return SavedPolicy(policy, kit, settings, layers, tensors)
+
+
+def weights_of(policy: nn.Module) -> dict[str, Tensor]:
+    """A policy's weights by name, those that stand under several names once."""
+    state = policy.state_dict()
+    return {name: one for name, one in state.items() if not _is_second_name(policy, name)}
+
+
+def put_weights(policy: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Puts what `weights_of` gave into a policy of the same kind.
+
+    Raises:
+        RuntimeError: If weights are missing or surplus or have another shape.
+    """
+    missing, surplus = policy.load_state_dict(weights, strict=False)
+    if surplus or any(not _is_second_name(policy, name) for name in missing):
+        raise RuntimeError("These are not the weights of this policy.")
+
+
+def _is_second_name(policy: nn.Module, name: str) -> bool:
+    seconds = ("pi_features_extractor.", "vf_features_extractor.")
+    return bool(getattr(policy, "share_features_extractor", False)) and name.startswith(seconds)
+
+
+def _is_own(name: str) -> bool:
+    return name.startswith("policy.")
+
+
+def _layers_of(model: BaseAlgorithm) -> tuple[Any, list[dict[str, Any]], dict[str, Any]]:
+    from arena_breaker_gym.sb3.vec_env import ArenaBreakerVecEnv
+
+    try:
+        env, layers, tensors = layers_of(model.get_env())
+    except ValueError as error:
+        raise PolicyFileError(str(error)) from None
+    if not isinstance(env, ArenaBreakerVecEnv):
+        raise PolicyFileError("A policy is written with its game: train it in make_vec_env(...).")
+    return env, layers, tensors
+
+
+def _architecture(policy: Any) -> dict[str, Any]:
+    """What must be known to build a policy anew, by name."""
+    if getattr(policy, "use_sde", False) or getattr(policy, "squash_output", False):
+        raise PolicyFileError("A policy with gSDE or squashed output cannot be written.")
+    arch = getattr(policy, "net_arch", None)
+    if isinstance(arch, list):
+        arch = {"pi": arch, "vf": arch}
+    return {
+        "policy": _name_of(type(policy), POLICIES),
+        "net_arch": arch,
+        "activation": _name_of(policy.activation_fn, ACTIVATIONS),
+        "features_extractor": _name_of(policy.features_extractor_class, EXTRACTORS),
+        "features_extractor_kwargs": dict(policy.features_extractor_kwargs),
+        "share_features_extractor": policy.share_features_extractor,
+        "normalize_images": policy.normalize_images,
+    }
+
+
+def _name_of(part: type, parts: Mapping[str, type]) -> str:
+    for name, known in parts.items():
+        if part is known:
+            return name
+    raise PolicyFileError(
+        f"A policy with {part.__name__} cannot be written, only with {', '.join(parts)}."
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The two members of a file, neither of which is larger than a policy can be."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {one.filename: one for one in archive.infolist()}
+            _check_foreign(path, members)
+            text = _member(archive, members[DESCRIPTION], LARGEST_DESCRIPTION)
+            data = _member(archive, members[WEIGHTS], LARGEST_WEIGHTS)
+        description = json.loads(text)
+        weights = load(data)
+    except FileNotFoundError:
+        raise PolicyFileError(f"There is no policy at {path}.") from None
+    except PolicyFileError:
+        raise
+    except (zipfile.BadZipFile, SafetensorError, KeyError, OSError, ValueError, RecursionError):
+        raise PolicyFileError(f"{path} is damaged, or no policy that save_policy wrote.") from None
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise PolicyFileError(f"{path} holds no policy of Arena Breaker.")
+    if description.get("version") != VERSION:
+        raise PolicyFileError(
+            f"{path} has version {description.get('version')!r}, this package reads {VERSION}."
+        )
+    return description, weights
+
+
+def _check_foreign(path: Path, members: Mapping[str, Any]) -> None:
+    if "data" in members and DESCRIPTION not in members:
+        raise PolicyFileError(
+            f"{path} is Stable-Baselines3's own file, whose pickled parts are not read here: "
+            "write the policy with arena_breaker_gym.sb3.save_policy(model, path)."
+        )
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, largest: int) -> bytes:
+    # A compressed member could be small on disk and fill the memory.
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size > largest:
+        raise ValueError("no member of a policy")
+    return archive.read(member)
+
+
+def _policy(
+    said: Mapping[str, Any], kit: Kit, settings: Settings, layers: list[dict[str, Any]]
+) -> ActorCriticPolicy:
+    """A network as described, with no weights yet."""
+    interface = kit.made_for(replace(settings, stages=None))  # files that may be gone by now
+    widths = said["net_arch"] or {}
+    extractor = dict(said["features_extractor_kwargs"])
+    _check_widths([*widths.get("pi", []), *widths.get("vf", []), *extractor.values()])
+    frames = [layer.get("frames") for layer in layers if layer.get("layer") == "stack"]
+    policy: ActorCriticPolicy = _chosen(POLICIES, said["policy"])(
+        _stacked(interface.observation_space, frames),
+        interface.action_space,
+        lambda _: 0.0,
+        net_arch=said["net_arch"],
+        activation_fn=_chosen(ACTIVATIONS, said["activation"]),
+        ortho_init=False,
+        features_extractor_class=_chosen(EXTRACTORS, said["features_extractor"]),
+        features_extractor_kwargs=extractor,
+        share_features_extractor=bool(said["share_features_extractor"]),
+        normalize_images=bool(said["normalize_images"]),
+    )
+    return policy
+
+
+def _check_widths(widths: list[Any]) -> None:
+    """Refuses networks that would fill the memory before their weights are looked at."""
+    for width in widths:
+        if isinstance(width, bool) or not isinstance(width, int) or not 1 <= width <= WIDEST:
+            raise ValueError(f"a layer has from 1 to {WIDEST} units, not {width!r}")
+    if len(widths) > DEEPEST:
+        raise ValueError(f"a policy has at most {DEEPEST} layers, not {len(widths)}")
+
+
+def _chosen(parts: Mapping[str, Any], name: str) -> Any:
+    if name not in parts:
+        raise ValueError(f"there is no {name!r}, only {', '.join(parts)}")
+    return parts[name]
+
+
+def _stacked(space: spaces.Space[Any], frames: list[Any]) -> spaces.Space[Any]:
+    """The space that the network sees: stacked, pictures with channels first."""
+    if isinstance(space, spaces.Dict):
+        return spaces.Dict({name: _stacked(one, frames) for name, one in space.items()})
+    assert isinstance(space, spaces.Box)
+    low, high = space.low, space.high
+    for count in frames:
+        low, high = np.repeat(low, count, axis=-1), np.repeat(high, count, axis=-1)
+    if space.dtype == np.uint8:
+        low, high = low.transpose(2, 0, 1), high.transpose(2, 0, 1)
+    return spaces.Box(low, high, dtype=space.dtype.type)
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") + "."

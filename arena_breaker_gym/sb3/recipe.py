@@ -1,0 +1,68 @@
+"""`Recipe`: how a PPO is trained, as plain values that are kept beside what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from arena_breaker_gym.wrappers.kit import Kit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Hyper-parameters; a step is a decision of one arena.
+
+    Attributes:
+        kit: Through what the policy sees and plays.
+        settings: Of the game, as keywords: what it shows, ticks a decision, weights of the reward.
+        max_episode_steps: Decisions after which an episode is cut off.
+        policy: "MlpPolicy", "CnnPolicy" or "MultiInputPolicy".
+        net_arch: Units of the hidden layers, the same for policy and value.
+        activation: What lies between them; a name of `policy_file.ACTIVATIONS`.
+        eyes: What comes before them; a name of `policy_file.EXTRACTORS`, None for the usual one.
+        frame_stack: How many frames the policy sees at once.
+        num_envs: Arenas side by side.
+        n_steps: Steps of each between two updates.
+        batch_size: Of a gradient.
+        n_epochs: How often an update goes over its steps.
+        learning_rate: At the beginning; it falls linearly to a twentieth.
+        entropy: Weight of the entropy at the beginning; it falls linearly to a tenth.
+        gamma: Discount a decision.
+        gae_lambda: Of the advantages.
+        clip_range: Of the policy's change.
+        steps: How many in all.
+    """
+
+    kit: Kit
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    max_episode_steps: int
+    policy: str = "MlpPolicy"
+    net_arch: tuple[int, ...] = (256, 128)
+    activation: str = "ReLU"
+    eyes: str | None = None
+    frame_stack: int = 1
+    num_envs: int = 256
+    n_steps: int = 32
+    batch_size: int = 512
+    n_epochs: int = 4
+    learning_rate: float = 1e-3
+    entropy: float = 0.01
+    gamma: float = 0.99
+    gae_lambda: float = 0.95
+    clip_range: float = 0.2
+    steps: int
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Reads what `to_dict` gave; a field that came later has its default.
+
+        Raises:
+            TypeError: If a field is unknown, or one that must be there is missing.
+            ValueError: If its kit is none.
+        """
+        parts = {"kit": Kit.from_dict(values["kit"]), "net_arch": tuple(values["net_arch"])}
+        return cls(**{**values, **parts})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        values = asdict(self)
+        return {**values, "settings": dict(self.settings), "net_arch": list(self.net_arch)}

@@ -1,0 +1,236 @@
+"""`train`: a recipe becomes a policy in a folder, killed and run again as often as you like.
+
+The folder holds `model.zip` (what `agents/sb3.py` plays), `curve.json` (the learning curve and the
+recipe) and `checkpoint.safetensors` (what a later call goes on from). Episodes that were under way
+when a training was killed are lost, and what was learnt in the last 20 s.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
+
+from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
+from arena_breaker_gym.files import sweep_leftovers, written_whole
+from arena_breaker_gym.sb3 import make_vec_env
+from arena_breaker_gym.sb3.checkpoint import (
+    CheckpointError,
+    read_note,
+    restore_checkpoint,
+    save_checkpoint,
+)
+from arena_breaker_gym.sb3.policy_file import ACTIVATIONS, EXTRACTORS, save_policy
+from arena_breaker_gym.sb3.recipe import Recipe
+
+MODEL, CURVE, CHECKPOINT = "model.zip", "curve.json", "checkpoint.safetensors"
+
+# Arena i of training s is seeded SEEDS · (s + 1) + i, far from the seeds of benchmarks.
+SEEDS = 1_000_000
+PERIOD = 20.0  # s between two checkpoints
+_ROWS = 200  # of a learning curve, about
+
+Watch = Callable[[str, float], None]
+
+
+def train(
+    recipe: Recipe,
+    out: Path,
+    *,
+    seed: int = 0,
+    minutes: float | None = None,
+    num_threads: int | None = None,
+    watch: Watch | None = None,
+) -> Path:
+    """Trains, or goes on with what lies in the folder.
+
+    Args:
+        recipe: How.
+        out: The folder.
+        seed: Of networks, choices and games.
+        minutes: Ends it earlier, the schedules too; time spent in earlier calls counts.
+        num_threads: That step arenas; it changes nothing but the time.
+        watch: Told now and then in words what is going on, and the share of all that is done.
+
+    Returns:
+        The policy's file.
+
+    Raises:
+        CheckpointError: If the folder holds another training.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    sweep_leftovers(out)
+    run = _Run(recipe, out, seed, minutes, num_threads, watch)
+    try:
+        if run.share < 1.0:
+            left = max(recipe.steps - run.model.num_timesteps, 1)
+            run.model.learn(left, callback=run, reset_num_timesteps=False)
+            run.keep()
+    finally:
+        run.env.close()
+    return out / MODEL
+
+
+class _Run(BaseCallback):
+    """One call of `train` under way."""
+
+    model: PPO
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        out: Path,
+        seed: int,
+        minutes: float | None,
+        num_threads: int | None,
+        watch: Watch | None,
+    ) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.out = out
+        self.seed = seed
+        self.seconds = np.inf if minutes is None else 60.0 * minutes
+        self.watch = watch
+        note = self._checked_note()
+        self.spent: float = note["seconds"] if note else 0.0
+        self.cpu_spent: float = note["cpu_seconds"] if note else 0.0
+        self.curve: list[dict[str, Any]] = note["curve"] if note else []
+        done: int = note["steps"] if note else 0
+        self.endings: list[dict[str, Any]] = []
+        self._start_clock()  # PPO asks for the rate when it is made
+        self.env = _env(recipe, num_threads)
+        self.model = _ppo(recipe, self.env, seed, rate=self._rate)
+        self.env.seed(SEEDS * (seed + 1) + done)  # PPO has just seeded them with `seed` itself
+        self.model.num_timesteps = done
+        if note:
+            restore_checkpoint(self.model, out / CHECKPOINT)
+        self._start_clock()
+
+    def _start_clock(self) -> None:
+        self.began = self.kept = time.monotonic()
+        self.cpu_began = time.process_time()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds spent, those of earlier calls included."""
+        return self.spent + time.monotonic() - self.began
+
+    @property
+    def cpu_elapsed(self) -> float:
+        """Seconds that all threads computed, those of earlier calls included."""
+        return self.cpu_spent + time.process_time() - self.cpu_began
+
+    @property
+    def share(self) -> float:
+        """How much of all is done, by steps or by time."""
+        model = getattr(self, "model", None)
+        steps = 0 if model is None else model.num_timesteps
+        return min(max(steps / self.recipe.steps, self.elapsed / self.seconds), 1.0)
+
+    def keep(self) -> None:
+        """Writes all three files."""
+        note = {
+            "recipe": self.recipe.to_dict(),
+            "seed": self.seed,
+            "steps": self.model.num_timesteps,
+            "seconds": round(self.elapsed, 1),
+            "cpu_seconds": round(self.cpu_elapsed, 1),
+            "curve": self.curve,
+        }
+        save_checkpoint(self.model, self.out / CHECKPOINT, note)
+        save_policy(self.model, self.out / MODEL)
+        with written_whole(self.out / CURVE) as part:
+            part.write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
+        self.kept = time.monotonic()
+
+    def _on_step(self) -> bool:
+        self.endings += [info["episode"] for info in self.locals["infos"] if info]
+        return self.elapsed < self.seconds
+
+    def _on_rollout_end(self) -> None:
+        self.model.ent_coef = self.recipe.entropy * (1.0 - 0.9 * self.share)
+        before = self.curve[-1]["steps"] if self.curve else 0
+        if self.endings and self.num_timesteps - before >= self.recipe.steps / _ROWS:
+            self.curve.append(self._row())
+            self.endings = []
+        if time.monotonic() - self.kept > PERIOD:
+            self.keep()
+        if self.watch is not None:
+            said = f", {self.curve[-1]['kills']:.1f} kills" if self.curve else ""
+            self.watch(f"{self.num_timesteps:,} decisions{said}", self.share)
+
+    def _row(self) -> dict[str, Any]:
+        """The episodes that ended since the last row, in figures."""
+        ticks = self.env.get_attr("settings", 0)[0].frame_skip
+        lengths = [one["l"] for one in self.endings]
+        return {
+            "steps": self.num_timesteps,
+            "seconds": round(self.elapsed, 1),
+            "cpu_seconds": round(self.cpu_elapsed, 1),
+            "episodes": len(self.endings),
+            "kills": round(float(np.mean([one["kills"] for one in self.endings])), 3),
+            "survival_seconds": round(float(np.mean(lengths)) * ticks / TICKS_PER_SECOND, 3),
+            "reward": round(float(np.mean([one["r"] for one in self.endings])), 4),
+        }
+
+    def _rate(self, _: float) -> float:
+        return self.recipe.learning_rate * max(1.0 - self.share, 0.05)
+
+    def _checked_note(self) -> dict[str, Any] | None:
+        note = read_note(self.out / CHECKPOINT)
+        if note is None:
+            return None
+        try:
+            kept = {"recipe": Recipe.from_dict(note["recipe"]), "seed": note["seed"]}
+        except (KeyError, TypeError, ValueError):
+            raise CheckpointError(f"{self.out / CHECKPOINT} is no training under way.") from None
+        for name, value in kept.items():
+            if getattr(self, name) != value:
+                raise CheckpointError(
+                    f"{self.out} holds a training with another {name}: "
+                    "give this one a folder of its own."
+                )
+        return note
+
+
+def _env(recipe: Recipe, num_threads: int | None) -> VecEnv:
+    env: VecEnv = make_vec_env(
+        recipe.num_envs,
+        kit=recipe.kit,
+        max_episode_steps=recipe.max_episode_steps,
+        info_keywords=("kills",),
+        num_threads=num_threads,
+        **recipe.settings,
+    )
+    return VecFrameStack(env, recipe.frame_stack) if recipe.frame_stack > 1 else env
+
+
+def _ppo(recipe: Recipe, env: VecEnv, seed: int, *, rate: Callable[[float], float]) -> PPO:
+    network: dict[str, Any] = {
+        "net_arch": list(recipe.net_arch),
+        "activation_fn": ACTIVATIONS[recipe.activation],
+    }
+    if recipe.eyes is not None:
+        network["features_extractor_class"] = EXTRACTORS[recipe.eyes]
+    return PPO(
+        recipe.policy,
+        env,
+        learning_rate=rate,
+        n_steps=recipe.n_steps,
+        batch_size=recipe.batch_size,
+        n_epochs=recipe.n_epochs,
+        gamma=recipe.gamma,
+        gae_lambda=recipe.gae_lambda,
+        clip_range=recipe.clip_range,
+        ent_coef=recipe.entropy,
+        policy_kwargs=network,
+        seed=seed,
+        device="cpu",
+    )

@@ -1,0 +1,150 @@
+"""`Kit`: through what a learner sees and plays, as plain values; `Interface`: the kit at work.
+
+One implementation for a batch serves `KitEnv`, `KitVectorEnv`, Stable-Baselines3's `VecEnv` and the
+agents that play what was learnt.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from arena_breaker_gym.env import action_space_of, observation_space_of
+from arena_breaker_gym.observation import TABLES, StateTables
+from arena_breaker_gym.settings import Settings, closest
+from arena_breaker_gym.stages.loader import load_campaign
+from arena_breaker_gym.wrappers.choices import Choices
+from arena_breaker_gym.wrappers.senses import Senses
+from arena_breaker_gym.wrappers.shrink import Shrink
+
+# The least and the most that each number may be.
+_RANGES = {"headings": (0, 64), "targets": (0, 16), "aims": (1, 64), "shrink": (1, 16)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kit:
+    """What stands between a learner and the game.
+
+    Attributes:
+        senses: Whether it is shown the vector of `Senses` instead of the state's tables.
+        headings: Along how many headings it can choose to walk and dash; 0: it moves both sticks
+            and presses the button itself, as five numbers, and what follows does not count.
+        targets: How many targets the aim assist offers; 0: no aim assist.
+        aims: Along how many headings it can choose to shoot without the aim assist.
+        shrink: How many times smaller than the game's the pictures are that it is shown.
+
+    Raises:
+        ValueError: If a value is not one of those allowed.
+    """
+
+    senses: bool = False
+    headings: int = 0
+    targets: int = 0
+    aims: int = 24
+    shrink: int = 1
+
+    def __post_init__(self) -> None:
+        """Checks every value."""
+        if not isinstance(self.senses, bool):
+            raise ValueError(f"senses must be a bool, got {self.senses!r}.")
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if not whole or not least <= value <= most:
+                raise ValueError(
+                    f"{name} must be a whole number from {least} to {most}, got {value!r}."
+                )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Reads what `to_dict` gave.
+
+        Raises:
+            ValueError: If a name is unknown (the sentence suggests the nearest) or a value bad.
+        """
+        names = [one.name for one in fields(cls)]
+        for name in values:
+            if name not in names:
+                raise ValueError(f"A kit has no {name!r}; {closest(str(name), names)}.")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+    @property
+    def assisted(self) -> bool:
+        """Whether actions depend on the state that is shown."""
+        return self.headings > 0 and self.targets > 0
+
+    def made_for(self, settings: Settings) -> "Interface":
+        """The kit at work in a game.
+
+        Raises:
+            ValueError: If it needs the state, or pixels, and the settings show something else.
+        """
+        return Interface(self, settings)
+
+
+class Interface:
+    """A kit at work in a game: turns what n arenas show and what a learner chooses.
+
+    Attributes:
+        observation_space: What the learner sees of one arena.
+        action_space: What it chooses for one arena.
+    """
+
+    def __init__(self, kit: Kit, settings: Settings) -> None:
+        """Makes one; see `Kit.made_for`."""
+        needs = [name for name in ("senses", "assisted") if getattr(kit, name)]
+        if needs and settings.observation != "state":
+            word = "Senses" if kit.senses else "The aim assist"
+            raise ValueError(
+                f'{word} read the state: make the game with observation="state", '
+                f"not {settings.observation!r}."
+            )
+        if kit.shrink > 1 and settings.observation != "pixels":
+            raise ValueError(
+                'Only pictures can be shrunk: make the game with observation="pixels", '
+                f"not {settings.observation!r}."
+            )
+        campaign = load_campaign(settings.stages).table
+        self.observation_space: spaces.Space[Any] = observation_space_of(settings)
+        self.action_space: spaces.Space[Any] = action_space_of()
+        self._senses = Senses(campaign) if kit.senses else None
+        self._choices = (
+            Choices(campaign, headings=kit.headings, targets=kit.targets, aims=kit.aims)
+            if kit.headings
+            else None
+        )
+        self._assisted = kit.assisted
+        self._shrink = Shrink(settings.pixel_size, kit.shrink) if kit.shrink > 1 else None
+        if self._senses is not None:
+            self.observation_space = self._senses.space
+        if self._shrink is not None:
+            self.observation_space = self._shrink.space
+        if self._choices is not None:
+            self.action_space = self._choices.space
+
+    def observe(self, shown: Any) -> Any:
+        """What the learner sees: (n, ...) arrays, of what n arenas show."""
+        if self._senses is not None:
+            return self._senses(_tables(shown))
+        return shown if self._shrink is None else self._shrink(shown)
+
+    def act(self, chosen: NDArray[Any], shown: Any) -> NDArray[np.float32]:
+        """Actions (n, 5) of what the learner chose, (n, ...), on seeing what n arenas show.
+
+        Raises:
+            ValueError: If a choice is out of range or the shape is wrong.
+        """
+        if self._choices is None:
+            return chosen
+        return self._choices(chosen, _tables(shown) if self._assisted else None)
+
+
+def _tables(shown: Mapping[str, NDArray[np.float32]]) -> StateTables:
+    return StateTables(*(shown[name] for name in TABLES))
