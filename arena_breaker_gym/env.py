@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.arenas import ACTION_LENGTH, INFO, REWARD_TERMS, Arenas
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
-from arena_breaker_gym.observation import TABLES, tables_in
+from arena_breaker_gym.observation import TABLES, tables_of_one
 from arena_breaker_gym.settings import Settings
 
 if TYPE_CHECKING:
@@ -234,10 +234,7 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         if not self._has_state:
             pixels: NDArray[np.uint8] = self._arenas.compose()[0]
             return pixels
-        tables = tables_in(self._arenas.state.copy(), 1)
-        observation: dict[str, NDArray[Any]] = {
-            name: table[0] for name, table in zip(TABLES, tables, strict=True)
-        }
+        observation = tables_of_one(self._arenas.state.copy())
         if self._has_pixels:
             observation["pixels"] = self._arenas.compose()[0]
         return observation
@@ -245,8 +242,9 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
     def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = dict(zip(INFO, self._arenas.info[0].tolist(), strict=True))
         info["victory"] = bool(info["victory"])
-        terms = self._arenas.reward_terms[0].tolist()
-        info["rewards"] = dict(zip(REWARD_TERMS, terms, strict=True))
+        info["rewards"] = dict(
+            zip(REWARD_TERMS, self._arenas.reward_terms[0].tolist(), strict=True)
+        )
         return info
 
 

@@ -5,7 +5,8 @@ snapshot is `snapshot`'s.
 """
 
 import math
-from typing import NamedTuple
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +97,25 @@ def tables_in(block: NDArray[np.float32], count: int) -> StateTables:
 
 
 compiled_tables_in = compiled(tables_in)
+
+# Of one arena: where each table begins in the block, and its shape.
+_PLACES = tuple(
+    (name, start, shape)
+    for (name, (shape, _)), start in zip(
+        TABLES.items(),
+        accumulate((math.prod(shape) for shape, _ in TABLES.values()), initial=0),
+        strict=False,  # the last sum is where the block ends
+    )
+)
+
+
+def tables_of_one(block: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    """One arena's tables by name, without a leading axis, as views of one block.
+
+    Args:
+        block: (`STATE_NUMBERS`,) float32.
+    """
+    return {name: np.ndarray(shape, np.float32, block, 4 * start) for name, start, shape in _PLACES}
 
 
 @compiled
