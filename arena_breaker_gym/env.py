@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import ACTION_LENGTH, INFO, REWARD_TERMS, Arenas
+from arena_breaker_gym.arenas import ACTION_LENGTH, Arenas
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.observation import TABLES, tables_of_one
 from arena_breaker_gym.settings import Settings
@@ -191,9 +191,9 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
             self.render()
         return (
             self._observation(),
-            float(arenas.rewards[0]),
-            bool(arenas.terminated[0]),
-            bool(arenas.truncated[0]),
+            arenas.rewards.item(0),
+            arenas.terminated.item(0),
+            arenas.truncated.item(0),
             self._info(),
         )
 
@@ -240,12 +240,24 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         return observation
 
     def _info(self) -> dict[str, Any]:
-        info: dict[str, Any] = dict(zip(INFO, self._arenas.info[0].tolist(), strict=True))
-        info["victory"] = bool(info["victory"])
-        info["rewards"] = dict(
-            zip(REWARD_TERMS, self._arenas.reward_terms[0].tolist(), strict=True)
+        # In the orders of `INFO` and `REWARD_TERMS`; written out, it takes a third of the time.
+        score, kills, stage, wave, hp, victory, shots_fired, hits, dashes, damage_taken = (
+            self._arenas.info[0].tolist()
         )
-        return info
+        of_score, of_damage, of_hits = self._arenas.reward_terms[0].tolist()
+        return {
+            "score": score,
+            "kills": kills,
+            "stage": stage,
+            "wave": wave,
+            "hp": hp,
+            "victory": bool(victory),
+            "shots_fired": shots_fired,
+            "hits": hits,
+            "dashes": dashes,
+            "damage_taken": damage_taken,
+            "rewards": {"score": of_score, "damage": of_damage, "hits": of_hits},
+        }
 
 
 def stage_option(options: dict[str, Any] | None) -> int | None:

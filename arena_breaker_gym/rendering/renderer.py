@@ -67,9 +67,7 @@ class Renderer:
             The frames, RGB, without HUD.
         """
         shape = (len(arenas), self.size, self.size, 3)
-        frames = np.empty(shape, dtype=np.uint8) if out is None else out
-        if frames.shape != shape or frames.dtype != np.uint8 or not frames.flags.c_contiguous:
-            raise ValueError(f"Frames must be contiguous uint8 of shape {shape}.")
+        frames = np.empty(shape, dtype=np.uint8) if out is None else _checked(out, shape)
         flat = frames.reshape(len(arenas), -1)
         self._draw(arenas, flat, _NOTHING_KEPT, chosen, crew)
         return frames
@@ -152,6 +150,12 @@ class Renderer:
             scene = _shared_scene(self._models[stage], self._skins[skin], self.size)
             self._scenes[number] = (*scene[:-1], *scene.atlas)
         return self._scenes[number]
+
+
+def _checked(frames: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    if frames.shape != shape or frames.dtype != np.uint8 or not frames.flags.c_contiguous:
+        raise ValueError(f"Frames must be contiguous uint8 of shape {shape}.")
+    return frames
 
 
 @functools.lru_cache(maxsize=64)
