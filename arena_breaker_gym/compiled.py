@@ -59,7 +59,7 @@ def sources_digest(room: str) -> str:
 
 @functools.cache
 def _announce() -> None:
-    sys.stderr.write("Arena Breaker: compiling the engine, once on this machine (under a minute) ...\n")
+    sys.stderr.write("Arena Breaker: compiling, once on this machine (under a minute) ...\n")
     sys.stderr.flush()
 
 
