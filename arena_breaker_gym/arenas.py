@@ -17,7 +17,7 @@ from arena_breaker_gym.crew import Crew
 from arena_breaker_gym.engine.arena import ARENA, CAUSES, PLAYING, TICKS_PER_SECOND, VICTORY
 from arena_breaker_gym.engine.record import Stages
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.observation import STATE_NUMBERS, StateTables, tables_in
+from arena_breaker_gym.observation import STATE_NUMBERS, Room, StateTables, room_to_sort, tables_in
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 from arena_breaker_gym.snapshot import snapshot
 from arena_breaker_gym.stages.loader import load_campaign
@@ -84,7 +84,10 @@ class Arenas:
         self._actions = np.zeros((count, ACTION_LENGTH))
         self._keys = np.zeros((count, 2), dtype=np.int64)
         self._crew = Crew(num_threads)
-        self._pieces = self._crew.cut(count, least=_LEAST_ROWS)
+        self._pieces = [
+            (first, last, room_to_sort())
+            for first, last in self._crew.cut(count, least=_LEAST_ROWS)
+        ]
         self._standard = MAX_EPISODE_STEPS * settings.frame_skip  # ticks
 
     def __len__(self) -> int:
@@ -100,6 +103,14 @@ class Arenas:
     def info(self) -> NDArray[np.int64]:
         """(n, 10) int64 in the order of `INFO`; each column lies in one piece."""
         return self._info_columns.T
+
+    def facts(self, index: int) -> list[int]:
+        """One arena's row of `info`, in plain numbers."""
+        return self._info_columns[:, index].tolist()  # type: ignore[no-any-return]
+
+    def terms(self, index: int) -> list[float]:
+        """One arena's row of `reward_terms`, in plain numbers."""
+        return self._term_columns[:, index].tolist()  # type: ignore[no-any-return]
 
     @property
     def tables(self) -> StateTables:
@@ -175,11 +186,11 @@ class Arenas:
             observing: Whether `tables` are written as well, as by `observe` but in one go.
 
         Raises:
-            ValueError: If the actions' shape or dtype is wrong or a number is not finite; no
-                arena has moved then.
+            ValueError: If the actions' shape or dtype is wrong or a number is not finite, or
+                `playing` is no such array; no arena has moved then.
         """
         self._take(actions)
-        moving = self._everyone if playing is None else playing
+        moving = self._everyone if playing is None else self._mask(playing)
         bad = first_bad(self._actions, moving)
         if bad >= 0:
             raise ValueError(
@@ -187,7 +198,7 @@ class Arenas:
                 f"{self._actions[bad].tolist()}."
             )
 
-        def work(first: int, last: int) -> None:
+        def work(first: int, last: int, nearest: Room) -> None:
             step_rows(
                 first,
                 last,
@@ -206,17 +217,26 @@ class Arenas:
                 observing,
                 self.state,
                 self._standard,
+                nearest,
             )
 
         self._crew.share(work, self._pieces)
 
     def observe(self, chosen: NDArray[np.bool_] | None = None) -> StateTables:
         """The state of every arena as `tables`, of which only chosen rows are written anew."""
-        rows = self._everyone if chosen is None else chosen
+        rows = self._everyone if chosen is None else self._mask(chosen)
 
-        def work(first: int, last: int) -> None:
-            campaign, standard = self.campaign, self._standard
-            observe_rows(first, last, self.records, rows, self.state, campaign, standard)
+        def work(first: int, last: int, nearest: Room) -> None:
+            observe_rows(
+                first,
+                last,
+                self.records,
+                rows,
+                self.state,
+                self.campaign,
+                self._standard,
+                nearest,
+            )
 
         self._crew.share(work, self._pieces)
         return self.tables
@@ -307,7 +327,7 @@ class Arenas:
         tally = arena.tally
         ticks = max(int(arena.tick), 1)
         return {
-            **dict(zip(INFO, self.info[index].tolist(), strict=True)),
+            **dict(zip(INFO, self.facts(index), strict=True)),
             "victory": bool(arena.outcome == VICTORY),
             "waves_begun": int(tally.waves_begun),
             "waves_cleared": int(tally.waves_cleared),
@@ -326,6 +346,14 @@ class Arenas:
         whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
         if not whole or not 1 <= number <= count:  # type: ignore[operator]  # `whole` says it is a number
             raise ValueError(f"{name} must be a whole number from 1 to {count}, got {number!r}.")
+
+    def _mask(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        mask = np.ascontiguousarray(chosen)
+        if mask.dtype != np.bool_ or mask.shape != self._everyone.shape:
+            raise ValueError(
+                f"Which arenas must be told by {len(self)} bools, got {mask.dtype} {mask.shape}."
+            )
+        return mask
 
     def _take(self, actions: NDArray[np.floating]) -> None:
         array = np.asarray(actions)

@@ -1,4 +1,4 @@
-"""`compiled` and `entry_point`: how the rules and the composer become machine code.
+"""`compiled` and `entry_point`, and their kin: how the rules and the composer become machine code.
 
 Numba's own disk cache notices a change only in the file of the function it stores, not in
 the files of the functions that one calls. Here every stored entry point is stamped with a
@@ -29,20 +29,59 @@ _ROOMS = (
     "wrappers",
 )
 
+# Without numba's runtime, compiled code can make no array (what it needs, its caller hands in)
+# and counts no references. Counting took half the time that small sprites take, and made threads
+# wait for each other wherever they read the same stage.
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
     """Compiles a helper into whatever entry point calls it (never `fastmath`)."""
-    return numba.njit(error_model="numpy", nogil=True)(function)  # type: ignore[no-any-return]
+    return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+
+
+def inlined(function: Function) -> Function:
+    """Compiles a helper into the very place of its call, for the innermost loops."""
+    return numba.njit(**_OPTIONS, forceinline=True)(function)  # type: ignore[no-any-return]
 
 
 def entry_point(function: Function) -> Function:
     """Compiles a function that Python calls, and keeps its machine code on disk."""
-    dispatcher = numba.njit(error_model="numpy", nogil=True)(function)
+    dispatcher = numba.njit(**_OPTIONS)(function)
     if not numba.config.DISABLE_JIT:
         dispatcher._cache = _Cache(function)
     return dispatcher  # type: ignore[no-any-return]
+
+
+def settled(function: Function) -> Function:
+    """Compiles an entry point whose arguments are of the same types at every call.
+
+    What the first call's types were is not looked up again: for the arguments of an
+    environment's step that takes longer than the game's ticks. So nothing but the caller
+    keeps arrays of another kind away: each must have the dtype, the number of axes and lie in
+    one piece as the first call's did.
+    """
+    dispatcher = entry_point(function)
+    return dispatcher if numba.config.DISABLE_JIT else _Settled(dispatcher)  # type: ignore[return-value]
+
+
+class _Settled:
+    """A compiled function that is called straight from its second call on."""
+
+    def __init__(self, dispatcher: Any) -> None:
+        functools.update_wrapper(self, dispatcher.py_func)
+        self._dispatcher = dispatcher
+        self._code: Callable[..., Any] | None = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._code is not None:
+            return self._code(*arguments)
+        answer = self._dispatcher(*arguments)
+        (overload,) = self._dispatcher.overloads.values()
+        self._code = overload.entry_point
+        return answer
 
 
 @functools.cache

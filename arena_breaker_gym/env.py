@@ -242,9 +242,9 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
     def _info(self) -> dict[str, Any]:
         # In the orders of `INFO` and `REWARD_TERMS`; written out, it takes a third of the time.
         score, kills, stage, wave, hp, victory, shots_fired, hits, dashes, damage_taken = (
-            self._arenas.info[0].tolist()
+            self._arenas.facts(0)
         )
-        of_score, of_damage, of_hits = self._arenas.reward_terms[0].tolist()
+        of_score, of_damage, of_hits = self._arenas.terms(0)
         return {
             "score": score,
             "kills": kills,

@@ -56,7 +56,7 @@ class KeyStreams:
         unseeded = chosen & ~self._seeded
         if unseeded.any():
             self._seed_by_chance(unseeded)
-        draw_keys_of(self._state, chosen, self._keys)
+        draw_keys_of(self._state, chosen, self._keys, np.empty(_LIMBS, np.int64))
         return self._keys
 
     def _seed_by_chance(self, chosen: NDArray[np.bool_]) -> None:
@@ -69,10 +69,19 @@ class KeyStreams:
 
 @entry_point
 def draw_keys_of(
-    state: NDArray[np.int64], chosen: NDArray[np.bool_], keys: NDArray[np.int64]
+    state: NDArray[np.int64],
+    chosen: NDArray[np.bool_],
+    keys: NDArray[np.int64],
+    before: NDArray[np.int64],
 ) -> None:
-    """Draws two keys from each chosen stream: `integers(0, 2**32, size=2)` of its generator."""
-    before = np.empty(_LIMBS, np.int64)
+    """Draws two keys from each chosen stream: `integers(0, 2**32, size=2)` of its generator.
+
+    Args:
+        state: (n, 16) the streams.
+        chosen: (n,) which of them move on.
+        keys: (n, 2), written where a stream is chosen.
+        before: (8,) room to work in.
+    """
     for index in range(state.shape[0]):
         if chosen[index]:
             _advance(state[index], before)
@@ -84,7 +93,8 @@ def draw_keys_of(
 @compiled
 def _advance(stream: NDArray[np.int64], before: NDArray[np.int64]) -> None:
     """State = state · multiplier + what is added, modulo 2^128."""
-    before[:] = stream[:_LIMBS]
+    for place in range(_LIMBS):
+        before[place] = stream[place]
     carry = 0
     for place in range(_LIMBS):
         total = carry + stream[_LIMBS + place]

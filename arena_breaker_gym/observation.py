@@ -6,7 +6,7 @@ snapshot is `snapshot`'s.
 
 import math
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,11 +55,9 @@ class StateTables(NamedTuple):
     progress: NDArray[np.float32]
 
 
-class Nearest(NamedTuple):
-    """Room to sort in: slots by rising key, both as long as the longest table."""
-
-    slots: NDArray[np.int64]
-    keys: NDArray[np.float64]
+# Of a thing near the player: its slot in the arena, and the squared distance that sorts it.
+NEAR = np.dtype((np.record, [("slot", "i8"), ("key", "f8")]))
+Room: TypeAlias = NDArray[np.void]  # (24,) of dtype `NEAR`: what the longest table is sorted in
 
 
 # For each table: the shape of one arena's and the bound of its numbers.
@@ -118,10 +116,9 @@ def tables_of_one(block: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     return {name: np.ndarray(shape, np.float32, block, 4 * start) for name, start, shape in _PLACES}
 
 
-@compiled
-def room_to_sort() -> Nearest:
-    """Room for the longest table."""
-    return Nearest(np.empty(PROJECTILE_ROWS, np.int64), np.empty(PROJECTILE_ROWS, np.float64))
+def room_to_sort() -> Room:
+    """Room for one arena at a time."""
+    return np.empty(PROJECTILE_ROWS, NEAR)
 
 
 @compiled
@@ -131,7 +128,7 @@ def observe_arena(
     row: int,
     campaign: Stages,
     limit: int,
-    nearest: Nearest,
+    nearest: Room,
 ) -> None:
     """Writes the state of an arena into a row of the tables; `limit` is the standard's ticks."""
     stage = campaign[arena.stage]
@@ -174,22 +171,22 @@ def _squared(player: Record, x: float, z: float) -> float:
 
 
 @compiled
-def _file_in(nearest: Nearest, filled: int, most: int, slot: int, key: float) -> int:
+def _file_in(nearest: Room, filled: int, most: int, slot: int, key: float) -> int:
     """Files a slot by rising key, keeping `most`; ties keep slot order. Returns how many lie."""
     place = min(filled, most - 1)
-    if filled == most and key >= nearest.keys[place]:
+    if filled == most and key >= nearest[place].key:
         return filled
-    while place > 0 and nearest.keys[place - 1] > key:
-        nearest.slots[place] = nearest.slots[place - 1]
-        nearest.keys[place] = nearest.keys[place - 1]
+    while place > 0 and nearest[place - 1].key > key:
+        nearest[place].slot = nearest[place - 1].slot
+        nearest[place].key = nearest[place - 1].key
         place -= 1
-    nearest.slots[place] = slot
-    nearest.keys[place] = key
+    nearest[place].slot = slot
+    nearest[place].key = key
     return min(filled + 1, most)
 
 
 @compiled
-def _observe_enemies(arena: Record, out: NDArray[np.float32], nearest: Nearest) -> None:
+def _observe_enemies(arena: Record, out: NDArray[np.float32], nearest: Room) -> None:
     filled = 0
     for slot in range(MAX_ENEMIES):
         enemy = arena.enemies[slot]
@@ -198,7 +195,7 @@ def _observe_enemies(arena: Record, out: NDArray[np.float32], nearest: Nearest) 
             filled = _file_in(nearest, filled, ENEMY_ROWS, slot, key)
     out[:] = 0.0
     for row in range(filled):
-        enemy = arena.enemies[nearest.slots[row]]
+        enemy = arena.enemies[nearest[row].slot]
         out[row, 0] = 1.0
         out[row, 1] = (enemy.x - arena.player.x) / DISTANCE_SCALE
         out[row, 2] = (enemy.z - arena.player.z) / DISTANCE_SCALE
@@ -209,7 +206,7 @@ def _observe_enemies(arena: Record, out: NDArray[np.float32], nearest: Nearest) 
 
 
 @compiled
-def _observe_projectiles(arena: Record, out: NDArray[np.float32], nearest: Nearest) -> None:
+def _observe_projectiles(arena: Record, out: NDArray[np.float32], nearest: Room) -> None:
     filled = 0
     for slot in range(MAX_ENEMY_SHOTS):
         shot = arena.enemy_shots[slot]
@@ -218,7 +215,7 @@ def _observe_projectiles(arena: Record, out: NDArray[np.float32], nearest: Neare
             filled = _file_in(nearest, filled, PROJECTILE_ROWS, slot, key)
     out[:] = 0.0
     for row in range(filled):
-        shot = arena.enemy_shots[nearest.slots[row]]
+        shot = arena.enemy_shots[nearest[row].slot]
         out[row, 0] = 1.0
         out[row, 1] = (shot.x - arena.player.x) / DISTANCE_SCALE
         out[row, 2] = (shot.z - arena.player.z) / DISTANCE_SCALE

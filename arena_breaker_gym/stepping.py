@@ -6,12 +6,12 @@ Rows are independent of each other, so threads may share a batch out among thems
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled, entry_point
+from arena_breaker_gym.compiled import compiled, entry_point, settled
 from arena_breaker_gym.engine.arena import PLAYING, VICTORY
 from arena_breaker_gym.engine.player import DASH_THRESHOLD
 from arena_breaker_gym.engine.record import Record, Stages
 from arena_breaker_gym.engine.tick import begin, tick
-from arena_breaker_gym.observation import compiled_tables_in, observe_arena, room_to_sort
+from arena_breaker_gym.observation import Room, compiled_tables_in, observe_arena
 
 ACTION_LENGTH = 5  # move_x, move_z, aim_x, aim_z, dash
 
@@ -58,7 +58,7 @@ def begin_chosen(
             _inform(arenas[index], info[:, index])
 
 
-@entry_point
+@settled
 def first_bad(actions: NDArray[np.float64], moving: NDArray[np.bool_]) -> int:
     """The first moving arena whose action is not finite, -1 if there is none."""
     for index in range(actions.shape[0]):
@@ -69,7 +69,7 @@ def first_bad(actions: NDArray[np.float64], moving: NDArray[np.bool_]) -> int:
     return -1
 
 
-@entry_point
+@settled
 def step_rows(
     first: int,
     last: int,
@@ -88,6 +88,7 @@ def step_rows(
     observing: bool,
     block: NDArray[np.float32],
     standard: int,
+    nearest: Room,
 ) -> None:
     """Steps the moving arenas of some rows, and observes all of these rows if asked to.
 
@@ -109,9 +110,9 @@ def step_rows(
         observing: Whether the state is written as well.
         block: (n · `STATE_NUMBERS`,) the state tables.
         standard: Ticks of the standard time limit, which the state's "time left" counts to.
+        nearest: What `observation.room_to_sort` made; no other thread may use it meanwhile.
     """
     tables = compiled_tables_in(block, arenas.shape[0])
-    nearest = room_to_sort()
     for index in range(first, last):
         arena = arenas[index]
         if moving[index]:
@@ -135,7 +136,7 @@ def step_rows(
             observe_arena(arena, tables, index, campaign, standard, nearest)
 
 
-@entry_point
+@settled
 def observe_rows(
     first: int,
     last: int,
@@ -144,10 +145,10 @@ def observe_rows(
     block: NDArray[np.float32],
     campaign: Stages,
     standard: int,
+    nearest: Room,
 ) -> None:
     """Writes the state of the chosen arenas of some rows; the arguments are `step_rows`'."""
     tables = compiled_tables_in(block, arenas.shape[0])
-    nearest = room_to_sort()
     for index in range(first, last):
         if chosen[index]:
             observe_arena(arenas[index], tables, index, campaign, standard, nearest)

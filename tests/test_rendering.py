@@ -303,7 +303,7 @@ def test_bad_sizes_frames_and_skins_are_refused_in_one_sentence():
         Renderer(models, size=16)
     with pytest.raises(ValueError, match="did you mean 'default'"):
         Renderer(models, skin="defaut")
-    with pytest.raises(ValueError, match="contiguous uint8"):
+    with pytest.raises(ValueError, match="contiguous writeable uint8"):
         Renderer(models, size=64).compose(empty().records, np.zeros((1, 64, 64, 3)))
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled, entry_point
+from arena_breaker_gym.compiled import compiled, inlined, settled
 from arena_breaker_gym.engine.hazards import UP, WARNING
 from arena_breaker_gym.engine.player import DASH_COOLDOWN
 from arena_breaker_gym.engine.record import Record
@@ -23,7 +23,7 @@ from arena_breaker_gym.rendering import sheet
 from arena_breaker_gym.rendering.atlas import Atlas
 from arena_breaker_gym.rendering.backdrop import NOTHING_RAISED
 from arena_breaker_gym.rendering.camera import FORESHORTENING, RISE
-from arena_breaker_gym.rendering.canvas import MOST_STANDING, TOUCHED, UNKNOWN
+from arena_breaker_gym.rendering.canvas import UNKNOWN
 from arena_breaker_gym.stages.names import (
     BOMBER,
     CHARGER,
@@ -66,20 +66,6 @@ class Scene(NamedTuple):
     atlas: Atlas
 
 
-class Queue(NamedTuple):
-    """Sprites waiting to be drawn, in rising order of their depth.
-
-    Attributes:
-        sprites: (m,) int64 numbers in the sheet.
-        places: (m, 4) float64: x, z, height, and the depth that decides who covers whom.
-        waiting: (1,) int64, how many there are.
-    """
-
-    sprites: NDArray[np.int64]
-    places: NDArray[np.float64]
-    waiting: NDArray[np.int64]
-
-
 class Frame(NamedTuple):
     """What is drawn on.
 
@@ -92,12 +78,13 @@ class Frame(NamedTuple):
     touched: Record
 
 
-@entry_point
+@settled
 def compose_rows(
     arenas: NDArray[np.void],
     rows: NDArray[np.int64],
     frames: NDArray[np.uint8],
     touched: NDArray[np.void],
+    desks: NDArray[np.void],
     number: int,
     size: int,
     scale: float,
@@ -119,9 +106,10 @@ def compose_rows(
     Args:
         arenas: (n,) records of dtype `engine.arena.ARENA`.
         rows: Which of them.
-        frames: (n, size · size · 3) uint8, written in these rows.
+        frames: (n, size, size, 3) uint8, written in these rows.
         touched: (n,) records of dtype `canvas.TOUCHED`: what is known of the frames, brought
             up to date; or none of them, if nothing is known and nothing to be kept.
+        desks: (1,) of dtype `canvas.DESK`; no other thread may use it meanwhile.
         number: Number of the scene among those drawn on these frames.
         size: See `Scene`, likewise the next six.
         scale: …
@@ -137,26 +125,21 @@ def compose_rows(
     """
     atlas = Atlas(colours, rests, boxes, hazards)
     scene = Scene(size, scale, centre_x, centre_y, picture, depth, clear, atlas)
-    queue = Queue(
-        np.empty(MOST_STANDING, np.int64), np.empty((MOST_STANDING, 4)), np.zeros(1, np.int64)
-    )
-    scratch = np.empty(1, TOUCHED)
+    desk = desks[0]
     for row in rows:
         if touched.shape[0] > 0:
-            frame = Frame(frames[row], touched[row])
+            frame = Frame(frames[row].reshape(picture.shape[0]), touched[row])
         else:
-            scratch[0].scene = UNKNOWN
-            frame = Frame(frames[row], scratch[0])
+            desk.touched.scene = UNKNOWN
+            frame = Frame(frames[row].reshape(picture.shape[0]), desk.touched)
         _clean(frame, number, scene)
-        _draw_floor(arenas[row], frame, scene)
-        queue.waiting[0] = 0
-        _line_up(arenas[row], queue, scene)
-        for place in range(queue.waiting[0]):
-            x, z, height, depth_there = queue.places[place]
-            _blit(frame, scene, queue.sprites[place], x, z, height, depth_there)
+        _lay_out(arenas[row], desk, hazards)
+        _line_up(arenas[row], desk, hazards)
+        for place in range(desk.waiting):
+            _blit(frame, scene, desk, place)
 
 
-@compiled
+@inlined
 def _clean(frame: Frame, number: int, scene: Scene) -> None:
     """Puts the backdrop back where sprites have been, or everywhere if another one is there."""
     pixels, touched, picture = frame.pixels, frame.touched, scene.picture
@@ -176,18 +159,11 @@ def _clean(frame: Frame, number: int, scene: Scene) -> None:
     touched.count = 0
 
 
-@compiled
-def _blit(
-    frame: Frame,
-    scene: Scene,
-    sprite: int,
-    x: float,
-    z: float,
-    height: float,
-    depth: float,
-) -> None:
-    """Draws a sprite at a place (m), clipped to the frame and behind nearer walls."""
-    first, width, tall, anchor_x, anchor_y = scene.atlas.boxes[sprite]
+@inlined
+def _blit(frame: Frame, scene: Scene, desk: Record, place: int) -> None:
+    """Draws what waits at a place in line, clipped to the frame and behind nearer walls."""
+    x, z, height, depth = desk.places[place]
+    first, width, tall, anchor_x, anchor_y = scene.atlas.boxes[desk.sprites[place]]
     left = (math.floor(scene.centre_x + scene.scale * x + 0.5)) - anchor_x
     up_and_down = FORESHORTENING * z - RISE * height
     top = (math.floor(scene.centre_y + scene.scale * up_and_down + 0.5)) - anchor_y
@@ -245,54 +221,57 @@ def _heading(x: float, z: float) -> int:
 
 
 @compiled
-def _on_floor(frame: Frame, scene: Scene, sprite: int, x: float, z: float) -> None:
-    # Where anything is raised, the floor is not seen.
-    _blit(frame, scene, sprite, x, z, 0.0, NOTHING_RAISED)
+def _lay(desk: Record, sprite: int, x: float, z: float) -> None:
+    """Puts a sprite on the floor, which is not seen where anything is raised."""
+    _write(desk, desk.waiting, sprite, x, z, 0.0, NOTHING_RAISED)
+    desk.waiting += 1
 
 
 @compiled
-def _draw_floor(arena: Record, frame: Frame, scene: Scene) -> None:
-    """Plates, telegraphs, shadows and the player's dash ring."""
+def _lay_out(arena: Record, desk: Record, hazards: NDArray[np.int64]) -> None:
+    """Queues all that lies on the floor: plates, telegraphs, shadows and the player's dash ring."""
+    desk.waiting = 0
     for index in range(MAX_HAZARDS):
         if arena.hazards[index].kind != 0:
-            _draw_hazard_floor(arena, index, frame, scene)
+            _lay_hazard(arena, index, desk, hazards[index])
     for enemy in arena.enemies:
         if enemy.kind != 0:
-            _draw_telegraph(enemy, frame, scene)
+            _lay_telegraph(enemy, desk)
     for enemy in arena.enemies:
         if enemy.kind != 0:
-            _on_floor(frame, scene, sheet.SHADOW_AT + enemy.kind, enemy.x, enemy.z)
+            _lay(desk, sheet.SHADOW_AT + enemy.kind, enemy.x, enemy.z)
     player = arena.player
-    _on_floor(frame, scene, sheet.SHADOW_AT, player.x, player.z)
+    _lay(desk, sheet.SHADOW_AT, player.x, player.z)
     last = sheet.DASH_RINGS - 1
     filled = last - (player.dash_cooldown * last + DASH_COOLDOWN - 1) // DASH_COOLDOWN
-    _on_floor(frame, scene, sheet.DASH_RING_AT + filled, player.x, player.z)
+    _lay(desk, sheet.DASH_RING_AT + filled, player.x, player.z)
+    desk.lying = desk.waiting
 
 
 @compiled
-def _draw_hazard_floor(arena: Record, index: int, frame: Frame, scene: Scene) -> None:
+def _lay_hazard(arena: Record, index: int, desk: Record, first: int) -> None:
     hazard = arena.hazards[index]
-    sprite = scene.atlas.hazards[index]  # a saw's first sprite is its shadow
+    sprite = first  # a saw's first sprite is its shadow
     if hazard.kind != SAW:
         if hazard.phase == UP:
             sprite += sheet.SPIKES_UP
         elif hazard.phase == WARNING:
             sprite += sheet.SPIKES_WARN + (hazard.clock // 4) % 2
-    _on_floor(frame, scene, sprite, hazard.x, hazard.z)
+    _lay(desk, sprite, hazard.x, hazard.z)
 
 
 @compiled
-def _draw_telegraph(enemy: Record, frame: Frame, scene: Scene) -> None:
+def _lay_telegraph(enemy: Record, desk: Record) -> None:
     """What an enemy that is about to attack shows on the floor."""
     if enemy.kind == CHARGER and enemy.phase == charger.WIND_UP:
         sprite = sheet.ARROW_AT + _heading(enemy.heading_x, enemy.heading_z)
-        _on_floor(frame, scene, sprite, enemy.x, enemy.z)
+        _lay(desk, sprite, enemy.x, enemy.z)
     elif enemy.kind == BOMBER and enemy.phase == FUSE:
         sprite = sheet.BLAST_MARK_AT + (enemy.clock // 4) % sheet.BLAST_MARKS
-        _on_floor(frame, scene, sprite, enemy.x, enemy.z)
+        _lay(desk, sprite, enemy.x, enemy.z)
     elif enemy.kind == SENTINEL and enemy.phase == sentinel.RING:
         step = _progress(enemy.clock, sentinel.RING_TICKS, sheet.RING_MARKS)
-        _on_floor(frame, scene, sheet.RING_MARK_AT + step, enemy.x, enemy.z)
+        _lay(desk, sheet.RING_MARK_AT + step, enemy.x, enemy.z)
 
 
 @compiled
@@ -302,88 +281,96 @@ def _progress(clock: int, whole: int, steps: int) -> int:
 
 
 @compiled
-def _put(queue: Queue, sprite: int, x: float, z: float, height: float, depth: float) -> None:
-    """Queues a sprite in its order; of equal depths, the later comes later."""
-    place = queue.waiting[0]
-    queue.waiting[0] += 1
-    while place > 0 and queue.places[place - 1, 3] > depth:
-        queue.sprites[place] = queue.sprites[place - 1]
-        queue.places[place] = queue.places[place - 1]
+def _put(desk: Record, sprite: int, x: float, z: float, height: float, depth: float) -> None:
+    """Queues a sprite that stands in its order; of equal depths, the later comes later."""
+    place = desk.waiting
+    desk.waiting += 1
+    while place > desk.lying and desk.places[place - 1, 3] > depth:
+        desk.sprites[place] = desk.sprites[place - 1]
+        for part in range(4):
+            desk.places[place, part] = desk.places[place - 1, part]
         place -= 1
-    queue.sprites[place] = sprite
-    queue.places[place, 0] = x
-    queue.places[place, 1] = z
-    queue.places[place, 2] = height
-    queue.places[place, 3] = depth
+    _write(desk, place, sprite, x, z, height, depth)
 
 
 @compiled
-def _line_up(arena: Record, queue: Queue, scene: Scene) -> None:
+def _write(
+    desk: Record, place: int, sprite: int, x: float, z: float, height: float, depth: float
+) -> None:
+    desk.sprites[place] = sprite
+    desk.places[place, 0] = x
+    desk.places[place, 1] = z
+    desk.places[place, 2] = height
+    desk.places[place, 3] = depth
+
+
+@compiled
+def _line_up(arena: Record, desk: Record, hazards: NDArray[np.int64]) -> None:
     """Queues all that stands."""
-    _line_up_player(arena, queue)
+    _line_up_player(arena, desk)
     for enemy in arena.enemies:
         if enemy.kind != 0:
-            _line_up_enemy(arena, enemy, queue)
-    _line_up_shots(arena, queue)
+            _line_up_enemy(arena, enemy, desk)
+    _line_up_shots(arena, desk)
     for index in range(MAX_HAZARDS):
         if arena.hazards[index].kind != 0:
-            _line_up_hazard(arena, index, queue, scene)
+            _line_up_hazard(arena, index, desk, hazards[index])
     for mark in arena.bursts:
         age = arena.tick - mark.tick
         if mark.kind != 0 and age < sheet.BURST_TICKS:
             step = age * sheet.BURST_STEPS // sheet.BURST_TICKS
             sprite = sheet.BURST_AT + (mark.kind - 1) * sheet.BURST_STEPS + step
-            _put(queue, sprite, mark.x, mark.z, 0.0, mark.z + 0.5)
+            _put(desk, sprite, mark.x, mark.z, 0.0, mark.z + 0.5)
 
 
 @compiled
-def _line_up_shots(arena: Record, queue: Queue) -> None:
+def _line_up_shots(arena: Record, desk: Record) -> None:
     for shot in arena.shots:
         if shot.live != 0:
             sprite = sheet.SHOT_AT + _heading(shot.vx, shot.vz)
-            _put(queue, sprite, shot.x, shot.z, SHOT_HEIGHT, shot.z)
+            _put(desk, sprite, shot.x, shot.z, SHOT_HEIGHT, shot.z)
     for shot in arena.enemy_shots:
         if shot.live != 0:
             sprite = _enemy_shot_sprite(shot.vx, shot.vz)
-            _put(queue, sprite, shot.x, shot.z, SHOT_HEIGHT, shot.z)
+            _put(desk, sprite, shot.x, shot.z, SHOT_HEIGHT, shot.z)
 
 
 @compiled
-def _line_up_player(arena: Record, queue: Queue) -> None:
+def _line_up_player(arena: Record, desk: Record) -> None:
     player = arena.player
     x, z = player.x, player.z
     if player.dash > 0:
         sprite = sheet.DASH_AT + _heading(player.dash_x, player.dash_z)
-        _put(queue, sprite, x, z, 0.0, z - 0.01)
+        _put(desk, sprite, x, z, 0.0, z - 0.01)
     ready = sheet.HEADINGS if player.dash_cooldown == 0 else 0
     sprite = sheet.PLAYER_AT + ready + _heading(player.heading_x, player.heading_z)
-    _put(queue, sprite, x, z, 0.0, z)
+    _put(desk, sprite, x, z, 0.0, z)
     if player.grace > 0 and (player.grace // 3) % 2 == 0:
-        _put(queue, sheet.SHELL_AT, x, z, 0.0, z + 0.01)
+        _put(desk, sheet.SHELL_AT, x, z, 0.0, z + 0.01)
     age = RELOAD - player.reload  # ticks since the last shot left
     if age < sheet.MUZZLE_FLASH_TICKS:
         step = age * sheet.MUZZLE_FLASHES // sheet.MUZZLE_FLASH_TICKS * sheet.HEADINGS
         sprite = sheet.MUZZLE_FLASH_AT + step + _heading(player.heading_x, player.heading_z)
         x += GUN_REACH * player.heading_x
         depth = max(z, z + GUN_REACH * player.heading_z) + 0.02 * player.heading_z
-        _put(queue, sprite, x, z + GUN_REACH * player.heading_z, SHOT_HEIGHT, depth)
+        _put(desk, sprite, x, z + GUN_REACH * player.heading_z, SHOT_HEIGHT, depth)
 
 
 @compiled
-def _line_up_enemy(arena: Record, enemy: Record, queue: Queue) -> None:
+def _line_up_enemy(arena: Record, enemy: Record, desk: Record) -> None:
     sprite = _enemy_sprite(arena.tick, enemy)
     if enemy.flash > 0:
         sprite += sheet.FLASH_AT
-    _put(queue, sprite, enemy.x, enemy.z, 0.0, enemy.z)
+    _put(desk, sprite, enemy.x, enemy.z, 0.0, enemy.z)
     if enemy.kind == SHOOTER and enemy.phase == shooter.TELEGRAPH:
         step = _progress(enemy.clock, shooter.TELEGRAPH_TICKS, sheet.MUZZLE_GLOWS)
         reach = MUZZLE_REACH * RADIUS[SHOOTER]
         x = enemy.x + reach * enemy.heading_x
         z = enemy.z + reach * enemy.heading_z
-        _put(queue, sheet.MUZZLE_GLOW_AT + step, x, z, SHOT_HEIGHT, max(z, enemy.z) + 0.01)
+        _put(desk, sheet.MUZZLE_GLOW_AT + step, x, z, SHOT_HEIGHT, max(z, enemy.z) + 0.01)
     elif enemy.kind == CHARGER and enemy.phase == charger.STUNNED:
         sprite = sheet.STARS_AT + (enemy.clock // 4) % sheet.STAR_STEPS
-        _put(queue, sprite, enemy.x, enemy.z, 0.0, enemy.z + 0.01)
+        _put(desk, sprite, enemy.x, enemy.z, 0.0, enemy.z + 0.01)
 
 
 @compiled
@@ -421,14 +408,13 @@ def _enemy_shot_sprite(vx: float, vz: float) -> int:
 
 
 @compiled
-def _line_up_hazard(arena: Record, index: int, queue: Queue, scene: Scene) -> None:
+def _line_up_hazard(arena: Record, index: int, desk: Record, first: int) -> None:
     hazard = arena.hazards[index]
-    first = scene.atlas.hazards[index]
     x, z = hazard.x, hazard.z
     if hazard.kind == SAW:
         turn = (arena.tick // 2 + index) % sheet.SAW_STEPS
-        _put(queue, first + 1 + turn, x, z, 0.0, z)
+        _put(desk, first + 1 + turn, x, z, 0.0, z)
     elif hazard.phase == UP:
         half = 0.5 * hazard.radius
-        _put(queue, first + sheet.SPIKES_REAR, x, z, 0.0, z - half)
-        _put(queue, first + sheet.SPIKES_FRONT, x, z, 0.0, z + half)
+        _put(desk, first + sheet.SPIKES_REAR, x, z, 0.0, z - half)
+        _put(desk, first + sheet.SPIKES_FRONT, x, z, 0.0, z + half)

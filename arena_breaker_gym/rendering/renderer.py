@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.crew import Crew
+from arena_breaker_gym.engine.arena import ARENA
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.atlas import build_atlas
 from arena_breaker_gym.rendering.backdrop import paint
 from arena_breaker_gym.rendering.camera import Camera
-from arena_breaker_gym.rendering.canvas import TOUCHED, Canvas
+from arena_breaker_gym.rendering.canvas import DESK, TOUCHED, Canvas
 from arena_breaker_gym.rendering.compose import Scene, compose_rows
 from arena_breaker_gym.stages.model import Stage
 
@@ -45,6 +46,7 @@ class Renderer:
         self.size = size
         self._skins = skins.every(skin)
         self._models = tuple(models)
+        self._desk = np.empty(1, DESK)
         self._scenes: dict[int, tuple[Any, ...]] = {}
 
     def compose(
@@ -68,8 +70,7 @@ class Renderer:
         """
         shape = (len(arenas), self.size, self.size, 3)
         frames = np.empty(shape, dtype=np.uint8) if out is None else _checked(out, shape)
-        flat = frames.reshape(len(arenas), -1)
-        self._draw(arenas, flat, _NOTHING_KEPT, chosen, crew)
+        self._draw(arenas, frames, _NOTHING_KEPT, chosen, crew)
         return frames
 
     def redraw(
@@ -104,18 +105,21 @@ class Renderer:
         chosen: NDArray[np.bool_] | None,
         crew: Crew,
     ) -> None:
+        if arenas.ndim != 1 or arenas.dtype != ARENA:
+            raise ValueError(f"Arenas must be (n,) records of ARENA, got shape {arenas.shape}.")
         if len(arenas) == 1 and len(self._skins) == 1 and chosen is None:
-            number = int(arenas["stage"][0])  # one environment's step: no time for ceremony
-            compose_rows(arenas, _FIRST_ROW, frames, touched, number, *self._scene(number))
+            scene = self._scene(arenas["stage"].item(0))  # one environment's step: no ceremony
+            compose_rows(arenas, _FIRST_ROW, frames, touched, self._desk, *scene)
             return
+        arenas = np.ascontiguousarray(arenas)
 
-        def work(rows: NDArray[np.int64], number: int, scene: tuple[Any, ...]) -> None:
-            compose_rows(arenas, rows, frames, touched, number, *scene)
+        def work(rows: NDArray[np.int64], scene: tuple[Any, ...]) -> None:
+            compose_rows(arenas, rows, frames, touched, np.empty(1, DESK), *scene)
 
         # Scenes are painted here, by the caller: pygame knows of no threads.
         least = max(_LEAST_FRAMES, _LEAST_PIXELS // self.size**2)
         pieces = [
-            (rows[first:last], number, self._scene(number))
+            (rows[first:last], self._scene(number))
             for number, rows in self._groups(arenas, chosen)
             for first, last in crew.cut(len(rows), least=least)
         ]
@@ -144,17 +148,19 @@ class Renderer:
         return mixed
 
     def _scene(self, number: int) -> tuple[Any, ...]:
-        """A scene's parts, as the composer takes them."""
-        if number not in self._scenes:
+        """A scene's number and its parts, as the composer takes them."""
+        known = self._scenes.get(number)
+        if known is None:
             stage, skin = divmod(number, len(self._skins))
             scene = _shared_scene(self._models[stage], self._skins[skin], self.size)
-            self._scenes[number] = (*scene[:-1], *scene.atlas)
-        return self._scenes[number]
+            known = self._scenes[number] = (number, *scene[:-1], *scene.atlas)
+        return known
 
 
 def _checked(frames: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    if frames.shape != shape or frames.dtype != np.uint8 or not frames.flags.c_contiguous:
-        raise ValueError(f"Frames must be contiguous uint8 of shape {shape}.")
+    sound = frames.shape == shape and frames.dtype == np.uint8
+    if not sound or not frames.flags.c_contiguous or not frames.flags.writeable:
+        raise ValueError(f"Frames must be contiguous writeable uint8 of shape {shape}.")
     return frames
 
 

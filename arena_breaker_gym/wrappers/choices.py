@@ -70,7 +70,9 @@ class Choices:
         elif tables is None:
             raise ValueError("The aim assist needs the state's tables.")
         else:
-            _aim_batch(tables, self._campaign, choices[:, 1].astype(np.int64), actions)
+            order, keys = np.zeros(ENEMY_ROWS, np.int64), np.zeros(ENEMY_ROWS)
+            aims = choices[:, 1].astype(np.int64)
+            _aim_batch(tables, self._campaign, aims, actions, order, keys)
         return actions
 
     def _checked(self, choices: NDArray[np.integer]) -> NDArray[np.integer]:
@@ -92,9 +94,9 @@ def _aim_batch(
     campaign: Stages,
     chosen: NDArray[np.int64],
     actions: NDArray[np.float32],
+    order: NDArray[np.int64],
+    keys: NDArray[np.float64],
 ) -> None:
-    order = np.zeros(ENEMY_ROWS, np.int64)
-    keys = np.zeros(ENEMY_ROWS)
     for row in range(actions.shape[0]):
         stage = campaign[stage_of(tables, row, campaign)]
         count = rank_targets(tables, row, stage, order, keys)

@@ -78,6 +78,16 @@ class _Desk(NamedTuple):
     gaps: NDArray[np.float64]  # (12,)
 
 
+def _desk() -> _Desk:
+    return _Desk(
+        np.zeros(ENEMY_ROWS, np.int64),
+        np.zeros(ENEMY_ROWS),
+        np.zeros(3, np.float32),
+        np.zeros(HAZARD_ROWS, np.int64),
+        np.zeros(HAZARD_ROWS),
+    )
+
+
 class _Way(NamedTuple):
     """Where the player would be: at an offset (m) from `begin` (s) on, moving for some seconds."""
 
@@ -116,19 +126,14 @@ class Senses:
         6 shots; 3 hazards.
         """
         out = np.zeros((len(tables.player), LENGTH), dtype=np.float32)
-        _sense_batch(tables, self._campaign, out)
+        _sense_batch(tables, self._campaign, out, _desk())
         return out
 
 
 @entry_point
-def _sense_batch(tables: StateTables, campaign: Stages, out: NDArray[np.float32]) -> None:
-    desk = _Desk(
-        np.zeros(ENEMY_ROWS, np.int64),
-        np.zeros(ENEMY_ROWS),
-        np.zeros(3, np.float32),
-        np.zeros(HAZARD_ROWS, np.int64),
-        np.zeros(HAZARD_ROWS),
-    )
+def _sense_batch(
+    tables: StateTables, campaign: Stages, out: NDArray[np.float32], desk: _Desk
+) -> None:
     for row in range(out.shape[0]):
         stage = campaign[stage_of(tables, row, campaign)]
         _sense(tables, row, stage, out[row], desk)
@@ -138,7 +143,8 @@ def _sense_batch(tables: StateTables, campaign: Stages, out: NDArray[np.float32]
 def _sense(
     tables: StateTables, row: int, stage: Record, out: NDArray[np.float32], desk: _Desk
 ) -> None:
-    out[:7] = tables.player[row, :7]
+    for index in range(7):
+        out[index] = tables.player[row, index]
     out[7] = tables.progress[row, 0]
     out[8] = tables.progress[row, 1]
     enemies = rank_targets(tables, row, stage, desk.order, desk.keys)

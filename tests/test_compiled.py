@@ -1,0 +1,75 @@
+"""What compiled code promises: no arrays of its own, and none of another kind let in."""
+
+import numba
+import numpy as np
+import pytest
+
+from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.compiled import compiled, settled
+from arena_breaker_gym.rendering.renderer import Renderer
+from arena_breaker_gym.settings import Settings
+
+
+def test_compiled_code_that_would_make_an_array_does_not_compile():
+    @compiled
+    def make(count):
+        return np.zeros(count).sum()
+
+    with pytest.raises(numba.core.errors.NumbaError):
+        make(3)
+
+
+def test_a_settled_function_answers_alike_at_every_call():
+    @settled
+    def total(numbers, factor):
+        """Says what it does."""
+        answer = 0.0
+        for number in numbers:
+            answer += factor * number
+        return answer
+
+    assert [total(np.arange(4.0), factor) for factor in (1.0, 2.0, 3.0)] == [6.0, 12.0, 18.0]
+    assert total.__doc__ == "Says what it does."
+    with pytest.raises(TypeError):
+        total(np.arange(4, dtype=np.float32), 1.0)
+
+
+@pytest.mark.parametrize(
+    "playing", [np.ones(3), np.ones(2, dtype=bool), np.ones((3, 1), dtype=bool)]
+)
+def test_who_plays_is_told_by_one_bool_an_arena(playing):
+    arenas = Arenas(Settings(), count=3)
+    for index in range(3):
+        arenas.reset(index, (1, index))
+    before = arenas.records.tobytes()
+    with pytest.raises(ValueError, match="3 bools"):
+        arenas.step(np.zeros((3, 5)), playing)
+    with pytest.raises(ValueError, match="3 bools"):
+        arenas.observe(playing)
+    assert arenas.records.tobytes() == before
+
+
+def test_who_plays_may_be_a_strided_view():
+    arenas = Arenas(Settings(), count=3)
+    for index in range(3):
+        arenas.reset(index, (1, index))
+    arenas.step(np.zeros((3, 5)))
+    arenas.step(np.zeros((3, 5)), np.array([True, False, False, True, True, True])[::2])
+    assert arenas.records["tick"].tolist() == [4, 2, 4]
+
+
+def test_a_renderer_takes_any_row_of_records_and_nothing_else():
+    arenas = Arenas(Settings(), count=4)
+    for index in range(4):
+        arenas.reset(index, (1, index))
+    for _ in range(60):
+        arenas.step(np.full((4, 5), 0.4))
+    renderer = Renderer(arenas.loaded.models, size=64)
+    frames = renderer.compose(arenas.records)
+    assert np.array_equal(renderer.compose(arenas.records[::-2]), frames[::-2])
+    for wrong in (arenas.records.reshape(2, 2), np.zeros(1)):
+        with pytest.raises(ValueError, match="records of ARENA"):
+            renderer.compose(wrong)
+    frames.flags.writeable = False
+    with pytest.raises(ValueError, match="writeable"):
+        renderer.compose(arenas.records, frames)
