@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from arena_breaker_gym.arenas import Arenas
-from arena_breaker_gym.compiled import compiled, settled
+from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.stepping import first_bad
 
 
 def test_compiled_code_that_would_make_an_array_does_not_compile():
@@ -20,18 +21,11 @@ def test_compiled_code_that_would_make_an_array_does_not_compile():
 
 
 def test_a_settled_function_answers_alike_at_every_call():
-    @settled
-    def total(numbers, factor):
-        """Says what it does."""
-        answer = 0.0
-        for number in numbers:
-            answer += factor * number
-        return answer
-
-    assert [total(np.arange(4.0), factor) for factor in (1.0, 2.0, 3.0)] == [6.0, 12.0, 18.0]
-    assert total.__doc__ == "Says what it does."
-    with pytest.raises(TypeError):
-        total(np.arange(4, dtype=np.float32), 1.0)
+    actions, moving = np.zeros((3, 5)), np.ones(3, dtype=bool)
+    assert [first_bad(actions, moving) for _ in range(3)] == [-1, -1, -1]
+    actions[1, 4] = np.nan
+    assert [first_bad(actions, moving) for _ in range(3)] == [1, 1, 1]
+    assert "not finite" in first_bad.__doc__
 
 
 @pytest.mark.parametrize(
