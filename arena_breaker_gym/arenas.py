@@ -78,7 +78,7 @@ class Arenas:
         self.truncated = np.zeros(count, dtype=np.bool_)
         self._info_columns = np.zeros((len(INFO), count), dtype=np.int64)
         self.state = np.zeros(count * STATE_NUMBERS, dtype=np.float32)
-        self._weights = np.array([settings.reward[term] for term in REWARD_TERMS])
+        self._weights = np.array([settings.reward[term] for term in REWARD_TERMS], np.float64)
         self._blank = np.zeros(1, dtype=ARENA)
         self._everyone = np.ones(count, dtype=np.bool_)
         self._actions = np.zeros((count, ACTION_LENGTH))

@@ -79,8 +79,7 @@ class _Settled:
         if self._code is not None:
             return self._code(*arguments)
         answer = self._dispatcher(*arguments)
-        (overload,) = self._dispatcher.overloads.values()
-        self._code = overload.entry_point
+        self._code = next(iter(self._dispatcher.overloads.values())).entry_point
         return answer
 
 

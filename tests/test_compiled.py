@@ -28,6 +28,22 @@ def test_a_settled_function_answers_alike_at_every_call():
     assert "not finite" in first_bad.__doc__
 
 
+def rewards_of(weights):
+    arenas = Arenas(Settings(reward=weights), count=1)
+    arenas.reset(0, (1, 2))
+    terms = []
+    for _ in range(300):
+        arenas.step(np.full((1, 5), 0.7))
+        terms.append(arenas.reward_terms[0].tolist())
+    return terms
+
+
+def test_whole_numbers_weigh_what_real_ones_do():
+    real = rewards_of({"score": 2.0, "damage": -3.0, "hits": 4.0})
+    assert rewards_of({"score": 2, "damage": -3, "hits": 4}) == real
+    assert np.any(real)
+
+
 @pytest.mark.parametrize(
     "playing", [np.ones(3), np.ones(2, dtype=bool), np.ones((3, 1), dtype=bool)]
 )
