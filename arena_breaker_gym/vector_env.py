@@ -10,6 +10,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from arena_breaker_gym.arenas import INFO, REWARD_TERMS, Arenas
+from arena_breaker_gym.buffer_pool import BufferPool
 from arena_breaker_gym.crew import cores
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.env import (
@@ -98,6 +99,7 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         self._arenas = Arenas(
             self.settings, count=num_envs, limit=max(max_episode_steps, 0), num_threads=threads
         )
+        self._frames = BufferPool((num_envs, *[self.settings.pixel_size] * 2, 3))
         self._streams = KeyStreams(num_envs)
         self._ended = np.zeros(num_envs, dtype=np.bool_)
         self._everyone = np.ones(num_envs, dtype=np.bool_)
@@ -239,7 +241,9 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         """The arenas' pictures, or those chosen drawn into frames that there are already."""
         if not self._has_pixels:
             return None
-        return self._arenas.compose(frames, chosen) if self.copy else self._arenas.redraw(chosen)
+        if not self.copy:
+            return self._arenas.redraw(chosen)
+        return self._arenas.compose(self._frames.take() if frames is None else frames, chosen)
 
     def _observation(self, frames: NDArray[np.uint8] | None) -> Observation:
         if not self._has_state:

@@ -136,7 +136,9 @@ def draw_rows(axes: Axes, rows: Sequence[Mapping[str, Any]], right: float) -> No
     other, *learnt = rows
     kills = other["kills"]
     axes.axhspan(kills["low"], kills["high"], color="#999999", alpha=0.35, lw=0)
-    axes.text(0.0, kills["high"], f" {other['agent']}", va="bottom", fontsize=9, color="#444444")
+    axes.text(
+        right, kills["high"], other["agent"], ha="right", va="bottom", fontsize=9, color="#444444"
+    )
     for number, (row, colour) in enumerate(zip(learnt, COLOURS, strict=True)):
         kills = row["kills"]
         spread = [[kills["mean"] - kills["low"]], [kills["high"] - kills["mean"]]]
