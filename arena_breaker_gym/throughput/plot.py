@@ -1,5 +1,6 @@
 """`plot`: a run as one picture, `throughput.png`: ours, and peers with ours beside them."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,21 @@ def _draw(axes: Any, panel: list[Row], rows: list[Row]) -> None:
     axes.set_yticks(range(len(panel)), [row.title for row in panel], fontsize=8)
     axes.set_ylim(len(panel) - 0.4, -0.6)
     axes.set_xscale("log")
+    _label(axes.xaxis, decades=math.log10(axes.get_xlim()[1] / axes.get_xlim()[0]))
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     theirs = "Peers (orange) and ours of the same kind (blue), in the same rounds"
     axes.set_title(f"{theirs if panel[0].peer else 'Arena Breaker'}: steps a second", fontsize=10)
+
+
+def _label(axis: Any, *, decades: float) -> None:
+    """Labels in full numbers, and only as many as find room beside each other."""
+    ticker: Any = require("matplotlib.ticker", "notebooks")
+    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if decades < 3 else (1,)))
+    axis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    axis.set_minor_formatter(ticker.NullFormatter())
+    axis.set_tick_params(labelsize=8)
 
 
 def _dot(axes: Any, place: int, row: Row, colour: str) -> None:
