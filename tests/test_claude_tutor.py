@@ -525,6 +525,20 @@ def test_the_bill_is_not_added_up_at_every_step(server, tmp_path, monkeypatch):
 # Other ways to ask
 
 
+NEVER_CLOSED = """
+from agents.claude_tutor import ClaudeTutor
+from arena_breaker_gym.rollout import rollout
+tutor = ClaudeTutor()
+print(rollout(tutor, episodes=1, max_steps=12)[0].failed)
+"""
+
+
+def test_a_tutor_that_nobody_closes_does_not_keep_python_from_ending(server):
+    command = [sys.executable, "-c", NEVER_CLOSED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90.0, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("False\n", "", 0)
+
+
 def test_batches_play_the_same_episodes_for_half_the_price(server, tmp_path):
     plain = play(tmp_path / "plain", episodes=6)
     asked = len(server.requests)

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +44,7 @@ class Unsendable(RandomAgent):
 
 
 class Heavy(RandomAgent):
-    """Holds weights, and says how it is made of them."""
+    """Holds weights, and says how it is made of them: once in each of two workers."""
 
     name = "random"
 
@@ -69,4 +70,7 @@ class Load:
         assert not self.weights.flags.writeable  # shared memory
         assert self.weights.sum(dtype=np.float64) == 999_999 * 500_000
         (self.folder / str(os.getpid())).touch()
+        patience = time.monotonic() + 60.0
+        while len(list(self.folder.iterdir())) < 2 and time.monotonic() < patience:
+            time.sleep(0.01)  # or the first might have played all before the second has come
         return RandomAgent()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import concurrent.futures
 import logging
 import math
+import weakref
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ class Tutor:
         self._make_mind = mind
         self.batched = batched
         self._ask = ask
-        self._stack = ExitStack()
+        self._hang_up: Callable[[], object] = lambda: None  # until there is a portal
         self._portal: BlockingPortal | None = None
         self._mind: Mind | None = None
         self._decider: Decider | None = None
@@ -251,7 +252,7 @@ class Tutor:
         if mind is not None and self._portal is not None:
             self._portal.call(mind.close)
         self._portal = None
-        self._stack.close()
+        self._hang_up()
         self._transcript = None
 
     def _begin(self, observations: Observations, arenas: Sequence[int]) -> None:
@@ -287,7 +288,11 @@ class Tutor:
 
     def _opened(self) -> BlockingPortal:
         if self._portal is None:
-            self._portal = self._stack.enter_context(start_blocking_portal())
+            stack = ExitStack()
+            self._portal = stack.enter_context(start_blocking_portal())
+            # Nobody may close it: the portal's thread is stopped while Python still runs it, or
+            # it would be waited for in vain when Python ends.
+            self._hang_up = weakref.finalize(self, _hang_up, self._portal, stack)
         return self._portal
 
     def _leave(self) -> None:
@@ -390,6 +395,12 @@ def _plan_as_json(plan: Plan) -> dict[str, Any]:
         "max_steps": plan.max_steps,
         "latency": plan.latency,
     }
+
+
+def _hang_up(portal: BlockingPortal, stack: ExitStack) -> None:
+    with suppress(RuntimeError):  # it has been closed
+        portal.call(portal.stop, True)
+    stack.close()
 
 
 def _without_full_stop(sentence: str) -> str:
