@@ -55,7 +55,7 @@ class StateTables(NamedTuple):
     progress: NDArray[np.float32]
 
 
-# Of a thing near the player: its slot in the arena, and the squared distance that sorts it.
+# Of a thing near the player: its slot, and the distance or its square that sorts it.
 NEAR = np.dtype((np.record, [("slot", "i8"), ("key", "f8")]))
 Room: TypeAlias = NDArray[np.void]  # (24,) of dtype `NEAR`: what the longest table is sorted in
 
@@ -171,8 +171,19 @@ def _squared(player: Record, x: float, z: float) -> float:
 
 
 @compiled
-def _file_in(nearest: Room, filled: int, most: int, slot: int, key: float) -> int:
-    """Files a slot by rising key, keeping `most`; ties keep slot order. Returns how many lie."""
+def file_in(nearest: Room, filled: int, most: int, slot: int, key: float) -> int:
+    """Files a slot by rising key, keeping `most`; ties keep slot order.
+
+    Args:
+        nearest: What is filed already, in its first rows.
+        filled: How many those are.
+        most: How many are kept.
+        slot: What to file.
+        key: By which.
+
+    Returns:
+        How many are filed now.
+    """
     place = min(filled, most - 1)
     if filled == most and key >= nearest[place].key:
         return filled
@@ -192,7 +203,7 @@ def _observe_enemies(arena: Record, out: NDArray[np.float32], nearest: Room) -> 
         enemy = arena.enemies[slot]
         if enemy.kind != 0:
             key = _squared(arena.player, enemy.x, enemy.z)
-            filled = _file_in(nearest, filled, ENEMY_ROWS, slot, key)
+            filled = file_in(nearest, filled, ENEMY_ROWS, slot, key)
     out[:] = 0.0
     for row in range(filled):
         enemy = arena.enemies[nearest[row].slot]
@@ -212,7 +223,7 @@ def _observe_projectiles(arena: Record, out: NDArray[np.float32], nearest: Room)
         shot = arena.enemy_shots[slot]
         if shot.live != 0:
             key = _squared(arena.player, shot.x, shot.z)
-            filled = _file_in(nearest, filled, PROJECTILE_ROWS, slot, key)
+            filled = file_in(nearest, filled, PROJECTILE_ROWS, slot, key)
     out[:] = 0.0
     for row in range(filled):
         shot = arena.enemy_shots[nearest[row].slot]

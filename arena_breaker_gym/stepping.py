@@ -100,7 +100,7 @@ def step_rows(
         moving: (n,) which arenas move.
         frame_skip: Ticks in a step.
         limit: Steps after which an episode is truncated; 0 for no limit.
-        weights: (2,) of the reward's terms.
+        weights: (3,) of the reward's terms.
         campaign: All stages.
         rewards: (n,) written, like what follows.
         reward_terms: (3, n), a term a row.

@@ -292,7 +292,7 @@ class Tutor:
             self._portal = stack.enter_context(start_blocking_portal())
             # Nobody may close it: the portal's thread is stopped while Python still runs it, or
             # it would be waited for in vain when Python ends.
-            self._hang_up = weakref.finalize(self, _hang_up, self._portal, stack)
+            self._hang_up = weakref.finalize(self, _end, self._portal, stack)
         return self._portal
 
     def _leave(self) -> None:
@@ -397,7 +397,8 @@ def _plan_as_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _hang_up(portal: BlockingPortal, stack: ExitStack) -> None:
+def _end(portal: BlockingPortal, stack: ExitStack) -> None:
+    """Ends a portal, and whatever still runs in it."""
     with suppress(RuntimeError):  # it has been closed
         portal.call(portal.stop, True)
     stack.close()

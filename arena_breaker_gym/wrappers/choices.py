@@ -11,14 +11,9 @@ from numpy.typing import NDArray
 from arena_breaker_gym.arenas import ACTION_LENGTH
 from arena_breaker_gym.compiled import entry_point
 from arena_breaker_gym.engine.record import Stages
-from arena_breaker_gym.observation import ENEMY_ROWS, StateTables
+from arena_breaker_gym.observation import Room, StateTables, room_to_sort
+from arena_breaker_gym.wrappers.compass import compass
 from arena_breaker_gym.wrappers.targets import lead, rank_targets, stage_of
-
-
-def compass(headings: int) -> NDArray[np.float64]:
-    """Unit vectors (headings, 2) all round, the first along +x, the second towards +z of it."""
-    angles = 2.0 * np.pi * np.arange(headings) / headings
-    return np.stack([np.cos(angles), np.sin(angles)], axis=1).round(12)
 
 
 class Choices:
@@ -70,9 +65,8 @@ class Choices:
         elif tables is None:
             raise ValueError("The aim assist needs the state's tables.")
         else:
-            order, keys = np.zeros(ENEMY_ROWS, np.int64), np.zeros(ENEMY_ROWS)
             aims = choices[:, 1].astype(np.int64)
-            _aim_batch(tables, self._campaign, aims, actions, order, keys)
+            _aim_batch(tables, self._campaign, aims, actions, room_to_sort())
         return actions
 
     def _checked(self, choices: NDArray[np.integer]) -> NDArray[np.integer]:
@@ -94,12 +88,11 @@ def _aim_batch(
     campaign: Stages,
     chosen: NDArray[np.int64],
     actions: NDArray[np.float32],
-    order: NDArray[np.int64],
-    keys: NDArray[np.float64],
+    targets: Room,
 ) -> None:
     for row in range(actions.shape[0]):
         stage = campaign[stage_of(tables, row, campaign)]
-        count = rank_targets(tables, row, stage, order, keys)
+        count = rank_targets(tables, row, stage, targets)
         if count > 0:
-            enemy = tables.enemies[row, order[min(chosen[row], count - 1)]]
+            enemy = tables.enemies[row, targets[min(chosen[row], count - 1)].slot]
             actions[row, 2], actions[row, 3] = lead(enemy)

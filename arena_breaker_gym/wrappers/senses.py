@@ -28,17 +28,27 @@ from arena_breaker_gym.observation import (
     HAZARD_ROWS,
     PROJECTILE_ROWS,
     PROJECTILE_SPEED_SCALE,
+    Room,
     StateTables,
+    file_in,
+    room_to_sort,
 )
-from arena_breaker_gym.wrappers.targets import hidden, lead, place_of, rank_targets, stage_of
+from arena_breaker_gym.wrappers.compass import compass
+from arena_breaker_gym.wrappers.targets import (
+    hidden,
+    lead,
+    motion_of,
+    place_of,
+    rank_targets,
+    stage_of,
+)
 
 HEADINGS = 16  # compass points, from +x towards +z
 ENEMIES = 8  # rows, in the order of `targets`: those that the aim assist can be told to shoot
 SHOTS = 6  # rows, nearest first
 HAZARDS = 3  # rows, nearest first
 
-_ANGLES = 2.0 * np.pi * np.arange(HEADINGS) / HEADINGS
-COMPASS = np.round(np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1), 12)  # (16, 2) unit vectors
+COMPASS = compass(HEADINGS)
 
 _SELF = 9
 _ENEMY = 15
@@ -71,21 +81,9 @@ _BOUND = 4.0  # no number is larger
 class _Desk(NamedTuple):
     """Room to work in, for one arena at a time."""
 
-    order: NDArray[np.int64]  # (16,) rows of enemies, best target first
-    keys: NDArray[np.float64]  # (16,)
+    targets: Room  # rows of enemies, best target first
     dangers: NDArray[np.float32]  # (3,) by enemies, shots and hazards
-    near: NDArray[np.int64]  # (12,) rows of hazards, nearest first
-    gaps: NDArray[np.float64]  # (12,)
-
-
-def _desk() -> _Desk:
-    return _Desk(
-        np.zeros(ENEMY_ROWS, np.int64),
-        np.zeros(ENEMY_ROWS),
-        np.zeros(3, np.float32),
-        np.zeros(HAZARD_ROWS, np.int64),
-        np.zeros(HAZARD_ROWS),
-    )
+    hazards: Room  # rows of hazards, nearest first
 
 
 class _Way(NamedTuple):
@@ -126,7 +124,8 @@ class Senses:
         6 shots; 3 hazards.
         """
         out = np.zeros((len(tables.player), LENGTH), dtype=np.float32)
-        _sense_batch(tables, self._campaign, out, _desk())
+        desk = _Desk(room_to_sort(), np.zeros(3, np.float32), room_to_sort())
+        _sense_batch(tables, self._campaign, out, desk)
         return out
 
 
@@ -147,15 +146,16 @@ def _sense(
         out[index] = tables.player[row, index]
     out[7] = tables.progress[row, 0]
     out[8] = tables.progress[row, 1]
-    enemies = rank_targets(tables, row, stage, desk.order, desk.keys)
+    enemies = rank_targets(tables, row, stage, desk.targets)
     _sense_ways(tables, row, stage, out, desk)
     _sense_crowd(tables.enemies[row], out)
     for place in range(min(enemies, ENEMIES)):
-        enemy = tables.enemies[row, desk.order[place]]
-        _sense_enemy(enemy, hidden(desk.keys[place]), out[_ENEMY_ROWS + place * _ENEMY :])
+        target = desk.targets[place]
+        enemy = tables.enemies[row, target.slot]
+        _sense_enemy(enemy, hidden(target.key), out[_ENEMY_ROWS + place * _ENEMY :])
     for place in range(SHOTS):
         _sense_shot(tables.enemy_projectiles[row, place], out[_SHOT_ROWS + place * _SHOT :])
-    _sense_hazards(tables.hazards[row], out, desk)
+    _sense_hazards(tables.hazards[row], out, desk.hazards)
     for index in range(LENGTH):
         out[index] = max(-_BOUND, min(_BOUND, out[index]))
 
@@ -200,10 +200,7 @@ def _danger_of_enemies(enemies: NDArray[np.float32], way: _Way) -> float:
         enemy = enemies[index]
         if enemy[0] == 0.0:
             break
-        dx = enemy[1] * DISTANCE_SCALE
-        dz = enemy[2] * DISTANCE_SCALE
-        vx = enemy[3] * ENEMY_SPEED_SCALE
-        vz = enemy[4] * ENEMY_SPEED_SCALE
+        dx, dz, vx, vz = motion_of(enemy, ENEMY_SPEED_SCALE)
         danger += _danger(_closest(dx, dz, vx, vz, way) - _girth(enemy), _ENEMY_BERTH)
     return danger
 
@@ -215,10 +212,7 @@ def _danger_of_shots(shots: NDArray[np.float32], way: _Way) -> float:
         shot = shots[index]
         if shot[0] == 0.0:
             break
-        dx = shot[1] * DISTANCE_SCALE
-        dz = shot[2] * DISTANCE_SCALE
-        vx = shot[3] * PROJECTILE_SPEED_SCALE
-        vz = shot[4] * PROJECTILE_SPEED_SCALE
+        dx, dz, vx, vz = motion_of(shot, PROJECTILE_SPEED_SCALE)
         danger += _danger(_closest(dx, dz, vx, vz, way) - ENEMY_SHOT_RADIUS, _SHOT_BERTH)
     return danger
 
@@ -269,14 +263,20 @@ def _girth(enemy: NDArray[np.float32]) -> float:
 
 
 @compiled
+def _offset(x: float, z: float) -> tuple[float, float, float]:
+    """An offset of a table in metres, and its length, which is never 0."""
+    dx = x * DISTANCE_SCALE
+    dz = z * DISTANCE_SCALE
+    return dx, dz, math.sqrt(dx * dx + dz * dz) + 1e-6
+
+
+@compiled
 def _sense_crowd(enemies: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """How much of the crowd stands along each heading; the near count more."""
     for index in range(ENEMY_ROWS):
         if enemies[index, 0] == 0.0:
             break
-        dx = enemies[index, 1] * DISTANCE_SCALE
-        dz = enemies[index, 2] * DISTANCE_SCALE
-        distance = math.sqrt(dx * dx + dz * dz) + 1e-6
+        dx, dz, distance = _offset(enemies[index, 1], enemies[index, 2])
         weight = math.exp(-distance / _CROWD_FADES) / distance
         for heading in range(HEADINGS):
             along = (dx * COMPASS[heading, 0] + dz * COMPASS[heading, 1]) * weight
@@ -285,9 +285,7 @@ def _sense_crowd(enemies: NDArray[np.float32], out: NDArray[np.float32]) -> None
 
 @compiled
 def _sense_enemy(enemy: NDArray[np.float32], unseen: bool, out: NDArray[np.float32]) -> None:
-    dx = enemy[1] * DISTANCE_SCALE
-    dz = enemy[2] * DISTANCE_SCALE
-    distance = math.sqrt(dx * dx + dz * dz) + 1e-6
+    dx, dz, distance = _offset(enemy[1], enemy[2])
     out[0] = 0.5 if unseen else 1.0
     out[1] = dx / distance
     out[2] = dz / distance
@@ -305,9 +303,7 @@ def _sense_enemy(enemy: NDArray[np.float32], unseen: bool, out: NDArray[np.float
 def _sense_shot(shot: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     if shot[0] == 0.0:
         return
-    dx = shot[1] * DISTANCE_SCALE
-    dz = shot[2] * DISTANCE_SCALE
-    distance = math.sqrt(dx * dx + dz * dz) + 1e-6
+    dx, dz, distance = _offset(shot[1], shot[2])
     out[0] = dx / distance
     out[1] = dz / distance
     out[2] = math.exp(-distance / 3.0)
@@ -317,7 +313,7 @@ def _sense_shot(shot: NDArray[np.float32], out: NDArray[np.float32]) -> None:
 
 
 @compiled
-def _sense_hazards(hazards: NDArray[np.float32], out: NDArray[np.float32], desk: _Desk) -> None:
+def _sense_hazards(hazards: NDArray[np.float32], out: NDArray[np.float32], nearest: Room) -> None:
     count = 0
     for index in range(HAZARD_ROWS):
         if hazards[index, 0] == 0.0:
@@ -325,25 +321,15 @@ def _sense_hazards(hazards: NDArray[np.float32], out: NDArray[np.float32], desk:
         dx = hazards[index, 3] * DISTANCE_SCALE
         dz = hazards[index, 4] * DISTANCE_SCALE
         gap = math.sqrt(dx * dx + dz * dz) - abs(hazards[index, 5])
-        place = count
-        while place > 0 and desk.gaps[place - 1] > gap:
-            desk.gaps[place] = desk.gaps[place - 1]
-            desk.near[place] = desk.near[place - 1]
-            place -= 1
-        desk.gaps[place] = gap
-        desk.near[place] = index
-        count += 1
-    for place in range(min(count, HAZARDS)):
-        _sense_hazard(
-            hazards[desk.near[place]], desk.gaps[place], out[_HAZARD_ROWS + place * _HAZARD :]
-        )
+        count = file_in(nearest, count, HAZARDS, index, gap)
+    for place in range(count):
+        near = nearest[place]
+        _sense_hazard(hazards[near.slot], near.key, out[_HAZARD_ROWS + place * _HAZARD :])
 
 
 @compiled
 def _sense_hazard(hazard: NDArray[np.float32], gap: float, out: NDArray[np.float32]) -> None:
-    dx = hazard[3] * DISTANCE_SCALE
-    dz = hazard[4] * DISTANCE_SCALE
-    distance = math.sqrt(dx * dx + dz * dz) + 1e-6
+    dx, dz, distance = _offset(hazard[3], hazard[4])
     out[0] = dx / distance
     out[1] = dz / distance
     out[2] = math.exp(-max(gap, 0.0) / 2.0)

@@ -18,7 +18,9 @@ from arena_breaker_gym.observation import (
     DISTANCE_SCALE,
     ENEMY_ROWS,
     ENEMY_SPEED_SCALE,
+    Room,
     StateTables,
+    file_in,
 )
 
 _HIDDEN = 100.0  # m farther that a target behind a wall counts: behind all that are in sight
@@ -41,21 +43,15 @@ def place_of(tables: StateTables, row: int, stage: Record) -> tuple[float, float
 
 
 @compiled
-def rank_targets(
-    tables: StateTables,
-    row: int,
-    stage: Record,
-    order: NDArray[np.int64],
-    keys: NDArray[np.float64],
-) -> int:
-    """Writes the rows of one arena's enemies into `order`, best target first.
+def rank_targets(tables: StateTables, row: int, stage: Record, targets: Room) -> int:
+    """Files the rows of one arena's enemies, best target first.
 
     Args:
         tables: The state of n arenas.
         row: Which arena.
         stage: The stage that it is on.
-        order: (16,) rows, written.
-        keys: (16,) their distances in metres, written; 100 more for those behind a wall.
+        targets: Written: rows, and as keys their distances in metres, 100 more for those behind
+            a wall.
 
     Returns:
         How many there are.
@@ -71,15 +67,16 @@ def rank_targets(
         key = math.sqrt(dx * dx + dz * dz)
         if sweep_walls(stage, x, z, dx, dz, SHOT_RADIUS) < 1.0:
             key += _HIDDEN
-        place = count
-        while place > 0 and keys[place - 1] > key:
-            keys[place] = keys[place - 1]
-            order[place] = order[place - 1]
-            place -= 1
-        keys[place] = key
-        order[place] = index
-        count += 1
+        count = file_in(targets, count, ENEMY_ROWS, index, key)
     return count
+
+
+@compiled
+def motion_of(thing: NDArray[np.float32], speed_scale: float) -> tuple[float, float, float, float]:
+    """Offset x, z (m) and velocity x, z (m/s) of a row of the enemies' or the shots' table."""
+    dx = thing[1] * DISTANCE_SCALE
+    dz = thing[2] * DISTANCE_SCALE
+    return dx, dz, thing[3] * speed_scale, thing[4] * speed_scale
 
 
 @compiled
@@ -91,10 +88,7 @@ def hidden(key: float) -> bool:
 @compiled
 def lead(enemy: NDArray[np.float32]) -> tuple[float, float]:
     """The unit stick (x, z) that points to where a shot fired now would meet an enemy."""
-    dx = enemy[1] * DISTANCE_SCALE
-    dz = enemy[2] * DISTANCE_SCALE
-    vx = enemy[3] * ENEMY_SPEED_SCALE
-    vz = enemy[4] * ENEMY_SPEED_SCALE
+    dx, dz, vx, vz = motion_of(enemy, ENEMY_SPEED_SCALE)
     x, z = dx, dz
     for _ in range(_ROUNDS):
         seconds = min(math.sqrt(x * x + z * z), RANGE) / SPEED
