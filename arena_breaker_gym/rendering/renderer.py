@@ -27,7 +27,7 @@ _NOTHING_KEPT = np.zeros(0, dtype=TOUCHED)
 
 
 class Renderer:
-    """Draws arenas on some stages in one skin at one size."""
+    """Draws arenas on some stages in one skin at one size, called by one thread at a time."""
 
     def __init__(self, models: Sequence[Stage], *, size: int = 256, skin: str = "default") -> None:
         """Prepares a renderer; a stage is painted when an arena first is on it.
