@@ -17,6 +17,7 @@ AGENTS: Mapping[str, str] = MappingProxyType(
         "random": "agents.random:RandomAgent",
         "scripted": "agents.scripted:ScriptedBaseline",
         "planner": "agents.planner:PlannerAgent.from_source",
+        "expert": "agents.expert:ExpertAgent.from_source",
         "sb3": "agents.sb3:SB3Agent.from_source",
         "nitrogen": "agents.nitrogen:NitroGenPolicy.from_source",
         "claude": "agents.claude_tutor:ClaudeTutor.from_source",

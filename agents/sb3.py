@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.distributions import Categorical, Normal
 
+from agents.held_actions import HeldActions
 from agents.options import flag, split_options
-from arena_breaker_gym.arenas import ACTION_LENGTH
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.sb3.layers import made_layers
@@ -46,9 +46,6 @@ class SB3Agent:
         self._policy = _doubled(saved.policy)
         self._layers = made_layers(saved.layers, saved.tensors)
         self._generators: dict[int, np.random.Generator] = {}
-        self._held: dict[int, NDArray[np.float32]] = {}
-        self._left: dict[int, int] = {}  # steps for which an action is still held
-        self._looked: set[int] = set()
         # Until a rollout says what is played, steps are the usual ones.
         steps = math.gcd(saved.settings.frame_skip, Settings().frame_skip)
         self._play(replace(saved.settings, frame_skip=steps, stages=None))
@@ -90,23 +87,19 @@ class SB3Agent:
             layer.reset(arenas)
         for arena in arenas:
             self._generators[arena] = np.random.default_rng(seed)
-            self._left[arena] = 0
+        self._held.reset(arenas)
 
     def act(self, observations: Observations, arenas: Sequence[int]) -> NDArray[np.float32]:
         """One action for each arena, (n, 5)."""
-        due = [row for row, arena in enumerate(arenas) if self._left.get(arena, 0) == 0]
-        self._looked = {arenas[row] for row in due}
-        if due:
-            actions = self._decide(self._shown(observations, due), [arenas[row] for row in due])
-            for row, action in zip(due, actions, strict=True):
-                self._held[arenas[row]], self._left[arenas[row]] = action, self._hold
-        for arena in arenas:
-            self._left[arena] -= 1
-        return np.array([self._held[arena] for arena in arenas]).reshape(-1, ACTION_LENGTH)
+
+        def decide(rows: list[int]) -> NDArray[np.float32]:
+            return self._decide(self._shown(observations, rows), [arenas[row] for row in rows])
+
+        return self._held.act(arenas, decide)
 
     def looked(self, arenas: Sequence[int]) -> Sequence[bool]:
         """Whether the last `act` decided anew in these arenas."""
-        return [arena in self._looked for arena in arenas]
+        return self._held.decided(arenas)
 
     def close(self) -> None:
         """Holds nothing that needs closing."""
@@ -114,17 +107,13 @@ class SB3Agent:
     def _play(self, settings: Settings) -> None:
         """Fits itself to a game."""
         own = self._saved.settings
-        if own.frame_skip % settings.frame_skip:
-            raise ValueError(
-                f"{self.name} decides every {own.frame_skip} ticks, "
-                f"which {settings.frame_skip} ticks a step do not divide."
-            )
+        hold = HeldActions.steps_of(self.name, own.frame_skip, settings.frame_skip)
         if own.observation != "state" and settings.pixel_size != own.pixel_size:
             raise ValueError(
                 f"{self.name} sees {own.pixel_size} pixels a side: "
                 f"play it with pixel_size={own.pixel_size}, not {settings.pixel_size}."
             )
-        self._hold = own.frame_skip // settings.frame_skip
+        self._held = HeldActions(hold)
         self._interface = self._saved.kit.made_for(replace(own, stages=settings.stages))
 
     def _shown(self, observations: Observations, rows: list[int]) -> Any:

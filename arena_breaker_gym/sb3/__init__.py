@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from arena_breaker_gym.extras import require
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
+from arena_breaker_gym.wrappers.action_noise import ActionNoise, ActionNoiseVectorEnv
 from arena_breaker_gym.wrappers.kit import Kit
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def make_vec_env(
     *,
     seed: int | None = None,
     kit: Kit | None = None,
+    action_noise: ActionNoise | None = None,
     max_episode_steps: int = MAX_EPISODE_STEPS,
     monitor: bool = True,
     info_keywords: Sequence[str] = (),
@@ -37,6 +39,7 @@ def make_vec_env(
         seed: Arena i is seeded seed + i, as if by `VecEnv.seed`; None: any.
         kit: Through what a policy sees and plays; None: the game's own tables or pixels and five
             numbers.
+        action_noise: How actions slip on their way to the game; None: not at all.
         max_episode_steps: Steps after which an episode is truncated; 0 or less: never.
         monitor: Whether infos of ended arenas hold `episode`: return r, length l, seconds t.
         info_keywords: What else of the game's info `episode` holds, such as "kills".
@@ -67,6 +70,8 @@ def make_vec_env(
         **drawing,
         **settings,
     )
+    if action_noise is not None:
+        envs = ActionNoiseVectorEnv(envs, action_noise)
     if kit is not None:
         envs = KitVectorEnv(envs, kit)
     made = ArenaBreakerVecEnv(envs, monitor=monitor, info_keywords=info_keywords)

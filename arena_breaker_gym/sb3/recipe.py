@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from arena_breaker_gym.wrappers.action_noise import ActionNoise
 from arena_breaker_gym.wrappers.kit import Kit
 
 
@@ -14,6 +15,7 @@ class Recipe:
     Attributes:
         kit: Through what the policy sees and plays.
         settings: Of the game, as keywords: what it shows, ticks a decision, weights of the reward.
+        action_noise: How actions slip on their way to the game while it learns; None: not at all.
         max_episode_steps: Decisions after which an episode is cut off.
         policy: "MlpPolicy", "CnnPolicy" or "MultiInputPolicy".
         net_arch: Units of the hidden layers, the same for policy and value.
@@ -34,6 +36,7 @@ class Recipe:
 
     kit: Kit
     settings: Mapping[str, Any] = field(default_factory=dict)
+    action_noise: ActionNoise | None = None
     max_episode_steps: int
     policy: str = "MlpPolicy"
     net_arch: tuple[int, ...] = (256, 128)
@@ -59,7 +62,12 @@ class Recipe:
             TypeError: If a field is unknown, or one that must be there is missing.
             ValueError: If its kit is none.
         """
-        parts = {"kit": Kit.from_dict(values["kit"]), "net_arch": tuple(values["net_arch"])}
+        noise = values.get("action_noise")
+        parts = {
+            "kit": Kit.from_dict(values["kit"]),
+            "action_noise": None if noise is None else ActionNoise.from_dict(noise),
+            "net_arch": tuple(values["net_arch"]),
+        }
         return cls(**{**values, **parts})
 
     def to_dict(self) -> dict[str, Any]:

@@ -204,6 +204,7 @@ def _env(recipe: Recipe, num_threads: int | None) -> VecEnv:
     env: VecEnv = make_vec_env(
         recipe.num_envs,
         kit=recipe.kit,
+        action_noise=recipe.action_noise,
         max_episode_steps=recipe.max_episode_steps,
         info_keywords=("kills",),
         num_threads=num_threads,

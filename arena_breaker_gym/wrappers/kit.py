@@ -24,6 +24,10 @@ from arena_breaker_gym.wrappers.shrink import Shrink
 _RANGES = {"headings": (0, 64), "targets": (0, 16), "aims": (1, 64), "shrink": (1, 16)}
 
 
+_PLAYER_HIDDEN = slice(2, 5)  # of `StateTables.player`: vx, vz, hp
+_ENEMY_HIDDEN = slice(3, 6)  # of `StateTables.enemies`, likewise
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kit:
     """What stands between a learner and the game.
@@ -35,6 +39,9 @@ class Kit:
         targets: How many targets the aim assist offers; 0: no aim assist.
         aims: Along how many headings it can choose to shoot without the aim assist.
         shrink: How many times smaller than the game's the pictures are that it is shown.
+        single_frame: Whether velocities of enemies and of the player, and hit points, are hidden
+            from senses and aim assist: what one picture of the game does not show. A policy that
+            was trained so can be imitated from single frames.
 
     Raises:
         ValueError: If a value is not one of those allowed.
@@ -45,11 +52,13 @@ class Kit:
     targets: int = 0
     aims: int = 24
     shrink: int = 1
+    single_frame: bool = False
 
     def __post_init__(self) -> None:
         """Checks every value."""
-        if not isinstance(self.senses, bool):
-            raise ValueError(f"senses must be a bool, got {self.senses!r}.")
+        for name in ("senses", "single_frame"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be a bool, got {getattr(self, name)!r}.")
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
             whole = isinstance(value, int) and not isinstance(value, bool)
@@ -121,6 +130,7 @@ class Interface:
             else None
         )
         self._assisted = kit.assisted
+        self._read = _single_frame if kit.single_frame else _tables
         self._shrink = Shrink(settings.pixel_size, kit.shrink) if kit.shrink > 1 else None
         if self._senses is not None:
             self.observation_space = self._senses.space
@@ -132,7 +142,7 @@ class Interface:
     def observe(self, shown: Any) -> Any:
         """What the learner sees: (n, ...) arrays, of what n arenas show."""
         if self._senses is not None:
-            return self._senses(_tables(shown))
+            return self._senses(self._read(shown))
         return shown if self._shrink is None else self._shrink(shown)
 
     def act(self, chosen: NDArray[Any], shown: Any) -> NDArray[np.float32]:
@@ -143,8 +153,17 @@ class Interface:
         """
         if self._choices is None:
             return chosen
-        return self._choices(chosen, _tables(shown) if self._assisted else None)
+        return self._choices(chosen, self._read(shown) if self._assisted else None)
 
 
 def _tables(shown: Mapping[str, NDArray[np.float32]]) -> StateTables:
     return StateTables(*(shown[name] for name in TABLES))
+
+
+def _single_frame(shown: Mapping[str, NDArray[np.float32]]) -> StateTables:
+    """The tables without what one picture does not show; enemies' shots trail their velocity."""
+    tables = _tables(shown)
+    player, enemies = tables.player.copy(), tables.enemies.copy()
+    player[:, _PLAYER_HIDDEN] = 0.0
+    enemies[:, :, _ENEMY_HIDDEN] = 0.0
+    return tables._replace(player=player, enemies=enemies)
