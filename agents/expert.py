@@ -100,6 +100,20 @@ class StatePolicy:
         return np.stack(best, axis=1)
 
 
+class Verdict(NamedTuple):
+    """What the expert thinks of some states.
+
+    Attributes:
+        move: (n, moves) float32, scores of its moves: logits of its distribution.
+        aim: (n, 2) float32, its aim stick.
+        senses: (n, 279) float32, what it decides by.
+    """
+
+    move: NDArray[np.float32]
+    aim: NDArray[np.float32]
+    senses: NDArray[np.float32]
+
+
 class ExpertAgent:
     """Reads the state, decides ten times a second, and holds each action until the next."""
 
@@ -151,6 +165,17 @@ class ExpertAgent:
 
     def close(self) -> None:
         """Holds nothing that needs closing."""
+
+    def verdict(self, state: Mapping[str, NDArray[np.float32]]) -> Verdict:
+        """All that a student may learn from beside its actions; the agent's memory stays as it is.
+
+        Args:
+            state: Tables of n arenas, as in `Observations.state`.
+        """
+        senses = self._interface.observe(state)
+        moves = 2 * self._policy.kit.headings + 1
+        scores = self._policy.logits(senses)[:, :moves].astype(np.float32)
+        return Verdict(scores, self._decide(state)[:, 2:4], senses)
 
     def _play(self, settings: Settings) -> None:
         hold = HeldActions.steps_of(self.name, self._policy.frame_skip, settings.frame_skip)

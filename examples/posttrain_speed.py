@@ -30,8 +30,8 @@ from nitrogen_adapter import NitroGen
 from nitrogen_adapter.data.examples import ArrayExamples
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.gamepad import pack
-from nitrogen_adapter.training.posttrain import Posttrainer, Progress
-from nitrogen_adapter.training.recipe import Recipe
+from nitrogen_adapter.training.config import TrainingConfig
+from nitrogen_adapter.training.trainer import Progress, Trainer
 
 GIB = 2**30
 ARTICLE_EXAMPLES, ARTICLE_EPOCHS = 3276, 4
@@ -66,7 +66,7 @@ def main(
     out: Annotated[Path, typer.Option(help="JSON to which the result is added.")] = DATA,
 ) -> None:
     """Takes some steps, prints peak memory and seconds a step, and adds them to a JSON file."""
-    recipe = Recipe(
+    config = TrainingConfig(
         epochs=1,
         split=split,
         lora_rank=lora_rank,
@@ -82,7 +82,7 @@ def main(
     if cached:
         examples = cache_features(model, examples, batch_size=batch)
     looking = (time.perf_counter() - began) / len(examples) if cached else 0.0
-    trainer = Posttrainer(model, examples, recipe)
+    trainer = Trainer(model, examples, config)
     told: list[Progress] = []
     trainer.run(told.append)
     seconds = [after.seconds - before.seconds for before, after in pairwise(told)]

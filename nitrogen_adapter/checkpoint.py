@@ -69,7 +69,7 @@ def fill(model: NitroGen, weights: Mapping[str, Tensor]) -> NitroGen:
     return model
 
 
-def save(path: str | Path, model: NitroGen) -> None:
+def save(path: str | Path, model: NitroGen, *, dtype: torch.dtype | None = None) -> None:
     """Write a model, each file whole or not at all.
 
     Args:
@@ -77,6 +77,7 @@ def save(path: str | Path, model: NitroGen) -> None:
             weights alone, with the configuration beside it under the same name and `.json`;
             any other name gets the public form, which the public code loads.
         model: what to write; unknown entries of the configuration it was read with are kept.
+        dtype: of the weights in a `.safetensors` file; as they are if not given.
 
     Raises:
         CheckpointError: if JSON cannot hold the configuration.
@@ -90,7 +91,7 @@ def save(path: str | Path, model: NitroGen) -> None:
     except TypeError as error:
         raise CheckpointError(f"The configuration cannot be written as JSON: {error}.") from error
     with written_whole(path) as part:
-        save_file({name: t.contiguous() for name, t in model.state_dict().items()}, part)
+        save_file({n: t.to(dtype).contiguous() for n, t in model.state_dict().items()}, part)
     with written_whole(path.with_suffix(".json")) as part:
         part.write_text(text + "\n", encoding="utf-8")
 

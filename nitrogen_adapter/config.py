@@ -51,7 +51,8 @@ DIFFUSION_ONLY = ("norm_type", "norm_eps", "norm_elementwise_affine", "cross_att
 """Entries that the public configuration has for the action transformer and not for the other."""
 
 AnyConfig = TypeVar(
-    "AnyConfig", bound="TransformerConfig | SiglipConfig | ConvConfig | NitroGenConfig"
+    "AnyConfig",
+    bound="TransformerConfig | SiglipConfig | ConvConfig | PatchConfig | NitroGenConfig",
 )
 
 
@@ -137,6 +138,11 @@ class SiglipConfig:
         """Tokens along one side of a frame."""
         return self.image_size // self.patch_size
 
+    @property
+    def tokens(self) -> int:
+        """Tokens of a frame."""
+        return self.grid**2
+
 
 @dataclass(frozen=True, kw_only=True)
 class ConvConfig:
@@ -161,10 +167,51 @@ class ConvConfig:
         halvings = len(self.channels) - 1
         return (self.image_size // self.patch_size) >> halvings
 
+    @property
+    def tokens(self) -> int:
+        """Tokens of a frame."""
+        return self.grid**2
 
-TOWERS: dict[object, type[SiglipConfig] | type[ConvConfig]] = {
+
+@dataclass(frozen=True, kw_only=True)
+class PatchConfig:
+    """Sizes of the patch tower: cells of a grid, flattened into a few tokens (pixels, features).
+
+    Attributes:
+        hidden_size: features of a token.
+        channels: features of a cell.
+        convolutions: 3 × 3 convolutions over the cells before they are thinned out.
+        mlp_width: units of the two layers that see all cells at once.
+        num_tokens: tokens of a frame.
+    """
+
+    hidden_size: Size
+    channels: Size = 128
+    convolutions: Layers = 2
+    mlp_width: Size = 512
+    num_tokens: Size = 8
+    image_size: Size = 96
+    patch_size: Size = 8
+    tower: Literal["patch"] = "patch"
+
+    @property
+    def grid(self) -> int:
+        """Cells along one side of a frame."""
+        return self.image_size // self.patch_size
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of a frame."""
+        return self.num_tokens
+
+
+VisionConfig = SiglipConfig | ConvConfig | PatchConfig
+"""The sizes of any of the towers."""
+
+TOWERS: dict[object, type[SiglipConfig] | type[ConvConfig] | type[PatchConfig]] = {
     "siglip": SiglipConfig,
     "conv": ConvConfig,
+    "patch": PatchConfig,
 }
 
 
@@ -197,7 +244,7 @@ class NitroGenConfig:
         extras: the whole dict that the checkpoint came with, or nothing.
     """
 
-    vision: SiglipConfig | ConvConfig
+    vision: VisionConfig
     vl_self_attention: TransformerConfig
     diffusion: TransformerConfig
     hidden_size: Size
@@ -287,7 +334,7 @@ class NitroGenConfig:
             },
             "tokenizer_cfg": {
                 **{name: own[name] for name in tokenizer_names},
-                "num_visual_tokens_per_frame": self.vision.grid**2,
+                "num_visual_tokens_per_frame": self.vision.tokens,
                 "max_action_dim": self.action_dim,
                 "action_horizon": self.action_horizon,
                 "game_mapping_cfg": {"games": list(self.games)} if self.games else None,
@@ -359,9 +406,7 @@ def _read_games(tokenizer: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
-def _read_vision(
-    ckpt_config: Mapping[str, Any], model: Mapping[str, Any]
-) -> SiglipConfig | ConvConfig:
+def _read_vision(ckpt_config: Mapping[str, Any], model: Mapping[str, Any]) -> VisionConfig:
     name = model.get("vision_encoder_name")
     sizes: object = ckpt_config.get("vision_cfg") or SIGLIP_SIZES.get(str(name))
     if not isinstance(sizes, Mapping):
@@ -376,7 +421,7 @@ def _read_vision(
     return _build(kind, {"hidden_size": model.get("vision_hidden_size"), **sizes}, "vision_cfg")
 
 
-def _tower_name(vision: SiglipConfig | ConvConfig) -> str | None:
+def _tower_name(vision: VisionConfig) -> str | None:
     """The public name of a tower of these sizes, by which the public code finds it."""
     sizes = _plain(vision)
     for name, known in SIGLIP_SIZES.items():
@@ -386,7 +431,7 @@ def _tower_name(vision: SiglipConfig | ConvConfig) -> str | None:
 
 
 def _plain(
-    config: TransformerConfig | SiglipConfig | ConvConfig, *, without: tuple[str, ...] = ()
+    config: TransformerConfig | VisionConfig, *, without: tuple[str, ...] = ()
 ) -> dict[str, Any]:
     names = [item.name for item in fields(config) if item.name not in without]
     values = {name: getattr(config, name) for name in names}

@@ -83,13 +83,22 @@ class Attention(nn.Module):
         keys, values = seen
         # The K draws of a sample look at the same keys: put side by side, they share them.
         queries = self._split(self.to_q(tokens).reshape(len(keys), -1, tokens.shape[-1]))
-        mixed = F.scaled_dot_product_attention(queries, keys, values)
+        mixed = _attention(queries, keys, values)
         attended = self.to_out(mixed.transpose(1, 2).reshape(tokens.shape))
         return cast("Tensor", self.final_dropout(attended))
 
     def _split(self, tokens: Tensor) -> Tensor:
         samples, count, _ = tokens.shape
         return tokens.reshape(samples, count, self.heads, -1).transpose(1, 2)  # heads before T
+
+
+def _attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Softmax attention over (n, heads, L, features of a head)."""
+    if queries.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return F.scaled_dot_product_attention(queries, keys, values)
+    # On a processor, torch's backward pass of it is four times slower in bfloat16 than in single.
+    with torch.autocast("cpu", enabled=False):
+        return F.scaled_dot_product_attention(queries.float(), keys.float(), values.float())
 
 
 class GeluLinear(nn.Module):

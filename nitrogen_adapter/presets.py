@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from nitrogen_adapter.config import ConvConfig, NitroGenConfig, SiglipConfig, TransformerConfig
+from nitrogen_adapter.config import (
+    ConvConfig,
+    NitroGenConfig,
+    PatchConfig,
+    SiglipConfig,
+    TransformerConfig,
+)
 
 
 def preset_config(name: str) -> NitroGenConfig:
@@ -17,7 +23,13 @@ def preset_config(name: str) -> NitroGenConfig:
 
 
 def _stack(
-    num_layers: int, *, width: int, head: int, dropout: float = 0.2, interleave: bool = False
+    num_layers: int,
+    *,
+    width: int,
+    head: int,
+    dropout: float = 0.2,
+    interleave: bool = False,
+    seen: int | None = None,
 ) -> TransformerConfig:
     return TransformerConfig(
         num_layers=num_layers,
@@ -26,6 +38,7 @@ def _stack(
         output_dim=width,
         dropout=dropout,
         interleave_self_attention=interleave,
+        cross_attention_dim=seen,
     )
 
 
@@ -43,13 +56,13 @@ def _large() -> NitroGenConfig:
 
 def _student() -> NitroGenConfig:
     return NitroGenConfig(
-        vision=ConvConfig(hidden_size=128),
-        vl_self_attention=_stack(2, width=128, head=32, dropout=0.0),
-        diffusion=_stack(3, width=128, head=32, dropout=0.0, interleave=True),
-        hidden_size=128,
+        vision=PatchConfig(hidden_size=128),
+        vl_self_attention=_stack(1, width=128, head=32, dropout=0.0),
+        diffusion=_stack(3, width=96, head=32, dropout=0.0, interleave=True, seen=128),
+        hidden_size=96,
         max_seq_len=32,
-        num_inference_timesteps=2,
-        max_sequence_length=64,
+        num_inference_timesteps=4,
+        max_sequence_length=8,
     )
 
 

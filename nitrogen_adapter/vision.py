@@ -1,7 +1,7 @@
 """The vision towers: each turns a frame into a square grid of visual tokens.
 
-A tower is what sees. NitroGen's own is SigLIP; the convolutional one is our own, small enough to
-learn on a processor in minutes.
+NitroGen's own tower is SigLIP. The convolutional and the patch tower are our own, small enough to
+learn on a processor in minutes; the patch tower is the faster one.
 """
 
 from __future__ import annotations
@@ -15,17 +15,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nitrogen_adapter.config import ConvConfig, SiglipConfig
+from nitrogen_adapter.config import ConvConfig, PatchConfig, SiglipConfig, VisionConfig
+
+_LAST = torch.channels_last  # the channels last in memory: what convolutions here like best
 
 
-def build_tower(config: SiglipConfig | ConvConfig) -> nn.Module:
+def build_tower(config: VisionConfig) -> nn.Module:
     """Return the tower that a configuration describes, with fresh weights."""
-    return ConvTower(config) if isinstance(config, ConvConfig) else _siglip(config)
+    if isinstance(config, SiglipConfig):
+        return _siglip(config)
+    return PatchTower(config) if isinstance(config, PatchConfig) else ConvTower(config)
 
 
 def look(tower: nn.Module, pixel_values: Tensor) -> Tensor:
     """Return a tower's visual tokens: (n, 3, S, S) in [-1, 1] to (n, tokens, hidden)."""
-    if isinstance(tower, ConvTower):
+    if isinstance(tower, ConvTower | PatchTower):
         return cast("Tensor", tower(pixel_values))
     return cast("Tensor", tower(pixel_values).last_hidden_state)
 
@@ -117,9 +121,48 @@ class ConvTower(nn.Module):
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Turn (n, 3, S, S) pixels into (n, tokens, hidden) tokens, row by row."""
-        cells = self.layers(pixel_values.contiguous(memory_format=torch.channels_last))
+        cells = self.layers(pixel_values.contiguous(memory_format=_LAST))
         tokens = self.to_tokens(cells.flatten(2).transpose(1, 2))
         return cast("Tensor", self.norm(self.token_norm(tokens) + self.position_embedding))
+
+
+class PatchTower(nn.Module):
+    """Patches as cells of a grid, convolutions over them, and layers that see all cells at once.
+
+    Where things stand relative to each other is what a player acts upon. Layers over the flattened
+    grid read that off at once, where attention between many tokens needs far longer to learn it;
+    and a few wide products are what a processor is fast at.
+    """
+
+    def __init__(self, config: PatchConfig) -> None:
+        """Build the tower with fresh weights."""
+        super().__init__()
+        width, wide = config.channels, config.mlp_width
+        layers = [nn.Conv2d(3, width, config.patch_size, config.patch_size), ChannelNorm(width)]
+        for _ in range(config.convolutions):
+            layers += [nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), ChannelNorm(width)]
+        self.patches = nn.Sequential(*layers, nn.ReLU())
+        self.thin_out = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        cells = ((config.grid + 1) // 2) ** 2
+        self.mlp = nn.Sequential(
+            nn.Linear(width * cells, wide), nn.ReLU(), nn.Linear(wide, wide), nn.ReLU()
+        )
+        self.to_tokens = nn.Linear(wide, config.num_tokens * config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size)
+
+    def cells(self, pixel_values: Tensor) -> Tensor:
+        """Turn (n, 3, S, S) pixels into (n, channels, grid, grid) cells."""
+        return cast("Tensor", self.patches(pixel_values.contiguous(memory_format=_LAST)))
+
+    def tokens(self, cells: Tensor) -> Tensor:
+        """Turn (n, channels, grid, grid) cells into (n, tokens, hidden) tokens."""
+        seen = self.mlp(torch.relu(self.thin_out(cells)).flatten(1))
+        tokens = self.to_tokens(seen).unflatten(1, (-1, *self.norm.normalized_shape))
+        return cast("Tensor", self.norm(tokens))
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """Turn (n, 3, S, S) pixels into (n, tokens, hidden) tokens."""
+        return self.tokens(self.cells(pixel_values))
 
 
 class ChannelNorm(nn.Module):

@@ -13,10 +13,10 @@ from nitrogen_adapter.gamepad import mirror, pack, unpack
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.presets import preset_config
 from nitrogen_adapter.training.augment import Augmentation
+from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.training.lora import merge_adapters
-from nitrogen_adapter.training.posttrain import Posttrainer
 from nitrogen_adapter.training.processes import Processes
-from nitrogen_adapter.training.recipe import Recipe
+from nitrogen_adapter.training.trainer import Trainer
 from nitrogen_adapter.vision import normalise
 
 
@@ -30,7 +30,9 @@ def one_thread():
 
 
 COLOURS = Augmentation(brightness=0.1, saturation=0.1)
-SHORT = Recipe.student(epochs=3, batch_size=4, warmup_steps=2, augment=COLOURS, sight_weight=0.0)
+SHORT = TrainingConfig.student(
+    epochs=3, batch_size=4, warmup_steps=2, augment=COLOURS, sight_weight=0.0
+)
 
 
 def lamps(count, seed=0):
@@ -49,7 +51,7 @@ def lamps(count, seed=0):
 
 
 def trainer(settings=SHORT, *, examples=None, seed=0):
-    return Posttrainer(NitroGen.preset("tiny", seed=seed), examples or lamps(10), settings)
+    return Trainer(NitroGen.preset("tiny", seed=seed), examples or lamps(10), settings)
 
 
 def weights_of(model):
@@ -94,9 +96,9 @@ def without_dropout():
         return NitroGen(dataclasses.replace(config, diffusion=stack, vl_self_attention=seen))
 
 
-def losses_of(recipe):
+def losses_of(config):
     losses = []
-    run = Posttrainer(without_dropout(), lamps(10), recipe)
+    run = Trainer(without_dropout(), lamps(10), config)
     run.run(lambda now: losses.append(now.loss))
     return losses
 
@@ -112,14 +114,14 @@ def test_a_step_taken_in_pieces_is_the_same_step(pieces):
 
 @pytest.mark.parametrize(("split", "attended"), [("acts", True), ("acts+attention", False)])
 def test_what_was_seen_ahead_teaches_what_frames_do(split, attended):
-    recipe = dataclasses.replace(
+    config = dataclasses.replace(
         SHORT, split=split, mirror=False, augment=Augmentation(), learning_rate=1e-2
     )
     frames, ahead = [], []
     model, other = without_dropout(), without_dropout()
-    first = Posttrainer(model, lamps(10), recipe)
+    first = Trainer(model, lamps(10), config)
     seen = cache_features(other, lamps(10), attended=attended)
-    second = Posttrainer(other, seen, recipe)
+    second = Trainer(other, seen, config)
     first.run(lambda now: frames.append(now.loss))
     second.run(lambda now: ahead.append(now.loss))
     np.testing.assert_allclose(frames, ahead, rtol=1e-2)
@@ -134,8 +136,8 @@ def test_several_frames_are_mirrored_and_augmented_together():
     config = dataclasses.replace(preset_config("tiny"), frame_per_sample=2, max_sequence_length=128)
     one = lamps(8)
     two = np.stack([one.inputs, one.inputs[::-1]], axis=1)
-    recipe = dataclasses.replace(SHORT, augment=Augmentation.published())
-    run = Posttrainer(NitroGen(config), ArrayExamples(two, one.actions), recipe)
+    config = dataclasses.replace(SHORT, augment=Augmentation.published())
+    run = Trainer(NitroGen(config), ArrayExamples(two, one.actions), config)
     told = []
     run.run(told.append)
     assert len(told) == run.total_steps == 6
@@ -205,8 +207,8 @@ def test_a_diverged_run_is_stopped_in_one_sentence():
 
 @pytest.mark.parametrize("mlp", [False, True])
 def test_adapters_alone_learn_and_merge_into_an_ordinary_model(tmp_path, mlp):
-    recipe = dataclasses.replace(SHORT, split="acts", lora_rank=2, lora_mlp=mlp, learning_rate=1e-2)
-    run = trainer(recipe)
+    config = dataclasses.replace(SHORT, split="acts", lora_rank=2, lora_mlp=mlp, learning_rate=1e-2)
+    run = trainer(config)
     before = weights_of(NitroGen.preset("tiny"))
     assert run.learning() == run.adapters.count() < int(run.model.trainable_parameters("acts"))
     model = run.run()
@@ -225,12 +227,12 @@ def test_adapters_alone_learn_and_merge_into_an_ordinary_model(tmp_path, mlp):
 
 
 def test_an_adapter_run_resumes_to_the_bit(tmp_path):
-    recipe = dataclasses.replace(SHORT, split="acts", lora_rank=2)
-    whole, first = trainer(recipe), trainer(recipe)
+    config = dataclasses.replace(SHORT, split="acts", lora_rank=2)
+    whole, first = trainer(config), trainer(config)
     whole.run()
     first.run(until_step=4)
     first.save(tmp_path / "run.pt")
-    second = trainer(recipe)
+    second = trainer(config)
     second.resume(tmp_path / "run.pt")
     second.run()
     assert_equal(weights_of(whole.model), weights_of(second.model))
@@ -278,7 +280,7 @@ def aim_of(model, examples):
     return unpack(chunk.numpy())[..., 2], unpack(examples.actions)[..., 2]
 
 
-LESSON = Recipe.student(
+LESSON = TrainingConfig.student(
     epochs=25,
     batch_size=16,
     draws=1,
@@ -332,7 +334,7 @@ def test_what_sees_stays_as_it_is_when_frozen():
     model = NitroGen.preset("tiny")
     before = weights_of(model)
     features = cache_features(model, lamps(10))
-    Posttrainer(model, features, dataclasses.replace(SHORT, split="acts")).run()
+    Trainer(model, features, dataclasses.replace(SHORT, split="acts")).run()
     changed = {name for name, value in weights_of(model).items() if not value.equal(before[name])}
     assert changed
     assert not [n for n in changed if n.startswith(("vision_encoder", "vl_self_attention"))]
@@ -433,29 +435,33 @@ def test_the_average_of_a_short_run_has_left_its_start():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Recipe(draws=0), "draws is 0; expected at least 1"),
-        (lambda: Recipe(split="eyes"), "no split 'eyes'"),
-        (lambda: Recipe(split="all", lora_rank=4), "with LoRA only the adapters learn"),
-        (lambda: Recipe(batch_size=2, accumulate=3), "no more pieces than examples"),
-        (lambda: Recipe(learning_rate=0.0), "learning_rate is 0.0; expected above 0"),
-        (lambda: Recipe(weights={"EAST": -1.0}), "weight of EAST is -1.0; expected 0 or more"),
-        (lambda: Recipe(precision="half"), "precision is 'half'; expected one of"),
+        (lambda: TrainingConfig(draws=0), "draws is 0; expected at least 1"),
+        (lambda: TrainingConfig(split="eyes"), "no split 'eyes'"),
+        (lambda: TrainingConfig(split="all", lora_rank=4), "with LoRA only the adapters learn"),
+        (lambda: TrainingConfig(batch_size=2, accumulate=3), "no more pieces than examples"),
+        (lambda: TrainingConfig(learning_rate=0.0), "learning_rate is 0.0; expected above 0"),
+        (
+            lambda: TrainingConfig(weights={"EAST": -1.0}),
+            "weight of EAST is -1.0; expected 0 or more",
+        ),
+        (lambda: TrainingConfig(precision="half"), "precision is 'half'; expected one of"),
         (lambda: Augmentation(crop=1.0), "crop is 1.0; expected 0 to 0.9"),
         (
             lambda: trainer(
-                Recipe(split="all"), examples=cache_features(NitroGen.preset("tiny"), lamps(4))
+                TrainingConfig(split="all"),
+                examples=cache_features(NitroGen.preset("tiny"), lamps(4)),
             ),
             "also trains what saw them; give it frames",
         ),
         (lambda: merge_adapters(NitroGen.preset("tiny"), "nowhere"), "nowhere holds no adapters"),
-        (lambda: Recipe(schedule="steps"), "schedule is 'steps'; expected one of"),
-        (lambda: Recipe(weights={"SPACE": 2.0}), "weights names 'SPACE'"),
+        (lambda: TrainingConfig(schedule="steps"), "schedule is 'steps'; expected one of"),
+        (lambda: TrainingConfig(weights={"SPACE": 2.0}), "weights names 'SPACE'"),
         (lambda: ArrayExamples(np.zeros((3, 1)), np.zeros((2, 1))), "3 inputs, 2 action chunks"),
         (
-            lambda: Posttrainer(
+            lambda: Trainer(
                 NitroGen.preset("tiny"),
                 ArrayExamples(lamps(4).inputs, lamps(4).actions),
-                Recipe.student(),
+                TrainingConfig.student(),
             ),
             "come without sights",
         ),

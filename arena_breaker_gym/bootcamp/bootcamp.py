@@ -34,8 +34,8 @@ from nitrogen_adapter.data.dataset import build_examples
 from nitrogen_adapter.data.examples import ArrayExamples
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.gamepad import GamepadSettings
-from nitrogen_adapter.training.posttrain import Posttrainer
-from nitrogen_adapter.training.posttrain import Progress as TrainingProgress
+from nitrogen_adapter.training.trainer import Progress as TrainingProgress
+from nitrogen_adapter.training.trainer import Trainer
 
 SAVE_EVERY = 15.0  # s between two saves of a training under way
 VIDEO_SIZE = 384  # pixels of each half
@@ -146,7 +146,7 @@ class Bootcamp:
         with self.clock.part("posttrain"):
             if self.plan.posttrain.sight_is_frozen:
                 examples = cache_features(model, examples)
-            self._fit(Posttrainer(model, examples, self.plan.posttrain), advance)
+            self._fit(Trainer(model, examples, self.plan.posttrain), advance)
             checkpoint.save(self.student.after, model)
             self._unfinished.unlink(missing_ok=True)
 
@@ -215,7 +215,7 @@ class Bootcamp:
     def _unfinished(self) -> Path:
         return self.out / "checkpoints" / "training.pt"
 
-    def _fit(self, trainer: Posttrainer, advance: Advance) -> None:
+    def _fit(self, trainer: Trainer, advance: Advance) -> None:
         """Trains to the end, saving now and then."""
         if self._unfinished.exists():
             trainer.resume(self._unfinished)

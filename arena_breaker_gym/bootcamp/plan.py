@@ -6,7 +6,7 @@ from typing import Any, Self
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 from nitrogen_adapter.data.dataset import ChunkSettings
 from nitrogen_adapter.presets import PRESETS
-from nitrogen_adapter.training.recipe import Recipe
+from nitrogen_adapter.training.config import TrainingConfig
 
 ZERO_SHOT, POST_TRAINED, TUTOR = "zero-shot", "post-trained", "tutor"
 
@@ -44,7 +44,9 @@ class BootcampPlan:
     evaluation_seed: int = 1000
     execute: int = 9
     chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=3))
-    posttrain: Recipe = field(default_factory=lambda: Recipe.student(max_seconds=240.0))
+    posttrain: TrainingConfig = field(
+        default_factory=lambda: TrainingConfig.student(max_seconds=240.0)
+    )
 
     @classmethod
     def for_student(
@@ -60,7 +62,7 @@ class BootcampPlan:
             changes: Other entries of this class.
         """
         if student not in PRESETS:
-            posttrain = Recipe(max_seconds=max_seconds, seed=seed)
+            posttrain = TrainingConfig(max_seconds=max_seconds, seed=seed)
         else:
             posttrain = replace(cls().posttrain, seed=seed)
             if max_seconds is not None:

@@ -1,6 +1,6 @@
 """`Batch`: the arenas of a rollout with what each has played so far, which becomes episodes."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,12 +59,8 @@ class Batch:
 
     def observe(self, needs: Collection[str], arenas: Sequence[int]) -> Observations:
         """What the agent is to see of some arenas that play; nothing else is computed."""
-        return Observations(
-            pixels=_rows(self.arenas.compose(), arenas) if "pixels" in needs else None,
-            state=self._state(arenas) if "state" in needs else None,
-            snapshots=self._look(arenas) if "snapshot" in needs else None,
-            saved=[self.arenas.save(arena) for arena in arenas] if "saved" in needs else None,
-        )
+        look = self._look if self._keep_snapshots else None
+        return observations_of(self.arenas, arenas, needs, look=look)
 
     def move(self, actions: NDArray[np.float32], arenas: Sequence[int]) -> NDArray[np.intp]:
         """Moves some arenas on by one step.
@@ -136,19 +132,43 @@ class Batch:
             return COMPLETED, "victory"
         return COMPLETED, f"killed by {summary['cause_of_death']}"
 
-    def _state(self, arenas: Sequence[int]) -> dict[str, NDArray[np.float32]]:
-        tables = self.arenas.observe()
-        return {name: _rows(table, arenas) for name, table in zip(TABLES, tables, strict=True)}
-
     def _look(self, arenas: Sequence[int]) -> list[dict[str, Any]]:
-        """Snapshots of this moment, each of which is made once if they are kept."""
-        if not self._keep_snapshots:
-            return [self.arenas.snapshot(arena) for arena in arenas]
+        """Snapshots of this moment, each of which is made once."""
         for arena in arenas:
             kept = self._snapshots[arena]
             if len(kept) == self.steps[arena]:
                 kept.append(self.arenas.snapshot(arena))
         return [self._snapshots[arena][-1] for arena in arenas]
+
+
+def observations_of(
+    arenas: Arenas,
+    rows: Sequence[int],
+    needs: Collection[str],
+    *,
+    look: Callable[[Sequence[int]], Sequence[dict[str, Any]]] | None = None,
+) -> Observations:
+    """What an agent with such needs sees of some arenas; nothing else is computed.
+
+    Args:
+        arenas: The arenas.
+        rows: Which of them.
+        needs: The agent's.
+        look: Gives the snapshots of some arenas; None: they are made anew.
+    """
+    state = None
+    if "state" in needs:
+        tables = zip(TABLES, arenas.observe(), strict=True)
+        state = {name: _rows(table, rows) for name, table in tables}
+    snapshots = None
+    if "snapshot" in needs:
+        snapshots = look(rows) if look else [arenas.snapshot(row) for row in rows]
+    return Observations(
+        pixels=_rows(arenas.compose(), rows) if "pixels" in needs else None,
+        state=state,
+        snapshots=snapshots,
+        saved=[arenas.save(row) for row in rows] if "saved" in needs else None,
+    )
 
 
 def _rows(table: NDArray[Any], arenas: Sequence[int]) -> NDArray[Any]:

@@ -16,7 +16,7 @@ STICK_NAMES = ("LEFT_STICK", "RIGHT_STICK")
 """What a stick pushed beyond the idle threshold is called in a report."""
 
 MOST_WEIGHT = 30.0
-"""The bound of suggested weights: our own value, that of `recipe.PLAYED_WEIGHT`."""
+"""The bound of suggested weights: our own value, that of `config.PLAYED_WEIGHT`."""
 
 
 class Track(NamedTuple):
@@ -106,7 +106,7 @@ class Balance:
         most: the inverse frequency of what is rarer, pressing the button or leaving it, so that
         1 stands for a button pressed in half of the steps. Buttons that are never pressed, or
         always, teach nothing and are left out. The names are those of a gamepad row, as
-        `Recipe.weights` takes them.
+        `TrainingConfig.weights` takes them.
 
         Args:
             most: the bound, at least 1.

@@ -17,6 +17,24 @@ from nitrogen_adapter.data.sight import mirror_sights
 _TOGETHER = 256  # rows that are digested at once
 
 
+class TeacherTargets(NamedTuple):
+    """What a teacher that reads the state would say about some frames; a student learns from it.
+
+    Attributes:
+        move: (n, moves) float32, logits of its whole distribution over discrete moves.
+        aim: (n, 2) float32, its aim stick.
+        senses: (n, numbers) float32, the features that it decides by.
+    """
+
+    move: NDArray[np.float32]
+    aim: NDArray[np.float32]
+    senses: NDArray[np.float32]
+
+    def rows(self, rows: NDArray[np.int64]) -> TeacherTargets:
+        """Return those of some frames."""
+        return TeacherTargets(*(part[rows] for part in self))
+
+
 class Batch(NamedTuple):
     """Some examples.
 
@@ -26,11 +44,13 @@ class Batch(NamedTuple):
         actions: (n, 18, 25) float32 packed rows.
         sights: (n, M, 3) float32 column, row (shares of the frame) and kind of the things in a
             frame, the player first and -1 as the kind of an empty row; None if nobody noted them.
+        teacher: of the frames, or None if no teacher was asked.
     """
 
     inputs: NDArray[Any]
     actions: NDArray[np.float32]
     sights: NDArray[np.float32] | None = None
+    teacher: TeacherTargets | None = None
 
     def mirrored(self, *, old_layout: bool) -> Batch:
         """Return the examples, which must be frames, as a mirror shows them."""

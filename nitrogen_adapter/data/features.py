@@ -112,7 +112,7 @@ def _columns(look: _Look) -> dict[str, Column]:
     tokens: tuple[int, ...] = (config.max_sequence_length,)
     if not look.attended:
         frames = _with_frames(look.examples.batch(np.arange(1)).inputs).shape[1]
-        tokens = (frames, config.vision.grid**2)
+        tokens = (frames, config.vision.tokens)
     return {
         "inputs": Column(np.float16, (count, *tokens, config.vision.hidden_size)),
         "actions": Column(np.float32, (count, config.action_horizon, config.action_dim)),

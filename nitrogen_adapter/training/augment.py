@@ -3,7 +3,7 @@
 The kinds are NitroGen's published ones; how strong each is was not published, and the strengths
 here are our own. Rotating a frame by a few degrees leaves its labels as they are, as published, so
 that "right" means up to 5 degrees beside right. Mirroring, which also changes the sticks, is the
-recipe's and not among these.
+config's and not among these.
 """
 
 from __future__ import annotations

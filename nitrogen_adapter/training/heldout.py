@@ -20,9 +20,9 @@ from nitrogen_adapter.data.examples import Batch, Examples
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.augment import Augmentation
-from nitrogen_adapter.training.chance import Chance
-from nitrogen_adapter.training.lesson import Lesson
-from nitrogen_adapter.training.recipe import Recipe
+from nitrogen_adapter.training.config import TrainingConfig
+from nitrogen_adapter.training.noise import StepNoise
+from nitrogen_adapter.training.objective import TrainingObjective
 
 Scores = dict[str, float | None]
 """Figures by name; None where there was nothing to judge."""
@@ -86,7 +86,7 @@ class HeldOut:
     def measure(
         self,
         model: NitroGen,
-        recipe: Recipe,
+        config: TrainingConfig,
         *,
         on_batch: Callable[[int, int], None] | None = None,
     ) -> dict[str, Scores]:
@@ -94,18 +94,18 @@ class HeldOut:
 
         Args:
             model: in evaluation mode.
-            recipe: what the loss weighs, and which game this is.
+            config: what the loss weighs, and which game this is.
             on_batch: told after every batch how many examples are done, and of how many.
 
         Returns:
             `played` and `chunk`: figures, as `SCORES` names them, of the actions that would be
             played and of the whole chunk. The loss is one for both.
         """
-        plain = replace(recipe, mirror=False, augment=Augmentation(), draws=1, sight_weight=0.0)
-        lesson = Lesson(model, plain)
+        plain = replace(config, mirror=False, augment=Augmentation(), draws=1, sight_weight=0.0)
+        objective = TrainingObjective(model, plain)
         losses, said, true, done = 0.0, [], [], 0
-        for batch, chance in self._batches(model, plain):
-            loss, rows = self._look(lesson, batch, chance)
+        for batch, noise in self._batches(model, plain):
+            loss, rows = self._look(objective, batch, noise)
             losses += loss * len(rows)
             said.append(rows)
             true.append(batch.actions)
@@ -128,12 +128,14 @@ class HeldOut:
         )
         return self._scores(np.broadcast_to(row, true.shape), true, None)
 
-    def _batches(self, model: NitroGen, recipe: Recipe) -> Iterator[tuple[Batch, Chance]]:
+    def _batches(
+        self, model: NitroGen, config: TrainingConfig
+    ) -> Iterator[tuple[Batch, StepNoise]]:
         frames = self.examples.batch(self.rows[:1]).inputs.dtype == np.uint8
         for number, part in enumerate(self._parts()):
             seed = _NOISE_SEED + number
-            chance = Chance.draw(model, recipe, len(part), seed=seed, frames=frames)
-            yield self.examples.batch(part), chance
+            noise = StepNoise.draw(model, config, len(part), seed=seed, frames=frames)
+            yield self.examples.batch(part), noise
 
     def _parts(self) -> list[NDArray[np.int64]]:
         firsts = range(0, len(self.rows), self._batch_size)
@@ -141,11 +143,11 @@ class HeldOut:
 
     @torch.no_grad()
     def _look(
-        self, lesson: Lesson, batch: Batch, chance: Chance
+        self, objective: TrainingObjective, batch: Batch, noise: StepNoise
     ) -> tuple[float, NDArray[np.float32]]:
-        features = lesson.features(batch.inputs)
-        loss = lesson.action_loss(features, batch.actions, chance)
-        chunk: Tensor = lesson.model.sample(noise=chance.noise[:, 0], features=features)
+        features = objective.features(batch.inputs)
+        loss = objective.action_loss(features, batch.actions, noise)
+        chunk: Tensor = objective.model.sample(noise=noise.noise[:, 0], features=features)
         return loss.item(), chunk.float().cpu().numpy()
 
     def _scores(

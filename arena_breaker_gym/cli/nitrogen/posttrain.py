@@ -18,13 +18,13 @@ from arena_breaker_gym.cli.report import print_json, say_where
 if TYPE_CHECKING:
     from nitrogen_adapter import NitroGen
     from nitrogen_adapter.data.examples import Examples
-    from nitrogen_adapter.training.course import Course
-    from nitrogen_adapter.training.material import Material
+    from nitrogen_adapter.training.config import TrainingConfig
+    from nitrogen_adapter.training.data_split import DataSplit
     from nitrogen_adapter.training.processes import Processes
-    from nitrogen_adapter.training.recipe import Recipe
+    from nitrogen_adapter.training.run import TrainingRun
 
 
-# Options that are settings of the recipe under the same name.
+# Options that are settings of the configuration under the same name.
 _SETTINGS = (
     "epochs",
     "max_seconds",
@@ -119,25 +119,25 @@ def _run(wanted: Mapping[str, Any]) -> None:
 
 def _train(wanted: Mapping[str, Any], team: "Processes") -> dict[str, Any]:
     """Does what is left to do; returns the report, which only the main process writes."""
-    from nitrogen_adapter.training.course import claim, finished
     from nitrogen_adapter.training.heldout import mean_row
+    from nitrogen_adapter.training.run import claim, finished
 
     out: Path = wanted["out"]
     model = _base(wanted, team)
     material = _material(wanted, model)
-    recipe = _recipe(wanted, material)
+    config = _config(wanted, material)
     if wanted["execute"] > material.train.settings.horizon:
         raise ValueError(
             f"--execute is beyond a chunk's {material.train.settings.horizon} actions."
         )
-    claim(out, _about(wanted, material, recipe), processes=team)
+    claim(out, _about(wanted, material, config), processes=team)
     done = finished(out)
     if done is not None:
         return done
     resume = f"What was learnt is in {out}; run the same command again to continue."
     with bar(resume=resume) if team.main else contextlib.nullcontext(_ignore) as advance:
-        examples = _examples(wanted, material, recipe, model, advance)
-        course = _course(wanted, material, recipe, model, examples, team)
+        examples = _examples(wanted, material, config, model, advance)
+        course = _course(wanted, material, config, model, examples, team)
         course.run(
             lambda: mean_row(examples, old_layout=model.config.old_layout),
             lambda words, share: advance(words, _DRAWING + (1.0 - _DRAWING) * share),
@@ -155,9 +155,9 @@ def _base(wanted: Mapping[str, Any], team: "Processes") -> "NitroGen":
     return NitroGen.from_checkpoint(base, device=device)
 
 
-def _material(wanted: Mapping[str, Any], model: "NitroGen") -> "Material":
+def _material(wanted: Mapping[str, Any], model: "NitroGen") -> "DataSplit":
     from nitrogen_adapter.gamepad import GamepadSettings
-    from nitrogen_adapter.training.material import chunks_for, from_episodes, from_minari
+    from nitrogen_adapter.training.data_split import chunks_for, from_episodes, from_minari
 
     if bool(wanted["episodes"]) == bool(wanted["minari"]):
         raise ValueError("Name what to learn from: either --episodes or --minari.")
@@ -175,24 +175,24 @@ def _material(wanted: Mapping[str, Any], model: "NitroGen") -> "Material":
     return from_minari(wanted["minari"], chunks, **picture, **terms)
 
 
-def _recipe(wanted: Mapping[str, Any], material: "Material") -> "Recipe":
+def _config(wanted: Mapping[str, Any], material: "DataSplit") -> "TrainingConfig":
     from nitrogen_adapter.training.augment import Augmentation
-    from nitrogen_adapter.training.recipe import RECIPES
+    from nitrogen_adapter.training.config import TRAINING_CONFIGS
 
-    if wanted["recipe"] not in RECIPES:
+    if wanted["recipe"] not in TRAINING_CONFIGS:
         raise ValueError(
-            f"There is no recipe {wanted['recipe']!r}; known are {', '.join(RECIPES)}."
+            f"There is no recipe {wanted['config']!r}; known are {', '.join(TRAINING_CONFIGS)}."
         )
     changes = {name: wanted[name] for name in _SETTINGS if wanted[name] is not None}
     if material.train.sight_rows is None:
         changes["sight_weight"] = 0.0  # nobody noted what stands where
     if wanted["augment"] is not None:
         changes["augment"] = Augmentation.published() if wanted["augment"] else Augmentation()
-    recipe = RECIPES[wanted["recipe"]](**changes)
-    weights = dict(recipe.weights)
+    config = TRAINING_CONFIGS[wanted["recipe"]](**changes)
+    weights = dict(config.weights)
     if wanted["balanced"]:
         weights |= material.balance.weights()
-    return replace(recipe, weights={**weights, **_weights(wanted["weight"] or ())})
+    return replace(config, weights={**weights, **_weights(wanted["weight"] or ())})
 
 
 def _weights(texts: Sequence[str]) -> dict[str, float]:
@@ -206,13 +206,15 @@ def _weights(texts: Sequence[str]) -> dict[str, float]:
     return weights
 
 
-def _about(wanted: Mapping[str, Any], material: "Material", recipe: "Recipe") -> dict[str, Any]:
+def _about(
+    wanted: Mapping[str, Any], material: "DataSplit", config: "TrainingConfig"
+) -> dict[str, Any]:
     """What makes this training this one: the folder of another is refused."""
     judged = {name: wanted[name] for name in ("heldout_most", "heldout_every", "execute")}
     return {
         "base": _identity(wanted["base"], wanted["seed"]),
         "data": material.about(),
-        "recipe": recipe.to_dict(),
+        "recipe": config.to_dict(),
         "judged": judged,
         "cached": wanted["cache_features"],
     }
@@ -229,28 +231,28 @@ def _identity(base: str, seed: int) -> dict[str, Any]:
 
 def _examples(
     wanted: Mapping[str, Any],
-    material: "Material",
-    recipe: "Recipe",
+    material: "DataSplit",
+    config: "TrainingConfig",
     model: "NitroGen",
     advance: Advance,
 ) -> "Examples":
     """Frames, drawn ahead if they fit into memory, or what the model sees of them."""
     from nitrogen_adapter.data.features import cache_features
-    from nitrogen_adapter.training.material import made_ahead
+    from nitrogen_adapter.training.data_split import made_ahead
 
     def show(words: str) -> Callable[[int, int], None]:
         return lambda done, total: advance(words, _DRAWING * done / total)
 
     if not wanted["cache_features"]:
         return made_ahead(material.train, show("Frames are drawn"))
-    if not recipe.tower_is_frozen or recipe.augment:
+    if not config.tower_is_frozen or config.augment:
         raise ValueError("--cache-features needs a frozen vision tower and no augmentation.")
     return cache_features(
         model,
         material.train,
-        mirror=recipe.mirror,
-        attended=recipe.sight_is_frozen,
-        game=recipe.game,
+        mirror=config.mirror,
+        attended=config.sight_is_frozen,
+        game=config.game,
         workers=wanted["workers"],
         on_batch=show("Frames are looked at"),
         folder=wanted["out"] / "features",
@@ -259,15 +261,15 @@ def _examples(
 
 def _course(
     wanted: Mapping[str, Any],
-    material: "Material",
-    recipe: "Recipe",
+    material: "DataSplit",
+    config: "TrainingConfig",
     model: "NitroGen",
     examples: "Examples",
     team: "Processes",
-) -> "Course":
-    from nitrogen_adapter.training.course import Course
+) -> "TrainingRun":
     from nitrogen_adapter.training.heldout import HeldOut
-    from nitrogen_adapter.training.posttrain import Posttrainer
+    from nitrogen_adapter.training.run import TrainingRun
+    from nitrogen_adapter.training.trainer import Trainer
 
     heldout = None
     if material.heldout is not None:
@@ -278,11 +280,11 @@ def _course(
             buttons=material.buttons,
         )
     total = model.num_parameters()
-    trainer = Posttrainer(model, examples, recipe, processes=team, workers=wanted["workers"])
+    trainer = Trainer(model, examples, config, processes=team, workers=wanted["workers"])
     if team.main:
         share = f"{trainer.learning():,} of {total:,} parameters learn"
         typer.echo(f"{share}, from {len(examples):,} examples.", err=True)
-    return Course(
+    return TrainingRun(
         trainer,
         wanted["out"],
         heldout=heldout,

@@ -1,6 +1,6 @@
 """The options of `arena-breaker nitrogen posttrain`: what each means to whoever calls it.
 
-Those of the recipe have no defaults of their own: what is not given is as the recipe says.
+Those of the config have no defaults of their own: what is not given is as the config says.
 """
 
 from pathlib import Path
@@ -8,7 +8,12 @@ from typing import Annotated
 
 import typer
 
-_DATA, _JUDGED, _RECIPE, _MACHINE = "What is learned from", "How it is judged", "Recipe", "Machine"
+_DATA, _JUDGED, _RECIPE, _MACHINE = (
+    "What is learned from",
+    "How it is judged",
+    "TrainingConfig",
+    "Machine",
+)
 
 Base = Annotated[
     str,
@@ -158,7 +163,7 @@ Augment = Annotated[
     bool | None,
     typer.Option(
         "--augment/--no-augment",
-        help="Change frames by chance, as published: colours, ±5° of rotation, crops.",
+        help="Change frames by noise, as published: colours, ±5° of rotation, crops.",
         rich_help_panel=_RECIPE,
     ),
 ]
@@ -185,7 +190,7 @@ Game = Annotated[
     ),
 ]
 SeedOfAll = Annotated[
-    int, typer.Option("--seed", min=0, help="Of all chance.", rich_help_panel=_RECIPE)
+    int, typer.Option("--seed", min=0, help="Of all noise.", rich_help_panel=_RECIPE)
 ]
 
 Device = Annotated[

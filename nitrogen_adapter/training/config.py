@@ -1,4 +1,4 @@
-"""`Recipe`: how a post-training is done, the published way or the small student's."""
+"""`TrainingConfig`: how a post-training is done, the published way or the small student's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nitrogen_adapter.data.features import SEES
 from nitrogen_adapter.splits import DEFAULT_SPLIT, in_split
 from nitrogen_adapter.training.augment import Augmentation
 
-SCHEDULES = ("constant", "cosine")
+SCHEDULES = ("constant", "cosine", "inverse_sqrt")
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -25,7 +25,7 @@ that took it half the way with this weight: most of the loss was about buttons n
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class TrainingConfig:
     """How to train. The defaults are NitroGen's published ones, for its real checkpoint.
 
     Published are the split, the optimiser, its weight decay, the learning rate and its schedule,
@@ -34,6 +34,7 @@ class Recipe:
 
     Attributes:
         epochs: passes over the examples.
+        steps: optimiser steps in all, where they are not to follow from the epochs.
         max_seconds: stop after this long on the clock, or never. The learning rate then falls
             with the clock as well, so a run that is cut short ends as gently as a full one; and
             no two runs are alike.
@@ -47,13 +48,15 @@ class Recipe:
         draws: noises a step draws for each example; they share one look at the frame.
         learning_rate: the highest.
         warmup_steps: steps over which the learning rate rises to it.
-        schedule: "constant" from then on, or "cosine" down to zero at the end.
+        schedule: "constant" from then on, "cosine" down to zero at the end, or "inverse_sqrt": with
+            the root of the steps since the warm-up, for a training whose end is open.
         weight_decay: of AdamW.
         clip_norm: longest gradient.
         ema_decay: of the running average of the weights, which is what is kept in the end. It
             warms up, or a short run's average would stay at its start.
-        precision: "bfloat16" computes in mixed precision, "float32" in single, "auto" mixed on a
-            GPU and single elsewhere. Weights and their averages are single in any case.
+        precision: "bfloat16" computes in mixed precision, "float32" in single, "auto" mixed where
+            it is faster: on a GPU, and on processors with AMX or AVX512-BF16. Weights and their
+            averages are single in any case.
         gradient_checkpointing: whether blocks are computed anew in the backward pass, which saves
             memory for time.
         mirror: whether every second example, by chance, is shown as in a mirror (frames only);
@@ -65,11 +68,14 @@ class Recipe:
             base that starts from nothing, where the simulator says what stands where (see
             `sight`).
         sight_kinds: kinds of things that sights tell apart, the player among them.
+        teacher_weight: how much a teacher's whole distribution and features count beside the
+            actions; 0 for not at all.
         game: what the examples are of, for a model that tells games apart: a name or a number.
         seed: of the order of examples, the noise, the augmentation and the dropout.
     """
 
     epochs: int = 4
+    steps: int | None = None
     max_seconds: float | None = None
     split: str = DEFAULT_SPLIT
     lora_rank: int = 0
@@ -90,6 +96,7 @@ class Recipe:
     weights: Mapping[str, float] = field(default_factory=dict)
     sight_weight: float = 0.0
     sight_kinds: int = 8
+    teacher_weight: float = 0.0
     game: str | int | None = None
     seed: int = 0
 
@@ -115,7 +122,14 @@ class Recipe:
         for name in ("epochs", "batch_size", "accumulate", "draws", "sight_kinds"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1.")
-        for name in ("lora_rank", "warmup_steps", "weight_decay", "sight_weight", "seed"):
+        for name in (
+            "lora_rank",
+            "warmup_steps",
+            "weight_decay",
+            "sight_weight",
+            "teacher_weight",
+            "seed",
+        ):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more.")
         for name in ("learning_rate", "clip_norm"):
@@ -125,6 +139,10 @@ class Recipe:
             raise ValueError(f"ema_decay is {self.ema_decay}; expected 0 or more and below 1.")
         if self.max_seconds is not None and not self.max_seconds > 0.0:
             raise ValueError(f"max_seconds is {self.max_seconds}; expected above 0.")
+        if self.steps is not None and self.steps < 1:
+            raise ValueError(f"steps is {self.steps}; expected at least 1.")
+        if self.mirror and self.teacher_weight:
+            raise ValueError("A teacher's features cannot be mirrored: leave mirror off.")
         if self.accumulate > self.batch_size:
             raise ValueError(
                 f"accumulate is {self.accumulate}; a batch_size of {self.batch_size} has no more "
@@ -141,8 +159,8 @@ class Recipe:
             raise ValueError("All weights are 0, so there is nothing to learn.")
 
     @classmethod
-    def student(cls, **changes: Any) -> Recipe:
-        """Return the recipe of the small student, which starts from nothing on few frames.
+    def student(cls, **changes: Any) -> TrainingConfig:
+        """Return the config of the small student, which starts from nothing on few frames.
 
         All of it learns, in small steps, at a high rate that falls to zero; the sticks and the
         default dash button count more, and the simulator says what stands where.
@@ -183,7 +201,7 @@ class Recipe:
         return {**asdict(self), "weights": dict(self.weights)}
 
 
-RECIPES: Mapping[str, Callable[..., Recipe]] = MappingProxyType(
-    {"published": Recipe, "student": Recipe.student}
+TRAINING_CONFIGS: Mapping[str, Callable[..., TrainingConfig]] = MappingProxyType(
+    {"published": TrainingConfig, "student": TrainingConfig.student}
 )
 """The recipes by name: each is called with the settings that are to be others."""

@@ -21,13 +21,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nitrogen_adapter import checkpoint
-from nitrogen_adapter.data.examples import Batch, Examples, batches
+from nitrogen_adapter.data.examples import Batch, Examples, TeacherTargets, batches
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.training.chance import Chance
-from nitrogen_adapter.training.lesson import Lesson
+from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.training.lora import Adapters, add_adapters
+from nitrogen_adapter.training.noise import StepNoise
+from nitrogen_adapter.training.objective import TrainingObjective
 from nitrogen_adapter.training.processes import Processes
-from nitrogen_adapter.training.recipe import Recipe
+
+_HALVES_AFTER = 5000
+"""Steps after which the schedule "inverse_sqrt" has halved the rate. Our own value."""
 
 
 class Progress(NamedTuple):
@@ -35,7 +38,7 @@ class Progress(NamedTuple):
 
     Attributes:
         step: steps done.
-        total_steps: steps that the epochs come to.
+        total_steps: steps of the whole training.
         fraction: share done, of the steps or of the seconds, whichever is further; in [0, 1].
         loss: of the last step.
         learning_rate: of the last step.
@@ -54,7 +57,7 @@ class Progress(NamedTuple):
     examples_per_second: float
 
 
-class Posttrainer:
+class Trainer:
     """One training run, which can be saved at any step and resumed as if it had gone on."""
 
     adapters: Adapters | None = None
@@ -64,7 +67,7 @@ class Posttrainer:
         self,
         model: NitroGen,
         examples: Examples,
-        recipe: Recipe | None = None,
+        config: TrainingConfig | None = None,
         *,
         processes: Processes | None = None,
         workers: int = 0,
@@ -74,7 +77,7 @@ class Posttrainer:
         Args:
             model: what learns, in place, on this process's device.
             examples: frames and packed rows; or features and packed rows if what sees is frozen.
-            recipe: how to train; the published way where not given.
+            config: how to train; the published way where not given.
             processes: those that train together; this one alone where not given.
             workers: processes that make batches ahead, in each of those that train.
 
@@ -84,37 +87,39 @@ class Posttrainer:
         """
         self.model = model
         self.examples = examples
-        self.recipe = recipe or Recipe()
+        self.config = config or TrainingConfig()
         self.step = 0
         self.seconds = 0.0
         self._processes = processes or Processes()
         self._workers = workers
+        self._first = 0  # step from which on the examples are those there are now
         self._choose_what_learns()
-        self._lesson = Lesson(model, self.recipe)
-        self._parameters = self._lesson.learning()
+        self._frames, teacher = self._look_at_examples()
+        self._objective = TrainingObjective(model, self.config, teacher=teacher)
+        self._parameters = self._objective.learning()
         self._average = {name: p.detach().clone() for name, p in self._parameters.items()}
         self._optimiser = torch.optim.AdamW(
             self._parameters.values(),
-            lr=self.recipe.learning_rate,
-            weight_decay=self.recipe.weight_decay,
+            lr=self.config.learning_rate,
+            weight_decay=self.config.weight_decay,
+            fused=True,
         )
-        self._random = torch.Generator().manual_seed(self.recipe.seed)
-        self._frames = self._look_at_examples()
+        self._random = torch.Generator().manual_seed(self.config.seed)
 
     @property
     def total_steps(self) -> int:
-        """Steps that the epochs come to."""
-        return self.recipe.epochs * self.steps_per_epoch
+        """Steps of the whole training."""
+        return self.config.steps or self.config.epochs * self.steps_per_epoch
 
     @property
     def steps_per_epoch(self) -> int:
         """Steps that one pass over the examples comes to."""
-        return math.ceil(len(self.examples) / self.recipe.batch_size)
+        return math.ceil(len(self.examples) / self.config.batch_size)
 
     @property
     def fraction(self) -> float:
         """Share done, of the steps or of the seconds, whichever is further; in [0, 1]."""
-        limit = self.recipe.max_seconds
+        limit = self.config.max_seconds
         by_clock = 0.0 if limit is None else self.seconds / limit
         return min(1.0, max(self.step / self.total_steps, by_clock))
 
@@ -149,6 +154,11 @@ class Posttrainer:
             self.use_average()
         return self.model.eval()
 
+    def learn_from(self, examples: Examples) -> None:
+        """Go on with other examples of the same kind, as when a student has played anew."""
+        self.examples = examples
+        self._first = self.step
+
     @torch.no_grad()
     def use_average(self) -> None:
         """Put the running average of the weights into the model."""
@@ -174,8 +184,8 @@ class Posttrainer:
     def state_dict(self) -> dict[str, Any]:
         """Return all that the rest of the run depends on: tensors and plain values."""
         return {
-            "settings": self.recipe.to_dict(),
-            "examples": len(self.examples),
+            "settings": self.config.to_dict(),
+            "examples": self._fixed_examples(),
             "step": self.step,
             "seconds": self.seconds,
             "parameters": {name: p.detach() for name, p in self._parameters.items()},
@@ -191,9 +201,9 @@ class Posttrainer:
         Raises:
             ValueError: if it is of a run with other settings, examples or parameters.
         """
-        own = {"settings": self.recipe.to_dict(), "examples": len(self.examples)}
+        own = {"settings": self.config.to_dict(), "examples": self._fixed_examples()}
         for name, value in own.items():
-            if state[name] != value:
+            if _settings_of(state[name]) != value:
                 raise ValueError(f"The saved run had other {name}: {state[name]}, not {value}.")
         if state["parameters"].keys() != self._parameters.keys():
             raise ValueError("The saved run trained other parameters than this one does.")
@@ -203,6 +213,7 @@ class Posttrainer:
         self._optimiser.load_state_dict(state["optimiser"])
         self._random.set_state(state["random"])
         self.step, self.seconds = state["step"], state["seconds"]
+        self._first = 0 if self.config.steps is None else self.step
 
     def save(self, path: str | Path) -> None:
         """Write the run to a file, whole or not at all."""
@@ -230,9 +241,9 @@ class Posttrainer:
         if not math.isfinite(loss):
             raise ValueError(
                 f"The loss of step {self.step} is {loss}; try a lower learning_rate than "
-                f"{self.recipe.learning_rate}."
+                f"{self.config.learning_rate}."
             )
-        speed = self.step * self.recipe.batch_size / max(seconds, 1e-9)
+        speed = self.step * self.config.batch_size / max(seconds, 1e-9)
         total = self.total_steps
         return Progress(self.step, total, self.fraction, loss, rate, norm, seconds, speed)
 
@@ -241,7 +252,7 @@ class Posttrainer:
         self._optimiser.zero_grad()
         loss = self._add_gradients(pieces)
         self._processes.add_gradients(self._parameters.values())
-        norm = nn.utils.clip_grad_norm_(self._parameters.values(), self.recipe.clip_norm)
+        norm = nn.utils.clip_grad_norm_(self._parameters.values(), self.config.clip_norm)
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._optimiser.step()
@@ -251,17 +262,17 @@ class Posttrainer:
     def _add_gradients(self, pieces: Iterator[Batch]) -> Tensor:
         seed = int(torch.randint(2**62, (), generator=self._random))
         count = len(self._order(self.step))
-        chance = Chance.draw(self.model, self.recipe, count, seed=seed, frames=self._frames)
-        total = torch.zeros((), device=self._lesson.device)
+        noise = StepNoise.draw(self.model, self.config, count, seed=seed, frames=self._frames)
+        total = torch.zeros((), device=self._objective.device)
         for number, (first, end) in enumerate(self._shares(count)):
             if end == first:
                 continue
             # Dropout draws from torch's global random numbers; here they are this piece's own.
             with self._own_random(
-                seed + 1 + self._processes.rank * self.recipe.accumulate + number
+                seed + 1 + self._processes.rank * self.config.accumulate + number
             ):
                 with self._autocast():
-                    loss = self._lesson.loss(next(pieces), chance.part(first, end))
+                    loss = self._objective.loss(next(pieces), noise.part(first, end))
                 part = loss * ((end - first) / count)
                 part.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
             total += part.detach()
@@ -281,39 +292,42 @@ class Posttrainer:
 
     def _order(self, step: int) -> NDArray[np.int64]:
         """Returns the examples of a step, over all pieces and processes."""
-        epoch, place = divmod(step, self.steps_per_epoch)
-        first = place * self.recipe.batch_size
-        order = _shuffled(len(self.examples), self.recipe.seed, epoch)
-        return order[first : first + self.recipe.batch_size]
+        epoch, place = divmod(step - self._first, self.steps_per_epoch)
+        first = place * self.config.batch_size
+        order = _shuffled(len(self.examples), self.config.seed, self._first, epoch)
+        return order[first : first + self.config.batch_size]
 
     def _shares(self, count: int) -> list[tuple[int, int]]:
-        return self._processes.share(count, self.recipe.accumulate)
+        return self._processes.share(count, self.config.accumulate)
 
     @contextlib.contextmanager
     def _own_random(self, seed: int) -> Iterator[None]:
-        device = self._lesson.device
+        device = self._objective.device
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             yield
 
     def _autocast(self) -> torch.autocast:
-        device, precision = self._lesson.device.type, self.recipe.precision
-        mixed = precision == "bfloat16" or (precision == "auto" and device == "cuda")
+        device, precision = self._objective.device.type, self.config.precision
+        mixed = precision == "bfloat16" or (precision == "auto" and bfloat16_is_faster(device))
         return torch.autocast(device, dtype=torch.bfloat16, enabled=mixed)
 
     def _learning_rate(self) -> float:
-        rate = self.recipe.learning_rate
-        if self.step < self.recipe.warmup_steps:
-            rate *= (self.step + 1) / self.recipe.warmup_steps
-        if self.recipe.schedule == "cosine":
+        rate = self.config.learning_rate
+        if self.step < self.config.warmup_steps:
+            rate *= (self.step + 1) / self.config.warmup_steps
+        if self.config.schedule == "cosine":
             rate *= 0.5 + 0.5 * math.cos(math.pi * self.fraction)
+        elif self.config.schedule == "inverse_sqrt":
+            rate *= math.sqrt(_HALVES_AFTER / (_HALVES_AFTER + 3 * self.step))
         return rate
 
     @torch.no_grad()
     def _update_average(self) -> None:
-        decay = min(self.recipe.ema_decay, self.step / (self.step + 9))
-        for name, parameter in self._parameters.items():
-            self._average[name].lerp_(parameter, 1.0 - decay)
+        decay = min(self.config.ema_decay, self.step / (self.step + 9))
+        torch._foreach_lerp_(  # one call instead of one a parameter
+            [*self._average.values()], [*self._parameters.values()], 1.0 - decay
+        )
 
     def _swap(self) -> None:
         for name, parameter in self._parameters.items():
@@ -322,38 +336,60 @@ class Posttrainer:
     # ---- preparation ----
 
     def _choose_what_learns(self) -> None:
-        recipe = self.recipe
-        if self.model.gradient_checkpointing != recipe.gradient_checkpointing:
-            self.model.gradient_checkpointing = recipe.gradient_checkpointing
-        if recipe.lora_rank == 0:
-            self.model.freeze(recipe.split)
+        config = self.config
+        if self.model.gradient_checkpointing != config.gradient_checkpointing:
+            self.model.gradient_checkpointing = config.gradient_checkpointing
+        if config.lora_rank == 0:
+            self.model.freeze(config.split)
             return
         self.adapters = add_adapters(
-            self.model, rank=recipe.lora_rank, mlp=recipe.lora_mlp, seed=recipe.seed
+            self.model, rank=config.lora_rank, mlp=config.lora_mlp, seed=config.seed
         )
 
-    def _look_at_examples(self) -> bool:
-        """Returns whether examples are frames; refuses what could not be learned from."""
+    def _fixed_examples(self) -> int | None:
+        """How many examples there are, where the training is passes over them."""
+        return None if self.config.steps is not None else len(self.examples)
+
+    def _look_at_examples(self) -> tuple[bool, TeacherTargets | None]:
+        """Returns whether examples are frames, and a teacher's targets of one, if it counts.
+
+        Refuses what could not be learned from.
+        """
         first = self.examples.batch(np.zeros(1, dtype=np.int64))
-        recipe, shape = self.recipe, first.inputs.shape
+        config, shape = self.config, first.inputs.shape
         if first.inputs.dtype == np.uint8:
-            if recipe.sight_weight and first.sights is None:
+            if config.sight_weight and first.sights is None:
                 raise ValueError("sight_weight is above 0, but the examples come without sights.")
-            return True
-        if not (recipe.sight_is_frozen if len(shape) == 3 else recipe.tower_is_frozen):
+            if config.teacher_weight and first.teacher is None:
+                raise ValueError("teacher_weight is above 0, but the examples come without one.")
+            return True, first.teacher if config.teacher_weight else None
+        if not (config.sight_is_frozen if len(shape) == 3 else config.tower_is_frozen):
             raise ValueError(
-                f"The examples were seen ahead {shape}, but split {recipe.split!r} also trains "
+                f"The examples were seen ahead {shape}, but split {config.split!r} also trains "
                 "what saw them; give it frames."
             )
-        return False
+        return False, None
+
+
+def bfloat16_is_faster(device: str) -> bool:
+    """Whether mixed precision pays on a device: on CUDA, and on processors with units for it."""
+    if device != "cpu":
+        return device == "cuda"
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+
+
+def _settings_of(stored: Any) -> Any:
+    """Settings as they were stored, with those that came later at their defaults."""
+    return {**TrainingConfig().to_dict(), **stored} if isinstance(stored, Mapping) else stored
 
 
 @lru_cache(maxsize=2)
-def _shuffled(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Returns the order of an epoch.
+def _shuffled(count: int, seed: int, first: int, epoch: int) -> NDArray[np.int64]:
+    """Returns the order of an epoch over examples that are there since step `first`.
 
-    It depends on the epoch's number alone, so a resumed run needs no memory of it.
+    It depends on these numbers alone, so a resumed run needs no memory of it.
     """
-    order = np.random.default_rng((seed, epoch)).permutation(count)
+    key = (seed, epoch) if first == 0 else (seed, epoch, first)
+    order = np.random.default_rng(key).permutation(count)
     order.flags.writeable = False
     return order

@@ -1,4 +1,4 @@
-"""`Course`: a post-training in a folder of its own: resumed, watched, judged and reported."""
+"""`TrainingRun`: a post-training in a folder of its own: resumed, watched, judged and reported."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from arena_breaker_gym.files import sweep_leftovers, written_whole
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.training.board import Board
 from nitrogen_adapter.training.heldout import HeldOut, Scores
-from nitrogen_adapter.training.posttrain import Posttrainer, Progress
 from nitrogen_adapter.training.processes import Processes
+from nitrogen_adapter.training.trainer import Progress, Trainer
 
 Advance = Callable[[str, float], None]
 
@@ -28,7 +28,7 @@ SAVE_EVERY = 60.0
 """Seconds between two saves."""
 
 
-class Course:
+class TrainingRun:
     """One run in one folder.
 
     The folder gets `settings.json` (what this is), `training.pt` (all that goes on from),
@@ -38,7 +38,7 @@ class Course:
 
     def __init__(
         self,
-        trainer: Posttrainer,
+        trainer: Trainer,
         folder: Path,
         *,
         heldout: HeldOut | None = None,
@@ -120,7 +120,7 @@ class Course:
         advance("The untrained model is judged", 0.0)
         model = self.trainer.model.eval()
         scores = {
-            UNTRAINED: self.heldout.measure(model, self.trainer.recipe),
+            UNTRAINED: self.heldout.measure(model, self.trainer.config),
             MEAN_ACTION: self.heldout.constant(mean_row()),
         }
         write_json(path, scores)
@@ -133,7 +133,7 @@ class Course:
             return
         if self.heldout is not None and now.step % self.heldout_every == 0:
             with self.trainer.averaged() as model:
-                _note_scores(board, now.step, self.heldout.measure(model, self.trainer.recipe))
+                _note_scores(board, now.step, self.heldout.measure(model, self.trainer.config))
         if time.monotonic() - self._saved >= self.save_every:
             self._save(board)
 
@@ -149,7 +149,7 @@ class Course:
         self._save(board)
         advance("The result is judged", 1.0)
         if self.heldout is not None:
-            scores[POST_TRAINED] = self.heldout.measure(trainer.model, trainer.recipe)
+            scores[POST_TRAINED] = self.heldout.measure(trainer.model, trainer.config)
             _note_scores(board, trainer.step, scores[POST_TRAINED])
         about = {
             "steps": trainer.step,

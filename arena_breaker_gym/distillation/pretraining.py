@@ -1,0 +1,289 @@
+"""`Pretraining`: makes the base, a small NitroGen that has played this game in other looks.
+
+In rounds: the student plays, the expert labels every state that it reaches, and it learns from the
+states of the last few rounds, drawn in skins by chance. What comes out has never seen the skins
+that are held out.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agents.expert import ExpertAgent
+from agents.nitrogen import NitroGenPolicy
+from arena_breaker_gym.distillation.collector import Collector, CollectorConfig
+from arena_breaker_gym.distillation.states import LabelledStates, Looks, StateExamples
+from arena_breaker_gym.files import sweep_leftovers, written_whole
+from arena_breaker_gym.rollout import rollout
+from arena_breaker_gym.settings import Settings
+from nitrogen_adapter import checkpoint, gamepad
+from nitrogen_adapter.inference import LocalPredictor
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.training.board import Board
+from nitrogen_adapter.training.config import TrainingConfig
+from nitrogen_adapter.training.trainer import Progress, Trainer, bfloat16_is_faster
+from nitrogen_adapter.vision import normalise
+
+SEEN_SKINS = (
+    "blueprint",
+    "candy",
+    "chalkboard",
+    "desert",
+    "garden",
+    "handheld",
+    "ice",
+    "neon",
+    "newsprint",
+)
+HELD_OUT_SKINS = ("default", "lava", "paper")
+
+BASE, UNFINISHED, SETTINGS = "base.safetensors", "training.pt", "settings.json"
+
+Advance = Callable[[str, float], None]
+
+_GAMES = 50_000_000  # seeds of training games begin here, far from those of benchmarks
+_EVALUATION_SEED = 40_000_000
+
+
+def _training() -> TrainingConfig:
+    return TrainingConfig(
+        steps=400_000,
+        split="all",
+        batch_size=128,
+        learning_rate=1e-3,
+        warmup_steps=200,
+        schedule="inverse_sqrt",
+        # The gradient of the flow's loss is small beside the others'.
+        clip_norm=0.1,
+        ema_decay=0.9995,
+        weights=dict.fromkeys(("LEFT_X", "LEFT_Y", "RIGHT_X", "RIGHT_Y", "RIGHT_SHOULDER"), 30.0),
+        sight_weight=0.3,
+        teacher_weight=0.1,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainingConfig:
+    """How a base is made.
+
+    Attributes:
+        preset: Which model; its frame size is what it sees.
+        skins: In which looks.
+        looks_a_round: How often the student looks in every arena between two trainings.
+        rounds_kept: Rounds whose states it learns from.
+        steps_a_round: Optimiser steps on them.
+        flow_steps: Euler steps of the student at play.
+        evaluate_every: Rounds between two evaluations.
+        evaluations: Episodes of an evaluation, on a seen skin, stage 1.
+        collector: How it plays.
+        training: How it learns; its `steps` are those of the whole.
+        seed: Of weights, games, and choices.
+    """
+
+    preset: str = "student"
+    skins: tuple[str, ...] = SEEN_SKINS
+    looks_a_round: int = 32
+    rounds_kept: int = 4
+    steps_a_round: int = 192
+    flow_steps: int = 2
+    evaluate_every: int = 16
+    evaluations: int = 32
+    collector: CollectorConfig = field(default_factory=CollectorConfig)
+    training: TrainingConfig = field(default_factory=_training)
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return json.loads(json.dumps({**asdict(self), "training": self.training.to_dict()}))  # type: ignore[no-any-return]
+
+
+class Pretraining:
+    """One base in one folder, killed and run again as often as one likes.
+
+    The folder gets `settings.json`, `training.pt` (what goes on), `base.safetensors` with its
+    configuration (the averaged weights, in half precision), `metrics.jsonl` and `tensorboard/`.
+    States are not kept: a run that goes on plays anew before it learns.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: PretrainingConfig | None = None,
+        *,
+        start: Path | None = None,
+        num_threads: int = 2,
+    ) -> None:
+        """Prepares; nothing is played yet.
+
+        Args:
+            folder: Of the run.
+            config: How; None: as the shipped base.
+            start: A checkpoint whose weights it begins with; None: fresh ones.
+            num_threads: That compute.
+
+        Raises:
+            ValueError: If the folder is another base's.
+        """
+        self.config = config or PretrainingConfig()
+        self.folder = folder
+        sweep_leftovers(folder)
+        _claim(folder / SETTINGS, self.config)
+        torch.set_num_threads(num_threads)
+        model = _model(self.config, start)
+        self._settings = Settings(pixel_size=model.config.vision.image_size)
+        self._looks = Looks(self._settings, self.config.skins, num_threads=num_threads)
+        self._teacher = ExpertAgent()
+        self._collector = self._new_collector(0, num_threads)
+        self._kept: deque[LabelledStates] = deque(maxlen=self.config.rounds_kept)
+        self._played_before = start is not None
+        self._trainer = self._new_trainer(model)
+        if (folder / UNFINISHED).exists():
+            self._trainer.resume(folder / UNFINISHED)
+            self._played_before = True
+            self._collector = self._new_collector(self._trainer.step, num_threads)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds done."""
+        return self._trainer.step // self.config.steps_a_round
+
+    def run(self, advance: Advance, *, until_round: int | None = None) -> Path:
+        """Goes on until a round is reached, or to the end.
+
+        Args:
+            advance: Called with what is going on and the share done, in [0, 1].
+            until_round: The last round; None: as many as the training's steps come to.
+
+        Returns:
+            The base's file.
+        """
+        total = self._trainer.total_steps // self.config.steps_a_round
+        last = total if until_round is None else min(until_round, total)
+        board = Board(self.folder, step=self._trainer.step)
+        try:
+            while self.rounds < last:
+                self._round(board, advance, last)
+        finally:
+            board.close()
+        return self.folder / BASE
+
+    def _round(self, board: Board, advance: Advance, last: int) -> None:
+        self._collect()
+        trainer = self._trainer
+        end = trainer.step + self.config.steps_a_round
+        losses: list[float] = []
+
+        def watch(now: Progress) -> None:
+            losses.append(now.loss)
+            words = f"round {self.rounds}, loss {now.loss:.3f}, {now.examples_per_second:.0f}/s"
+            advance(words, now.step / (last * self.config.steps_a_round))
+
+        trainer.run(watch, until_step=end)
+        board.note("train", trainer.step, {"loss": float(np.mean(losses)), **self._figures()})
+        if self.rounds % self.config.evaluate_every == 0:
+            board.note("play", trainer.step, self._evaluate())
+        board.save()
+        trainer.save(self.folder / UNFINISHED)
+        self._save_base()
+
+    def _figures(self) -> dict[str, float | None]:
+        trainer = self._trainer
+        samples = trainer.step * self.config.training.batch_size
+        return {"samples": samples, "training_seconds": trainer.seconds, "clock": time.time()}
+
+    def _collect(self) -> None:
+        """Plays a round; without any state yet, as many rounds as are kept."""
+        wanted = 1 if self._kept else (self.config.rounds_kept if self._played_before else 1)
+        with self._trainer.averaged() as model:
+            for _ in range(wanted):
+                predict = _predictor(model, self.config.flow_steps)
+                self._kept.append(self._collector.collect(predict, self.config.looks_a_round))
+        states = LabelledStates.joined(list(self._kept))
+        self._trainer.learn_from(StateExamples(states, self._looks, seed=self._trainer.step))
+
+    def _evaluate(self) -> dict[str, float | None]:
+        skin = self.config.skins[self.rounds // self.config.evaluate_every % len(self.config.skins)]
+        with self._trainer.averaged() as model:
+            predictor = LocalPredictor(model, quiet=True)
+            agent = NitroGenPolicy(predictor, execute=self.config.collector.n_action_steps)
+            episodes = rollout(
+                agent,
+                episodes=self.config.evaluations,
+                seed=_EVALUATION_SEED,
+                num_envs=self.config.evaluations,
+                env={"skin": skin, "pixel_size": self._settings.pixel_size},
+            )
+        figures = [one.metrics for one in episodes]
+        names = ("kills", "survival_seconds", "dashes")
+        means = {name: float(np.mean([one[name] for one in figures])) for name in names}
+        return {"skin": self.config.skins.index(skin), **means}
+
+    def _save_base(self) -> None:
+        with self._trainer.averaged() as model:
+            checkpoint.save(self.folder / BASE, model, dtype=torch.float16)
+
+    def _new_collector(self, step: int, num_threads: int) -> Collector:
+        return Collector(
+            self._teacher,
+            self.config.collector,
+            self._looks,
+            settings=self._settings,
+            seed=_GAMES + self.config.seed + step,
+            num_threads=num_threads,
+        )
+
+    def _new_trainer(self, model: NitroGen) -> Trainer:
+        with torch.inference_mode(False):
+            first = self._collector.collect(_idle, 1)
+        examples = StateExamples(first, self._looks, seed=self.config.seed)
+        return Trainer(model, examples, self.config.training)
+
+
+def _model(config: PretrainingConfig, start: Path | None) -> NitroGen:
+    if start is not None:
+        return checkpoint.load(start)
+    return NitroGen.preset(config.preset, seed=config.seed)
+
+
+def _predictor(
+    model: NitroGen, steps: int
+) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """A student at play: it denoises from zeros, towards the middle of what it thinks likely."""
+
+    @torch.inference_mode()
+    def predict(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        config = model.config
+        noise = torch.zeros(len(frames), config.action_horizon, config.action_dim)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_is_faster("cpu")):
+            rows = model.sample(normalise(frames)[:, None], noise, steps)
+        actions: NDArray[np.float32] = gamepad.unpack(rows.float().numpy())
+        return actions
+
+    return predict
+
+
+def _idle(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.zeros((len(frames), 18, 5), dtype=np.float32)
+
+
+def _claim(file: Path, config: PretrainingConfig) -> None:
+    """Notes whose folder this is, or refuses one that is another's."""
+    text = json.dumps(config.to_dict(), indent=2) + "\n"
+    if not file.exists():
+        with written_whole(file) as part:
+            part.write_text(text, encoding="utf-8")
+    elif file.read_text(encoding="utf-8") != text:
+        raise ValueError(
+            f"{file.parent} holds a base that is made in another way (see {file.name}): "
+            "give this one a folder of its own."
+        )

@@ -1,0 +1,174 @@
+"""`TrainingObjective`: how wrong a model is about some examples, as a loss that it learns from."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nitrogen_adapter import gamepad
+from nitrogen_adapter.config import PatchConfig
+from nitrogen_adapter.data.examples import Batch, TeacherTargets
+from nitrogen_adapter.data.sight import SightHead, Sights
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.training.config import TrainingConfig
+from nitrogen_adapter.training.noise import StepNoise
+from nitrogen_adapter.training.teacher_head import TeacherHead
+from nitrogen_adapter.vision import PatchTower, normalise
+
+
+class TrainingObjective:
+    """A model, the heads that are trained along and thrown away, and what counts how much."""
+
+    def __init__(
+        self, model: NitroGen, config: TrainingConfig, *, teacher: TeacherTargets | None = None
+    ) -> None:
+        """Prepare; the model's parameters that require no gradient are left alone.
+
+        Args:
+            model: what learns.
+            config: how.
+            teacher: targets of any frame, whose sizes a teacher's head is built for; needed where
+                the configuration's `teacher_weight` is above 0.
+        """
+        self.model = model
+        self.config = config
+        self.device = next(model.parameters()).device
+        self.weights = row_weights(model, config)
+        self.sight_head = self._sight_head() if config.sight_weight else None
+        self.teacher_head = None if teacher is None else self._teacher_head(teacher)
+
+    def learning(self) -> dict[str, torch.nn.Parameter]:
+        """Return by name the parameters that learn."""
+        found = self.model.learning()
+        for kind, head in (("sight", self.sight_head), ("teacher", self.teacher_head)):
+            if head is not None:
+                found |= {f"{kind}.{name}": p for name, p in head.named_parameters()}
+        return found
+
+    def loss(self, batch: Batch, noise: StepNoise) -> Tensor:
+        """Return a scalar: the mean over some examples.
+
+        Args:
+            batch: n examples: frames, the tower's tokens (n, F, tokens, C) or features (n, T, C).
+            noise: what was drawn for them.
+
+        Raises:
+            ValueError: if sights or a teacher count and the examples come without.
+        """
+        if noise.plain is not None:
+            batch = self._mirrored(batch, noise.plain)
+        seen = self._seen(batch.inputs, noise.changes)
+        loss = self.action_loss(seen.features, batch.actions, noise)
+        if self.sight_head is not None and batch.inputs.dtype == np.uint8:
+            loss = loss + self.config.sight_weight * self._sight_loss(self.sight_head, seen, batch)
+        if self.teacher_head is not None:
+            if batch.teacher is None:
+                raise ValueError("teacher_weight is above 0, but the examples come without one.")
+            told = self.teacher_head.loss(seen.features, batch.teacher)
+            loss = loss + self.config.teacher_weight * told
+        return loss
+
+    def features(self, inputs: NDArray[Any]) -> Tensor:
+        """Return what the actions get to see of n examples' inputs, (n, T, C)."""
+        return self._seen(inputs, None).features
+
+    def action_loss(
+        self, features: Tensor, actions: NDArray[np.float32], noise: StepNoise
+    ) -> Tensor:
+        """Return a scalar: how wrong the flow to (n, 18, 25) actions is, given (n, T, C)."""
+        return self.model.loss(
+            None,
+            torch.from_numpy(actions).to(self.device),
+            noise=noise.noise.flatten(0, 1),
+            time=noise.time.flatten(),
+            features=features,
+            draws=noise.time.shape[1],
+            weights=self.weights,
+        )
+
+    def _seen(self, inputs: NDArray[Any], changes: Tensor | None) -> _Seen:
+        """Looks at n examples; `changes` (n, 8) says how frames are augmented."""
+        if inputs.dtype != np.uint8:
+            given = torch.from_numpy(inputs).to(self.device, torch.float32)
+            features = given if given.ndim == 3 else self._attended(given)
+            return _Seen(features, features)
+        # Bytes travel to the device, where they become numbers four times as long.
+        frames = normalise(torch.from_numpy(inputs).to(self.device))
+        pixels = frames[:, None] if inputs.ndim == 4 else frames
+        if changes is not None:
+            pixels = self.config.augment.apply(pixels, changes)
+        # Of what is frozen nothing is kept for a backward pass.
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.tower_is_frozen):
+            tower = self.model.vision_encoder
+            if self.sight_head is None or not isinstance(tower, PatchTower):
+                features = self._attended(self.model.see(pixels))
+                return _Seen(features, features)
+            cells = tower.cells(pixels.flatten(0, 1))
+            tokens = tower.tokens(cells).unflatten(0, pixels.shape[:2])
+            newest = cells.flatten(2).unflatten(0, pixels.shape[:2])[:, -1]
+            return _Seen(self._attended(tokens), newest.transpose(1, 2))
+
+    def _attended(self, tokens: Tensor) -> Tensor:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.sight_is_frozen):
+            return self.model.attend(tokens, self.config.game)
+
+    def _sight_loss(self, head: SightHead, seen: _Seen, batch: Batch) -> Tensor:
+        if batch.sights is None:
+            raise ValueError("sight_weight is above 0, but the examples come without sights.")
+        sights = Sights(*(part.to(self.device) for part in Sights.of(batch.sights)))
+        # Tokens padded on the left, and those of earlier frames, stand for no part of this one.
+        return head.loss(seen.cells[:, -(head.grid**2) :], sights)
+
+    def _mirrored(self, batch: Batch, plain: Tensor) -> Batch:
+        mirror = batch.mirrored(old_layout=self.model.config.old_layout)
+        for number in torch.nonzero(plain).flatten().tolist():
+            for own, other in zip(mirror[:3], batch[:3], strict=True):
+                if own is not None and other is not None:
+                    own[number] = other[number]
+        return mirror
+
+    def _sight_head(self) -> SightHead:
+        vision = self.model.config.vision
+        width = vision.channels if isinstance(vision, PatchConfig) else vision.hidden_size
+        with self._own_random():
+            head = SightHead(width, self.config.sight_kinds, vision.grid)
+        return head.to(self.device)
+
+    def _teacher_head(self, teacher: TeacherTargets) -> TeacherHead:
+        config = self.model.config
+        inputs = config.max_sequence_length * config.vision.hidden_size
+        moves, senses = teacher.move.shape[1], teacher.senses.shape[1]
+        with self._own_random():
+            head = TeacherHead(inputs, moves=moves, senses=senses)
+        return head.to(self.device)
+
+    @contextlib.contextmanager
+    def _own_random(self) -> Iterator[None]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.seed)
+            yield
+
+
+class _Seen(NamedTuple):
+    """What is seen of frames.
+
+    Attributes:
+        features: (n, T, C) what the actions get to see.
+        cells: (n, cells, C) what sights are told from, a row for each part of the frame.
+    """
+
+    features: Tensor
+    cells: Tensor
+
+
+def row_weights(model: NitroGen, config: TrainingConfig) -> Tensor:
+    """Return (25,) how much each number of a row counts, in the model's layout."""
+    names = gamepad.layout(old_layout=model.config.old_layout).names
+    weights = [config.weights.get(name, 1.0) for name in names]
+    return torch.tensor(weights, device=next(model.parameters()).device)
