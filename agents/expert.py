@@ -198,18 +198,23 @@ def export_policy(model: Path, path: Path) -> None:
     from arena_breaker_gym.sb3.policy_file import load_policy
 
     saved = load_policy(model)
-    hidden = [one for one in saved.policy.mlp_extractor.policy_net if hasattr(one, "weight")]
-    arrays: dict[str, NDArray[Any]] = {}
-    for number, layer in enumerate([*hidden, saved.policy.action_net]):
-        arrays[f"weight.{number}"] = layer.weight.detach().numpy().T.astype(np.float32)
-        arrays[f"bias.{number}"] = layer.bias.detach().numpy().astype(np.float32)
+    weights = {name: one.detach().numpy() for name, one in saved.policy.state_dict().items()}
+    hidden = [name.removesuffix(".weight") for name in weights if "policy_net" in name]
+    arrays: dict[str, Any] = {}
+    for number, name in enumerate([*dict.fromkeys(_stems(hidden)), "action_net"]):
+        arrays[f"weight.{number}"] = weights[f"{name}.weight"].T.astype(np.float32)
+        arrays[f"bias.{number}"] = weights[f"{name}.bias"].astype(np.float32)
     about = {
         "format": FORMAT,
         "kit": saved.kit.to_dict(),
         "frame_skip": saved.settings.frame_skip,
     }
     with written_whole(path) as part, part.open("wb") as file:
-        np.savez(file, about=np.array(json.dumps(about)), **arrays)
+        np.savez(file, **{"about": np.array(json.dumps(about)), **arrays})
+
+
+def _stems(names: list[str]) -> list[str]:
+    return [name.removesuffix(".bias") for name in names]
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

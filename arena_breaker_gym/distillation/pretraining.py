@@ -255,9 +255,7 @@ def _model(config: PretrainingConfig, start: Path | None) -> NitroGen:
     return NitroGen.preset(config.preset, seed=config.seed)
 
 
-def _predictor(
-    model: NitroGen, steps: int
-) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+def _predictor(model: NitroGen, steps: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """A student at play: it denoises from zeros, towards the middle of what it thinks likely."""
 
     @torch.inference_mode()

@@ -32,7 +32,11 @@ class Takeover:
         self._arenas = Arenas(settings, count=count, num_threads=num_threads)
         if isinstance(agent, Prepares):
             plan = Plan(
-                agent=agent.name, settings=settings, seed=0, stages=(1,), max_steps=MAX_EPISODE_STEPS
+                agent=agent.name,
+                settings=settings,
+                seed=0,
+                stages=(1,),
+                max_steps=MAX_EPISODE_STEPS,
             )
             agent.prepare(plan, None, episodes=0)
 
@@ -70,4 +74,3 @@ class Takeover:
                 playing &= ~arenas.terminated
             played[:, step] = actions[:count]
         return played
-

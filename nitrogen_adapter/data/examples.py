@@ -157,5 +157,15 @@ def batches(
 def _from_workers(
     examples: Examples, orders: Iterable[NDArray[np.int64]], workers: int
 ) -> Iterator[Batch]:
-    for inputs, actions, sights in prefetched(examples, orders, workers=workers):
+    for inputs, actions, sights in prefetched(_Parts(examples), orders, workers=workers):
         yield Batch(cast("NDArray[Any]", inputs), cast("NDArray[np.float32]", actions), sights)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Examples as workers make them: a batch is a list of arrays, a teacher's targets left out."""
+
+    examples: Examples
+
+    def batch(self, rows: NDArray[np.int64]) -> list[NDArray[Any] | None]:
+        return list(self.examples.batch(rows)[:3])

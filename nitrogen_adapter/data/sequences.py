@@ -104,7 +104,7 @@ class SequenceExamples(ABC):
             first = end
             if on_sequence is not None:
                 on_sequence(number + 1, total)
-        return ArrayExamples(*whole)
+        return ArrayExamples(whole.inputs, whole.actions, whole.sights)
 
     def _empty(self, count: int) -> Batch:
         settings, frame = self.settings, (self.size, self.size, 3)

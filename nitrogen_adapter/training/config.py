@@ -137,6 +137,9 @@ class TrainingConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected above 0.")
         if not 0.0 <= self.ema_decay < 1.0:
             raise ValueError(f"ema_decay is {self.ema_decay}; expected 0 or more and below 1.")
+        self._check_limits()
+
+    def _check_limits(self) -> None:
         if self.max_seconds is not None and not self.max_seconds > 0.0:
             raise ValueError(f"max_seconds is {self.max_seconds}; expected above 0.")
         if self.steps is not None and self.steps < 1:

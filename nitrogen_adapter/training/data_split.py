@@ -1,4 +1,4 @@
-"""`Material`: what a post-training learns from and what it is judged by, from stored episodes."""
+"""`DataSplit`: what a post-training learns from and what it is judged by, from stored episodes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IN_MEMORY = 2 * 2**30
 """Bytes of frames up to which they are all made ahead. Our own value."""
 
 
-class Material(NamedTuple):
+class DataSplit(NamedTuple):
     """Two sides of one collection of episodes; no episode is on both.
 
     Attributes:
@@ -76,7 +76,7 @@ def from_episodes(
     heldout: float = 0.1,
     skin: str | None = None,
     seed: int = 0,
-) -> Material:
+) -> DataSplit:
     """Take the episodes of some folders.
 
     Args:
@@ -104,7 +104,7 @@ def from_episodes(
         return EpisodeExamples(side, chunks, size=size, skin=skin, buttons=buttons)
 
     train = taken(learnt)
-    return Material(train, taken(kept) if kept else None, train.balance(), buttons)
+    return DataSplit(train, taken(kept) if kept else None, train.balance(), buttons)
 
 
 def from_minari(
@@ -117,7 +117,7 @@ def from_minari(
     table: str | None = None,
     pixels: str | None = None,
     seed: int = 0,
-) -> Material:
+) -> DataSplit:
     """Take the episodes of a Minari data set on this machine.
 
     Args:
@@ -146,7 +146,7 @@ def from_minari(
 
     train = taken(learnt)
     balance = train.balance(dash=buttons.dash_button)
-    return Material(train, taken(kept) if kept else None, balance, buttons)
+    return DataSplit(train, taken(kept) if kept else None, balance, buttons)
 
 
 def made_ahead(

@@ -110,8 +110,9 @@ class TrainingObjective:
                 features = self._attended(self.model.see(pixels))
                 return _Seen(features, features)
             cells = tower.cells(pixels.flatten(0, 1))
-            tokens = tower.tokens(cells).unflatten(0, pixels.shape[:2])
-            newest = cells.flatten(2).unflatten(0, pixels.shape[:2])[:, -1]
+            tokens = tower.tokens(cells)
+            tokens = tokens.reshape(*pixels.shape[:2], *tokens.shape[1:])
+            newest = cells.flatten(2).reshape(*pixels.shape[:2], cells.shape[1], -1)[:, -1]
             return _Seen(self._attended(tokens), newest.transpose(1, 2))
 
     def _attended(self, tokens: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ are classes too, since the mean of two good directions may hit nothing.
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,7 @@ class TeacherHead(nn.Module):
         score = (direction_shares(stick) * self.aim(flat).float().log_softmax(dim=1)).sum(1)
         aims = (stick.norm(dim=1) > AIMS_ABOVE).float()
         senses = (self.senses(flat).float() - senses_seen).square().mean()
-        return move - (score * aims).mean() + senses
+        return cast("Tensor", move - (score * aims).mean() + senses)
 
 
 def direction_shares(aim: Tensor) -> Tensor:

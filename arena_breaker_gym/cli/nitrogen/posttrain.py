@@ -124,20 +124,20 @@ def _train(wanted: Mapping[str, Any], team: "Processes") -> dict[str, Any]:
 
     out: Path = wanted["out"]
     model = _base(wanted, team)
-    material = _material(wanted, model)
-    config = _config(wanted, material)
-    if wanted["execute"] > material.train.settings.horizon:
+    data_split = _data_split(wanted, model)
+    config = _config(wanted, data_split)
+    if wanted["execute"] > data_split.train.settings.horizon:
         raise ValueError(
-            f"--execute is beyond a chunk's {material.train.settings.horizon} actions."
+            f"--execute is beyond a chunk's {data_split.train.settings.horizon} actions."
         )
-    claim(out, _about(wanted, material, config), processes=team)
+    claim(out, _about(wanted, data_split, config), processes=team)
     done = finished(out)
     if done is not None:
         return done
     resume = f"What was learnt is in {out}; run the same command again to continue."
     with bar(resume=resume) if team.main else contextlib.nullcontext(_ignore) as advance:
-        examples = _examples(wanted, material, config, model, advance)
-        course = _course(wanted, material, config, model, examples, team)
+        examples = _examples(wanted, data_split, config, model, advance)
+        course = _course(wanted, data_split, config, model, examples, team)
         course.run(
             lambda: mean_row(examples, old_layout=model.config.old_layout),
             lambda words, share: advance(words, _DRAWING + (1.0 - _DRAWING) * share),
@@ -155,7 +155,7 @@ def _base(wanted: Mapping[str, Any], team: "Processes") -> "NitroGen":
     return NitroGen.from_checkpoint(base, device=device)
 
 
-def _material(wanted: Mapping[str, Any], model: "NitroGen") -> "DataSplit":
+def _data_split(wanted: Mapping[str, Any], model: "NitroGen") -> "DataSplit":
     from nitrogen_adapter.gamepad import GamepadSettings
     from nitrogen_adapter.training.data_split import chunks_for, from_episodes, from_minari
 
@@ -175,7 +175,7 @@ def _material(wanted: Mapping[str, Any], model: "NitroGen") -> "DataSplit":
     return from_minari(wanted["minari"], chunks, **picture, **terms)
 
 
-def _config(wanted: Mapping[str, Any], material: "DataSplit") -> "TrainingConfig":
+def _config(wanted: Mapping[str, Any], data_split: "DataSplit") -> "TrainingConfig":
     from nitrogen_adapter.training.augment import Augmentation
     from nitrogen_adapter.training.config import TRAINING_CONFIGS
 
@@ -184,14 +184,14 @@ def _config(wanted: Mapping[str, Any], material: "DataSplit") -> "TrainingConfig
             f"There is no recipe {wanted['config']!r}; known are {', '.join(TRAINING_CONFIGS)}."
         )
     changes = {name: wanted[name] for name in _SETTINGS if wanted[name] is not None}
-    if material.train.sight_rows is None:
+    if data_split.train.sight_rows is None:
         changes["sight_weight"] = 0.0  # nobody noted what stands where
     if wanted["augment"] is not None:
         changes["augment"] = Augmentation.published() if wanted["augment"] else Augmentation()
     config = TRAINING_CONFIGS[wanted["recipe"]](**changes)
     weights = dict(config.weights)
     if wanted["balanced"]:
-        weights |= material.balance.weights()
+        weights |= data_split.balance.weights()
     return replace(config, weights={**weights, **_weights(wanted["weight"] or ())})
 
 
@@ -207,13 +207,13 @@ def _weights(texts: Sequence[str]) -> dict[str, float]:
 
 
 def _about(
-    wanted: Mapping[str, Any], material: "DataSplit", config: "TrainingConfig"
+    wanted: Mapping[str, Any], data_split: "DataSplit", config: "TrainingConfig"
 ) -> dict[str, Any]:
     """What makes this training this one: the folder of another is refused."""
     judged = {name: wanted[name] for name in ("heldout_most", "heldout_every", "execute")}
     return {
         "base": _identity(wanted["base"], wanted["seed"]),
-        "data": material.about(),
+        "data": data_split.about(),
         "recipe": config.to_dict(),
         "judged": judged,
         "cached": wanted["cache_features"],
@@ -231,7 +231,7 @@ def _identity(base: str, seed: int) -> dict[str, Any]:
 
 def _examples(
     wanted: Mapping[str, Any],
-    material: "DataSplit",
+    data_split: "DataSplit",
     config: "TrainingConfig",
     model: "NitroGen",
     advance: Advance,
@@ -244,12 +244,12 @@ def _examples(
         return lambda done, total: advance(words, _DRAWING * done / total)
 
     if not wanted["cache_features"]:
-        return made_ahead(material.train, show("Frames are drawn"))
+        return made_ahead(data_split.train, show("Frames are drawn"))
     if not config.tower_is_frozen or config.augment:
         raise ValueError("--cache-features needs a frozen vision tower and no augmentation.")
     return cache_features(
         model,
-        material.train,
+        data_split.train,
         mirror=config.mirror,
         attended=config.sight_is_frozen,
         game=config.game,
@@ -261,7 +261,7 @@ def _examples(
 
 def _course(
     wanted: Mapping[str, Any],
-    material: "DataSplit",
+    data_split: "DataSplit",
     config: "TrainingConfig",
     model: "NitroGen",
     examples: "Examples",
@@ -272,12 +272,12 @@ def _course(
     from nitrogen_adapter.training.trainer import Trainer
 
     heldout = None
-    if material.heldout is not None:
+    if data_split.heldout is not None:
         heldout = HeldOut(
-            material.heldout,
+            data_split.heldout,
             most=wanted["heldout_most"],
             execute=wanted["execute"],
-            buttons=material.buttons,
+            buttons=data_split.buttons,
         )
     total = model.num_parameters()
     trainer = Trainer(model, examples, config, processes=team, workers=wanted["workers"])
