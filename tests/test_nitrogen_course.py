@@ -105,7 +105,7 @@ def test_a_run_leaves_a_model_a_report_and_curves(whole):
     assert report["trained_parameters"] == int(model.trainable_parameters("acts"))
     assert set(report["scores"]) == {"untrained", "mean action", "post-trained"}
     settings = json.loads((out / "settings.json").read_text())
-    assert settings["config"]["epochs"] == 8
+    assert settings["recipe"]["epochs"] == 8
     assert settings["data"]["train"]["examples"] == report["examples"]
 
 
@@ -169,13 +169,13 @@ def test_a_finished_run_is_not_run_again(whole, played, run):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--epochs", "9"), "another config.epochs: 8, not 9"),
+        (("--epochs", "9"), "another recipe.epochs: 8, not 9"),
         (("--epochs", "8", "--stride", "7"), "another data.train.examples"),
         (("--epochs", "8", "--seed", "1"), "another base.seed: 0, not 1"),
         (("--epochs", "8", "--minari", "any"), "either --episodes or --minari"),
         (("--weight", "EAST"), "expected NAME=NUMBER"),
         (("--weight", "SPACE=2"), "no number of a gamepad row"),
-        (("--config", "mine"), "no config 'mine'; known are published, student"),
+        (("--recipe", "mine"), "no recipe 'mine'; known are published, student"),
         (("--execute", "19"), "beyond a chunk's 18 actions"),
         (("--split", "eyes"), "no split 'eyes'"),
     ],
@@ -209,8 +209,8 @@ def test_features_may_be_looked_at_once(played, tmp_path, run):
     assert status == 0, err
     assert list((tmp_path / "run" / "features").iterdir())
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())
-    assert settings["config"]["weights"]["LEFT_X"] == 3.0
-    assert settings["config"]["weights"]["RIGHT_SHOULDER"] >= 1.0
+    assert settings["recipe"]["weights"]["LEFT_X"] == 3.0
+    assert settings["recipe"]["weights"]["RIGHT_SHOULDER"] >= 1.0
     assert json.loads(printed)["steps"] > 0
     status, _, err = run(*order(played, tmp_path / "other", "--cache-features", "--augment"))
     assert status == 1
@@ -227,7 +227,7 @@ def test_a_minari_data_set_of_another_game_teaches_too(tmp_path, monkeypatch, ru
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
     collected(pytest.importorskip("minari"), Walk(), "walk/test-v0", episodes=3)
     told = ["nitrogen", "posttrain", "tiny", "--minari", "walk/test-v0", "--epochs", "1"]
-    out = ["--out", str(tmp_path / "run"), "--config", "student", "--stride", "4", "--json"]
+    out = ["--out", str(tmp_path / "run"), "--recipe", "student", "--stride", "4", "--json"]
     status, printed, err = run(*told, *out)
     assert status == 0, err
     report = json.loads(printed)

@@ -133,11 +133,11 @@ def test_what_was_seen_ahead_teaches_what_frames_do(split, attended):
 
 
 def test_several_frames_are_mirrored_and_augmented_together():
-    config = dataclasses.replace(preset_config("tiny"), frame_per_sample=2, max_sequence_length=128)
+    sizes = dataclasses.replace(preset_config("tiny"), frame_per_sample=2, max_sequence_length=128)
     one = lamps(8)
     two = np.stack([one.inputs, one.inputs[::-1]], axis=1)
     config = dataclasses.replace(SHORT, augment=Augmentation.published())
-    run = Trainer(NitroGen(config), ArrayExamples(two, one.actions), config)
+    run = Trainer(NitroGen(sizes), ArrayExamples(two, one.actions), config)
     told = []
     run.run(told.append)
     assert len(told) == run.total_steps == 6
@@ -372,7 +372,7 @@ def test_cached_features_are_what_the_model_sees_and_mirror_images_can_follow():
 def test_mirroring_shows_both_sides_though_only_one_was_recorded():
     examples = lamps(64)
     right = unpack(examples.actions)[:, 0, 2] > 0
-    one_sided = ArrayExamples(*(part[right] for part in examples.batch(np.arange(64))))
+    one_sided = ArrayExamples(*(part[right] for part in examples.batch(np.arange(64))[:3]))
     settings = dataclasses.replace(LESSON, mirror=True, epochs=30)
     model = trainer(settings, examples=one_sided).run()
     aim, wanted = aim_of(model, examples)

@@ -105,15 +105,19 @@ class TrainingObjective:
             pixels = self.config.augment.apply(pixels, changes)
         # Of what is frozen nothing is kept for a backward pass.
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.tower_is_frozen):
-            tower = self.model.vision_encoder
-            if self.sight_head is None or not isinstance(tower, PatchTower):
-                features = self._attended(self.model.see(pixels))
-                return _Seen(features, features)
-            cells = tower.cells(pixels.flatten(0, 1))
-            tokens = tower.tokens(cells)
-            tokens = tokens.reshape(*pixels.shape[:2], *tokens.shape[1:])
-            newest = cells.flatten(2).reshape(*pixels.shape[:2], cells.shape[1], -1)[:, -1]
-            return _Seen(self._attended(tokens), newest.transpose(1, 2))
+            tokens, cells = self._looked_at(pixels)
+        features = self._attended(tokens)
+        return _Seen(features, features if cells is None else cells)
+
+    def _looked_at(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The tower's tokens, and the newest frames' cells where sights are told from cells."""
+        tower = self.model.vision_encoder
+        if self.sight_head is None or not isinstance(tower, PatchTower):
+            return self.model.see(pixels), None
+        cells = tower.cells(pixels.flatten(0, 1))
+        tokens = tower.tokens(cells)
+        newest = cells.flatten(2).reshape(*pixels.shape[:2], cells.shape[1], -1)[:, -1]
+        return tokens.reshape(*pixels.shape[:2], *tokens.shape[1:]), newest.transpose(1, 2)
 
     def _attended(self, tokens: Tensor) -> Tensor:
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.sight_is_frozen):

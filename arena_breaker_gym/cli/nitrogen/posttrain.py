@@ -181,7 +181,7 @@ def _config(wanted: Mapping[str, Any], data_split: "DataSplit") -> "TrainingConf
 
     if wanted["recipe"] not in TRAINING_CONFIGS:
         raise ValueError(
-            f"There is no recipe {wanted['config']!r}; known are {', '.join(TRAINING_CONFIGS)}."
+            f"There is no recipe {wanted['recipe']!r}; known are {', '.join(TRAINING_CONFIGS)}."
         )
     changes = {name: wanted[name] for name in _SETTINGS if wanted[name] is not None}
     if data_split.train.sight_rows is None:
