@@ -128,7 +128,7 @@ def curve_chart(curve: Curve, palette: Palette) -> Chart:
 
 
 def _legend(names: Iterable[str], palette: Palette) -> list[Key]:
-    return [Key("▬", palette[name], name) for name in names]
+    return [Key(palette.stroke(name).mark, palette[name], name) for name in names]
 
 
 def _line(line: Line, palette: Palette) -> list[Any]:
@@ -148,9 +148,10 @@ def _line(line: Line, palette: Palette) -> list[Any]:
             )
         )
     mode = "lines" if len(x) > 1 else "markers"
-    style = {"color": palette[line.name], "width": 2}
     name = escape(line.name)
-    traces.append(objects.Scatter(x=x, y=list(line.y), mode=mode, line=style, name=name))
+    traces.append(
+        objects.Scatter(x=x, y=list(line.y), mode=mode, line=palette.line(line.name), name=name)
+    )
     return traces
 
 
@@ -171,7 +172,7 @@ def aim_chart(episodes: Mapping[str, Sequence[Episode]], palette: Palette) -> Ch
                 y=[*shares.tolist(), float(shares[-1])],  # the last step needs an end
                 name=escape(name),
                 mode="lines",
-                line={"shape": "hv", "width": 2, "color": palette[name]},
+                line={"shape": "hv", **palette.line(name)},
                 fill="tozeroy",
                 fillcolor=palette.faint(name, 0.15),
                 hovertemplate="from %{x:.2f}: %{y:.1f} %",
@@ -214,7 +215,7 @@ def survival_chart(episodes: Mapping[str, Sequence[Episode]], palette: Palette) 
             y=(100.0 * shares).tolist(),
             name=escape(name),
             mode="lines",
-            line={"shape": "hv", "width": 2, "color": palette[name]},
+            line={"shape": "hv", **palette.line(name)},
             hovertemplate="%{y:.0f} %",
         )
         for name, (seconds, shares) in played.items()

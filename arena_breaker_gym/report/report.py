@@ -80,8 +80,9 @@ class Report:
         title: The page's heading.
         verdict: Sentences that say what was found.
         rows: As `metrics.row_of` makes them.
-        episodes: By name, the episodes whose aim sticks, survival and deaths are shown. Give
-            what is to be told apart a name of its own, such as "student, bug".
+        episodes: By name, the episodes whose aim sticks, survival and deaths are shown. What is
+            to be told apart has a name of its own; "student, bug" has the colour of the
+            agent "student" and other dashes.
         curves: Learning curves.
         videos: Films, shown side by side in this order.
         settings: What was played: names and plain JSON values.

@@ -40,7 +40,9 @@ def write_report(report: Report, path: Path) -> Path:
         ValueError: If a film is no readable MP4 file; nothing is written then.
         MissingExtraError: If the extra "report" is not installed.
     """
-    html = _environment().get_template("page.html").render(_parts(report))
+    page = _environment().get_template("page.html")
+    plotly: str = require("plotly.offline", EXTRA).get_plotlyjs()
+    html = page.render(plotly=plotly, **_parts(report))
     with written_whole(path) as part:
         part.write_text(html, encoding="utf-8")
     return path
@@ -62,7 +64,7 @@ def _source(name: str) -> str:
 
 
 def _parts(report: Report) -> dict[str, Any]:
-    """All that the template names."""
+    """All that the template names but for Plotly."""
     palette = Palette.of(report)
     places = places_of(report.episodes, palette)
     pictures = {
@@ -83,7 +85,6 @@ def _parts(report: Report) -> dict[str, Any]:
         "palette": palette,
         "style": _source("page.css"),
         "script": _source("page.js"),
-        "plotly": require("plotly.offline", EXTRA).get_plotlyjs(),
     }
 
 
