@@ -19,7 +19,9 @@ sync_api = pytest.importorskip("playwright.sync_api")
 from agents.idle import IdleAgent  # noqa: E402 - only with the extras
 from agents.random import RandomAgent  # noqa: E402
 from agents.scripted import ScriptedBaseline  # noqa: E402
+from arena_breaker_gym.arenas import Arenas  # noqa: E402
 from arena_breaker_gym.cli import main  # noqa: E402
+from arena_breaker_gym.rendering.renderer import Renderer  # noqa: E402
 from arena_breaker_gym.report import Curve, Line, Report, VideoPanel, write_report  # noqa: E402
 from arena_breaker_gym.report.benchmark import verdict_of  # noqa: E402
 from arena_breaker_gym.report.charts import aim_lengths, survival  # noqa: E402
@@ -28,6 +30,7 @@ from arena_breaker_gym.report.palette import Palette  # noqa: E402
 from arena_breaker_gym.rollout import resimulate, rollout  # noqa: E402
 from arena_breaker_gym.rollout.metrics import rows_of  # noqa: E402
 from arena_breaker_gym.rollout.video import export_video  # noqa: E402
+from arena_breaker_gym.settings import Settings  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed")
@@ -104,6 +107,13 @@ def opened(browser, path, *, width=1280, scheme="light", guarded=False):
     return tab, asked, said
 
 
+@pytest.fixture(scope="module")
+def tab(browser, page):
+    """The page of everything in a wide tab; tests leave it as they find it."""
+    tab, *_ = opened(browser, page)
+    return tab
+
+
 @needs_browser
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_the_page_shows_on_any_screen_and_asks_for_nothing(browser, page, tmp_path, width, scheme):
@@ -130,8 +140,7 @@ def test_the_page_forbids_itself_the_network(browser, page):
 
 
 @needs_browser
-def test_a_film_plays_to_pictures(browser, page):
-    tab, *_ = opened(browser, page)
+def test_a_film_plays_to_pictures(tab):
     film = tab.locator("video").first
     assert film.evaluate("film => film.muted && film.loop && film.controls && film.playsInline")
     film.evaluate("film => film.play()")
@@ -146,7 +155,6 @@ def test_a_film_plays_to_pictures(browser, page):
     )
     assert film.evaluate("film => [film.videoWidth, film.videoHeight]") == [128, 128]
     assert colours > 50
-    tab.context.close()
 
 
 @needs_browser
@@ -168,8 +176,7 @@ def channels(colour):
 
 
 @needs_browser
-def test_sections_hold_what_the_report_says(browser, page):
-    tab, *_ = opened(browser, page)
+def test_sections_hold_what_the_report_says(tab):
     ids = tab.evaluate("[...document.querySelectorAll('section')].map(one => one.id)")
     first = ["verdict", "results", "play", "learning", "deaths", "films"]
     assert ids == [*first, "settings", "timings", "command"]
@@ -189,12 +196,10 @@ def test_sections_hold_what_the_report_says(browser, page):
     assert tab.locator("#command code").inner_text() == COMMAND
     timings = tab.locator("#timings td").all_inner_texts()
     assert timings == ["12.3 s", "4 min 10 s"]
-    tab.context.close()
 
 
 @needs_browser
-def test_deaths_lie_over_the_stage_a_marker_each(browser, page):
-    tab, *_ = opened(browser, page)
+def test_deaths_lie_over_the_stage_a_marker_each(tab):
     dead = [one for some in everyone() for one in some if one.reason.startswith("killed")]
     panels = tab.locator("#deaths .chart")
     assert tab.locator("#deaths .point").count() == len(dead)
@@ -206,7 +211,6 @@ def test_deaths_lie_over_the_stage_a_marker_each(browser, page):
         assert box["height"] == pytest.approx(box["width"], abs=2)
     legends = " ".join(tab.locator("#deaths .legend li").all_inner_texts())
     assert sum(map(int, re.findall(r"(\d+)", legends))) == len(dead)
-    tab.context.close()
 
 
 def everyone():
@@ -312,6 +316,15 @@ def test_places_of_death_are_where_the_replay_ends():
         for _, arenas in resimulate(one):
             player = arenas.records[0].player
         assert found[one.seed] == (player.x, player.z)
+
+
+def test_the_stage_is_drawn_with_nobody_on_it():
+    (frame,) = places_of({"idle": played("idle")}, Palette(["idle"])).pictures.values()
+    arenas = Arenas(Settings(), count=1)
+    arenas.reset(0, (0, 0), stage=1)
+    begun = Renderer(arenas.loaded.models, size=len(frame)).compose(arenas.records)[0]
+    changed = np.argwhere((begun != frame).any(axis=2)) / len(frame)
+    assert len(changed) > 100 and np.abs(changed - 0.5).max() < 0.1
 
 
 def test_an_episode_that_does_not_replay_is_named_not_shown():
