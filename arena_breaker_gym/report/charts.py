@@ -5,6 +5,7 @@ whether it is dark.
 """
 
 import json
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -23,7 +24,8 @@ from arena_breaker_gym.rollout.metrics import Row
 
 EXTRA = "report"
 HEIGHT = 300  # pixels
-_BAR = 44  # pixels of a bar and the gap to the next
+_BAR, _GAP, _LINE = 18, 8, 18  # pixels of a bar, to the next one's label, and of a label's line
+_LETTERS = 46  # of a line that a telephone has room for
 _AIM_BINS = 20  # of 0.05, so that the threshold lies between two
 _FADED = 0.45  # opacity of bars whose point-blank shots pass through
 
@@ -69,25 +71,49 @@ def figure_of(traces: Iterable[Any], **layout: Any) -> dict[str, Any]:
 
 def kills_chart(rows: Sequence[Row], palette: Palette) -> Chart | None:
     """Kills an episode, a bar a row, with 95 % intervals; None without a played episode."""
-    objects = require("plotly.graph_objects", EXTRA)
     played = [row for row in rows if row["kills"]["mean"] is not None]
     if not played:
         return None
-    names, details = zip(*labels_of(played), strict=True)
-    labels = [
-        escape(name)
-        + (f"<br><span style='font-size:11px'>{escape(detail)}</span>" if detail else "")
-        for name, detail in zip(names, details, strict=True)
-    ]
-    kills = [row["kills"] for row in played]
+    labels = [_wrapped(", ".join(filter(None, words))) for words in labels_of(played)]
+    pitch = _BAR + _GAP + _LINE * max(label.count("<br>") + 1 for label in labels)
     both = len({row["point_blank_fix"] for row in played}) > 1
-    bars = objects.Bar(
+    figure = figure_of(
+        [_kill_bars(played, labels, palette, faded=both, width=_BAR / pitch)],
+        annotations=[_above_bar(at, label) for at, label in enumerate(labels)],
+        hovermode="closest",
+        xaxis={"title": {"text": "kills an episode"}, "rangemode": "tozero"},
+        yaxis={"visible": False, "range": [len(played) - 0.75, -0.75], "fixedrange": True},
+        margin={"l": 12},
+    )
+    faded = " Paler bars: point-blank shots pass through (bug)." if both else ""
+    note = f"Means over episodes with 95 % intervals.{faded}"
+    return Chart("Kills", figure, note, height=56 + pitch * len(played), is_wide=True)
+
+
+def _wrapped(label: str) -> str:
+    """A label in lines that a telephone has room for, as Plotly takes it."""
+    return "<br>".join(map(escape, textwrap.wrap(label, _LETTERS)))
+
+
+def _above_bar(at: int, label: str) -> dict[str, Any]:
+    place = {"xref": "paper", "x": 0, "xanchor": "left", "y": at, "yanchor": "bottom"}
+    return {**place, "yshift": _BAR / 2, "text": label, "align": "left", "showarrow": False}
+
+
+def _kill_bars(
+    rows: Sequence[Row], labels: Sequence[str], palette: Palette, *, faded: bool, width: float
+) -> Any:
+    objects = require("plotly.graph_objects", EXTRA)
+    kills = [row["kills"] for row in rows]
+    full = [not faded or row["point_blank_fix"] for row in rows]
+    return objects.Bar(
         orientation="h",
         x=[one["mean"] for one in kills],
-        y=list(range(len(played))),
+        y=list(range(len(rows))),
+        width=width,
         marker={
-            "color": [palette[name] for name in names],
-            "opacity": [1.0 if row["point_blank_fix"] or not both else _FADED for row in played],
+            "color": [palette[str(row["agent"])] for row in rows],
+            "opacity": [1.0 if one else _FADED for one in full],
         },
         error_x={
             "array": [one["high"] - one["mean"] for one in kills],
@@ -102,17 +128,6 @@ def kills_chart(rows: Sequence[Row], palette: Palette) -> Chart | None:
         hovertemplate="%{customdata[0]}<br>%{x:.2f} kills, "
         "%{customdata[1]:.2f} to %{customdata[2]:.2f}<extra></extra>",
     )
-    ticks = {"tickvals": list(range(len(played))), "ticktext": labels}
-    figure = figure_of(
-        [bars],
-        bargap=0.35,
-        hovermode="closest",
-        xaxis={"title": {"text": "kills an episode"}, "rangemode": "tozero"},
-        yaxis={**ticks, "autorange": "reversed", "automargin": True, "showgrid": False},
-    )
-    faded = " Paler bars: point-blank shots pass through (bug)." if both else ""
-    note = f"Means over episodes with 95 % intervals.{faded}"
-    return Chart("Kills", figure, note, height=70 + _BAR * len(played), is_wide=True)
 
 
 def curve_chart(curve: Curve, palette: Palette) -> Chart:
@@ -209,6 +224,7 @@ def survival_chart(episodes: Mapping[str, Sequence[Episode]], palette: Palette) 
     played = {name: curve for name, curve in played.items() if len(curve[0])}
     if not played:
         return None
+    latest = max(float(seconds[-1]) for seconds, _ in played.values())
     traces = [
         objects.Scatter(
             x=seconds.tolist(),
@@ -222,7 +238,7 @@ def survival_chart(episodes: Mapping[str, Sequence[Episode]], palette: Palette) 
     ]
     figure = figure_of(
         traces,
-        xaxis={"title": {"text": "seconds"}, "rangemode": "tozero"},
+        xaxis={"title": {"text": "seconds"}, "range": [0, 1.02 * latest]},
         yaxis={"title": {"text": "% alive"}, "range": [0, 104]},
     )
     note = (

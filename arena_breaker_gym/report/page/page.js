@@ -29,7 +29,7 @@ function theme() {
       xaxis: axis,
       yaxis: axis,
       shapedefaults: { line: { color: muted, width: 1.5 } },
-      annotationdefaults: { font: { color: muted } },
+      annotationdefaults: { font: { color: ink } },
     },
     data: { bar: [{ error_x: { color: ink } }] },
   };
