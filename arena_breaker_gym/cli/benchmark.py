@@ -7,7 +7,14 @@ import typer
 
 from arena_breaker_gym.cli import options
 from arena_breaker_gym.cli.progress import bar
-from arena_breaker_gym.cli.report import how_to_resume, print_json, print_table, say_where
+from arena_breaker_gym.cli.report import (
+    how_to_resume,
+    keep_page,
+    print_json,
+    print_table,
+    say_where,
+    this_command,
+)
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 
 
@@ -33,8 +40,10 @@ def benchmark(
     out: options.Out = None,
     json: options.Json = False,
 ) -> None:
-    """Several agents on equal seeds and settings: one table, and results.json with --out."""
+    """Several agents on equal seeds and settings: one table; with --out results and a page."""
     from agents.registry import costs_money, make_agent
+    from arena_breaker_gym.report.benchmark import FILE_NAME as PAGE_NAME
+    from arena_breaker_gym.report.benchmark import benchmark_report
     from arena_breaker_gym.rollout import Progress
     from arena_breaker_gym.rollout.benchmark import Terms
     from arena_breaker_gym.rollout.benchmark import benchmark as measure
@@ -72,3 +81,5 @@ def benchmark(
     else:
         print_table(results.rows)
     say_where("Results", None if out is None else out / FILE_NAME)
+    if out is not None:
+        keep_page(benchmark_report(results, out, command=this_command()), out / PAGE_NAME)

@@ -1,6 +1,7 @@
 """How commands end: a table or JSON on standard output, and where the results lie."""
 
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ import typer
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from arena_breaker_gym.report import Report
 
 WIDE = 200  # columns where nothing but a file or a pipe reads along
 
@@ -44,6 +47,22 @@ def say_where(what: str, place: Path | None) -> None:
         typer.echo("Nothing was kept; name a folder with --out to keep it.", err=True)
     else:
         typer.echo(f"{what}: {place}", err=True)
+
+
+def keep_page(report: "Report", path: Path) -> None:
+    """Writes a run's page and says where; without its extra, says in a line what to install."""
+    from arena_breaker_gym.extras import MissingExtraError
+    from arena_breaker_gym.report import write_report
+
+    try:
+        say_where("Report", write_report(report, path))
+    except MissingExtraError as error:
+        typer.echo(f"There is no {path.name}. {error}", err=True)
+
+
+def this_command() -> str:
+    """The command that runs, as it can be pasted into a shell."""
+    return shlex.join(["arena-breaker", *sys.argv[1:]])
 
 
 def how_to_resume(place: Path | None) -> str:

@@ -1,0 +1,110 @@
+"""`table_of`: rows of results as the page's table: headings with their meanings, and cells."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from arena_breaker_gym.rollout.episode import STATUSES
+from arena_breaker_gym.rollout.latency import words_for
+from arena_breaker_gym.rollout.metrics import CHARGED, METRICS, Row
+from arena_breaker_gym.rollout.table import SHOWN
+
+FIX, BUG = "hit (fix)", "pass through (bug)"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading, and what it means."""
+
+    label: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure, and the 95 % interval about it; "" where it has no width."""
+
+    figure: str
+    interval: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The page's table.
+
+    Attributes:
+        columns: From left to right.
+        lines: For each row, a cell a column.
+        failures: Sentences on episodes in which an agent failed.
+    """
+
+    columns: Sequence[Column]
+    lines: Sequence[Sequence[Cell]]
+    failures: Sequence[str]
+
+
+def table_of(rows: Sequence[Row]) -> Table:
+    """The table of some rows, as `metrics.row_of` makes them."""
+    charged = any(row["latency"] is not None for row in rows)
+    names = (*SHOWN, *(CHARGED if charged else ()))
+    statuses = [one for one in STATUSES if any(one in row["status"] for row in rows)]
+    columns = [
+        Column("agent", "who played"),
+        Column("start stage", "stage that episodes began on"),
+        Column("point-blank shots", "what a shot does to an enemy that overlaps the muzzle"),
+        *([Column("the game", "whether it waits while the agent thinks")] if charged else []),
+        Column("episodes", f"how many, and how they ended: {', '.join(statuses)}"),
+        *(Column(METRICS[name].label, METRICS[name].meaning) for name in names),
+    ]
+    lines = [
+        [
+            Cell(str(row["agent"])),
+            Cell(str(row["stage"])),
+            Cell(point_blank(row)),
+            *([Cell(words_for(row["latency"]))] if charged else []),
+            _endings(row),
+            *(_estimate(row[name], METRICS[name].decimals) for name in names),
+        ]
+        for row in rows
+    ]
+    return Table(columns, lines, _failures(rows))
+
+
+def point_blank(row: Row) -> str:
+    """What point-blank shots do in a row's games, in words."""
+    return FIX if row["point_blank_fix"] else BUG
+
+
+def labels_of(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """For each row its agent, and what tells it from other rows of that agent, or ""."""
+    facts: list[list[str]] = [
+        [f"stage {row['stage']}", f"shots {point_blank(row)}", words_for(row["latency"])]
+        for row in rows
+    ]
+    telling = [at for at in range(3) if len({fact[at] for fact in facts}) > 1]
+    return [
+        (str(row["agent"]), ", ".join(fact[at] for at in telling))
+        for row, fact in zip(rows, facts, strict=True)
+    ]
+
+
+def _endings(row: Row) -> Cell:
+    endings = ", ".join(f"{count} {status}" for status, count in row["status"].items())
+    return Cell(str(row["episodes"]), endings)
+
+
+def _estimate(estimate: Mapping[str, float | None], decimals: int) -> Cell:
+    mean, low, high = estimate["mean"], estimate["low"], estimate["high"]
+    if mean is None:
+        return Cell("–")
+    if low == high:
+        return Cell(f"{mean:.{decimals}f}")
+    return Cell(f"{mean:.{decimals}f}", f"{low:.{decimals}f} to {high:.{decimals}f}")
+
+
+def _failures(rows: Sequence[Row]) -> list[str]:
+    return [
+        f"{row['agent']}, stage {row['stage']}, shots {point_blank(row)}: "
+        f"failed in {count}: {reason}"
+        for row in rows
+        for reason, count in row.get("failures", {}).items()
+    ]
