@@ -76,6 +76,7 @@ class LocalPredictor:
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,
         compile: bool = False,
+        autocast: bool = False,
     ) -> None:
         """Take a model over: it is moved to the device and into evaluation mode.
 
@@ -90,6 +91,7 @@ class LocalPredictor:
             dtype: of the weights and the computation; bfloat16 on CUDA, else as they are, if not
                 given.
             compile: whether `torch.compile` makes it faster, after a slow first prediction.
+            autocast: whether products are computed in bfloat16, whatever the weights are.
 
         Raises:
             ValueError: if `steps` is below 1 or the model does not know the game.
@@ -104,6 +106,7 @@ class LocalPredictor:
         self.quiet = quiet
         self.game = game
         self.compiled = compile
+        self.autocast = autocast
         self.max_sessions: int | None = None
         self._earlier: dict[int, deque[Tensor]] = {}
         self._generators: dict[int, torch.Generator] = {}
@@ -180,6 +183,7 @@ class LocalPredictor:
                 "game": self.game,
                 "dtype": weight.dtype,
                 "compile": self.compiled,
+                "autocast": self.autocast,
             },
             gpu=weight.device.type == "cuda",
         )
@@ -207,7 +211,8 @@ class LocalPredictor:
         seen = zip(sessions, newest, strict=True)
         pixels = torch.stack([torch.stack([*self._earlier[one], frame]) for one, frame in seen])
         noise = self._noise(sessions).to(pixels.device)
-        rows = self.model.sample(pixels, noise, self.steps, self.guidance, game=self.game)
+        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.autocast):
+            rows = self.model.sample(pixels, noise, self.steps, self.guidance, game=self.game)
         return rows.float().cpu().numpy()
 
     def _noise(self, sessions: Sequence[int]) -> Tensor:

@@ -1,6 +1,8 @@
-"""The named models: sizes of the real NitroGen, of a small student, and of a toy for tests."""
+"""The named models: sizes of the real NitroGen, of a small student, of a toy; and the shipped base."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from nitrogen_adapter.config import (
     ConvConfig,
@@ -79,3 +81,24 @@ def _tiny() -> NitroGenConfig:
 
 
 PRESETS = {"student": _student(), "tiny": _tiny(), "nitrogen_500m": _large()}
+
+SHIPPED = {"base": Path(__file__).parent / "weights" / "base.safetensors"}
+"""Checkpoints that come with the package, by name; `weights/README.md` is the base's model card."""
+
+
+def file_of(source: str) -> Path | None:
+    """Return the checkpoint that a name or a path stands for; None for a preset's fresh weights.
+
+    Args:
+        source: a name of `SHIPPED` or of `PRESETS`, or a path.
+
+    Raises:
+        ValueError: if it is none of these.
+    """
+    if source in PRESETS:
+        return None
+    path = SHIPPED.get(source, Path(source))
+    if not path.is_file():
+        known = ", ".join([*SHIPPED, *PRESETS])
+        raise ValueError(f"There is no model {source!r}; expected one of {known}, or a checkpoint.")
+    return path

@@ -1,13 +1,13 @@
-"""`bootcamp`: a tutor shows, a student learns, both are measured, all of it resumable.
+"""`Bootcamp`: a tutor shows, a student learns, both are measured, all of it resumable.
 
 Demonstrations → data set → post-training → evaluation with the point-blank bug and with its
-fix, and in real time → the article's table and a side-by-side video. Every part leaves what it
-made in the output folder; a run that was interrupted goes on from there.
+fix, on several stages → the article's table, a side-by-side video and a page that shows it all.
+Every part leaves what it made in the output folder; a run that was interrupted goes on from there.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +16,16 @@ from agents.registry import make_agent
 from agents.tutor.bill import Bill
 from agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym.bootcamp.clock import Clock
-from arena_breaker_gym.bootcamp.plan import POST_TRAINED, TUTOR, ZERO_SHOT, BootcampPlan
+from arena_breaker_gym.bootcamp.dagger import joined, visited_examples
+from arena_breaker_gym.bootcamp.plan import (
+    POST_TRAINED,
+    TUTOR,
+    UNFROZEN,
+    ZERO_SHOT,
+    BootcampPlan,
+)
 from arena_breaker_gym.bootcamp.student import Student
+from arena_breaker_gym.distillation.quiet_student import quiet_student
 from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
 from arena_breaker_gym.rollout.benchmark import Terms, evaluate, store_of
@@ -31,10 +39,12 @@ from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.data.dataset import build_examples
-from nitrogen_adapter.data.examples import ArrayExamples
+from nitrogen_adapter.data.examples import ArrayExamples, Examples
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.gamepad import GamepadSettings
-from nitrogen_adapter.training.trainer import Progress as TrainingProgress
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.training.config import TrainingConfig
+from nitrogen_adapter.training.run import TrainingRun, finished
 from nitrogen_adapter.training.trainer import Trainer
 
 SAVE_EVERY = 15.0  # s between two saves of a training under way
@@ -49,6 +59,23 @@ _PARTS = {
     "video": (0.95, 1.0),
 }
 _DRAWING = 0.05  # of "posttrain": the drawing of frames
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Rows of the table that are measured together.
+
+    Attributes:
+        name: Who plays.
+        make: How it is made.
+        terms: What it plays.
+        folder: Where its episodes are kept.
+    """
+
+    name: str
+    make: Callable[[], Agent]
+    terms: Terms
+    folder: Path
 
 
 class Bootcamp:
@@ -81,7 +108,7 @@ class Bootcamp:
         self.budget = budget
         self.engine = engine
         self.save_every = save_every
-        self.student = Student(plan.student, out / "checkpoints", seed=plan.seed)
+        self.student = Student(plan.student, out / "training", seed=plan.seed)
         _claim(out / "plan.json", plan)
         self.clock = Clock(out / "timings.json")
 
@@ -111,6 +138,35 @@ class Bootcamp:
         """Where the side-by-side video lies."""
         return self.out / "side_by_side.mp4"
 
+    @property
+    def films(self) -> dict[str, Path]:
+        """The films that there are, by what they show."""
+        films = {
+            "Before and after, and the tutor": self.video,
+            "The same weights and seed: point-blank shots pass through, and hit": self._fix_video,
+        }
+        return {caption: path for caption, path in films.items() if path.exists()}
+
+    @property
+    def _fix_video(self) -> Path:
+        return self.out / "bug_and_fix.mp4"
+
+    def training_folders(self) -> dict[str, Path]:
+        """Where each training is kept, by the name of who came out of it."""
+        return {name: self.student.training_folder(name) for name in self._trained_names()}
+
+    def measured_episodes(self) -> Iterator[tuple[str, list[Episode]]]:
+        """The episodes of every row of a game that waits, by a name of their own."""
+        for entry in self._entries():
+            if entry.terms.latency is not None:
+                continue
+            bug = "" if entry.terms.settings.point_blank_fix else ", bug"
+            for stage in entry.terms.stages:
+                store = store_of(entry.folder, entry.name, stage=stage)
+                where = "" if stage == entry.terms.stages[0] else f", stage {stage}"
+                episodes = [store.load(index) for index in range(entry.terms.episodes)]
+                yield f"{entry.name}{bug}{where}", episodes
+
     def demonstrate(self, advance: Advance) -> list[Episode]:
         """The tutor's episodes, stage 1, 2, 3 in turn; recorded ones are not played again."""
         plan, folder = self.plan, self.out / "demonstrations"
@@ -122,6 +178,7 @@ class Bootcamp:
                     episodes=plan.demonstrations,
                     seed=plan.seed,
                     stage=(1, 2, 3),
+                    env=Settings(skin=plan.skin),
                     max_steps=plan.demonstration_steps,
                     recorder=EpisodeStore(folder),
                     engine=self.engine,
@@ -131,56 +188,120 @@ class Bootcamp:
             tutor.close()
 
     def train(self, demonstrations: list[Episode], advance: Advance) -> None:
-        """Writes the student before and after training; a training cut short goes on.
+        """Trains every student that the plan names; a training cut short goes on.
 
         A student on a server cannot be trained from here, and is not.
         """
-        if self.student.remote:
+        folder = self.student.training_folder
+        if self.student.remote or all(finished(folder(name)) for name in self._trained_names()):
             return
-        self.student.enrol()
-        if self.student.after.exists():
-            return
-        model = checkpoint.load(self.student.before, device=self.student.device)
+        fresh = self.student.fresh()
         with self.clock.part("dataset"):
-            examples = self._examples(demonstrations, model.config, advance)
+            examples = self._examples(demonstrations, fresh.config, advance)
+        trainings = self.plan.trainings()
+        count = len(trainings) + self.plan.dagger
+        for place, (name, config) in enumerate(trainings.items()):
+            self._posttrain(
+                name, self.student.fresh(), examples, config, _piece(advance, place, count)
+            )
+        for number in range(self.plan.dagger):
+            examples = self._aggregate(examples, number)
+            self._posttrain(
+                dagger_name(number),
+                self._last_trained(number),
+                examples,
+                trainings[self._pupil],
+                _piece(advance, len(trainings) + number, count),
+            )
+
+    def _posttrain(
+        self,
+        name: str,
+        model: NitroGen,
+        examples: ArrayExamples,
+        config: TrainingConfig,
+        advance: Advance,
+    ) -> None:
+        """One training to its end, in a folder of its own."""
+        folder = self.student.training_folder(name)
+        if finished(folder):
+            return
         with self.clock.part("posttrain"):
-            if self.plan.posttrain.sight_is_frozen:
-                examples = cache_features(model, examples)
-            self._fit(Trainer(model, examples, self.plan.posttrain), advance)
-            checkpoint.save(self.student.after, model)
-            self._unfinished.unlink(missing_ok=True)
+            learned: Examples = examples
+            if config.sight_is_frozen:
+                learned = cache_features(model, examples)
+            trainer = Trainer(model, learned, config)
+            run = TrainingRun(trainer, folder, save_every=self.save_every)
+            run.run(None, lambda words, share: advance(f"{name} learns, {words}", share))
+
+    def _aggregate(self, examples: ArrayExamples, number: int) -> ArrayExamples:
+        """Adds what the last student came to see, as often as the tutor's moments."""
+        plan = self.plan
+        with self.clock.part("dagger"):
+            tutor = make_agent(plan.tutor)
+            try:
+                visited = visited_examples(
+                    quiet_student(self._last_trained(number)),
+                    tutor,
+                    Settings(skin=plan.skin, pixel_size=self.student.frame_size),
+                    count=len(examples) // (number + 1),
+                    n_action_steps=plan.n_action_steps,
+                    seed=plan.seed * 1000 + number,
+                )
+            finally:
+                tutor.close()
+        return joined(examples, visited)
+
+    @property
+    def _pupil(self) -> str:
+        """Who goes on to learn by DAgger: the one that learns as a whole, if there is one."""
+        return [*self.plan.trainings()][-1]
+
+    def _last_trained(self, number: int) -> NitroGen:
+        """The student that plays in a round of DAgger."""
+        name = dagger_name(number - 1) if number else self._pupil
+        return checkpoint.load(self.student.trained(name), device=self.student.device)
+
+    def _trained_names(self) -> list[str]:
+        rounds = [dagger_name(number) for number in range(self.plan.dagger)]
+        return [] if self.student.remote else [*self.plan.trainings(), *rounds]
 
     def measure(self, advance: Advance) -> list[Row]:
         """The table's rows: each agent with the bug and with its fix, on equal seeds.
 
-        The game waits for them all, as the article's did for its tutor. The last row is of the
-        trained student in a game that does not.
+        The game waits for them all, as the article's did for its tutor. The last row, if it is
+        wanted, is of the trained student in a game that does not.
         """
         rows: list[Row] = []
-        entries = self._entries()
+        entries = [*self._entries()]
         with self.clock.part("evaluation"):
-            for place, (name, make, terms, out) in enumerate(entries):
+            for place, entry in enumerate(entries):
+                piece = _piece(advance, place, len(entries))
 
                 def show(
-                    _: str, __: int, now: Progress, name: str = name, place: int = place
+                    _: str, __: int, now: Progress, name: str = entry.name, piece: Advance = piece
                 ) -> None:
-                    advance(f"{name} is measured", (place + now.share) / len(entries))
+                    piece(f"{name} is measured", now.share)
 
-                engine = self.engine if terms.latency is None else None
-                rows += evaluate(name, make, terms, out=out, engine=engine, watch=show)
+                engine = self.engine if entry.terms.latency is None else None
+                rows += evaluate(
+                    entry.name, entry.make, entry.terms, out=entry.folder, engine=engine, watch=show
+                )
         return rows
 
     def film(self, advance: Advance) -> None:
-        """The side-by-side video: the student before and after training, and the tutor."""
+        """Two films: the student before and after training and the tutor; bug and fix."""
         if self.video.exists():
             return
-        medians = {name: self._median(name) for name in self._names()}
+        shown = [name for name in self._names() if name != UNFROZEN]
+        medians = {name: self._median(name) for name in shown}
         chosen = {
             f"{name}, kills: {episode.metrics['kills']:.0f}": episode
             for name, episode in medians.items()
             if episode is not None
         }
         with self.clock.part("video"):
+            self._film_fix(medians.get(POST_TRAINED))
             export_side_by_side(
                 list(chosen.values()),
                 self.video,
@@ -189,6 +310,26 @@ class Bootcamp:
                 layers=Layers(hud=True, gamepad=True, caption=True),
                 progress=lambda share: advance("The video is made", share),
             )
+
+    def _film_fix(self, fixed: Episode | None) -> None:
+        """The trained student's median episode beside the one of the same seed with the bug."""
+        if fixed is None:
+            return
+        store = self._store(POST_TRAINED, fix=False)
+        index = fixed.seed - self.plan.evaluation_seed
+        labels = ["shots pass through (bug)", "shots hit (fix)"]
+        layers = Layers(hud=True, gamepad=True, caption=True)
+        export_side_by_side(
+            [store.load(index), fixed],
+            self._fix_video,
+            labels=labels,
+            size=VIDEO_SIZE,
+            layers=layers,
+        )
+
+    def _store(self, name: str, *, fix: bool) -> EpisodeStore:
+        stage = self.plan.evaluation_stages[0]
+        return store_of(self._evaluation_folder(fix=fix), name, stage=stage)
 
     def _examples(
         self, demonstrations: list[Episode], config: NitroGenConfig, advance: Advance
@@ -204,6 +345,7 @@ class Bootcamp:
             demonstrations,
             chunks,
             size=config.vision.image_size,
+            skin=self.plan.skin,
             buttons=GamepadSettings(old_layout=config.old_layout),
             on_episode=lambda done, total: advance("Frames are drawn", _DRAWING * done / total),
         )
@@ -211,50 +353,31 @@ class Bootcamp:
             part.write_text(json.dumps(asdict(balance), indent=2) + "\n", encoding="utf-8")
         return examples
 
-    @property
-    def _unfinished(self) -> Path:
-        return self.out / "checkpoints" / "training.pt"
-
-    def _fit(self, trainer: Trainer, advance: Advance) -> None:
-        """Trains to the end, saving now and then."""
-        if self._unfinished.exists():
-            trainer.resume(self._unfinished)
-        saved = trainer.seconds
-
-        def show(now: TrainingProgress) -> None:
-            nonlocal saved
-            words = f"The student learns, loss {now.loss:.3f}, {now.examples_per_second:.0f}/s"
-            advance(words, _DRAWING + (1.0 - _DRAWING) * now.fraction)
-            if now.seconds - saved > self.save_every and now.fraction < 1.0:
-                saved = now.seconds
-                trainer.save(self._unfinished)
-
-        trainer.run(show)
-
-    def _entries(self) -> list[tuple[str, Callable[[], Agent], Terms, Path]]:
+    def _entries(self) -> Iterator[_Entry]:
         """Who is measured, how each is made, on what terms, and where that is kept."""
-        entries = [
-            (name, self._maker(name, folder), self._terms(name, fix=fix), folder)
-            for name in self._names()
-            for fix, folder in ((fix, self._evaluation_folder(fix=fix)) for fix in (False, True))
-        ]
+        for name in self._names():
+            for fix in (False, True):
+                folder = self._evaluation_folder(fix=fix)
+                yield _Entry(name, self._maker(name, folder), self._terms(name, fix=fix), folder)
         if self.plan.realtime_evaluations > 0:
             folder = self.out / "evaluation" / "realtime"
-            *_, student, _ = self._names()  # as it has learned, where it could
-            make = self._maker(student, folder)
-            entries.append((student, make, self._realtime_terms(student), folder))
-        return entries
+            name = ZERO_SHOT if self.student.remote else POST_TRAINED
+            yield _Entry(name, self._maker(name, folder), self._realtime_terms(name), folder)
 
     def _names(self) -> list[str]:
         """Whose rows there are, in their order."""
-        return [ZERO_SHOT, *([] if self.student.remote else [POST_TRAINED]), TUTOR]
+        return [ZERO_SHOT, *self._trained_names(), TUTOR]
 
     def _maker(self, name: str, folder: Path) -> Callable[[], Agent]:
         """How a row's agent is made."""
         if name == TUTOR:
             return partial(self._tutor, store_of(folder, TUTOR, stage=1).folder)
-        trained = name == POST_TRAINED
-        return partial(self.student.agent, name, trained=trained, execute=self.plan.execute)
+        return partial(
+            self.student.agent,
+            name,
+            trained=name != ZERO_SHOT,
+            n_action_steps=self.plan.n_action_steps,
+        )
 
     def _tutor(self, folder: Path) -> Agent:
         """The tutor for one folder of episodes, with what the others have left of the budget."""
@@ -280,26 +403,44 @@ class Bootcamp:
         return Terms(
             episodes=plan.evaluations_of(name),
             seed=plan.evaluation_seed,
-            settings=Settings(point_blank_fix=fix, pixel_size=self.student.frame_size),
+            settings=Settings(
+                point_blank_fix=fix, pixel_size=self.student.frame_size, skin=plan.skin
+            ),
+            stages=plan.evaluation_stages if fix else plan.evaluation_stages[:1],
             max_steps=plan.evaluation_steps,
             num_envs=plan.evaluations if most is None else min(most, plan.evaluations),
         )
 
     def _realtime_terms(self, name: str) -> Terms:
         """Those with the fix, but one arena after another that waits for nobody."""
-        episodes = self.plan.realtime_evaluations
         waiting = self._terms(name, fix=True)
-        return replace(waiting, episodes=episodes, num_envs=None, latency=MEASURED)
+        return replace(
+            waiting,
+            episodes=self.plan.realtime_evaluations,
+            stages=waiting.stages[:1],
+            num_envs=None,
+            latency=MEASURED,
+        )
 
     def _evaluation_folder(self, *, fix: bool) -> Path:
         return self.out / "evaluation" / ("fix" if fix else "bug")
 
     def _median(self, name: str) -> Episode | None:
         """The agent's episode of median kills with the fix; None if it failed in all."""
-        store = store_of(self._evaluation_folder(fix=True), name, stage=1)
+        store = self._store(name, fix=True)
         episodes = [store.load(index) for index in range(self.plan.evaluations_of(name))]
         played = sorted((one for one in episodes if not one.failed), key=_kills)
         return played[len(played) // 2] if played else None
+
+
+def dagger_name(number: int) -> str:
+    """Whose rows those of a student after round `number`, from 0, of DAgger are."""
+    return f"DAgger {number + 1}"
+
+
+def _piece(advance: Advance, place: int, count: int) -> Advance:
+    """Reports one of `count` equal pieces as its share of them all."""
+    return lambda words, share: advance(words, (place + share) / count)
 
 
 def _claim(file: Path, plan: BootcampPlan) -> None:

@@ -5,10 +5,11 @@ from typing import Any, Self
 
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 from nitrogen_adapter.data.dataset import ChunkSettings
-from nitrogen_adapter.presets import PRESETS
+from nitrogen_adapter.presets import PRESETS, SHIPPED
 from nitrogen_adapter.training.config import TrainingConfig
 
 ZERO_SHOT, POST_TRAINED, TUTOR = "zero-shot", "post-trained", "tutor"
+UNFROZEN = f"{POST_TRAINED}, unfrozen"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,57 +18,86 @@ class BootcampPlan:
 
     Attributes:
         tutor: Name of the agent that teaches.
-        student: Who learns: a preset, a checkpoint file, or a server that is only measured.
+        student: Who learns: "base", a preset, a checkpoint file, or a server that is only measured.
+        skin: The looks that the game has, which the base has never seen.
         demonstrations: Episodes that the tutor records; the article's 17, over all stages.
         demonstration_steps: Steps after which a demonstration is cut off.
+        dagger: Rounds in which the trained student plays, the tutor says what it would have done,
+            and the student learns from that as well.
         evaluations: Episodes for each row of the table.
+        evaluation_stages: Stages that rows are of; with the point-blank bug only the first.
         tutor_evaluations: Episodes for each of the tutor's rows, who may cost money; None: as many.
         realtime_evaluations: Episodes for the row in which the game does not wait for the
             post-trained student; 0: no such row.
         evaluation_steps: Steps after which an evaluation episode is cut off.
         seed: Of the student's first weights, of training, and of the first demonstration.
         evaluation_seed: Of the first evaluation episode: no seed that the tutor showed.
-        execute: How many of a chunk's 18 actions the student plays before it looks again.
+        n_action_steps: How many of a chunk's 18 actions the student plays before it looks again.
         chunks: Which moments become examples.
         posttrain: How the student is trained.
+        control: Whether a second student is trained whole, where the first one's eyes are frozen.
     """
 
-    tutor: str = "scripted"
-    student: str = "student"
+    tutor: str = "expert"
+    student: str = "base"
+    skin: str = "default"
     demonstrations: int = 17
     demonstration_steps: int = 1800
-    evaluations: int = 50
+    dagger: int = 0
+    evaluations: int = 100
+    evaluation_stages: tuple[int, ...] = (1, 2)
     tutor_evaluations: int | None = None
-    realtime_evaluations: int = 30
+    realtime_evaluations: int = 0
     evaluation_steps: int = MAX_EPISODE_STEPS
     seed: int = 0
     evaluation_seed: int = 1000
-    execute: int = 9
-    chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=3))
-    posttrain: TrainingConfig = field(
-        default_factory=lambda: TrainingConfig.student(max_seconds=240.0)
-    )
+    n_action_steps: int = 3
+    chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=2))
+    posttrain: TrainingConfig = field(default_factory=TrainingConfig.adapting)
+    control: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that cannot be meant.
+
+        Raises:
+            ValueError: If so, naming the entry.
+        """
+        if self.dagger < 0:
+            raise ValueError(f"dagger is {self.dagger}; expected 0 or more rounds.")
+        if not self.evaluation_stages:
+            raise ValueError("evaluation_stages is empty; expected at least one stage.")
 
     @classmethod
     def for_student(
-        cls, student: str, *, seed: int, max_seconds: float | None, **changes: Any
+        cls, student: str, *, seed: int, max_seconds: float | None = None, **changes: Any
     ) -> Self:
-        """The plan for a student: a preset learns its own way, a checkpoint the published one.
+        """The plan for a student, who learns in the way that suits it.
+
+        The shipped base adapts; a preset, which knows nothing yet, learns as a whole; a checkpoint
+        learns the published way.
 
         Args:
             student: As in this class.
             seed: As in this class.
-            max_seconds: Most seconds that the student may learn; None: four minutes for a preset,
-                and for a checkpoint as long as the epochs take.
+            max_seconds: Most seconds that the student may learn; None: as long as its epochs take.
             changes: Other entries of this class.
         """
-        if student not in PRESETS:
-            posttrain = TrainingConfig(max_seconds=max_seconds, seed=seed)
+        if student in SHIPPED:
+            posttrain = TrainingConfig.adapting()
+        elif student in PRESETS:
+            posttrain = TrainingConfig.student()
         else:
-            posttrain = replace(cls().posttrain, seed=seed)
-            if max_seconds is not None:
-                posttrain = replace(posttrain, max_seconds=max_seconds)
-        return cls(student=student, seed=seed, posttrain=posttrain, **changes)
+            posttrain = TrainingConfig()
+        changes = {"posttrain": posttrain, "control": student in SHIPPED, **changes}
+        changes["posttrain"] = replace(changes["posttrain"], seed=seed, max_seconds=max_seconds)
+        return cls(student=student, seed=seed, **changes)
+
+    def trainings(self) -> dict[str, TrainingConfig]:
+        """How each trained student learns, by the name of its rows."""
+        found = {POST_TRAINED: self.posttrain}
+        if self.control and self.posttrain.sight_is_frozen:
+            found[UNFROZEN] = replace(self.posttrain, split="all", lora_rank=0)
+        return found
 
     def evaluations_of(self, name: str) -> int:
         """How many episodes each of an agent's rows has, where the game waits."""

@@ -1,5 +1,6 @@
-"""`Student`: who is put to school: a preset that starts from nothing, a checkpoint, or a server."""
+"""`Student`: who is taught: the shipped base, a preset, a checkpoint, or a model on a server."""
 
+import re
 from pathlib import Path
 
 import torch
@@ -9,7 +10,8 @@ from agents.source import REMOTE
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.presets import PRESETS, preset_config
+from nitrogen_adapter.presets import PRESETS, SHIPPED, file_of
+from nitrogen_adapter.training.trainer import bfloat16_is_faster
 
 FRAME_SIZE = 256  # pixels of a side; NitroGen's own, which a server does not tell
 
@@ -24,8 +26,8 @@ class Student:
         """Looks who it is; nothing is written yet.
 
         Args:
-            source: The name of a preset, a checkpoint file, or "tcp://host:port".
-            folder: Where checkpoints are written.
+            source: "base", the name of a preset, a checkpoint file, or "tcp://host:port".
+            folder: Where its trainings are kept.
             seed: Of a preset's first weights.
 
         Raises:
@@ -35,55 +37,67 @@ class Student:
         self.folder = folder
         self.seed = seed
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        if source not in PRESETS and not self.remote and not Path(source).is_file():
-            raise ValueError(
-                f"There is no student {source!r}; expected one of {', '.join(PRESETS)}, "
-                "a checkpoint file, or a server as in tcp://127.0.0.1:5555."
-            )
+        self._file = None if self.remote else file_of(source)
 
     @property
     def remote(self) -> bool:
         """Whether a server predicts for it."""
         return self.source.startswith(REMOTE)
 
-    @property
-    def before(self) -> Path:
-        """Where its checkpoint before training lies."""
-        return self.folder / "zero-shot.pt" if self.source in PRESETS else Path(self.source)
+    def training_folder(self, name: str) -> Path:
+        """Where a training is kept.
 
-    @property
-    def after(self) -> Path:
-        """Where its checkpoint after training lies."""
-        return self.folder / "post-trained.pt"
+        Args:
+            name: Of the student that comes out of it.
+        """
+        return self.folder / re.sub(r"\W+", "_", name)
 
-    def enrol(self) -> None:
-        """Writes the checkpoint of a preset before training, if that is not done yet."""
-        if self.source in PRESETS and not self.before.exists():
-            checkpoint.save(self.before, NitroGen.preset(self.source, seed=self.seed))
+    def trained(self, name: str) -> Path:
+        """Where the checkpoint of a trained student lies."""
+        return self.training_folder(name) / "model.pt"
+
+    def fresh(self) -> NitroGen:
+        """The model before training."""
+        if self._file is None:
+            return NitroGen.preset(self.source, seed=self.seed, device=self.device)
+        return checkpoint.load(self._file, device=self.device)
 
     @property
     def frame_size(self) -> int:
         """Side of the frames that it looks at, in pixels."""
-        if self.source in PRESETS:
-            return preset_config(self.source).vision.image_size
-        return FRAME_SIZE
+        own = self.source in PRESETS or self.source in SHIPPED
+        return self.fresh().config.vision.image_size if own else FRAME_SIZE
 
-    def agent(self, name: str, *, trained: bool, execute: int) -> NitroGenPolicy:
-        """The agent that plays as the student does before or after training."""
-        return NitroGenPolicy(self._predictor(trained=trained), name=name, execute=execute)
+    def agent(self, name: str, *, trained: bool, n_action_steps: int) -> NitroGenPolicy:
+        """The agent that plays as a student does before or after a training.
+
+        Args:
+            name: Of its rows, and of its training.
+            trained: Whether it plays as after training.
+            n_action_steps: Actions of a chunk that it plays before it looks again.
+        """
+        predictor = self._predictor(name if trained else None)
+        return NitroGenPolicy(predictor, name=name, execute=n_action_steps)
 
     def most_arenas(self) -> int | None:
         """Arenas that it can play in at once; None: any number."""
         if not self.remote:
             return None
-        predictor = self._predictor(trained=False)
+        predictor = self._predictor(None)
         predictor.close()
         return predictor.max_sessions
 
-    def _predictor(self, *, trained: bool) -> ChunkPredictor:
+    def _predictor(self, trained: str | None) -> ChunkPredictor:
         if self.remote:
             from nitrogen_adapter.remote.client import RemotePredictor
 
             return RemotePredictor(self.source)
-        path = self.after if trained else self.before
-        return LocalPredictor(checkpoint.load(path, device=self.device))
+        model = self.fresh()
+        if trained is not None:
+            model = checkpoint.load(self.trained(trained), device=self.device)
+        small = self.source in PRESETS or self.source in SHIPPED
+        # The small student denoises from zeros, to the middle of what it thinks likely: drawn
+        # noise gives a likely action, a new one at every look, and its play trembles.
+        return LocalPredictor(
+            model, quiet=small, autocast=small and bfloat16_is_faster(self.device)
+        )

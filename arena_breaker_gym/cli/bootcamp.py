@@ -7,45 +7,81 @@ import typer
 
 from arena_breaker_gym.cli import options
 from arena_breaker_gym.cli.progress import bar
-from arena_breaker_gym.cli.report import how_to_resume, print_json, print_table, say_where
+from arena_breaker_gym.cli.report import (
+    how_to_resume,
+    keep_page,
+    print_json,
+    print_table,
+    say_where,
+    this_command,
+)
 
 DEFAULT_OUT = Path("bootcamp")
 
 
 def bootcamp(
     out: Annotated[
-        Path, typer.Option(help="Folder for all that is made; run again with the same to continue.")
+        Path,
+        typer.Option(
+            help="Folder for all that is made. Run the command again with the same folder to "
+            "continue."
+        ),
     ] = DEFAULT_OUT,
     tutor: Annotated[
-        str, typer.Option(help="Who teaches: the name of an agent, such as scripted or claude.")
-    ] = "scripted",
+        str,
+        typer.Option(
+            help="Who teaches: any agent by its name, such as expert, scripted, planner, claude "
+            "or replay:TRANSCRIPT."
+        ),
+    ] = "expert",
     student: Annotated[
         str,
         typer.Option(
-            help="Who learns: a preset (student), a checkpoint such as ng.pt, or a server as in "
+            help="Who learns: base (ships with the package, has played in other looks), student "
+            "(the same network from nothing), a checkpoint such as ng.pt, or a server as in "
             "tcp://127.0.0.1:5555, which is measured and not trained."
         ),
-    ] = "student",
+    ] = "base",
+    skin: Annotated[
+        str, typer.Option(help="Looks of the game. The base has never seen default, lava, paper.")
+    ] = "default",
     demonstrations: Annotated[
         int, typer.Option(min=1, help="Episodes that the tutor records, over stages 1 to 3.")
     ] = 17,
+    dagger: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Rounds in which the trained student plays, the tutor says what it would have "
+            "done, and the student learns from that as well.",
+        ),
+    ] = 0,
+    n_action_steps: Annotated[
+        int,
+        typer.Option(min=1, max=18, help="Actions of a chunk played before the student looks."),
+    ] = 3,
     evaluations: Annotated[
-        int, typer.Option(min=1, help="Episodes for each column of the table.")
-    ] = 50,
+        int, typer.Option(min=1, help="Episodes for each row of the table.")
+    ] = 100,
     realtime_evaluations: Annotated[
         int, typer.Option(min=0, help="Episodes of the student in a game that does not wait.")
-    ] = 30,
+    ] = 0,
     tutor_evaluations: Annotated[
         int | None,
-        typer.Option(min=1, help="Episodes for each of the tutor's columns, where fewer will do."),
+        typer.Option(min=1, help="Episodes for each of the tutor's rows, where fewer will do."),
     ] = None,
+    control: Annotated[
+        bool,
+        typer.Option(
+            "--control/--no-control",
+            help="Whether a second student learns as a whole, where the first one's vision "
+            "encoder is frozen.",
+        ),
+    ] = True,
     budget: options.Budget = None,
     train_seconds: Annotated[
         float | None,
-        typer.Option(
-            min=1.0,
-            help="Most seconds that the student may learn; 240 for a preset, where not given.",
-        ),
+        typer.Option(min=1.0, help="Most seconds that the student may learn; no limit by default."),
     ] = None,
     seed: options.Seed = 0,
     engine: options.EngineName = "local",
@@ -53,24 +89,33 @@ def bootcamp(
     workers: options.Workers = None,
     json: options.Json = False,
 ) -> None:
-    """The article: a tutor shows, a pixels-only student learns, both are measured and filmed."""
+    """The article: a tutor shows, a pixels-only student learns, both are measured and filmed.
+
+    Example: arena-breaker bootcamp --out runs/bootcamp --dagger 1
+    """
     from arena_breaker_gym.extras import require
 
     # Ten minutes on is no time to find that the last part cannot run.
     require("torch", "nitrogen")
     require("moviepy", "video")
     from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
+    from arena_breaker_gym.bootcamp.page import bootcamp_report
     from arena_breaker_gym.bootcamp.plan import BootcampPlan
+    from nitrogen_adapter.presets import SHIPPED
 
     plan = BootcampPlan.for_student(
         student,
         seed=seed,
         max_seconds=train_seconds,
         tutor=tutor,
+        skin=skin,
         demonstrations=demonstrations,
+        dagger=dagger,
+        n_action_steps=n_action_steps,
         evaluations=evaluations,
         tutor_evaluations=tutor_evaluations,
         realtime_evaluations=realtime_evaluations,
+        control=control and student in SHIPPED,
     )
     chosen = options.opened_engine(engine, address=ray_address, workers=workers)
     with bar(resume=how_to_resume(out)) as advance, chosen as place:
@@ -84,3 +129,4 @@ def bootcamp(
             typer.echo(f"The tutor: {camp.bill.sentence()}.")
     say_where("Results", out / "results.json")
     say_where("Video", camp.video)
+    keep_page(bootcamp_report(camp, results, command=this_command()), out / "report.html")

@@ -22,17 +22,17 @@ from numpy.typing import NDArray
 from agents.expert import ExpertAgent
 from agents.nitrogen import NitroGenPolicy
 from arena_breaker_gym.distillation.collector import Collector, CollectorConfig
+from arena_breaker_gym.distillation.quiet_student import quiet_student
 from arena_breaker_gym.distillation.states import LabelledStates, Looks, StateExamples
 from arena_breaker_gym.files import sweep_leftovers, written_whole
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.settings import Settings
-from nitrogen_adapter import checkpoint, gamepad
+from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.board import Board
 from nitrogen_adapter.training.config import TrainingConfig
-from nitrogen_adapter.training.trainer import Progress, Trainer, bfloat16_is_faster
-from nitrogen_adapter.vision import normalise
+from nitrogen_adapter.training.trainer import Progress, Trainer
 
 SEEN_SKINS = (
     "blueprint",
@@ -206,7 +206,7 @@ class Pretraining:
         wanted = 1 if self._kept else (self.config.rounds_kept if self._played_before else 1)
         with self._trainer.averaged() as model:
             for _ in range(wanted):
-                predict = _predictor(model, self.config.flow_steps)
+                predict = quiet_student(model, self.config.flow_steps)
                 self._kept.append(self._collector.collect(predict, self.config.looks_a_round))
         states = LabelledStates.joined(list(self._kept))
         self._trainer.learn_from(StateExamples(states, self._looks, seed=self._trainer.step))
@@ -253,21 +253,6 @@ def _model(config: PretrainingConfig, start: Path | None) -> NitroGen:
     if start is not None:
         return checkpoint.load(start)
     return NitroGen.preset(config.preset, seed=config.seed)
-
-
-def _predictor(model: NitroGen, steps: int) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """A student at play: it denoises from zeros, towards the middle of what it thinks likely."""
-
-    @torch.inference_mode()
-    def predict(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        config = model.config
-        noise = torch.zeros(len(frames), config.action_horizon, config.action_dim)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_is_faster("cpu")):
-            rows = model.sample(normalise(frames)[:, None], noise, steps)
-        actions: NDArray[np.float32] = gamepad.unpack(rows.float().numpy())
-        return actions
-
-    return predict
 
 
 def _idle(frames: NDArray[np.uint8]) -> NDArray[np.float32]:

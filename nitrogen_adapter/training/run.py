@@ -77,11 +77,12 @@ class TrainingRun:
         """The checkpoint that comes out."""
         return self.folder / "model.pt"
 
-    def run(self, mean_row: Callable[[], NDArray[np.float32]], advance: Advance) -> None:
+    def run(self, mean_row: Callable[[], NDArray[np.float32]] | None, advance: Advance) -> None:
         """Train to the end and write the result and the report.
 
         Args:
-            mean_row: gives the mean action of what is learned from, (25,), if it is needed.
+            mean_row: gives the mean action of what is learned from, (25,), if it is needed; None
+                where nothing is judged.
             advance: called with what is going on and the share done, in [0, 1].
 
         Raises:
@@ -108,10 +109,10 @@ class TrainingRun:
             self.trainer.resume(self.unfinished)
 
     def _baseline(
-        self, mean_row: Callable[[], NDArray[np.float32]], advance: Advance
+        self, mean_row: Callable[[], NDArray[np.float32]] | None, advance: Advance
     ) -> dict[str, dict[str, Scores]]:
         """What the result is held against; measured once, before anything is learnt."""
-        if self.heldout is None:
+        if self.heldout is None or mean_row is None:
             return {}
         path = self.folder / "baseline.json"
         if path.exists():

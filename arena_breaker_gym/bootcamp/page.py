@@ -1,0 +1,107 @@
+"""`bootcamp_report`: what a bootcamp's folder comes to, as a report for its page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arena_breaker_gym.bootcamp.plan import POST_TRAINED, TUTOR, UNFROZEN, ZERO_SHOT
+from arena_breaker_gym.report import Curve, Line, Report, VideoPanel
+from arena_breaker_gym.rollout.metrics import Row
+from arena_breaker_gym.rollout.results import Results
+
+if TYPE_CHECKING:
+    from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
+
+_POINTS = 200  # of a learning curve, at most
+
+
+def bootcamp_report(camp: Bootcamp, results: Results, *, command: str = "") -> Report:
+    """The report of a bootcamp that has been run.
+
+    Args:
+        camp: The bootcamp.
+        results: What its run gave.
+        command: How to run it again.
+
+    Raises:
+        EpisodeError: If an episode's file cannot be read.
+    """
+    return Report(
+        title=f"Bootcamp: {camp.plan.tutor} teaches {camp.plan.student}",
+        verdict=verdict_of(results.rows),
+        rows=results.rows,
+        episodes=dict(camp.measured_episodes()),
+        curves=[*_learning_curves(camp)],
+        videos=[VideoPanel(caption=caption, path=path) for caption, path in camp.films.items()],
+        settings=results.settings,
+        timings_s=results.timings_s,
+        command=command,
+    )
+
+
+def verdict_of(rows: Sequence[Row]) -> list[str]:
+    """What the rows say on the article's questions, a sentence each."""
+    found = {(r["agent"], r["stage"], r["point_blank_fix"]): r for r in rows if not r["latency"]}
+    stage = min((one for _, one, _ in found), default=1)
+    before = found.get((ZERO_SHOT, stage, True))
+    after = found.get((POST_TRAINED, stage, True))
+    if before is None or after is None:
+        return []
+    return [*_answers(found, stage, before, after)]
+
+
+def _answers(
+    found: Mapping[tuple[str, int, bool], Row], stage: int, before: Row, after: Row
+) -> Iterator[str]:
+    yield (
+        f"In looks that it has never seen the student kills {_kills(before)} an episode; "
+        f"post-trained, {_kills(after)}: the intervals {_apart(before, after)}."
+    )
+    bug = found.get((POST_TRAINED, stage, False))
+    if bug is not None:
+        yield (
+            f"The same weights kill {_kills(bug)} where point-blank shots pass through, "
+            f"{_kills(after)} where they hit: the intervals {_apart(bug, after)}."
+        )
+    whole = found.get((UNFROZEN, stage, True))
+    if whole is not None:
+        yield f"Trained as a whole, it kills {_kills(whole)}."
+    tutor = found.get((TUTOR, stage, True))
+    if tutor is not None and tutor["kills"]["mean"]:
+        share = after["kills"]["mean"] / tutor["kills"]["mean"]
+        yield f"That is {100 * share:.0f} % of its tutor's kills, {_kills(tutor)}."
+    yield (
+        f"It clears the first wave in {100 * after['first_wave_cleared']['mean']:.0f} % of "
+        f"episodes and dashes {after['dashes']['mean']:.1f} times in one."
+    )
+
+
+def _kills(row: Row) -> str:
+    kills = row["kills"]
+    return f"{kills['mean']:.1f} [{kills['low']:.1f}, {kills['high']:.1f}]"
+
+
+def _apart(first: Row, second: Row) -> str:
+    low, high = sorted((first["kills"], second["kills"]), key=lambda kills: kills["mean"])
+    return "do not touch" if low["high"] < high["low"] else "touch"
+
+
+def _learning_curves(camp: Bootcamp) -> Iterator[Curve]:
+    lines = []
+    for name, folder in camp.training_folders().items():
+        steps = [one for one in _lines(folder / "metrics.jsonl") if one["kind"] == "train"]
+        chosen = steps[:: max(len(steps) // _POINTS, 1)]
+        if chosen:
+            x, y = [one["step"] for one in chosen], [one["loss"] for one in chosen]
+            lines.append(Line(name=name, x=x, y=y))
+    if lines:
+        yield Curve(title="Learning", x_label="step", y_label="flow-matching loss", lines=lines)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
