@@ -17,6 +17,7 @@ from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
 from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor, PackedPredictor
 from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.presets import SHIPPED
 
 EXECUTE = 9  # of a chunk's 18 actions; our own default
 
@@ -88,7 +89,8 @@ class NitroGenPolicy:
         """A policy from what a command line names: a checkpoint file, or "tcp://host:port".
 
         Args:
-            source: As `Source.parsed` reads it, so options may follow a question mark.
+            source: As `Source.parsed` reads it, so options may follow a question mark; "base" is
+                the shipped one.
 
         Raises:
             ValueError: If an option is unknown or its value bad.
@@ -101,7 +103,8 @@ class NitroGenPolicy:
 
             policy = cls(RemotePredictor(found.place), **found.options)
         else:
-            policy = cls.from_checkpoint(found.place, **found.options)
+            path = SHIPPED.get(found.place, Path(found.place))
+            policy = cls.from_checkpoint(path, **found.options)
         if found.said:  # other settings are another player
             policy.name = f"{policy.name}?{found.said}"
         return policy

@@ -1,4 +1,4 @@
-"""The named models: sizes of the real NitroGen, of a small student, of a toy; and the shipped base."""
+"""The named models: fresh ones by their sizes, and the shipped base, which has learned."""
 
 from __future__ import annotations
 

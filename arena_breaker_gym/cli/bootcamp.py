@@ -78,6 +78,13 @@ def bootcamp(
             "encoder is frozen.",
         ),
     ] = True,
+    sweep: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file of many bootcamps that differ in one thing each; the other options of "
+            "the plan then come from it."
+        ),
+    ] = None,
     budget: options.Budget = None,
     train_seconds: Annotated[
         float | None,
@@ -98,6 +105,9 @@ def bootcamp(
     # Ten minutes on is no time to find that the last part cannot run.
     require("torch", "nitrogen")
     require("moviepy", "video")
+    if sweep is not None:
+        _sweep(sweep, out, json=json)
+        return
     from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
     from arena_breaker_gym.bootcamp.page import bootcamp_report
     from arena_breaker_gym.bootcamp.plan import BootcampPlan
@@ -130,3 +140,17 @@ def bootcamp(
     say_where("Results", out / "results.json")
     say_where("Video", camp.video)
     keep_page(bootcamp_report(camp, results, command=this_command()), out / "report.html")
+
+
+def _sweep(file: Path, out: Path, *, json: bool) -> None:
+    from arena_breaker_gym.bootcamp.sweep import read_sweep, run_sweep, sweep_report
+
+    runs = read_sweep(file)
+    with bar(resume=how_to_resume(out)) as advance:
+        results = run_sweep(runs, out, advance)
+    if json:
+        print_json(results.to_dict())
+    else:
+        print_table([{**row, "agent": f"{row['run']}: {row['agent']}"} for row in results.rows])
+    say_where("Results", out / "results.json")
+    keep_page(sweep_report(results, command=this_command()), out / "report.html")

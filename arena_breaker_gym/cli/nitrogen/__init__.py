@@ -10,6 +10,7 @@ COMMANDS = {
     "serve": "arena_breaker_gym.cli.nitrogen.serve:serve",
     "balance": "arena_breaker_gym.cli.nitrogen.labels:balance",
     "export": "arena_breaker_gym.cli.nitrogen.labels:export",
+    "pretrain": "arena_breaker_gym.cli.nitrogen.pretrain:pretrain",
     "posttrain": "arena_breaker_gym.cli.nitrogen.posttrain:posttrain",
 }
 

@@ -18,11 +18,11 @@ def info(
 
     require("torch", "nitrogen")
     from nitrogen_adapter import NitroGen
-    from nitrogen_adapter.presets import PRESETS
+    from nitrogen_adapter.presets import file_of
     from nitrogen_adapter.summary import summary
 
-    preset = file in PRESETS
-    model = NitroGen.preset(file, device="meta") if preset else NitroGen.from_checkpoint(file)
+    path = file_of(file)
+    model = NitroGen.from_checkpoint(path) if path else NitroGen.preset(file, device="meta")
     found = summary(model)
     if json:
         print_json(found)

@@ -147,12 +147,13 @@ def _train(wanted: Mapping[str, Any], team: "Processes") -> dict[str, Any]:
 
 def _base(wanted: Mapping[str, Any], team: "Processes") -> "NitroGen":
     from nitrogen_adapter import NitroGen
-    from nitrogen_adapter.presets import PRESETS
+    from nitrogen_adapter.presets import file_of
 
     base, device = wanted["base"], str(team.device)
-    if base in PRESETS:
+    file = file_of(base)
+    if file is None:
         return NitroGen.preset(base, seed=wanted["seed"], device=device)
-    return NitroGen.from_checkpoint(base, device=device)
+    return NitroGen.from_checkpoint(file, device=device)
 
 
 def _data_split(wanted: Mapping[str, Any], model: "NitroGen") -> "DataSplit":
@@ -221,11 +222,12 @@ def _about(
 
 
 def _identity(base: str, seed: int) -> dict[str, Any]:
-    from nitrogen_adapter.presets import PRESETS
+    from nitrogen_adapter.presets import file_of
 
-    if base in PRESETS:
+    path = file_of(base)
+    if path is None:
         return {"preset": base, "seed": seed}
-    with Path(base).open("rb") as file:
+    with path.open("rb") as file:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 

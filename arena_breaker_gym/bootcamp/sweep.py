@@ -1,0 +1,188 @@
+"""`Sweep`: many bootcamps that differ in one thing each, from a file; resumable, with one table.
+
+A sweep file is TOML: `[plan]` holds what all runs have in common, each table under `[runs]` what
+is another there, `seeds` the seeds that every run is repeated with. Entries are those of
+`BootcampPlan`; `posttrain` and `chunks` are tables of their own.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
+from arena_breaker_gym.bootcamp.plan import POST_TRAINED, TUTOR, ZERO_SHOT, BootcampPlan
+from arena_breaker_gym.report import Curve, Line, Report
+from arena_breaker_gym.rollout.metrics import Row
+from arena_breaker_gym.rollout.results import Results
+from arena_breaker_gym.settings import closest
+
+Advance = Callable[[str, float], None]
+
+_NESTED = ("posttrain", "chunks")
+
+
+class SweepError(ValueError):
+    """A sweep file that cannot be read; the sentence names the file and the entry."""
+
+
+@dataclass(frozen=True)
+class SweepRun:
+    """One bootcamp of a sweep.
+
+    Attributes:
+        name: Of what is another in it.
+        differs: Those entries of the plan, as the file has them.
+        plan: The whole plan.
+    """
+
+    name: str
+    differs: Mapping[str, Any]
+    plan: BootcampPlan
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder."""
+        return f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', self.name)}-seed{self.plan.seed}"
+
+
+def read_sweep(path: Path) -> list[SweepRun]:
+    """The runs of a sweep file, seed by seed.
+
+    Raises:
+        SweepError: If there is no such file, or an entry is unknown or cannot be meant.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SweepError(f"There is no sweep file at {path}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SweepError(f"{path} is no TOML file: {error}.") from None
+    known = ("plan", "runs", "seeds")
+    for name in values:
+        if name not in known:
+            raise SweepError(f"{path}: there is no {name!r}; {closest(name, known)}.")
+    runs = values.get("runs", {})
+    if not isinstance(runs, dict) or not runs:
+        raise SweepError(f"{path}: [runs] is empty; expected a table for each run.")
+    common = values.get("plan", {})
+    return [
+        _run(path, name, {**common, **differs, **_merged(common, differs)}, differs, seed)
+        for name, differs in runs.items()
+        for seed in values.get("seeds", [0])
+    ]
+
+
+def _merged(common: Mapping[str, Any], differs: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested tables hold what either of them says."""
+    return {
+        name: {**common.get(name, {}), **differs.get(name, {})}
+        for name in _NESTED
+        if name in common or name in differs
+    }
+
+
+def _run(
+    path: Path, name: str, values: Mapping[str, Any], differs: Mapping[str, Any], seed: int
+) -> SweepRun:
+    try:
+        return SweepRun(name, differs, _plan(values, seed))
+    except (TypeError, ValueError) as error:
+        raise SweepError(f"{path}, run {name!r}: {error}") from None
+
+
+def _plan(values: Mapping[str, Any], seed: int) -> BootcampPlan:
+    names = [one.name for one in fields(BootcampPlan)]
+    for name in values:
+        if name not in names or name == "seed":
+            raise ValueError(f"a plan has no entry {name!r}; {closest(name, names)}.")
+    plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    nested = {name: plain.pop(name) for name in _NESTED if name in plain}
+    plan = BootcampPlan.for_student(plain.pop("student", "base"), seed=seed, **plain)
+    return replace(plan, **{k: replace(getattr(plan, k), **v) for k, v in nested.items()})
+
+
+def run_sweep(runs: Sequence[SweepRun], out: Path, advance: Advance) -> Results:
+    """Does what is left to do of every run, each in a folder of its own.
+
+    Args:
+        runs: Of `read_sweep`.
+        out: Folder of the sweep; `results.json` has a row for each row of a run, with `run`,
+            `seed` and what `differs`.
+        advance: Called with what is going on and the share done of all, in [0, 1].
+    """
+    rows: list[Row] = []
+    timings: dict[str, float] = {}
+    for place, run in enumerate(runs):
+
+        def show(words: str, share: float, place: int = place, name: str = run.name) -> None:
+            advance(f"{name}: {words}", (place + share) / len(runs))
+
+        found = Bootcamp(run.plan, out / run.folder).run(show)
+        about = {"run": run.name, "seed": run.plan.seed, "differs": dict(run.differs)}
+        rows += [{**row, **about} for row in found.rows]
+        timings[run.folder] = round(sum(found.timings_s.values()), 3)
+        settings = {one.folder: one.plan.to_dict() for one in runs[: place + 1]}
+        results = Results(rows, settings, timings)
+        results.save(out)
+    return results
+
+
+def sweep_report(results: Results, *, command: str = "") -> Report:
+    """A page of a sweep: every run's rows, and a curve for each number that runs differ in."""
+    rows = [
+        {**row, "agent": f"{row['run']}, seed {row['seed']}: {row['agent']}"}
+        for row in results.rows
+        if row["agent"] not in (TUTOR,)
+    ]
+    return Report(
+        title="A sweep of bootcamps",
+        rows=rows,
+        curves=[*_curves(results.rows)],
+        settings={"runs": [*results.settings]},
+        timings_s=results.timings_s,
+        command=command,
+    )
+
+
+def _curves(rows: Sequence[Row]) -> Iterator[Curve]:
+    keys = {key for row in rows for key, value in row["differs"].items() if _is_number(value)}
+    for key in sorted(keys):
+        chosen = [row for row in rows if _is_number(row["differs"].get(key)) and _plain(row)]
+        lines = [_line(agent, key, chosen) for agent in (ZERO_SHOT, POST_TRAINED)]
+        yield Curve(
+            title=f"Kills by {key}",
+            x_label=key,
+            y_label="kills an episode",
+            lines=[line for line in lines if len(line.x) > 1],
+        )
+
+
+def _line(agent: str, key: str, rows: Sequence[Row]) -> Line:
+    """An agent's kills by a number; means over seeds."""
+    by_value: dict[float, list[Row]] = {}
+    for row in rows:
+        if row["agent"] == agent:
+            by_value.setdefault(row["differs"][key], []).append(row)
+    places = sorted(by_value)
+
+    def means(end: str) -> list[float]:
+        return [
+            sum(row["kills"][end] for row in by_value[place]) / len(by_value[place])
+            for place in places
+        ]
+
+    return Line(name=agent, x=places, y=means("mean"), low=means("low"), high=means("high"))
+
+
+def _plain(row: Row) -> bool:
+    """Whether a row is of the first stage, with the fix, in a game that waits."""
+    return bool(row["stage"] == 1 and row["point_blank_fix"] and row["latency"] is None)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,48 @@
+"""`arena-breaker nitrogen pretrain`: makes a base, a student that has played in other looks."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arena_breaker_gym.cli.progress import bar
+from arena_breaker_gym.cli.report import say_where
+
+
+def pretrain(
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder of the base. Run the command again with it to continue."),
+    ] = Path("runs/base"),
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Stop after so many rounds of play and training in all; 2,083 by default. A round "
+            "is 24,576 examples.",
+        ),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint to begin with, instead of fresh weights."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, games and choices.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="That compute.")] = 2,
+) -> None:
+    """Distils the expert into pixels: the student plays, the expert says what it would do there.
+
+    Example: arena-breaker nitrogen pretrain --out runs/base --rounds 100
+    """
+    from arena_breaker_gym.extras import require
+
+    require("torch", "nitrogen")
+    from arena_breaker_gym.distillation.pretraining import Pretraining, PretrainingConfig
+
+    config = PretrainingConfig(seed=seed)
+    resume = f"What was learned is in {out}; run the same command again to continue."
+    with bar(resume=resume) as advance:
+        base = Pretraining(out, config, start=start, num_threads=threads).run(
+            advance, until_round=rounds
+        )
+    say_where("Base", base)
+    say_where("Curves", out / "tensorboard")
