@@ -220,7 +220,8 @@ def _stems(names: list[str]) -> list[str]:
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     if path.stat().st_size > _MOST_BYTES:
         raise ValueError("larger than any expert")
-    with np.load(path, allow_pickle=False) as file:
+    # Opened here, since numpy leaves a file open that it cannot read.
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     about = json.loads(str(arrays.pop("about")))
     if about["format"] != FORMAT:

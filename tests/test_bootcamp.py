@@ -16,7 +16,10 @@ import torch
 
 from agents.random import RandomAgent
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
-from arena_breaker_gym.bootcamp.plan import BootcampPlan
+from arena_breaker_gym.bootcamp.page import bootcamp_report
+from arena_breaker_gym.bootcamp.plan import POST_TRAINED, BootcampPlan
+from arena_breaker_gym.bootcamp.sweep import SweepError, read_sweep, run_sweep, sweep_report
+from arena_breaker_gym.report import write_report
 from arena_breaker_gym.rollout import EpisodeStore, rollout
 from arena_breaker_gym.rollout.replay import replay
 from nitrogen_adapter import NitroGen, checkpoint, gamepad
@@ -28,14 +31,13 @@ MINIATURE = {
     "demonstrations": 3,
     "demonstration_steps": 120,
     "evaluations": 3,
+    "evaluation_stages": (1,),
     "realtime_evaluations": 2,
     "evaluation_steps": 90,
     "chunks": ChunkSettings(stride=10),
 }
 
-PLAN = BootcampPlan(
-    student="tiny", posttrain=replace(BootcampPlan().posttrain, epochs=4), **MINIATURE
-)
+PLAN = BootcampPlan.for_student("tiny", seed=0, **MINIATURE)
 
 
 def ignore(words, share):
@@ -137,7 +139,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_table(camp, tmp_
     _, results, _ = camp
     folder = tmp_path / "killed"
     kill_at("The tutor plays", 20, folder)
-    kill_at("The student learns", 10, folder)
+    kill_at("post-trained learns", 10, folder)
     kill_at("post-trained is measured", 30, folder)
     resumed = Bootcamp(PLAN, folder).run(ignore)
     assert waited_for(resumed.rows) == waited_for(results.rows)
@@ -175,16 +177,18 @@ def test_nothing_to_learn_from_is_said_in_one_sentence():
         build_examples([episode], ChunkSettings())
 
 
-def test_a_checkpoint_is_put_to_school_the_published_way(tmp_path):
+def test_a_checkpoint_is_trained_the_published_way(tmp_path):
     before = tmp_path / "base.pt"
     checkpoint.save(before, NitroGen.preset("tiny", seed=5))
     plan = BootcampPlan.for_student(str(before), seed=0, max_seconds=None, **MINIATURE)
     assert plan.posttrain.split == "acts"
-    school = Bootcamp(plan, tmp_path / "camp")
-    results = school.run(ignore)
+    made = Bootcamp(plan, tmp_path / "camp")
+    results = made.run(ignore)
     agents = {row["agent"] for row in results.rows}
     assert agents == {"zero-shot", "post-trained", "tutor"}
-    weights = [checkpoint.load(path).state_dict() for path in (before, school.student.after)]
+    after = made.student.trained(POST_TRAINED)
+    weights = [checkpoint.load(path).state_dict() for path in (before, after)]
+
     changed = {name for name, old in weights[0].items() if not torch.equal(old, weights[1][name])}
     assert changed
     assert not any(name.startswith(("vision_encoder", "vl_self")) for name in changed)
@@ -204,11 +208,109 @@ def test_a_student_on_a_server_is_measured_and_not_trained(tmp_path):
         ("zero-shot", "measured"),
     ]
     assert (tmp_path / "camp" / "side_by_side.mp4").stat().st_size > 1000
-    assert not (tmp_path / "camp" / "checkpoints").exists()
+    assert not (tmp_path / "camp" / "training").exists()
 
 
 def test_a_student_that_there_is_not_is_refused_before_anything_is_written(tmp_path):
     plan = BootcampPlan.for_student("missing.pt", seed=0, max_seconds=None)
-    with pytest.raises(ValueError, match=r"no student 'missing\.pt'; expected one of student"):
+    with pytest.raises(ValueError, match=r"no model 'missing\.pt'; expected one of base, student"):
         Bootcamp(plan, tmp_path / "camp")
     assert not (tmp_path / "camp").exists()
+
+
+def test_its_page_answers_the_articles_questions(camp, tmp_path):
+    made, results, _ = camp
+    report = bootcamp_report(made, results, command="arena-breaker bootcamp")
+    page = write_report(report, tmp_path / "report.html").read_text()
+    assert "In looks that it has never seen the student kills" in page
+    assert "The same weights kill" in page
+    assert {"zero-shot", "post-trained, bug", "tutor"} <= set(report.episodes)
+    assert [line.name for line in report.curves[0].lines] == ["post-trained"]
+    assert page.count("<video") == 2
+
+
+def test_the_shipped_base_adapts_frozen_and_whole_and_by_dagger(tmp_path):
+    terms = {**MINIATURE, "realtime_evaluations": 0, "evaluations": 2}
+    plan = BootcampPlan.for_student("base", seed=0, dagger=1, **terms)
+    plan = replace(plan, posttrain=replace(plan.posttrain, epochs=1))
+    made = Bootcamp(plan, tmp_path / "camp")
+    results = made.run(ignore)
+    names = list(dict.fromkeys(row["agent"] for row in results.rows))
+    assert names == ["zero-shot", "post-trained", "post-trained, unfrozen", "DAgger 1", "tutor"]
+    base = made.student.fresh().state_dict()
+    changed = {
+        name: {
+            key.split(".")[0]
+            for key, value in checkpoint.load(made.student.trained(name)).state_dict().items()
+            if not torch.equal(value, base[key])
+        }
+        for name in names[1:3]
+    }
+    assert "vision_encoder" not in changed["post-trained"]
+    assert "vision_encoder" in changed["post-trained, unfrozen"]
+    reports = {
+        name: json.loads((folder / "report.json").read_text())
+        for name, folder in made.training_folders().items()
+    }
+    assert reports["DAgger 1"]["examples"] > 1.9 * reports["post-trained"]["examples"]
+
+
+SWEEP = """
+seeds = [0, 1]
+
+[plan]
+student = "tiny"
+demonstration_steps = 90
+evaluations = 2
+evaluation_stages = [1]
+evaluation_steps = 60
+chunks = { stride = 10 }
+posttrain = { epochs = 1 }
+
+[runs.one]
+demonstrations = 1
+
+[runs.two]
+demonstrations = 2
+"""
+
+
+def test_a_sweep_gives_a_row_for_every_run_and_seed_and_draws_what_differs(tmp_path):
+    file = tmp_path / "sweep.toml"
+    file.write_text(SWEEP)
+    runs = read_sweep(file)
+    assert [(run.name, run.plan.seed, run.plan.demonstrations) for run in runs] == [
+        ("one", 0, 1),
+        ("one", 1, 1),
+        ("two", 0, 2),
+        ("two", 1, 2),
+    ]
+    assert all(run.plan.posttrain.epochs == 1 for run in runs)
+    results = run_sweep(runs[::2], tmp_path / "out", ignore)
+    kinds = {(row["run"], row["seed"], row["agent"]) for row in results.rows}
+    assert kinds == {
+        (run, 0, agent)
+        for run in ("one", "two")
+        for agent in ("zero-shot", "post-trained", "tutor")
+    }
+    (curve,) = sweep_report(results).curves
+    assert curve.x_label == "demonstrations" and list(curve.lines[0].x) == [1, 2]
+    assert run_sweep(runs[::2], tmp_path / "out", ignore).rows == results.rows
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[runs]", "expected a table for each run"),
+        ("[runs.a]\ndemonstration = 3", "a plan has no entry 'demonstration'; "),
+        ("[runs.a]\nposttrain = { epochs = 0 }", "run 'a': epochs is 0; expected at least 1"),
+        ("[runs.a]\nstudent = 'gone.pt'\n[run]", "there is no 'run'; "),
+        ("runs = [", "is no TOML file"),
+    ],
+)
+def test_a_sweep_that_cannot_be_meant_is_refused_in_one_sentence(tmp_path, text, said):
+    file = tmp_path / "sweep.toml"
+    file.write_text(text)
+    with pytest.raises(SweepError) as refusal:
+        read_sweep(file)
+    assert said in str(refusal.value) and "\n" not in str(refusal.value)

@@ -1,0 +1,88 @@
+"""How many examples a second the laptop student learns from, on one thread; a table.
+
+    python examples/student_speed.py                  # on a quiet machine; half a minute
+    python examples/student_speed.py --threads 2
+
+Frames of noise stand in for the game's: what they show costs nothing. The ratio to a product of
+large matrices, measured in the same run, tells one machine from another.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from nitrogen_adapter import NitroGen, gamepad
+from nitrogen_adapter.data.examples import ArrayExamples
+from nitrogen_adapter.data.features import cache_features
+from nitrogen_adapter.training.config import TrainingConfig
+from nitrogen_adapter.training.trainer import Progress, Trainer
+
+COUNT = 1024  # examples
+SKIPPED = 5  # steps that warm caches up
+
+
+def frames() -> ArrayExamples:
+    """Examples of the student's size."""
+    rng = np.random.default_rng(0)
+    actions = rng.uniform(-1.0, 1.0, (COUNT, 18, 5)).astype(np.float32)
+    pixels = rng.integers(0, 256, (COUNT, 96, 96, 3), dtype=np.uint8)
+    return ArrayExamples(pixels, gamepad.pack(actions))
+
+
+def examples_per_second(config: TrainingConfig, steps: int) -> float:
+    """The median over steps."""
+    model, examples = NitroGen.preset("student"), frames()
+    if config.sight_is_frozen:
+        examples = cache_features(model, examples)
+    times: list[float] = []
+
+    def watch(now: Progress) -> None:
+        times.append(time.perf_counter())
+
+    Trainer(model, examples, config).run(watch, until_step=steps + SKIPPED)
+    spent = [later - before for before, later in zip(times, times[1:], strict=False)]
+    return config.batch_size / statistics.median(spent[SKIPPED - 1 :])
+
+
+def gigaflops() -> float:
+    """Of a product of two matrices of 1,024 × 1,024 in single precision."""
+    one = torch.rand(1024, 1024)
+    times = []
+    for _ in range(10):
+        began = time.perf_counter()
+        one @ one
+        times.append(time.perf_counter() - began)
+    return 2.0 * 1024**3 / statistics.median(times) / 1e9
+
+
+def main(
+    threads: Annotated[int, typer.Option(min=1, help="That compute.")] = 1,
+    steps: Annotated[int, typer.Option(min=5, help="Measured of each kind.")] = 30,
+) -> None:
+    """Measures and prints."""
+    torch.set_num_threads(threads)
+    speed = gigaflops()
+    title = f"{threads} thread(s); float32 products: {speed:.0f} GFLOP/s"
+    table = Table("what learns", "precision", "examples/s", "per GFLOP/s", title=title)
+    kinds: dict[str, dict[str, Any]] = {
+        "the action head, on cached features": {"split": "acts"},
+        "all, on frames": {"split": "all"},
+    }
+    for name, changes in kinds.items():
+        for precision in ("float32", "bfloat16"):
+            config = TrainingConfig.adapting(precision=precision, draws=1, epochs=1000, **changes)
+            rate = examples_per_second(config, steps)
+            table.add_row(name, precision, f"{rate:.0f}", f"{rate / speed:.1f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)

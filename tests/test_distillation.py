@@ -1,0 +1,168 @@
+"""On-policy distillation: labels by takeover, states drawn in many skins, a base made in rounds."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from agents.expert import ExpertAgent
+from agents.scripted import ScriptedBaseline
+from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.distillation.collector import Collector, CollectorConfig
+from arena_breaker_gym.distillation.pretraining import (
+    HELD_OUT_SKINS,
+    SEEN_SKINS,
+    Pretraining,
+    PretrainingConfig,
+)
+from arena_breaker_gym.distillation.states import LabelledStates, Looks, StateExamples
+from arena_breaker_gym.distillation.takeover import Takeover
+from arena_breaker_gym.rendering import skins
+from arena_breaker_gym.rollout.agent import Observations
+from arena_breaker_gym.settings import Settings
+from nitrogen_adapter import checkpoint, gamepad
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.training.teacher_head import direction_shares
+
+SETTINGS = Settings(pixel_size=64)
+
+
+def ignore(words, share):
+    pass
+
+
+def begun(count=4, seed=0, steps=40):
+    """Records of arenas in which the expert has played a little."""
+    arenas = Arenas(SETTINGS, count=count)
+    keys = np.random.default_rng(seed).integers(0, 2**32, (count, 2))
+    arenas.begin(np.ones(count, bool), keys)
+    agent = ExpertAgent()
+    for _ in range(steps):
+        tables = arenas.observe()._asdict()
+        arenas.step(agent.act(Observations(state=tables), range(count)))
+    return arenas.records.copy()
+
+
+def idle(frames):
+    return np.zeros((len(frames), 18, 5), np.float32)
+
+
+@pytest.mark.parametrize("make", [ExpertAgent, ScriptedBaseline])
+def test_a_takeover_is_what_the_agent_would_play_from_there(make):
+    records = begun()
+    kept = records.copy()
+    chunks = Takeover(make(), SETTINGS, count=3).chunks(records, steps=18)
+    assert chunks.shape == (4, 18, 5)
+    assert records.tobytes() == kept.tobytes()
+    arenas, agent = Arenas(SETTINGS, count=1), make()
+    for row in range(4):
+        arenas.records[0] = records[row]
+        agent.reset([0], 0)
+        for step in range(18):
+            tables = arenas.observe()._asdict()
+            seen = Observations(state=tables, snapshots=[arenas.snapshot(0)])
+            action = agent.act(seen, [0])
+            np.testing.assert_allclose(chunks[row, step], action[0], atol=1e-6)
+            arenas.step(action)
+
+
+def test_states_are_drawn_as_the_game_draws_them_each_time_in_skins_of_their_own():
+    records = begun(6)
+    states = LabelledStates(records, np.zeros((6, 18, 5), np.float32), None)
+    one = StateExamples(states, Looks(SETTINGS, ["neon"]), seed=0)
+    arenas_neon = Arenas(replace(SETTINGS, skin="neon"), count=6)
+    arenas_neon.records[:] = records
+    np.testing.assert_array_equal(one.batch(np.arange(6)).inputs, arenas_neon.compose())
+    many = StateExamples(states, Looks(SETTINGS, ["neon", "ice", "candy"]), seed=0)
+    first, again, other = (many.batch(np.array(rows)) for rows in ([0, 1, 2], [0, 1, 2], [2, 1, 0]))
+    np.testing.assert_array_equal(first.inputs, again.inputs)
+    assert not np.array_equal(first.inputs, other.inputs[::-1])
+    np.testing.assert_array_equal(first.sights, other.sights[::-1])
+
+
+def test_a_collector_labels_every_state_that_the_student_reaches():
+    config = CollectorConfig(arenas=6, teacher_share=0.5, stages=(1, 3))
+    looks = Looks(SETTINGS, ["neon", "ice"])
+    made = [
+        Collector(ExpertAgent(), config, looks, settings=SETTINGS, seed=4).collect(idle, 5)
+        for _ in range(2)
+    ]
+    assert made[0].records.tobytes() == made[1].records.tobytes()
+    states = made[0]
+    assert states.records.shape == (30,) and states.actions.shape == (30, 18, 5)
+    assert set(states.records["stage"].tolist()) == {0, 2}
+    again = Takeover(ExpertAgent(), SETTINGS, count=30).chunks(states.records, steps=18)
+    np.testing.assert_array_equal(states.actions, again)
+    assert states.teacher is not None
+    np.testing.assert_array_equal(states.teacher.aim, states.actions[:, 0, 2:4])
+    x = states.records["player"]["x"].reshape(5, 6)
+    assert (x[-1, :3] != x[0, :3]).any() and (x[-1, 3:] == x[0, 3:]).all(), "teacher; idle student"
+
+
+def small(**changes):
+    config = PretrainingConfig(
+        skins=("neon", "ice"),
+        looks_a_round=2,
+        rounds_kept=2,
+        steps_a_round=3,
+        evaluate_every=2,
+        evaluations=2,
+        collector=CollectorConfig(arenas=4),
+    )
+    training = replace(config.training, batch_size=4, steps=12, warmup_steps=1)
+    return replace(config, training=training, **changes)
+
+
+def test_a_base_is_made_in_rounds_and_goes_on_where_it_was_left(tmp_path):
+    made = Pretraining(tmp_path, small(), num_threads=1)
+    base = made.run(ignore, until_round=2)
+    assert made.rounds == 2
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [one["kind"] for one in lines] == ["train", "train", "play"]
+    assert lines[-1]["kills"] >= 0
+    weights = checkpoint.load(base).state_dict()
+    again = Pretraining(tmp_path, small(), num_threads=1)
+    assert again.rounds == 2
+    again.run(ignore)
+    assert again.rounds == 4
+    after = checkpoint.load(base).state_dict()
+    assert any(not torch.equal(weights[name], after[name]) for name in weights)
+    size = sum(value.numel() for value in after.values())
+    assert base.stat().st_size < 2.2 * size, "half precision"
+    with pytest.raises(ValueError, match="made in another way"):
+        Pretraining(tmp_path, small(seed=1))
+
+
+def test_what_is_held_out_is_in_no_base():
+    assert not set(SEEN_SKINS) & set(HELD_OUT_SKINS)
+    assert sorted([*SEEN_SKINS, *HELD_OUT_SKINS]) == sorted(skins.names())
+
+
+def test_the_shipped_base_is_the_students_shape_and_small():
+    from nitrogen_adapter.presets import SHIPPED, preset_config
+
+    assert SHIPPED["base"].stat().st_size < 15_000_000
+    model = NitroGen.from_checkpoint(SHIPPED["base"])
+    assert model.config == preset_config("student")
+
+
+def test_directions_are_shared_between_neighbouring_classes():
+    angles = torch.linspace(-3.1, 3.1, 97)
+    aim = torch.stack([angles.cos(), angles.sin()], dim=1)
+    shares = direction_shares(aim)
+    torch.testing.assert_close(shares.sum(dim=1), torch.ones(97))
+    assert ((shares > 0).sum(dim=1) <= 2).all()
+    classes = 2 * np.pi * torch.arange(32) / 32
+    corners = torch.stack([classes.cos(), classes.sin()], dim=1)
+    middle = torch.nn.functional.normalize(shares @ corners, dim=1)
+    assert ((middle * aim).sum(dim=1) > 0.999).all()
+
+
+def test_rows_of_labels_are_the_teachers_actions():
+    records = begun(2)
+    actions = Takeover(ExpertAgent(), SETTINGS, count=2).chunks(records, steps=18)
+    states = LabelledStates(records, actions, None)
+    batch = StateExamples(states, Looks(SETTINGS, ["ice"]), seed=0).batch(np.arange(2))
+    np.testing.assert_allclose(gamepad.unpack(batch.actions), actions, atol=1e-6)
