@@ -9,6 +9,7 @@ large matrices, measured in the same run, tells one machine from another.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from typing import Annotated, Any
@@ -48,7 +49,7 @@ def examples_per_second(config: TrainingConfig, steps: int) -> float:
         times.append(time.perf_counter())
 
     Trainer(model, examples, config).run(watch, until_step=steps + SKIPPED)
-    spent = [later - before for before, later in zip(times, times[1:], strict=False)]
+    spent = [later - before for before, later in itertools.pairwise(times)]
     return config.batch_size / statistics.median(spent[SKIPPED - 1 :])
 
 
