@@ -428,3 +428,35 @@ def test_every_way_to_hold_keys_is_an_action():
 def test_frames_a_second_are_a_whole_number_where_they_can_be():
     assert repr(make().metadata["render_fps"]) == repr(make_batch().metadata["render_fps"]) == "30"
     assert make(frame_skip=7).metadata["render_fps"] == pytest.approx(60 / 7)
+
+
+# Minari
+
+
+@pytest.mark.parametrize("wrap", [lambda env: env, FlattenTables])
+def test_minari_records_it_infos_and_all_and_builds_it_again(wrap, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    pytest.importorskip("jax")  # which Minari needs to record, and the extra "minari" brings
+    minari = pytest.importorskip("minari")
+    env = wrap(make(max_episode_steps=5, frame_skip=3))
+    recorder = minari.DataCollector(env, record_infos=True)
+    for seed in range(2):
+        recorder.reset(seed=seed)
+        while not recorder.step(STILL)[3]:
+            pass
+    dataset = recorder.create_dataset(
+        dataset_id="arena/test-v0",
+        eval_env=env.spec,
+        algorithm_name="idle",
+        author="nobody",
+        author_email="nobody@example.invalid",
+        code_permalink="https://example.invalid",
+        description="none",
+    )
+    assert dataset.total_steps == 10
+    again = dataset.recover_environment()
+    assert again.observation_space == env.observation_space
+    assert again.unwrapped.settings.frame_skip == 3
+    episode = dataset[0]
+    assert episode.infos["hp"].tolist() == [5] * 6
+    assert set(episode.infos["rewards"]) == {"score", "damage", "hits"}

@@ -12,6 +12,7 @@ from arena_breaker_gym.engine.arena import ARENA
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.atlas import build_atlas
 from arena_breaker_gym.rendering.backdrop import paint
+from arena_breaker_gym.rendering.build import warn_of_both
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.canvas import DESK, TOUCHED, Canvas
 from arena_breaker_gym.rendering.compose import Scene, compose_rows
@@ -44,6 +45,7 @@ class Renderer:
             ValueError: If there is no such skin or the size is out of range.
         """
         self.size = frame_size(size)
+        warn_of_both()
         self._skins = skins.every(skin)
         self._models = tuple(models)
         self._desk = np.empty(1, DESK)

@@ -44,6 +44,7 @@ class Batch:
         self._rewards = np.zeros((count, plan.max_steps))
         self._snapshots: list[list[dict[str, Any]]] = [[] for _ in range(count)]
         self._keep_snapshots = keep_snapshots
+        self._drawn_by: str | None = None
         self._numbers = np.arange(count)
         self.last_actions = np.zeros((count, ACTION_LENGTH), dtype=np.float32)
 
@@ -60,7 +61,7 @@ class Batch:
     def observe(self, needs: Collection[str], arenas: Sequence[int]) -> Observations:
         """What the agent is to see of some arenas that play; nothing else is computed."""
         return Observations(
-            pixels=_rows(self.arenas.compose(), arenas) if "pixels" in needs else None,
+            pixels=_rows(self._drawn(), arenas) if "pixels" in needs else None,
             state=self._state(arenas) if "state" in needs else None,
             snapshots=self._look(arenas) if "snapshot" in needs else None,
             saved=[self.arenas.save(arena) for arena in arenas] if "saved" in needs else None,
@@ -127,6 +128,7 @@ class Batch:
             stages_digest=self.arenas.loaded.digest,
             snapshots=self._snapshots[arena][:steps] if self._keep_snapshots else None,
             latency=plan.latency,
+            drawn_by=self._drawn_by,
         )
 
     def _ending(self, arena: int, summary: Mapping[str, Any]) -> tuple[str, str]:
@@ -135,6 +137,14 @@ class Batch:
         if summary["victory"]:
             return COMPLETED, "victory"
         return COMPLETED, f"killed by {summary['cause_of_death']}"
+
+    def _drawn(self) -> NDArray[np.uint8]:
+        """Every arena's picture; who draws them is noted with the episodes."""
+        if self._drawn_by is None:
+            from arena_breaker_gym.rendering.build import build
+
+            self._drawn_by = build()
+        return self.arenas.compose()
 
     def _state(self, arenas: Sequence[int]) -> dict[str, NDArray[np.float32]]:
         tables = self.arenas.observe()
