@@ -1,5 +1,6 @@
 """What Gymnasium's contracts say and other libraries rely on."""
 
+import gc
 import inspect
 import json
 from itertools import pairwise
@@ -433,6 +434,7 @@ def test_frames_a_second_are_a_whole_number_where_they_can_be():
 # Minari
 
 
+@pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
 @pytest.mark.parametrize("wrap", [lambda env: env, FlattenTables])
 def test_minari_records_it_infos_and_all_and_builds_it_again(wrap, tmp_path, monkeypatch):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
@@ -453,6 +455,9 @@ def test_minari_records_it_infos_and_all_and_builds_it_again(wrap, tmp_path, mon
         code_permalink="https://example.invalid",
         description="none",
     )
+    recorder.close()
+    del recorder
+    gc.collect()  # Minari leaves its temporary folders to the collector, with a warning
     assert dataset.total_steps == 10
     again = dataset.recover_environment()
     assert again.observation_space == env.observation_space
