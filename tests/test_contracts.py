@@ -3,7 +3,9 @@
 import gc
 import inspect
 import json
+import runpy
 from itertools import pairwise
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -164,8 +166,6 @@ def test_an_episode_in_a_skin_that_is_gone_can_be_read(tmp_path):
 
 
 def _skins():
-    from pathlib import Path
-
     from arena_breaker_gym.rendering import skins
 
     return Path(skins.__file__).parent / "skins"
@@ -465,3 +465,15 @@ def test_minari_records_it_infos_and_all_and_builds_it_again(wrap, tmp_path, mon
     episode = dataset[0]
     assert episode.infos["hp"].tolist() == [5] * 6
     assert set(episode.infos["rewards"]) == {"score", "damage", "hits"}
+
+
+# Pages
+
+
+def test_the_page_of_other_libraries_is_what_its_script_writes():
+    root = Path(__file__).parents[1]
+    script = runpy.run_path(str(root / "examples/works_with.py"))
+    rows = json.loads((root / "docs/data/works_with.json").read_text(encoding="utf-8"))
+    page = (root / "docs/works_with.md").read_text(encoding="utf-8")
+    assert script["page_of"](rows) == page
+    assert set(rows) <= set(script["TRIALS"])
