@@ -156,6 +156,12 @@ def test_an_unknown_skin_is_refused_though_nothing_is_drawn(call, skin, sentence
         call(skin)
 
 
+def test_a_benchmark_refuses_its_last_stage_before_it_plays_the_first(tmp_path):
+    with pytest.raises(ValueError, match="stage must be a whole number from 1 to 3, got 4"):
+        benchmark({"idle": IdleAgent}, Terms(episodes=1, stages=(1, 4)), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_episode_in_a_skin_that_is_gone_can_be_read(tmp_path):
     own = tmp_path / "own.json"
     own.write_bytes((_skins() / "garden.json").read_bytes())

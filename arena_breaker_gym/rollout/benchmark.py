@@ -18,6 +18,7 @@ from arena_breaker_gym.rollout.results import FILE_NAME, Results
 from arena_breaker_gym.rollout.rollout import Progress, rollout
 from arena_breaker_gym.rollout.store import EpisodeStore
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
+from arena_breaker_gym.stages.loader import load_campaign
 
 # Told after every step of the batch who plays on which stage, and how far that is.
 Watch = Callable[[str, int, Progress], None]
@@ -98,12 +99,15 @@ def benchmark(
         A row for each agent and stage.
 
     Raises:
-        ValueError: If an argument is bad, the skin is unknown, or `out` holds episodes played on
-            other terms.
+        ValueError: If an argument is bad, there is no such skin or stage, or `out` holds episodes
+            played on other terms.
     """
     if not agents or not terms.stages:
         raise ValueError("A benchmark needs at least one agent and one stage.")
     terms.settings.check_skin()
+    count = len(load_campaign(terms.settings.stages).models)
+    for stage in terms.stages:
+        plain_int("stage", stage, most=count)
     timings = _last_timings(agents, terms, out)
     began = time.perf_counter()
     rows: list[Row] = []
