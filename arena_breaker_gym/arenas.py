@@ -18,6 +18,7 @@ from arena_breaker_gym.engine.arena import ARENA, CAUSES, PLAYING, TICKS_PER_SEC
 from arena_breaker_gym.engine.record import Stages
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.observation import STATE_NUMBERS, Room, StateTables, room_to_sort, tables_in
+from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 from arena_breaker_gym.snapshot import snapshot
 from arena_breaker_gym.stages.loader import load_campaign
@@ -69,7 +70,7 @@ class Arenas:
         """
         self.settings = settings
         self.loaded = load_campaign(settings.stages)
-        self._check_stage("start_stage", settings.start_stage)
+        self._checked_stage("start_stage", settings.start_stage)
         self.limit = limit
         self.records: NDArray[np.void] = np.zeros(count, dtype=ARENA)
         self.rewards = np.zeros(count)
@@ -151,8 +152,8 @@ class Arenas:
         Raises:
             ValueError: If there is no such stage; no arena has changed then.
         """
-        number = self.settings.start_stage if stage is None else stage
-        self._check_stage("stage", number)
+        wanted = self.settings.start_stage if stage is None else stage
+        number = self._checked_stage("stage", wanted)
         begin_chosen(
             self.records,
             chosen,
@@ -317,8 +318,10 @@ class Arenas:
                 f"expected engine version {ENGINE_VERSION} and the same stage files."
             )
         self.records[index] = np.frombuffer(state, dtype=ARENA, offset=_STATE_HEADER.size)[0]
-        self.terminated[index] = self.records[index].outcome != PLAYING
-        self.truncated[index] = False
+        arena = self.records[index]
+        self.terminated[index] = arena.outcome != PLAYING
+        out_of_time = 0 < self.limit * self.settings.frame_skip <= arena.tick
+        self.truncated[index] = out_of_time and not self.terminated[index]
         write_info(self.records, self._info_columns, index)
 
     def summary(self, index: int) -> dict[str, Any]:
@@ -341,11 +344,8 @@ class Arenas:
     def _digest(self) -> bytes:
         return bytes.fromhex(self.loaded.digest)
 
-    def _check_stage(self, name: str, number: object) -> None:
-        count = len(self.loaded.models)
-        whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
-        if not whole or not 1 <= number <= count:  # type: ignore[operator]  # `whole` says it is a number
-            raise ValueError(f"{name} must be a whole number from 1 to {count}, got {number!r}.")
+    def _checked_stage(self, name: str, number: object) -> int:
+        return plain_int(name, number, most=len(self.loaded.models))
 
     def _mask(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
         mask = np.ascontiguousarray(chosen)

@@ -3,15 +3,18 @@
 Numba's own disk cache notices a change only in the file of the function it stores, not in
 the files of the functions that one calls. Here every stored entry point is stamped with a
 digest of its own room and of all rooms below it, so an edited saw can never hide behind an
-old tick.
+old tick. And what lies on disk is a convenience, nothing more: where it cannot be read or kept,
+the function is compiled anew and one line says so.
 """
 
+import contextlib
 import functools
 import hashlib
+import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, BinaryIO, ClassVar, TypeVar
 
 import numba
 from numba.core import caching
@@ -51,7 +54,13 @@ def entry_point(function: Function) -> Function:
     """Compiles a function that Python calls, and keeps its machine code on disk."""
     dispatcher = numba.njit(**_OPTIONS)(function)
     if not numba.config.DISABLE_JIT:
-        dispatcher._cache = _Cache(function)
+        try:
+            dispatcher._cache = _Cache(function)
+        except (
+            RuntimeError,
+            OSError,
+        ):  # numba's word for a machine on which nothing can be written
+            _complain("no folder for it can be written to")
     return dispatcher  # type: ignore[no-any-return]
 
 
@@ -101,6 +110,20 @@ def _announce() -> None:
     sys.stderr.flush()
 
 
+_complaints: list[str] = []
+
+
+def _complain(why: str) -> None:
+    """Says once in a process why it compiles, perhaps every time, and what helps."""
+    if not _complaints:
+        sys.stderr.write(
+            f"Arena Breaker: compiled code is not taken from disk ({why}), but made anew; if this "
+            "comes again, set NUMBA_CACHE_DIR to a folder that can be written to and has room.\n"
+        )
+        sys.stderr.flush()
+    _complaints.append(why)
+
+
 class _Stamped:
     """Makes a numba cache locator answer with the digest of the function's room."""
 
@@ -119,24 +142,106 @@ class _InTree(_Stamped, caching.InTreeCacheLocator):  # type: ignore[misc]
 
 
 class _UserWide(_Stamped, caching.UserWideCacheLocator):  # type: ignore[misc]
-    pass
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> Any:
+        if not Path(cls(py_func, py_file).get_cache_path()).is_absolute():
+            return None  # a user without a home: "~" would become a folder where we happen to be
+        return super().from_function(py_func, py_file)
 
 
 class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
     _locator_classes: ClassVar[list[type]] = [_UserProvided, _InTree, _UserWide]
 
 
+class DamagedError(Exception):
+    """A kept file is not as it was written."""
+
+
+class _File(caching.IndexDataCacheFile):  # type: ignore[misc]
+    """Numba's files with a digest before each, for one wrong bit of machine code may end us."""
+
+    def __init__(self, **places: Any) -> None:
+        super().__init__(**places)
+        self._version += "+digest"  # files without one are another version's
+
+    def _dump(self, obj: Any) -> bytes:
+        data: bytes = super()._dump(obj)
+        return hashlib.sha256(data).digest() + data
+
+    def _save_data(self, name: str, data: Any) -> None:
+        super()._save_data(name, (self._source_stamp, data))
+
+    def _load_data(self, name: str) -> Any:
+        stamp, data = _whole(Path(self._data_path(name)).read_bytes())
+        if stamp != self._source_stamp:
+            # The index was written, but then not this file: it is an older one of the same name.
+            raise FileNotFoundError(name)
+        return data
+
+    def _load_index(self) -> Any:
+        try:
+            with Path(self._index_path).open("rb") as file:
+                version, data = _version_in(file), file.read()
+        except FileNotFoundError:
+            return {}
+        if version != self._version:
+            return {}
+        stamp, overloads = _whole(data)
+        return overloads if stamp == self._source_stamp else {}
+
+
+def _version_in(file: BinaryIO) -> Any:
+    try:
+        return pickle.load(file)
+    except Exception as error:
+        raise DamagedError("a file is damaged") from error
+
+
+def _whole(data: bytes) -> Any:
+    """What was dumped, if every byte of it is there as it was."""
+    digest, dumped = data[:32], data[32:]
+    if hashlib.sha256(dumped).digest() != digest:
+        raise DamagedError("a file is damaged")
+    return pickle.loads(dumped)
+
+
 class _Cache(caching.FunctionCache):  # type: ignore[misc]
     _impl_class = _CacheImpl
 
+    def __init__(self, py_func: Any) -> None:
+        super().__init__(py_func)
+        locator = self._impl.locator
+        self._cache_file = _File(
+            cache_path=self._cache_path,
+            filename_base=self._impl.filename_base,
+            source_stamp=locator.get_source_stamp(),
+        )
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        stored = None
         try:
             stored = super().load_overload(sig, target_context)
         except (AttributeError, ImportError):
             # Code kept for older sources may name types that are gone: numba unpickles it
             # before it compares the stamp.
-            self.flush()
-            stored = None
+            self._forget()
+        except Exception as error:  # whatever a damaged file makes numba raise
+            _complain(f"{self._cache_path}: {_reason(error)}")
+            self._forget()
         if stored is None:
             _announce()
         return stored
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:  # a full disk, a folder that is gone: play goes on
+            _complain(f"{self._cache_path}: {_reason(error)}")
+
+    def _forget(self) -> None:
+        with contextlib.suppress(OSError):  # where nothing can be written
+            self.flush()
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__

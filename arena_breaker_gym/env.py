@@ -7,18 +7,21 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import ACTION_LENGTH, Arenas
+from arena_breaker_gym.arenas import ACTION_LENGTH, REWARD_TERMS, Arenas
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
-from arena_breaker_gym.observation import TABLES, tables_of_one
+from arena_breaker_gym.observation import STATE_NUMBERS, TABLES, tables_of_one
+from arena_breaker_gym.plain import plain_bool, plain_int
+from arena_breaker_gym.rendering.size import render_size_of
 from arena_breaker_gym.settings import Settings
 
 if TYPE_CHECKING:
     from arena_breaker_gym.rendering.view import View
 
-Observation = dict[str, NDArray[Any]] | NDArray[np.uint8]
+Observation = dict[str, NDArray[Any]] | NDArray[np.uint8] | NDArray[np.float32]
 
 RENDER_MODES = ("rgb_array", "human")
 DEFAULT_RENDER_SIZE = 512
+FLAT_TERMS = tuple(f"reward_{term}" for term in REWARD_TERMS)  # in an `info` without dicts
 
 
 def action_space_of() -> spaces.Box:
@@ -27,7 +30,12 @@ def action_space_of() -> spaces.Box:
 
 
 def observation_space_of(settings: Settings) -> spaces.Space[Any]:
-    """The observation space under some settings: the flat `Dict`, or the bare pixels."""
+    """The observation space under some settings: the flat `Dict`, a vector, or bare pixels."""
+    if settings.observation == "flat":
+        bounds = np.empty(STATE_NUMBERS, np.float32)
+        for name, table in tables_of_one(bounds).items():
+            table[...] = TABLES[name][1]
+        return spaces.Box(-bounds, bounds, dtype=np.float32)
     shape = (settings.pixel_size, settings.pixel_size, 3)
     pixels = spaces.Box(0, 255, shape, np.uint8)
     if settings.observation == "pixels":
@@ -50,6 +58,12 @@ def view_of(arenas: Arenas, *, size: int, fps: float) -> "View":
     from arena_breaker_gym.rendering.view import View
 
     return View(arenas, size=size, fps=fps)
+
+
+def steps_a_second(settings: Settings) -> float:
+    """How many steps last a second; an int where it is a whole number, as Gymnasium likes it."""
+    whole, rest = divmod(TICKS_PER_SECOND, settings.frame_skip)
+    return TICKS_PER_SECOND / settings.frame_skip if rest else whole
 
 
 def draw_keys(generator: np.random.Generator) -> list[int]:
@@ -75,12 +89,13 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
     A flat `Dict` of `pixels` (256, 256, 3) uint8 and the tables of
     `arena_breaker_gym.observation.StateTables`: `player` (9,), `enemies` (16, 12),
     `enemy_projectiles` (24, 5), `hazards` (12, 6), `progress` (4,), float32.
-    `observation="pixels"` gives the bare pixels, `observation="state"` the tables alone.
+    `observation="pixels"` gives the bare pixels, `observation="state"` the tables alone,
+    `observation="flat"` the tables one after the other in one vector (397,).
 
     ## Rewards
     Score gained / 10, less 1 for each hp lost; hits count only if `reward` gives them a weight.
-    `info["rewards"]` holds the terms; they sum exactly to the reward. Score: 10 for each wave
-    begun and each enemy's value.
+    `info["rewards"]` holds the terms; they sum exactly to the reward (with `flat_info=True` they
+    are `info["reward_score"]` and so on). Score: 10 for each wave begun and each enemy's value.
 
     ## Starting State
     The player stands at the stage's start with 5 hp; half a second later the first wave
@@ -92,7 +107,8 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
 
     ## Arguments
     Those of `arena_breaker_gym.settings.Settings`, and `render_mode` (None, "rgb_array" or
-    "human") and `render_size` (side of the picture that `render` gives, default 512).
+    "human"), `render_size` (side of the picture that `render` gives, default 512) and
+    `flat_info` (True: no dict lies within `info`, which some libraries cannot read).
     `reset(options={"stage": n})` begins on stage n.
 
     ## Version History
@@ -109,34 +125,43 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         *,
         render_mode: str | None = None,
         render_size: int = DEFAULT_RENDER_SIZE,
+        flat_info: bool = False,
         **settings: Any,
     ) -> None:
         """Makes the environment; see the class for the arguments.
 
         Raises:
-            ValueError: If an argument is unknown or its value bad.
+            UnknownSettingError: If an argument is unknown; it is a `TypeError` and a `ValueError`.
+            ValueError: If a value is bad.
         """
         if render_mode is not None and render_mode not in RENDER_MODES:
             raise ValueError(
                 f"render_mode must be None, 'rgb_array' or 'human', got {render_mode!r}."
             )
         self.settings = Settings.from_keywords(settings)
+        self.settings.check_skin()
         self.render_mode = render_mode
-        self.render_size = render_size
+        self.render_size = render_size_of(render_size)
+        self.flat_info = plain_bool("flat_info", flat_info)
         self.metadata = {  # type: ignore[misc]
             **self.metadata,
-            "render_fps": TICKS_PER_SECOND / self.settings.frame_skip,
+            "render_fps": steps_a_second(self.settings),
         }
         self.action_space: spaces.Space[Any] = action_space_of()
         self.observation_space: spaces.Space[Any] = observation_space_of(self.settings)
         self._has_state = self.settings.observation != "pixels"
-        self._has_pixels = self.settings.observation != "state"
+        self._has_pixels = self.settings.observation in ("both", "pixels")
+        self._is_flat = self.settings.observation == "flat"
         # Gymnasium's TimeLimit wrapper truncates; the environment itself does not.
         self._arenas = Arenas(self.settings, count=1)
+        # Views of what the batch of one writes, taken once.
+        self._tables = tuple(tables_of_one(self._arenas.state).items())
+        self._facts: NDArray[np.int64] = self._arenas.info[0]
+        self._terms: NDArray[np.float64] = self._arenas.reward_terms[0]
         self._view = (
             None
             if render_mode is None
-            else view_of(self._arenas, size=render_size, fps=self.metadata["render_fps"])
+            else view_of(self._arenas, size=self.render_size, fps=self.metadata["render_fps"])
         )
 
     @property
@@ -159,7 +184,7 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         Raises:
             ValueError: If an option is unknown or there is no such stage.
         """
-        super().reset(seed=seed)
+        super().reset(seed=None if seed is None else plain_int("seed", seed, least=0))
         stage = stage_option(options)
         self._arenas.reset(0, draw_keys(self.np_random), stage=stage)
         if self.render_mode == "human":
@@ -207,6 +232,15 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
             return None
         return self._view.frame()
 
+    def get_keys_to_action(self) -> dict[tuple[int, ...], NDArray[np.float32]]:
+        """Keys for `gymnasium.utils.play`: WASD moves, arrows aim and fire, space dashes.
+
+        Holding none is no combination that `play` takes: give it `noop=np.zeros(5, np.float32)`.
+        """
+        from arena_breaker_gym.keyboard import keys_to_actions
+
+        return keys_to_actions()
+
     def snapshot(self) -> dict[str, Any]:
         """The article's structured state of the arena as JSON values."""
         return self._arenas.snapshot(0)
@@ -234,7 +268,9 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         if not self._has_state:
             pixels: NDArray[np.uint8] = self._arenas.compose()[0]
             return pixels
-        observation = tables_of_one(self._arenas.state.copy())
+        if self._is_flat:
+            return self._arenas.state.copy()
+        observation = {name: table.copy() for name, table in self._tables}
         if self._has_pixels:
             observation["pixels"] = self._arenas.compose()[0]
         return observation
@@ -242,22 +278,39 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
     def _info(self) -> dict[str, Any]:
         # In the orders of `INFO` and `REWARD_TERMS`; written out, it takes a third of the time.
         score, kills, stage, wave, hp, victory, shots_fired, hits, dashes, damage_taken = (
-            self._arenas.facts(0)
+            _with_dtypes(self._facts.tolist())
         )
-        of_score, of_damage, of_hits = self._arenas.terms(0)
-        return {
+        info: dict[str, Any] = {
             "score": score,
             "kills": kills,
             "stage": stage,
             "wave": wave,
             "hp": hp,
-            "victory": bool(victory),
+            "victory": np.array(victory, np.bool_),
             "shots_fired": shots_fired,
             "hits": hits,
             "dashes": dashes,
             "damage_taken": damage_taken,
-            "rewards": {"score": of_score, "damage": of_damage, "hits": of_hits},
         }
+        if self.flat_info:
+            info.update(zip(FLAT_TERMS, self._terms, strict=True))
+            return info
+        of_score, of_damage, of_hits = self._terms.tolist()
+        info["rewards"] = {"score": of_score, "damage": of_damage, "hits": of_hits}
+        return info
+
+
+# Whole numbers with a dtype, as readers of `info` want them; to look one up is far quicker than
+# to make it.
+_COUNTS = list(np.arange(4096, dtype=np.int64))
+_look_up = _COUNTS.__getitem__
+
+
+def _with_dtypes(numbers: list[int]) -> list[np.int64]:
+    try:
+        return list(map(_look_up, numbers))
+    except IndexError:  # a score beyond them
+        return list(map(np.int64, numbers))
 
 
 def stage_option(options: dict[str, Any] | None) -> int | None:

@@ -2,14 +2,17 @@
 
 import difflib
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
+from arena_breaker_gym.plain import plain_bool, plain_float, plain_int
+
 MAX_EPISODE_STEPS = 3600  # 120 s at 30 decisions a second: the standard time limit
-OBSERVATIONS = ("both", "pixels", "state")
+OBSERVATIONS = ("both", "pixels", "state", "flat")
 PIXEL_SIZES = (64, 84, 96, 128, 256)
 DEFAULT_REWARD: Mapping[str, float] = MappingProxyType({"score": 0.1, "damage": -1.0, "hits": 0.0})
 
@@ -22,6 +25,10 @@ def closest(word: str, choices: Iterable[str]) -> str:
     return f"{hint}Choose from {', '.join(map(repr, choices))}"
 
 
+class UnknownSettingError(TypeError, ValueError):
+    """A keyword that is no setting: Python's `TypeError` by kind and wording, and bad input."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Settings of a game; everything that play and observations depend on, seed and actions aside.
@@ -30,7 +37,7 @@ class Settings:
         stages: Files of the campaign's stages, in order; None plays the three that come along.
         start_stage: Stage (1, 2, …) that an episode begins on unless `reset` says otherwise.
         frame_skip: Ticks of 1/60 s in a step.
-        observation: "both", "pixels" or "state".
+        observation: "both", "pixels", "state" or "flat": the state's tables in one vector.
         pixel_size: Side of the square pixel observation: 64, 84, 96, 128 or 256.
         skin: Looks of the game; never changes play.
         point_blank_fix: False reproduces the article's bug: shots pass through enemies that
@@ -52,31 +59,52 @@ class Settings:
     reward: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_REWARD))
 
     def __post_init__(self) -> None:
-        """Checks every value and makes plain tuples and dicts of what was given."""
-        object.__setattr__(self, "stages", _file_names(self.stages))
-        check_whole("start_stage", self.start_stage)
-        check_whole("frame_skip", self.frame_skip, most=60)
+        """Checks every value and makes plain tuples, dicts and numbers of what was given."""
         _check_choice("observation", self.observation, OBSERVATIONS)
-        _check_choice("pixel_size", self.pixel_size, PIXEL_SIZES)
-        if not isinstance(self.point_blank_fix, bool):
-            raise ValueError(f"point_blank_fix must be a bool, got {self.point_blank_fix!r}.")
-        object.__setattr__(self, "reward", _complete_reward(self.reward))
+        pixel_size = plain_int("pixel_size", self.pixel_size)
+        _check_choice("pixel_size", pixel_size, PIXEL_SIZES)
+        plain = {
+            "stages": _file_names(self.stages),
+            "start_stage": plain_int("start_stage", self.start_stage),
+            "frame_skip": plain_int("frame_skip", self.frame_skip, most=60),
+            "pixel_size": pixel_size,
+            "skin": os.fspath(self.skin) if isinstance(self.skin, os.PathLike) else self.skin,
+            "point_blank_fix": plain_bool("point_blank_fix", self.point_blank_fix),
+            "reward": _complete_reward(self.reward),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def from_keywords(cls, keywords: Mapping[str, Any]) -> Self:
         """Settings from keyword arguments.
 
         Raises:
-            ValueError: If a keyword is unknown (the sentence suggests the nearest) or a value bad.
+            UnknownSettingError: If a keyword is unknown; the sentence suggests the nearest.
+            ValueError: If a value is bad.
         """
         names = [one.name for one in fields(cls)]
         for keyword in keywords:
             if keyword not in names:
-                raise ValueError(
-                    f"ArenaBreaker has no setting {keyword!r}; {closest(keyword, names)}."
+                raise UnknownSettingError(
+                    f"ArenaBreaker got an unexpected keyword argument {keyword!r}: there is no "
+                    f"setting {keyword!r}; {closest(keyword, names)}."
                 )
         given = {name: value for name, value in keywords.items() if value is not None}
         return cls(**given)
+
+    def check_skin(self) -> None:
+        """Refuses a skin that there is not, drawn or not.
+
+        Settings that are read from a file are not asked this: an episode that was played in a
+        skin of somebody's own is of use without it.
+
+        Raises:
+            ValueError: If there is no such skin or file, or the file is not a valid skin.
+        """
+        from arena_breaker_gym.rendering import skins
+
+        skins.check(self.skin)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; `from_keywords` reads them back."""
@@ -97,18 +125,6 @@ def _file_names(stages: Any) -> tuple[str, ...] | None:
     return names
 
 
-def check_whole(name: str, value: object, *, most: int | None = None) -> None:
-    """Refuses what is not a whole number of at least 1.
-
-    Raises:
-        ValueError: With a sentence that names the setting.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
-    if most is not None and value > most:
-        raise ValueError(f"{name} must be at most {most}, got {value!r}.")
-
-
 def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     if value not in choices:
         allowed = ", ".join(map(repr, choices))
@@ -122,8 +138,6 @@ def _complete_reward(given: Mapping[str, float]) -> dict[str, float]:
     for term, weight in given.items():
         if term not in DEFAULT_REWARD:
             raise ValueError(f"reward has no term {term!r}; {closest(str(term), DEFAULT_REWARD)}.")
-        if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise ValueError(f"reward[{term!r}] must be a number, got {weight!r}.")
-        if not math.isfinite(weight):
+        if not math.isfinite(plain_float(f"reward[{term!r}]", weight)):
             raise ValueError(f"reward[{term!r}] must be finite, got {weight!r}.")
     return {term: float(given.get(term, 0.0)) for term in DEFAULT_REWARD}

@@ -15,15 +15,19 @@ from arena_breaker_gym.crew import cores
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.env import (
     DEFAULT_RENDER_SIZE,
+    FLAT_TERMS,
     Observation,
     action_space_of,
     observation_space_of,
     stage_option,
+    steps_a_second,
     view_of,
 )
 from arena_breaker_gym.keys import KeyStreams
-from arena_breaker_gym.observation import tables_in
-from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings, check_whole
+from arena_breaker_gym.observation import STATE_NUMBERS, tables_in
+from arena_breaker_gym.plain import plain_bool, plain_int
+from arena_breaker_gym.rendering.size import render_size_of
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 
 
 class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):
@@ -53,6 +57,7 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         num_threads: int | None = None,
         render_mode: str | None = None,
         render_size: int = DEFAULT_RENDER_SIZE,
+        flat_info: Any = False,  # NumPy's bools as well
         **settings: Any,
     ) -> None:
         """Makes the batch.
@@ -67,50 +72,59 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
                 no byte of what comes out.
             render_mode: None or "rgb_array".
             render_size: Side of the pictures that `render` gives.
+            flat_info: True: no dict lies within `info`; the reward's terms are `reward_score` and
+                so on, not `info["rewards"]["score"]`.
             **settings: Those of `arena_breaker_gym.settings.Settings`.
 
         Raises:
-            ValueError: If an argument is unknown or its value bad.
+            UnknownSettingError: If an argument is unknown; it is a `TypeError` and a `ValueError`.
+            ValueError: If a value is bad.
         """
-        check_whole("num_envs", num_envs)
+        num_envs = plain_int("num_envs", num_envs)
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode must be None or 'rgb_array', got {render_mode!r}.")
         if num_threads is not None:
-            check_whole("num_threads", num_threads)
+            num_threads = plain_int("num_threads", num_threads)
+        limit = max(plain_int("max_episode_steps", max_episode_steps, least=None), 0)
         self.settings = Settings.from_keywords(settings)
+        self.settings.check_skin()
         self.num_envs = num_envs
         self.copy = copy
         self.num_threads = num_threads
+        self.flat_info = plain_bool("flat_info", flat_info)
         self._has_state = self.settings.observation != "pixels"
-        self._has_pixels = self.settings.observation != "state"
+        self._has_pixels = self.settings.observation in ("both", "pixels")
+        self._is_flat = self.settings.observation == "flat"
         self.render_mode = render_mode
-        self.render_size = render_size
+        self.render_size = render_size_of(render_size)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {  # type: ignore[misc]
             **self.metadata,
             "autoreset_mode": self.autoreset_mode,
-            "render_fps": TICKS_PER_SECOND / self.settings.frame_skip,
+            "render_fps": steps_a_second(self.settings),
         }
         self.single_action_space = action_space_of()
         self.single_observation_space = observation_space_of(self.settings)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         threads = cores() if num_threads is None else num_threads
-        self._arenas = Arenas(
-            self.settings, count=num_envs, limit=max(max_episode_steps, 0), num_threads=threads
-        )
+        self._arenas = Arenas(self.settings, count=num_envs, limit=limit, num_threads=threads)
         self._frames = BufferPool((num_envs, *[self.settings.pixel_size] * 2, 3))
         self._streams = KeyStreams(num_envs)
-        self._ended = np.zeros(num_envs, dtype=np.bool_)
+        self._unbegun = np.ones(num_envs, dtype=np.bool_)
+        self._all_begun = False
         self._everyone = np.ones(num_envs, dtype=np.bool_)
         self._everyone.flags.writeable = False
         self._rewards = np.zeros(num_envs)
+        self._flat = (  # where the vectors of mode "flat" are written, if nobody else keeps them
+            np.empty((num_envs, STATE_NUMBERS), np.float32) if self._is_flat and not copy else None
+        )
         self._terminated = np.zeros(num_envs, dtype=np.bool_)
         self._truncated = np.zeros(num_envs, dtype=np.bool_)
         self._view = (
             None
             if render_mode is None
-            else view_of(self._arenas, size=render_size, fps=self.metadata["render_fps"])
+            else view_of(self._arenas, size=self.render_size, fps=self.metadata["render_fps"])
         )
 
     @property
@@ -153,21 +167,27 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
             actions: (n, 5).
 
         Raises:
+            ResetNeeded: If an arena has never been reset.
             ValueError: If the actions' shape or dtype is wrong, a number is not finite, or an
                 ended arena was not reset in mode DISABLED; no arena has moved then.
         """
+        if not self._all_begun:
+            self._refuse_unbegun()
+        arenas = self._arenas
+        waiting = arenas.terminated | arenas.truncated
         if self.autoreset_mode is AutoresetMode.DISABLED:
-            self._refuse_ended()
-        arenas, waiting = self._arenas, self._ended
+            _refuse_ended(waiting)
         arenas.step(actions, ~waiting, observing=self._has_state)
         if waiting.any():
             self._begin(waiting)
         rewards, terminated, truncated = self._outcome()
-        self._ended = terminated | truncated
         frames, final = self._draw(), {}
-        if self.autoreset_mode is AutoresetMode.SAME_STEP and self._ended.any():
-            final = self._final(self._ended, frames)
-            frames = self._begin_again(self._ended, frames)
+        if (
+            self.autoreset_mode is AutoresetMode.SAME_STEP
+            and (ended := terminated | truncated).any()
+        ):
+            final = self._final(ended, frames)
+            frames = self._begin_again(ended, frames)
         observation = self._observation(frames)
         return observation, rewards, terminated, truncated, {**self._info(), **final}
 
@@ -181,25 +201,47 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         """The article's structured state of one arena."""
         return self._arenas.snapshot(index)
 
+    def save_state(self, index: int) -> bytes:
+        """The whole state of one arena, as `ArenaBreakerEnv.save_state` gives it."""
+        return self._arenas.save(index)
+
+    def restore_state(self, index: int, state: bytes) -> None:
+        """Puts what `save_state` gave into one arena, which goes on from there.
+
+        A state of an ended episode waits for its reset as any arena that has ended does.
+
+        Raises:
+            ValueError: If it is no state of this engine version and these stages; the arena is
+                untouched then.
+        """
+        self._arenas.restore(index, state)
+        self._note_begun(index)
+
     def _seed(self, seed: int | Sequence[int | None] | None, mask: NDArray[np.bool_]) -> None:
         """Seeds the streams of the arenas that are about to be reset."""
         if seed is None:
             return
-        if isinstance(seed, int | np.integer):
-            seed = range(int(seed), int(seed) + self.num_envs)
+        if not isinstance(seed, Sequence | np.ndarray):
+            first = plain_int("seed", seed, least=0)
+            seed = range(first, first + self.num_envs)
         if len(seed) != self.num_envs:
             raise ValueError(f"Expected {self.num_envs} seeds, one an arena, got {len(seed)}.")
         for index in np.flatnonzero(mask).tolist():
             one = seed[index]
             if one is not None:
-                self._streams.seed(index, one)
+                self._streams.seed(index, plain_int(f"seed[{index}]", one, least=0))
 
     def _begin(self, mask: NDArray[np.bool_], stage: int | None = None) -> None:
         """Begins the next episode in some arenas and observes it."""
         self._arenas.begin(mask, self._streams.draw(mask), stage=stage)
         if self._has_state:
             self._arenas.observe(mask)
-        self._ended = self._ended & ~mask
+        if not self._all_begun:
+            self._note_begun(mask)
+
+    def _note_begun(self, which: NDArray[np.bool_] | int) -> None:
+        self._unbegun[which] = False
+        self._all_begun = not self._unbegun.any()
 
     def _begin_again(
         self, mask: NDArray[np.bool_], frames: NDArray[np.uint8] | None
@@ -208,12 +250,11 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         self._begin(mask)
         return self._draw(frames, mask)
 
-    def _refuse_ended(self) -> None:
-        if self._ended.any():
-            raise ValueError(
-                f"Arena {int(self._ended.argmax())} has ended: reset it before the next step, "
-                'by reset(options={"reset_mask": mask}).'
-            )
+    def _refuse_unbegun(self) -> None:
+        raise gym.error.ResetNeeded(
+            "Cannot call env.step() before calling env.reset(): arena "
+            f"{int(self._unbegun.argmax())} has never been reset."
+        )
 
     def _checked_mask(self, mask: Any) -> NDArray[np.bool_]:
         if mask is None:
@@ -250,6 +291,8 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
             assert frames is not None
             return frames
         arenas = self._arenas
+        if self._is_flat:
+            return _flattened(arenas.tables, self._flat)
         tables = tables_in(arenas.state.copy(), self.num_envs) if self.copy else arenas.tables
         observation: dict[str, NDArray[Any]] = tables._asdict()
         if frames is not None:
@@ -270,6 +313,8 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
             columns, terms, mask = columns.copy(), terms.copy(), mask.copy()
         info = _masked(INFO, columns, mask)
         info["victory"] = info["victory"] != 0
+        if self.flat_info:
+            return {**info, **_masked(FLAT_TERMS, terms, mask)}
         return {**info, "rewards": _masked(REWARD_TERMS, terms, mask), "_rewards": mask}
 
     def _final(self, ended: NDArray[np.bool_], frames: NDArray[np.uint8] | None) -> dict[str, Any]:
@@ -296,10 +341,28 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         if not self._has_state:
             assert frames is not None
             return frames[rows]
+        if self._is_flat:
+            return _flattened([table[rows] for table in self._arenas.tables])
         tables = self._arenas.tables._asdict()
         if frames is not None:
             tables["pixels"] = frames
         return {name: table[rows] for name, table in tables.items()}
+
+
+def _flattened(
+    tables: Sequence[NDArray[np.float32]], out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """The tables (n, ...) of some arenas, one after the other: (n, `STATE_NUMBERS`)."""
+    rows = [table.reshape(len(table), -1) for table in tables]
+    return np.concatenate(rows, axis=1, out=out)
+
+
+def _refuse_ended(ended: NDArray[np.bool_]) -> None:
+    if ended.any():
+        raise ValueError(
+            f"Arena {int(ended.argmax())} has ended: reset it before the next step, "
+            'by reset(options={"reset_mask": mask}).'
+        )
 
 
 def _masked(names: Sequence[str], columns: NDArray[Any], mask: NDArray[np.bool_]) -> dict[str, Any]:

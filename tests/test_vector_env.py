@@ -171,18 +171,34 @@ def test_last_observations_are_the_callers_to_keep():
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-def test_gymnasiums_statistics_count_every_episode_once(mode):
-    envs = wrappers.RecordEpisodeStatistics(make(3, autoreset_mode=mode, max_episode_steps=20))
+def test_gymnasiums_statistics_are_those_of_its_own_sync_vector_env(mode):
+    """Whose lengths in mode SAME_STEP some versions of Gymnasium count from 1, some from 0."""
+    keywords = {"observation": "state", "max_episode_steps": 20}
+    reference = gym.make_vec(
+        "ArenaBreaker-v0",
+        num_envs=3,
+        vectorization_mode="sync",
+        vector_kwargs={"autoreset_mode": AutoresetMode(mode)},
+        **keywords,
+    )
+    native, expected = (
+        _statistics(envs)
+        for envs in (make(3, autoreset_mode=mode, max_episode_steps=20), reference)
+    )
+    assert native == expected and len(native) == 9
+
+
+def _statistics(envs):
+    """Return and length of every episode in 65 steps."""
+    envs = wrappers.RecordEpisodeStatistics(envs)
     envs.reset(seed=0)
-    returns, lengths = np.zeros(3), []
-    for step in range(65):
-        _, rewards, _, _, info = envs.step(np.zeros((3, 5), np.float32))
-        returns += rewards
+    counted = []
+    for _ in range(65):
+        info = envs.step(np.zeros((3, 5), np.float32))[-1]
         if "episode" in info:
-            lengths += info["episode"]["l"][info["_episode"]].tolist()
-            if step < 20:
-                assert info["episode"]["r"] == pytest.approx(returns)
-    assert lengths == [20] * 9
+            ended = info["_episode"]
+            counted += zip(info["episode"]["r"][ended], info["episode"]["l"][ended], strict=True)
+    return counted
 
 
 def test_gymnasiums_wrappers_take_it_as_it_is():
@@ -194,7 +210,7 @@ def test_gymnasiums_wrappers_take_it_as_it_is():
     listed.reset(seed=0)
     for _ in range(30):
         observations, rewards, _, _, infos = listed.step(listed.action_space.sample())
-    assert observations.dtype == np.float32 and np.isfinite(observations).all()
+    assert np.issubdtype(observations.dtype, np.floating) and np.isfinite(observations).all()
     assert abs(rewards).max() <= 1.0
     assert [info["rewards"].keys() for info in infos] == [{"score", "damage", "hits"}] * 3
 

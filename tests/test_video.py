@@ -219,7 +219,7 @@ def test_an_error_leaves_no_file(tmp_path):
     ("name", "keywords", "sentence"),
     [
         ("a.avi", {}, "must end in .mp4 or .gif"),
-        ("a.mp4", {"size": 10}, "side must be 32 to 1024 pixels, got 10"),
+        ("a.mp4", {"size": 10}, "side must be a whole number from 32 to 1024, got 10"),
         ("a.mp4", {"speed": 0.0}, "speed must be a number from 0.1 to 10.0, got 0.0"),
         ("a.mp4", {"labels": ["one", "two"]}, "1 episodes but 2 labels"),
         ("a.gif", {"fps": 12}, "one of 30, 15, 10, 7.5, 6, …; got 12"),

@@ -119,9 +119,11 @@ def settings_from(
     """
     from arena_breaker_gym.settings import Settings
 
-    return Settings(
+    settings = Settings(
         stages=tuple(stages) if stages else None,
         point_blank_fix=fix,
         skin=skin,
         pixel_size=pixel_size,
     )
+    settings.check_skin()
+    return settings

@@ -1,8 +1,8 @@
 """Makes `gym.make("ArenaBreaker-v0")` work without importing the package.
 
 Gymnasium 1.0 removed the entry points by which packages announced their environments, so
-this module, loaded by a `.pth` file when Python starts, waits for `import gymnasium` and
-registers then. It costs every start of Python an import, so it is small and
+this module, loaded by a `.pth` file when Python starts, waits until gymnasium's registry has
+been loaded and registers then. It costs every start of Python an import, so it is small and
 imports nothing before it must.
 """
 
@@ -17,12 +17,21 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
+PACKAGE = "arena_breaker_gym"
+REGISTRY = "gymnasium.envs.registration"  # what is asked for by nobody but gymnasium itself
+
 
 class _Registering:
-    """Loads gymnasium as its own loader does, then registers our environments."""
+    """Loads the registry as its own loader does, then registers our environments."""
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Any, waiting: _Waiting) -> None:
         self._loader = loader
+        self._waiting = waiting
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_loader":  # a copy that is being made has none yet
+            raise AttributeError(name)
+        return getattr(self._loader, name)  # whoever looks at a spec finds its own loader's ways
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         module: ModuleType | None = self._loader.create_module(spec)
@@ -34,7 +43,8 @@ class _Registering:
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        if "arena_breaker_gym" not in sys.modules:  # else it is just registering by itself
+        self._waiting.end()
+        if PACKAGE not in sys.modules:  # else it is just registering by itself
             _register()
 
 
@@ -42,15 +52,28 @@ def _register() -> None:
     import importlib
 
     try:
-        importlib.import_module("arena_breaker_gym")
+        importlib.import_module(PACKAGE)
     except ModuleNotFoundError as error:
-        if error.name != "arena_breaker_gym":
-            raise
+        if error.name != PACKAGE:
+            _say_why_not(error)
         # The checkout of an editable install is gone: gymnasium must go on working without it.
+    except Exception as error:
+        _say_why_not(error)
+
+
+def _say_why_not(error: Exception) -> None:
+    """A damaged install of ours must not take gymnasium from everybody else."""
+    sys.stderr.write(
+        f"Arena Breaker is installed but cannot be imported ({type(error).__name__}: {error}), "
+        "so its environments are not registered.\n"
+    )
 
 
 class _Waiting:
-    """Answers once, to the first import of gymnasium, and withdraws."""
+    """Looks on at imports until gymnasium's registry has been loaded, and withdraws."""
+
+    def __init__(self) -> None:
+        self._asking = False
 
     def find_spec(
         self,
@@ -58,16 +81,46 @@ class _Waiting:
         path: Sequence[str] | None = None,
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
-        if fullname != "gymnasium":
+        if fullname == REGISTRY and not self._asking:
+            return self._wrapped(fullname, path, target)
+        if _loaded(REGISTRY):
+            # Another package's import hook loaded the registry without asking, or with a loader
+            # of its own: later than it should be, but registered with the next import.
+            self.end()
+            if fullname.partition(".")[0] != PACKAGE and PACKAGE not in sys.modules:
+                _register()
+        return None
+
+    def end(self) -> None:
+        """Withdraws."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+
+    def _wrapped(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None
+    ) -> ModuleSpec | None:
+        """What the other finders say, with a loader that registers afterwards."""
+        self._asking = True  # other packages' finders may ask all finders in their turn
+        try:
+            for finder in list(sys.meta_path):
+                find = None if finder is self else getattr(finder, "find_spec", None)
+                spec: ModuleSpec | None = None if find is None else find(fullname, path, target)
+                if spec is not None:
+                    if hasattr(spec.loader, "exec_module"):
+                        spec.loader = _Registering(spec.loader, self)  # type: ignore[assignment]  # a loader by shape
+                    return spec
             return None
-        import importlib.util
-
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Registering(spec.loader)  # type: ignore[assignment]  # a loader by shape
-        return spec
+        finally:
+            self._asking = False
 
 
-if "gymnasium" not in sys.modules:
+def _loaded(name: str) -> bool:
+    """Whether a module is there whole."""
+    module = sys.modules.get(name)
+    return module is not None and not getattr(module.__spec__, "_initializing", False)
+
+
+if _loaded(REGISTRY):  # another `.pth` file was faster
+    _register()
+else:
     sys.meta_path.insert(0, _Waiting())

@@ -15,6 +15,7 @@ from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rendering.art.canvas import Sprite
 from arena_breaker_gym.rendering.art.catalogue import draw_sheet
 from arena_breaker_gym.rendering.art.hazards import saw_sprites, spike_sprites
+from arena_breaker_gym.rendering.build import build
 from arena_breaker_gym.rendering.finish import finished_sprite, haloed
 from arena_breaker_gym.rendering.sheet import (
     BURST_AT,
@@ -56,10 +57,12 @@ def build_atlas(stage: Stage, skin: Skin, scale: float) -> Atlas:
     """The sprites that a stage needs, at a scale in pixels per metre.
 
     Drawing takes about a second, so what is drawn once is kept in the cache folder under a
-    name that tells skin, scale, hazards and the code that draws.
+    name that tells skin, scale, hazards, the code that draws and the pygame that it draws with.
     """
     radii = [(hazard.type, hazard.radius) for hazard in stage.hazards]
-    recipe = f"{sources_digest('rendering')}\n{skin.model_dump_json()}\n{scale!r}\n{radii!r}"
+    recipe = "\n".join(
+        (sources_digest("rendering"), build(), skin.model_dump_json(), repr(scale), repr(radii))
+    )
     name = hashlib.sha256(recipe.encode()).hexdigest()
     file = cache_folder() / f"atlas-{name[:32]}.npz"
     kept = _load(file)

@@ -12,12 +12,15 @@ from arena_breaker_gym.engine.arena import ARENA
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.atlas import build_atlas
 from arena_breaker_gym.rendering.backdrop import paint
+from arena_breaker_gym.rendering.build import warn_of_both
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.canvas import DESK, TOUCHED, Canvas
 from arena_breaker_gym.rendering.compose import Scene, compose_rows
+from arena_breaker_gym.rendering.size import LARGEST, frame_size
 from arena_breaker_gym.stages.model import Stage
 
-SMALLEST, LARGEST = 32, 1024  # pixels a side
+__all__ = ["LARGEST", "Renderer"]
+
 ALONE = Crew(1)
 
 # What a thread must have to draw for a second one to pay.
@@ -41,9 +44,8 @@ class Renderer:
         Raises:
             ValueError: If there is no such skin or the size is out of range.
         """
-        if not SMALLEST <= size <= LARGEST:
-            raise ValueError(f"A frame's side must be {SMALLEST} to {LARGEST} pixels, got {size}.")
-        self.size = size
+        self.size = frame_size(size)
+        warn_of_both()
         self._skins = skins.every(skin)
         self._models = tuple(models)
         self._desk = np.empty(1, DESK)

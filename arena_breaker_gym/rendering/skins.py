@@ -232,6 +232,16 @@ def every(name_or_path: str | Path) -> tuple[Skin, ...]:
     return (load(name_or_path),)
 
 
+def check(name_or_path: str | Path) -> None:
+    """Refuses what `every` would refuse, without loading all that "random" stands for.
+
+    Raises:
+        ValueError: No such skin or file, or the file is not a valid skin.
+    """
+    if name_or_path != RANDOM:
+        load(name_or_path)
+
+
 @functools.cache
 def _built_in(name: str) -> Skin:
     return _read(_FOLDER / f"{name}.json")

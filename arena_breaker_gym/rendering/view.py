@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.rendering.layers import draw_hud, hud_state_of
 from arena_breaker_gym.rendering.renderer import Renderer
+from arena_breaker_gym.rendering.size import render_size_of
 from arena_breaker_gym.rendering.window import Window
 
 if TYPE_CHECKING:  # arenas stand above rendering: only their type is named here
     from arena_breaker_gym.arenas import Arenas
-
-SMALLEST, LARGEST = 64, 1024  # pixels a side
 
 
 class View:
@@ -31,7 +30,7 @@ class View:
         Raises:
             ValueError: If the size is not a whole number in that range.
         """
-        self._size = _checked_size(size)
+        self._size = render_size_of(size)
         self._arenas = arenas
         self._fps = fps
         self._renderer = Renderer(arenas.loaded.models, size=self._size, skin=arenas.settings.skin)
@@ -54,12 +53,3 @@ class View:
         """Closes the window, if there is one."""
         if self._window is not None:
             self._window.close()
-
-
-def _checked_size(size: object) -> int:
-    whole = isinstance(size, int | np.integer) and not isinstance(size, bool)
-    if not whole or not SMALLEST <= size <= LARGEST:  # type: ignore[operator]  # `whole` says it is a number
-        raise ValueError(
-            f"render_size must be a whole number from {SMALLEST} to {LARGEST}, got {size!r}."
-        )
-    return int(size)  # type: ignore[call-overload,no-any-return]  # likewise

@@ -44,6 +44,7 @@ class Batch:
         self._rewards = np.zeros((count, plan.max_steps))
         self._snapshots: list[list[dict[str, Any]]] = [[] for _ in range(count)]
         self._keep_snapshots = keep_snapshots
+        self._drawn_by: str | None = None
         self._numbers = np.arange(count)
         self.last_actions = np.zeros((count, ACTION_LENGTH), dtype=np.float32)
 
@@ -59,6 +60,10 @@ class Batch:
 
     def observe(self, needs: Collection[str], arenas: Sequence[int]) -> Observations:
         """What the agent is to see of some arenas that play; nothing else is computed."""
+        if "pixels" in needs and self._drawn_by is None:
+            from arena_breaker_gym.rendering.build import build
+
+            self._drawn_by = build()  # who draws is noted with the episodes
         look = self._look if self._keep_snapshots else None
         return observations_of(self.arenas, arenas, needs, look=look)
 
@@ -123,6 +128,7 @@ class Batch:
             stages_digest=self.arenas.loaded.digest,
             snapshots=self._snapshots[arena][:steps] if self._keep_snapshots else None,
             latency=plan.latency,
+            drawn_by=self._drawn_by,
         )
 
     def _ending(self, arena: int, summary: Mapping[str, Any]) -> tuple[str, str]:

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
+from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.agent import Agent
 from arena_breaker_gym.rollout.engines.choice import opened
 from arena_breaker_gym.rollout.engines.engine import Engine
-from arena_breaker_gym.rollout.latency import Latency
+from arena_breaker_gym.rollout.latency import Latency, checked_latency
 from arena_breaker_gym.rollout.metrics import Row, row_of
 from arena_breaker_gym.rollout.results import FILE_NAME, Results
 from arena_breaker_gym.rollout.rollout import Progress, rollout
 from arena_breaker_gym.rollout.store import EpisodeStore
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
+from arena_breaker_gym.stages.loader import load_campaign
 
 # Told after every step of the batch who plays on which stage, and how far that is.
 Watch = Callable[[str, int, Progress], None]
@@ -34,6 +36,9 @@ class Terms:
         max_steps: Steps after which an episode is cut off.
         num_envs: Arenas side by side, which changes no result; None: see `rollout`.
         latency: What agents are charged for their thinking; see `rollout`.
+
+    Raises:
+        ValueError: If a number is none, or out of range.
     """
 
     episodes: int
@@ -43,6 +48,18 @@ class Terms:
     max_steps: int = MAX_EPISODE_STEPS
     num_envs: int | None = None
     latency: Latency = None
+
+    def __post_init__(self) -> None:
+        """Makes plain numbers of what was given."""
+        plain = {
+            "episodes": plain_int("episodes", self.episodes),
+            "seed": plain_int("seed", self.seed, least=0),
+            "stages": tuple(plain_int("stage", stage) for stage in self.stages),
+            "max_steps": plain_int("max_steps", self.max_steps),
+            "latency": checked_latency(self.latency),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
 
     def to_dict(self) -> dict[str, Any]:
         """What was played, in plain JSON values."""
@@ -82,10 +99,15 @@ def benchmark(
         A row for each agent and stage.
 
     Raises:
-        ValueError: If an argument is bad, or `out` holds episodes played on other terms.
+        ValueError: If an argument is bad, there is no such skin or stage, or `out` holds episodes
+            played on other terms.
     """
     if not agents or not terms.stages:
         raise ValueError("A benchmark needs at least one agent and one stage.")
+    terms.settings.check_skin()
+    count = len(load_campaign(terms.settings.stages).models)
+    for stage in terms.stages:
+        plain_int("stage", stage, most=count)
     timings = _last_timings(agents, terms, out)
     began = time.perf_counter()
     rows: list[Row] = []

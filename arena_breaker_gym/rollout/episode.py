@@ -42,6 +42,8 @@ class Episode:
         snapshots: The T snapshots of the moments before each action, if they were kept: those
             that the agent saw, and with a latency those between.
         latency: What the agent was charged for its thinking; see `rollout`.
+        drawn_by: The pygame that drew what the agent saw, such as "pygame 2.6.1"; None: it saw
+            no pixels, or nobody wrote it down.
     """
 
     agent: str
@@ -59,6 +61,7 @@ class Episode:
     stages_digest: str
     snapshots: Sequence[Mapping[str, Any]] | None = field(default=None, repr=False)
     latency: Latency = None
+    drawn_by: str | None = None
 
     def __len__(self) -> int:
         """The number of steps, T."""

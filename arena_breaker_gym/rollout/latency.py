@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from arena_breaker_gym.plain import plain_int
+
 # Ticks of 1/60 s that pass between a look and the moment its answer takes effect; "measured":
 # as many as the agent really took; None: the game waits.
 Latency = int | Literal["measured"] | None
@@ -17,14 +19,15 @@ def checked_latency(latency: object) -> Latency:
     """
     if latency is None:
         return None
-    if latency == MEASURED:
+    if isinstance(latency, str) and latency == MEASURED:
         return MEASURED
-    if isinstance(latency, bool) or not isinstance(latency, int) or latency < 0:
+    try:
+        return plain_int("latency", latency, least=0) or None
+    except ValueError:
         raise ValueError(
             "latency must be a whole number of ticks (0: the game waits) or 'measured', "
             f"got {latency!r}."
-        )
-    return latency or None
+        ) from None
 
 
 def latency_from(text: str | None) -> Latency:

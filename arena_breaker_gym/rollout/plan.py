@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from gymnasium.utils import seeding
 
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import draw_keys
+from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.latency import Latency
 from arena_breaker_gym.settings import Settings
@@ -56,8 +58,7 @@ class Plan:
         campaign = load_campaign(self.settings.stages)
         count = len(campaign.models)
         for stage in self.stages:
-            if isinstance(stage, bool) or not isinstance(stage, int) or not 1 <= stage <= count:
-                raise ValueError(f"stage must be a whole number from 1 to {count}, got {stage!r}.")
+            plain_int("stage", stage, most=count)
         return campaign.digest
 
     def difference(self, index: int, episode: Episode, *, stages_digest: str) -> str | None:
@@ -93,11 +94,10 @@ def stages_from(stage: int | Sequence[int] | None, settings: Settings) -> tuple[
     """The stages that episodes begin on in turn: one, several, or the settings' own."""
     if stage is None:
         return (settings.start_stage,)
-    if isinstance(stage, Sequence):
-        if not stage:
-            raise ValueError("stage must name at least one stage, but the list is empty.")
-        return tuple(stage)
-    return (stage,)
+    stages = tuple(stage) if isinstance(stage, Sequence | np.ndarray) else (stage,)
+    if not stages:
+        raise ValueError("stage must name at least one stage, but the list is empty.")
+    return tuple(plain_int("stage", one) for one in stages)
 
 
 def _identity(episode: Episode) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import draw_keys
+from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.episode import Episode, hash_of
 from arena_breaker_gym.rollout.layers import CAPTION, Layers, filled
 
@@ -95,6 +96,7 @@ def replay(
     settings = episode.settings
     look = replace(episode, settings=replace(settings, skin=skin or settings.skin))
     renderer: Renderer | None = None
+    every = plain_int("every", every)
     for step, arenas in resimulate(look):
         if step % every and step < len(episode):
             continue

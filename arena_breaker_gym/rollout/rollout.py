@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.agent import NEEDS, Agent, RunStopped
 from arena_breaker_gym.rollout.engines.choice import opened
 from arena_breaker_gym.rollout.engines.engine import MOST_ARENAS, Engine, Report, Work
@@ -88,11 +89,12 @@ def rollout(
         RunStopped: If the agent ends the whole rollout; it holds the finished episodes.
     """
     settings = env if isinstance(env, Settings) else Settings.from_keywords(env or {})
+    settings.check_skin()
     latency = checked_latency(latency)
-    count = _most_arenas(latency) if num_envs is None else num_envs
-    _check_wholes(
-        episodes=(episodes, 1), seed=(seed, 0), num_envs=(count, 1), max_steps=(max_steps, 1)
-    )
+    episodes = plain_int("episodes", episodes)
+    seed = plain_int("seed", seed, least=0)
+    count = _most_arenas(latency) if num_envs is None else plain_int("num_envs", num_envs)
+    max_steps = plain_int("max_steps", max_steps)
     _check_alone(count, latency)
     _check_needs(agent)
     plan = Plan(
@@ -180,13 +182,6 @@ def _check_needs(agent: Agent) -> None:
     for need in agent.needs:
         if need not in NEEDS:
             raise ValueError(f"Agent {agent.name!r} needs {need!r}; {closest(need, NEEDS)}.")
-
-
-def _check_wholes(**numbers: tuple[object, int]) -> None:
-    """Checks whole numbers, each given with the least that it may be."""
-    for name, (value, least) in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
 
 
 def _stored(plan: Plan, recorder: EpisodeStore, stages_digest: str) -> dict[int, Episode]:

@@ -128,6 +128,8 @@ def _about(episode: Episode) -> dict[str, Any]:
         "engine_version": episode.engine_version,
         "stages_digest": episode.stages_digest,
     }
+    if episode.drawn_by is not None:
+        about["drawn_by"] = episode.drawn_by
     if episode.latency is not None:
         return {**about, "latency": episode.latency}
     # A game that waits says nothing of latency, as files did before there was any.

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
+from arena_breaker_gym.plain import plain_float
+from arena_breaker_gym.rendering.size import frame_size
 from arena_breaker_gym.rollout.encoder import VideoError, check_name, encoder
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.layers import CAPTION, Layers
@@ -101,6 +103,7 @@ def export_side_by_side(
             fails (`VideoError`); no file is written then.
         MissingExtraError: If the extra "video" is not installed.
     """
+    size = frame_size(size)
     rate = _fps_of(episodes) * _checked_speed(speed)
     check_name(path)
     every = _every(rate, fps, gif=path.suffix.lower() == ".gif")
@@ -169,6 +172,7 @@ def _fps_of(episodes: Sequence[Episode]) -> Fraction:
 
 
 def _checked_speed(speed: float) -> Fraction:
+    speed = plain_float("speed", speed)
     if not SLOWEST <= speed <= FASTEST:
         raise VideoError(
             f"speed must be a number from {float(SLOWEST)} to {float(FASTEST)}, got {speed!r}."
@@ -181,6 +185,7 @@ def _every(rate: Fraction, fps: float | None, *, gif: bool) -> int:
     fewest = -(-rate // GIF_FASTEST) if gif else 1
     if fps is None:
         return fewest
+    fps = plain_float("fps", fps)
     every = round(rate / Fraction(fps)) if 0 < fps <= rate else 0
     if every < fewest or abs(float(rate / every) - fps) > 0.01 * fps:
         choices = ", ".join(f"{float(rate / n):.3g}" for n in range(fewest, fewest + 5))

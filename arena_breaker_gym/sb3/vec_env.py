@@ -1,5 +1,6 @@
 """`ArenaBreakerVecEnv`: Stable-Baselines3's `VecEnv` over one native batch of arenas."""
 
+import copy
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -48,7 +49,9 @@ class ArenaBreakerVecEnv(VecEnv):
         self._returns = np.zeros(envs.num_envs)
         self._lengths = np.zeros(envs.num_envs, dtype=np.int64)
         self._began = time.time()
-        super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
+        # Stable-Baselines3's wrappers change spaces in place: these are this object's own.
+        spaces = copy.deepcopy((envs.single_observation_space, envs.single_action_space))
+        super().__init__(envs.num_envs, *spaces)
 
     @property
     def arenas(self) -> Arenas:

@@ -26,8 +26,14 @@ class Fields(NamedTuple):
 
 
 def cache_folder() -> Path:
-    """Where baked fields are kept: `$ARENA_BREAKER_CACHE`, else the user's cache folder."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or platformdirs.user_cache_dir("arena-breaker-gym"))
+    """Where baked fields are kept: `$ARENA_BREAKER_CACHE`, else the user's cache folder.
+
+    For a user without a home it is one that cannot be: "~" would become a folder where we are.
+    """
+    if os.environ.get(FOLDER_VARIABLE):
+        return Path(os.environ[FOLDER_VARIABLE])
+    folder = Path(platformdirs.user_cache_dir("arena-breaker-gym"))
+    return folder if folder.is_absolute() else Path(os.devnull) / folder.name
 
 
 def load_fields(digest: str) -> Fields | None:

@@ -1,5 +1,6 @@
 """`FlattenTables`: the tables of the state as vectors, as some libraries like them."""
 
+from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
@@ -7,7 +8,10 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 
-class FlattenTables(gym.ObservationWrapper[dict[str, NDArray[Any]], Any, dict[str, NDArray[Any]]]):
+class FlattenTables(
+    gym.ObservationWrapper[dict[str, NDArray[Any]], Any, dict[str, NDArray[Any]]],
+    gym.utils.RecordConstructorArgs,
+):
     """Lays the two-dimensional tables of the state observation out in one row each.
 
     Stable-Baselines3 takes the tables as they are, but its `check_env` recommends vectors;
@@ -19,7 +23,8 @@ class FlattenTables(gym.ObservationWrapper[dict[str, NDArray[Any]], Any, dict[st
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         """Wraps an environment with observation "both" or "state"."""
-        super().__init__(env)
+        gym.utils.RecordConstructorArgs.__init__(self)
+        gym.ObservationWrapper.__init__(self, env)
         if not isinstance(env.observation_space, spaces.Dict):
             raise ValueError('FlattenTables needs observation="both" or "state".')
         self.observation_space: spaces.Space[Any] = spaces.Dict(
@@ -36,5 +41,5 @@ class FlattenTables(gym.ObservationWrapper[dict[str, NDArray[Any]], Any, dict[st
 
 def _flat(space: spaces.Space[Any]) -> spaces.Space[Any]:
     if not isinstance(space, spaces.Box) or len(space.shape) != 2:
-        return space
+        return deepcopy(space)
     return spaces.Box(space.low.reshape(-1), space.high.reshape(-1), dtype=space.dtype.type)

@@ -13,7 +13,7 @@ from arena_breaker_gym.stages.names import BOMBER
 FUSE = 1  # phase: lit
 
 FUSE_TICKS = ticks(0.6)
-_TRIGGER = 1.4  # m between centres
+TRIGGER = 1.4  # m between centres
 BLAST_RADIUS = 2.2  # m
 BLAST_DAMAGE = 2
 
@@ -29,7 +29,7 @@ def act(arena: Record, slot: int, stage: Record) -> None:
             _blast(arena, slot)
         return
     chase(arena, enemy, player.x, player.z, SPEED[BOMBER], stage)
-    if face(enemy, player.x, player.z) < _TRIGGER:
+    if face(enemy, player.x, player.z) < TRIGGER:
         enemy.phase = FUSE
         enemy.clock = FUSE_TICKS
 

@@ -19,7 +19,7 @@ _TRIPLE_AT = RING_PERIOD // 2  # the triple falls half-way between two rings; ou
 RING_SPEED = 5.0  # m/s; our own value
 TRIPLE_SPEED = 8.0  # m/s; our own value
 
-_RING = np.array(  # the twelve directions, 30 degrees apart
+DIRECTIONS = np.array(  # the twelve directions, 30 degrees apart
     [
         (1.0, 0.0),
         (0.8660254037844386, 0.5),
@@ -69,8 +69,8 @@ def _make_ready(arena: Record, enemy: Record, stage: Record) -> None:
 
 @compiled
 def _fire_ring(arena: Record, enemy: Record) -> None:
-    for index in range(_RING.shape[0]):
-        shoot(arena, enemy, _RING[index, 0], _RING[index, 1], RING_SPEED)
+    for index in range(DIRECTIONS.shape[0]):
+        shoot(arena, enemy, DIRECTIONS[index, 0], DIRECTIONS[index, 1], RING_SPEED)
 
 
 @compiled

@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.agent import Agent, Prepares
 from arena_breaker_gym.rollout.engines.cluster import STORE_BYTES, Cluster, import_ray
 from arena_breaker_gym.rollout.engines.crew import Crew, Member
@@ -62,11 +63,9 @@ class RayEngine:
             ValueError: If there are to be no workers.
             MissingExtraError: If Ray is not installed.
         """
-        if workers is not None and workers < 1:
-            raise ValueError(f"workers must be a whole number of at least 1, got {workers!r}.")
+        self.workers = None if workers is None else plain_int("workers", workers)
         import_ray()
         self.address = address
-        self.workers = workers
         self._cluster: Cluster | None = None
         self._crew: Crew | None = None
         self._serials = itertools.count(1)

@@ -1,0 +1,50 @@
+"""Reference games: what the engine makes of some seeds and actions, in `data/play_hashes.json`.
+
+After a change of play and of `ENGINE_VERSION`, `python -m tests.play_guard` writes the file anew.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from gymnasium.utils import seeding
+
+from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.engine.tick import ENGINE_VERSION
+from arena_breaker_gym.env import draw_keys
+from arena_breaker_gym.settings import Settings
+from tests.trajectories import actions_of
+
+FILE = Path(__file__).parent / "data/play_hashes.json"
+STEPS = 900
+GAMES = [
+    (seed, stage, fix) for stage in (1, 2, 3) for seed in (11, 12, 13) for fix in (True, False)
+]
+
+
+def reference() -> dict[str, object]:
+    """What the file is to hold, as the engine plays now."""
+    games = {f"seed {s}, stage {g}, point_blank_fix {f}": played(s, g, f) for s, g, f in GAMES}
+    stages = Arenas(Settings(), count=1).loaded.digest
+    return {"engine_version": ENGINE_VERSION, "stages": stages, "games": games}
+
+
+def played(seed: int, stage: int, fix: bool) -> str:
+    """A hash of every moment of a game: walks and dashes by chance, shoots at who is nearest."""
+    arenas = Arenas(Settings(point_blank_fix=fix), count=1)
+    arenas.reset(0, draw_keys(seeding.np_random(seed)[0]), stage=stage)
+    digest = hashlib.sha256()
+    for action in actions_of(seed, STEPS):
+        nearest = arenas.observe().enemies[0, 0]
+        if nearest[0]:
+            action[2:4] = nearest[1:3] / np.sqrt(nearest[1] ** 2 + nearest[2] ** 2)
+        arenas.step(action[np.newaxis])
+        digest.update(arenas.records.tobytes())
+        if arenas.terminated[0]:
+            arenas.reset(0, draw_keys(seeding.np_random(seed + 100)[0]), stage=stage)
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(reference(), indent=1) + "\n", encoding="utf-8")
