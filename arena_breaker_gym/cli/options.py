@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from arena_breaker_gym.settings import Settings
 
 AGENT_HELP = (
-    "Name of an agent (idle, random, scripted, planner, claude, …), name:argument such as "
+    "Name of an agent (idle, random, scripted, planner, expert, claude, …), name:argument such as "
     "sb3:model.zip, nitrogen:student.pt, nitrogen:ng.pt?execute=12, nitrogen:tcp://127.0.0.1:5555, "
     "claude:claude-haiku-4-5?decision_steps=12, openai:MODEL?base_url=URL or replay:TRANSCRIPT, "
     "or module:Class of your own."

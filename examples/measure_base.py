@@ -1,0 +1,153 @@
+"""Measures the shipped base in every skin, and writes its model card, data and picture.
+
+    python examples/measure_base.py --curve runs/base/metrics.jsonl   # some minutes
+
+The card is `nitrogen_adapter/weights/README.md`; its tables are between markers and made here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agents.expert import ExpertAgent
+from agents.nitrogen import NitroGenPolicy
+from arena_breaker_gym.cli.progress import bar
+from arena_breaker_gym.distillation.pretraining import (
+    HELD_OUT_SKINS,
+    SEEN_SKINS,
+    PretrainingConfig,
+)
+from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.rollout import Agent, rollout
+from arena_breaker_gym.rollout.metrics import Row, row_of
+from arena_breaker_gym.settings import Settings
+from nitrogen_adapter import checkpoint
+from nitrogen_adapter.inference import LocalPredictor
+from nitrogen_adapter.presets import SHIPPED
+from nitrogen_adapter.training.trainer import bfloat16_is_faster
+
+CARD = Path("nitrogen_adapter/weights/README.md")
+DATA = Path("docs/data/base.json")
+PICTURE = Path("docs/images/base_curve.png")
+SEED = 1000  # of the first episode
+
+SHOWN = ("kills", "survival_seconds", "first_wave_cleared", "dashes", "accuracy")
+
+
+def student() -> NitroGenPolicy:
+    """The base at play, as in the bootcamp."""
+    model = checkpoint.load(SHIPPED["base"])
+    predictor = LocalPredictor(model, quiet=True, autocast=bfloat16_is_faster("cpu"))
+    return NitroGenPolicy(predictor, name="base", execute=3)
+
+
+def measured(agent: Agent, skin: str, episodes: int) -> Row:
+    """A row: the agent in a skin, from stage 1."""
+    settings = Settings(skin=skin, pixel_size=96)
+    games = rollout(agent, episodes=episodes, seed=SEED, num_envs=episodes, env=settings)
+    return {**row_of(agent.name, games), "skin": skin}
+
+
+def curve(path: Path) -> list[dict[str, Any]]:
+    """The evaluations and losses noted while the base was made."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def draw(lines: list[dict[str, Any]]) -> None:
+    """Kills while training, in one seen skin after another, by examples."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    batch = PretrainingConfig().training.batch_size
+    figure, axes = pyplot.subplots(figsize=(7, 3.5), dpi=120)
+    plays = [one for one in lines if one["kind"] == "play"]
+    axes.plot([one["step"] * batch / 1e6 for one in plays], [one["kills"] for one in plays], "o-")
+    axes.set_xlabel("million examples")
+    axes.set_ylabel("kills an episode, seen skins in turn")
+    axes.grid(alpha=0.25, linewidth=0.6)
+    figure.tight_layout()
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(PICTURE) as part:
+        figure.savefig(part, format="png")
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as Markdown."""
+    lines = [
+        "| skin | | kills | survival, s | 1st wave | dashes | accuracy |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        seen = "seen" if row["skin"] in SEEN_SKINS else "held out"
+        who = "expert" if row["agent"] == "expert" else seen
+        cells = [f"{one['mean']:.2f} [{one['low']:.2f}, {one['high']:.2f}]" for one in _cells(row)]
+        lines.append(f"| {row['skin']} | {who} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cells(row: Row) -> list[dict[str, float]]:
+    return [row[name] for name in SHOWN]
+
+
+def facts(lines: list[dict[str, Any]]) -> str:
+    """What it was made of, as Markdown."""
+    trained = [one for one in lines if one["kind"] == "train"]
+    digest = hashlib.sha256(SHIPPED["base"].read_bytes()).hexdigest()
+    hours = trained[-1]["training_seconds"] / 3600 if trained else 0.0
+    samples = trained[-1]["samples"] / 1e6 if trained else 0.0
+    config = PretrainingConfig()
+    return "\n".join(
+        [
+            f"- Examples: {samples:.2f} million, in {hours:.1f} hours of training on one or two "
+            "threads, play and labels not counted.",
+            f"- Seen skins: {', '.join(SEEN_SKINS)}. Held out: {', '.join(HELD_OUT_SKINS)}.",
+            f"- Seed {config.seed}; {config.training.batch_size} examples a step; learning rate "
+            f"{config.training.learning_rate:g}, {config.training.schedule}.",
+            f"- SHA-256 of `base.safetensors`: `{digest}`.",
+        ]
+    )
+
+
+def put(text: str, name: str, content: str) -> str:
+    """Puts content between a page's markers."""
+    pattern = rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)"
+    return re.sub(pattern, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL)
+
+
+def main(
+    metrics: Annotated[
+        Path | None,
+        typer.Option("--curve", help="metrics.jsonl of the folder that the base was made in."),
+    ] = None,
+    episodes: Annotated[int, typer.Option(min=2, help="For each skin.")] = 100,
+) -> None:
+    """Measures, and writes card, data and picture."""
+    lines = curve(metrics) if metrics else json.loads(DATA.read_text())["training"]
+    rows = []
+    chosen = [*SEEN_SKINS, *HELD_OUT_SKINS]
+    with bar(resume="Nothing is kept until all skins are measured.") as advance:
+        for number, skin in enumerate(chosen):
+            advance(f"{skin} is measured", number / len(chosen))
+            rows.append(measured(student(), skin, episodes))
+        rows.append(measured(ExpertAgent(), "default", episodes))
+    draw(lines)
+    data = {"rows": rows, "training": lines, "machine": platform.machine()}
+    with written_whole(DATA) as part:
+        part.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    text = put(CARD.read_text(encoding="utf-8"), "facts", facts(lines))
+    with written_whole(CARD) as part:
+        part.write_text(put(text, "skill", table(rows)), encoding="utf-8")
+    print(f"Card: {CARD}\nData: {DATA}\nPicture: {PICTURE}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
