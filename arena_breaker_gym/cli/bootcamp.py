@@ -43,7 +43,10 @@ def bootcamp(
         ),
     ] = "base",
     skin: Annotated[
-        str, typer.Option(help="Looks of the game. The base has never seen default, lava, paper.")
+        str,
+        typer.Option(
+            help="Looks of the game. The base has seen blueprint, chalkboard, handheld and neon only."
+        ),
     ] = "default",
     demonstrations: Annotated[
         int, typer.Option(min=1, help="Episodes that the tutor records, over stages 1 to 3.")
