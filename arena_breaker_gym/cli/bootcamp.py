@@ -45,7 +45,7 @@ def bootcamp(
     skin: Annotated[
         str,
         typer.Option(
-            help="Looks of the game. The base has seen blueprint, chalkboard, handheld and neon only."
+            help="Looks of the game; the base knows blueprint, chalkboard, handheld, neon."
         ),
     ] = "default",
     demonstrations: Annotated[
