@@ -1,4 +1,4 @@
-"""Takes a bootcamp's results into docs: its data, and the tables between docs/bootcamp.md's markers.
+"""Takes a bootcamp's results into docs: data, and the tables between the markers of bootcamp.md.
 
 arena-breaker bootcamp --out runs/bootcamp --dagger 1
 python examples/write_bootcamp_page.py runs/bootcamp

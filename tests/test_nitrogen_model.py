@@ -89,7 +89,8 @@ def test_the_real_model_has_its_published_size():
 
 def test_the_students_shapes_are_the_arenas(tiny):
     student = NitroGen.preset("student").eval()
-    pixels = normalise(np.zeros((2, 256, 256, 3), dtype=np.uint8))[:, None]
+    pixels = normalise(np.zeros((2, 96, 96, 3), dtype=np.uint8))[:, None]
+    assert student.encode(pixels).shape == (2, 8, 128)
     chunk = student.sample(pixels, steps=1)
     assert chunk.shape == (2, 18, 25)
     assert {name: tuple(part.shape) for name, part in student.decode(chunk).items()} == {
@@ -97,7 +98,7 @@ def test_the_students_shapes_are_the_arenas(tiny):
         "j_right": (2, 18, 2),
         "buttons": (2, 18, 21),
     }
-    assert student.num_parameters() < 3_000_000
+    assert student.num_parameters() < 5_000_000
 
 
 def test_frames_are_normalised_as_siglip_does():
