@@ -39,6 +39,12 @@ def plain_truth(value: Any) -> Any:
     return value
 
 
-Number = Annotated[float, BeforeValidator(plain_number)]
-Whole = Annotated[int, BeforeValidator(plain_whole)]
-Truth = Annotated[bool, BeforeValidator(plain_truth)]
+# Where bounds stand beside one of these, it comes last: what it gives is held to them, and they
+# stay what a schema knows.
+AS_NUMBER = BeforeValidator(plain_number)
+AS_WHOLE = BeforeValidator(plain_whole)
+AS_TRUTH = BeforeValidator(plain_truth)
+
+Number = Annotated[float, AS_NUMBER]
+Whole = Annotated[int, AS_WHOLE]
+Truth = Annotated[bool, AS_TRUTH]
