@@ -5,7 +5,6 @@ for neither the engine nor a model.
 """
 
 import sys
-from pathlib import Path
 
 import typer
 
@@ -38,7 +37,6 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Runs the command line: exit status 0, 1 for a failure in one sentence, 2 for wrong usage."""
-    sys.path.append(str(Path.cwd()))  # for agents of one's own, named as module:Class
     try:
         build()(prog_name="arena-breaker")
     except (ValueError, ImportError, OSError) as error:

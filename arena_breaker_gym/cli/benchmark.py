@@ -34,7 +34,7 @@ def benchmark(
     json: options.Json = False,
 ) -> None:
     """Several agents on equal seeds and settings: one table, and results.json with --out."""
-    from agents.registry import costs_money, make_agent
+    from agents.registry import costs_money, label_of, make_agent
     from arena_breaker_gym.rollout import Progress
     from arena_breaker_gym.rollout.benchmark import Terms
     from arena_breaker_gym.rollout.benchmark import benchmark as measure
@@ -66,7 +66,7 @@ def benchmark(
             share = (parts.index((name, number)) + progress.share) / len(parts)
             advance(f"{name}, stage {number}: {progress.done} of {progress.total} episodes", share)
 
-        results = measure(makers, terms, out=out, engine=player, watch=show)
+        results = measure(makers, terms, out=out, engine=player, watch=show, label=label_of)
     if json:
         print_json(results.to_dict())
     else:

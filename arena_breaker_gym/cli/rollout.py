@@ -202,9 +202,10 @@ def _report(
     json: bool,
 ) -> None:
     from agents.paid import Paid
+    from agents.registry import label_of
     from arena_breaker_gym.rollout.metrics import rows_of
 
-    rows = rows_of(name, played)
+    rows = rows_of(label_of(name, player), played)
     if json:
         result: dict[str, Any] = {"rows": rows, "out": None if out is None else str(out)}
         if isinstance(player, Paid):
