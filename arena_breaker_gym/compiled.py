@@ -8,13 +8,14 @@ old tick.
 
 import functools
 import hashlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numba
 from numba.core import caching
+
+from arena_breaker_gym.announcing import compiling
 
 _PACKAGE = Path(__file__).parent
 # Bottom up: a room's compiled code may call into those before it.
@@ -95,12 +96,6 @@ def sources_digest(room: str) -> str:
     return digest.hexdigest()
 
 
-@functools.cache
-def _announce() -> None:
-    sys.stderr.write("Arena Breaker: compiling, once on this machine (under a minute) ...\n")
-    sys.stderr.flush()
-
-
 class _Stamped:
     """Makes a numba cache locator answer with the digest of the function's room."""
 
@@ -138,5 +133,9 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc]
             self.flush()
             stored = None
         if stored is None:
-            _announce()
+            compiling.begin()
         return stored
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        super().save_overload(sig, data)
+        compiling.end()

@@ -220,6 +220,9 @@ def _report(
     if stopped:
         typer.echo(f"{stopped} {how_to_resume(out)}", err=True)
     say_where("Episodes", out)
+    if played and all(one.failed for one in played):
+        typer.echo(f"Error: the agent failed in every episode ({len(played)}).", err=True)
+        raise typer.Exit(1)
 
 
 def _estimate(name: str, player: "Agent", terms: _Terms, *, json: bool) -> None:
