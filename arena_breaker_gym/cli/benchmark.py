@@ -18,7 +18,11 @@ def benchmark(
     seed: options.Seed = 0,
     stage: Annotated[
         list[int] | None,
-        typer.Option(help="Stage to begin on; again for a row of each."),
+        typer.Option(
+            help="Stage on which episodes begin, 1, 2 or 3; say it again to measure on several, "
+            "as in "
+            "--stage 1 --stage 3. Default: 1."
+        ),
     ] = None,
     num_envs: options.Arenas = None,
     max_steps: options.Steps = MAX_EPISODE_STEPS,
@@ -33,7 +37,12 @@ def benchmark(
     out: options.Out = None,
     json: options.Json = False,
 ) -> None:
-    """Several agents on equal seeds and settings: one table, and results.json with --out."""
+    """Measures agents on the same seeds and settings, and shows them side by side.
+
+    With --out the table is also kept as results.json, and the episodes beside it.
+
+    Example: arena-breaker benchmark idle random scripted -n 20 --out runs/compared
+    """
     from agents.registry import costs_money, label_of, make_agent
     from arena_breaker_gym.rollout import Progress
     from arena_breaker_gym.rollout.benchmark import Terms
