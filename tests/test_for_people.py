@@ -4,15 +4,17 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 
 import pytest
+import typer
 from rich.console import Console
 
 from agents.registry import make_agent
 from arena_breaker_gym.announcing import Announcer
-from arena_breaker_gym.cli import progress
+from arena_breaker_gym.cli import build, progress
 from arena_breaker_gym.rollout import AgentFailure, rollout
 from arena_breaker_gym.rollout.metrics import METRICS, rows_of
 from arena_breaker_gym.rollout.table import SHOWN, legend, results_tables, verdict
@@ -92,6 +94,36 @@ def test_where_all_failed_the_verdict_says_so():
     lost = rows_of("lost", rollout(Lost(), episodes=2))
     assert "nothing was played to an end" in verdict(lost)
     assert "stand in no mean" in legend(lost)
+
+
+# Help
+
+COMMANDS = ("rollout", "benchmark", "video", "mcp", "throughput", "stages check")
+
+
+def command_of(name):
+    group = typer.main.get_command(build())
+    for part in name.split():
+        group = group.commands[part]
+    return group
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_gives_an_example_and_every_default(name):
+    command = command_of(name)
+    assert f"Example: arena-breaker {name}" in command.help
+    for option in command.params:
+        if option.param_type_name == "argument" or option.default or option.name == "agent_option":
+            continue  # a default that typer itself shows
+        switch = getattr(option, "is_flag", False) and not option.secondary_opts
+        assert switch or option.default == 0 or "Default: " in option.help, option.name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_example_in_help_is_understood(name):
+    example = re.search(r"Example: arena-breaker (.*)", command_of(name).help)[1]
+    *_, arguments = example.partition(name)
+    command_of(name).make_context(name, shlex.split(arguments.partition(">")[0]))
 
 
 # Starting

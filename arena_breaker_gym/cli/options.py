@@ -42,7 +42,7 @@ StageFiles = Annotated[
     typer.Option(
         "--stages",
         help="A stage file of your own, instead of the three stages that come along; say it again "
-        "for each further stage, as in --stages one.json --stages two.json.",
+        "for each further stage, as in --stages one.json --stages two.json. Default: those three.",
     ),
 ]
 Fix = Annotated[

@@ -80,7 +80,8 @@ def throughput(
         typer.Option(
             "--from",
             metavar="FILE",
-            help="Measure nothing; show an earlier run, such as runs/speed/throughput.json.",
+            help="Measure nothing; show an earlier run, such as runs/speed/throughput.json. "
+            "Default: measure.",
         ),
     ] = None,
     against: Annotated[
@@ -88,7 +89,7 @@ def throughput(
         typer.Option(
             metavar="FILE",
             help="Compare with an earlier run, such as runs/speed/throughput.json, and exit 1 if "
-            "something became slower.",
+            "something became slower. Default: compare with nothing.",
         ),
     ] = None,
     tolerance: Annotated[

@@ -49,9 +49,9 @@ def video(
     label: Annotated[
         list[str] | None,
         typer.Option(
-            help="Caption of an episode; say it again for each further one. {agent}, {seed}, "
-            "{kills} "
-            "and {score} are filled in, as in --label 'random: {kills} kills'. Default: all three."
+            help="Caption of an episode; again for each further one. {agent}, {seed}, {kills} "
+            "and {score} are filled in, as in --label 'random: {kills} kills'. Default: agent, "
+            "seed and kills."
         ),
     ] = None,
     hud: Annotated[
