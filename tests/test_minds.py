@@ -616,6 +616,16 @@ def test_without_tools_the_tool_is_told_in_words(server):
     assert json.dumps(SCHEMA) in sent["messages"][0]["content"]
 
 
+def test_a_server_that_says_that_its_model_miscalled_is_not_asked_more_simply(server, monkeypatch):
+    monkeypatch.setattr(endpoint, "_PAUSE_S", 0.0)
+    words = "Failed to call a function. Please adjust your prompt."
+    server.inside = {"error": {"message": words, "code": "tool_use_failed"}}
+    mind = chat(max_retries=0)
+    reply = ask_one(mind)
+    assert (reply.ending, reply.call) == (SPOKE, None)
+    assert "tools" in mind.params(question())
+
+
 def test_a_refusal_that_names_nothing_we_send_stops_with_the_servers_words(server):
     server.chat_models = ()
     error = fails(chat())

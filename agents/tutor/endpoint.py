@@ -75,9 +75,12 @@ class ApiError(MindError):
     Attributes:
         status: Its HTTP status.
         message: Its own words; "" where it had none.
+        code: Its own name for the error; "" where it had none.
     """
 
-    def __init__(self, reason: str, *, fatal: bool, status: int, message: str) -> None:
+    def __init__(
+        self, reason: str, *, fatal: bool, status: int, message: str, code: str = ""
+    ) -> None:
         """Says why.
 
         Args:
@@ -85,9 +88,11 @@ class ApiError(MindError):
             fatal: Whether no other question would fare better.
             status: As in this class.
             message: As in this class.
+            code: As in this class.
         """
         super().__init__(reason, fatal=fatal)
         self.status = status
+        self.code = code
         self.message = message
 
 
@@ -195,7 +200,7 @@ class Endpoint:
             advice = f"it wants to be left alone for {in_words(wait)}"
         advice = advice.format(key_name=self.key_name, model=self.model)
         reason = f"{sentence}; {advice}." if advice else f"{sentence}."
-        return ApiError(reason, fatal=fatal, status=status, message=message)
+        return ApiError(reason, fatal=fatal, status=status, message=message, code=told.code)
 
     def quoted(self, text: str) -> str:
         """Another's words as part of a sentence: in one line, not long, and without the key.

@@ -24,7 +24,7 @@ from agents.tutor.endpoint import (
     place_of,
 )
 from agents.tutor.key import MissingKeyError, read_key
-from agents.tutor.mind import Question, Reply
+from agents.tutor.mind import SPOKE, Question, Reply
 from agents.tutor.waiting import no_longer_than
 from agents.tutor.way import way_prepared
 
@@ -32,6 +32,7 @@ KEY_NAME = "OPENAI_API_KEY"
 URL_NAME = "OPENAI_BASE_URL"
 DEFAULT_URL = "https://api.openai.com/v1"
 NO_KEY = "none"  # servers of one's own want none, the client wants one
+MISCALLED = "tool_use_failed"  # Groq's: the model's answer was no call, which it need not stay
 UNBOUND_TOKENS = 16_384  # of an answer that no server could be told to keep short; our guess
 
 # Statuses by which servers refuse parts of a question; 200 is an error inside a good answer.
@@ -121,6 +122,8 @@ class OpenAIMind:
             try:
                 return await self._asked(form, question)
             except ApiError as error:
+                if error.code == MISCALLED:
+                    return Reply(ending=SPOKE, said=error.message)
                 if not self._simplified(form, error):
                     raise
 
