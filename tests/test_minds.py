@@ -616,6 +616,15 @@ def test_without_tools_the_tool_is_told_in_words(server):
     assert json.dumps(SCHEMA) in sent["messages"][0]["content"]
 
 
+def test_an_answer_that_cannot_be_read_is_shown(server, monkeypatch):
+    monkeypatch.setattr(endpoint, "_PAUSE_S", 0.0)
+    server.inside = {"choices": None, "note": "warming up"}
+    error = fails(chat(max_retries=0))
+    assert not error.fatal
+    assert "sent 3 answers that cannot be read (the last begins" in error.reason
+    assert "warming up" in error.reason
+
+
 def test_a_server_that_says_that_its_model_miscalled_is_not_asked_more_simply(server, monkeypatch):
     monkeypatch.setattr(endpoint, "_PAUSE_S", 0.0)
     words = "Failed to call a function. Please adjust your prompt."

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import anyio
 
 from agents.tutor.mind import MindError
-from agents.tutor.refusal import ErrorInside, Told, told_by
+from agents.tutor.refusal import DamagedAnswer, ErrorInside, Told, told_by
 from agents.tutor.waiting import in_words, waited_by
 from agents.tutor.way import through_proxy
 
@@ -26,6 +26,7 @@ PATIENCE_S = 600.0  # for one call, all retries included
 _READINGS = 3  # how often a call is made whose reply arrives damaged
 _PAUSE_S = 0.5  # before the second; twice as long before the third
 _LONGEST = 300  # letters of an API's own words
+_BEGINNING = 120  # letters of an answer that cannot be read
 _LONG_WAIT_S = 60.0  # asked for by an API; from here on it is said
 
 # A status between 400 and 499 that another try, or another question, may not get.
@@ -139,7 +140,7 @@ class Endpoint:
     async def _read(
         self, send: Callable[[], Awaitable[_Response]], read: Callable[[_Response], _Read]
     ) -> _Read:
-        failure = MindError(f"{self.name} sent {_READINGS} answers that cannot be read.")
+        failure = self._unreadable(ValueError())
         for reading in range(_READINGS):
             if reading:
                 await anyio.sleep(_PAUSE_S * reading)
@@ -150,9 +151,14 @@ class Endpoint:
                 failure = self._refused(error.told, error.told.status or 200)
                 if failure.fatal:
                     break
-            except (ValueError, RecursionError):  # no JSON, not the promised one, or too deep
-                continue
+            except (ValueError, RecursionError) as error:  # no JSON, another one, or too deep
+                failure = self._unreadable(error)
         raise failure
+
+    def _unreadable(self, error: Exception) -> MindError:
+        begins = self.quoted(str(error)[:_BEGINNING]) if isinstance(error, DamagedAnswer) else ""
+        told = f" (the last begins {begins!r})" if begins else ""
+        return MindError(f"{self.name} sent {_READINGS} answers that cannot be read{told}.")
 
     async def _sent(self, send: Callable[[], Awaitable[_Response]]) -> _Response:
         try:

@@ -24,7 +24,8 @@ from agents.tutor.endpoint import (
     place_of,
 )
 from agents.tutor.key import MissingKeyError, read_key
-from agents.tutor.mind import SPOKE, Question, Reply
+from agents.tutor.mind import SPOKE, Question, Reply, Tool
+from agents.tutor.refusal import DamagedAnswer, ErrorInside
 from agents.tutor.waiting import no_longer_than
 from agents.tutor.way import way_prepared
 
@@ -144,12 +145,7 @@ class OpenAIMind:
         tool = question.tool
         return await self.endpoint.call(
             lambda: self._sent(params),
-            lambda answer: reply_from(
-                completion_in(answer[0]),
-                tool=tool.name,
-                request_id=answer[1].get("x-request-id"),
-                keys=tool.schema.get("required", ()),
-            ),
+            lambda answer: _read(*answer, tool),
         )
 
     async def _sent(self, params: dict[str, Any]) -> tuple[bytes, Mapping[str, str]]:
@@ -200,6 +196,20 @@ def _connected(
             timeout=timeout,
             http_client=openai.DefaultAsyncHttpxClient(event_hooks=hooks),
         )
+
+
+def _read(body: bytes, headers: Mapping[str, str], tool: Tool) -> Reply:
+    try:
+        return reply_from(
+            completion_in(body),
+            tool=tool.name,
+            request_id=headers.get("x-request-id"),
+            keys=tool.schema.get("required", ()),
+        )
+    except ErrorInside:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise DamagedAnswer(body.decode("utf-8", "replace")) from error
 
 
 def _is_openai(url: str) -> bool:

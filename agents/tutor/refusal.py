@@ -40,6 +40,10 @@ class ErrorInside(ValueError):  # noqa: N818 - it names what was found, not a fa
         self.told = told
 
 
+class DamagedAnswer(ValueError):  # noqa: N818 - as above
+    """An answer that cannot be read; its text is how it begins."""
+
+
 def check_no_error(body: object) -> None:
     """Checks a body in which no reply was found.
 
