@@ -9,6 +9,7 @@ from typing import Any, Self
 from agents.options import flag
 from agents.tutor.batches import BatchMind
 from agents.tutor.claude import ClaudeMind
+from agents.tutor.claude_doors import DIRECT
 from agents.tutor.mind import Mind
 from agents.tutor.naming import name_of
 from agents.tutor.spoken import spoken_tutor
@@ -34,12 +35,13 @@ OPTIONS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "batch": flag,
         "max_retries": int,
         "timeout": float,
+        "provider": str,
     }
 )
 
 
 class ClaudeTutor(Tutor):
-    """Claude as a tutor, through the Anthropic API; the key is read from ANTHROPIC_API_KEY."""
+    """Claude as a tutor, through the Anthropic API; keys are read from the environment."""
 
     def __init__(
         self,
@@ -61,8 +63,13 @@ class ClaudeTutor(Tutor):
             batch: Whether questions go out in Message Batches: half the price, for minutes to
                 hours of waiting; many episodes side by side make it worth while.
             settings: How it plays and asks; None: the defaults.
-            connection: Other arguments of `ClaudeMind`, such as `max_retries` and `timeout`.
+            connection: Other arguments of `ClaudeMind`, such as `provider` and `timeout`.
+
+        Raises:
+            ValueError: If batches are asked for where there are none.
         """
+        if batch and connection.get("provider", DIRECT) != DIRECT:
+            raise ValueError("Message Batches go through Anthropic's own API only.")
         settings = settings or TutorSettings()
         arguments: dict[str, Any] = {**connection, "effort": effort, "thinking": thinking}
 

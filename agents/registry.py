@@ -7,6 +7,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
+from agents.own import make_own
 from arena_breaker_gym.extras import require
 from arena_breaker_gym.rollout.agent import Agent
 from arena_breaker_gym.settings import closest
@@ -46,17 +47,23 @@ def costs_money(spec: str) -> bool:
     return spec.partition(":")[0].partition("?")[0] in PAID
 
 
+def label_of(spec: str, agent: Agent) -> str:
+    """What tables call an agent: one of your own by its name, all others as they were named."""
+    return agent.name if _is_own(spec) else spec
+
+
 def make_agent(spec: str) -> Agent:
     """Makes an agent from what a command line says.
 
     Args:
         spec: A name of `AGENTS`; such a name, a colon and the agent's argument, as in
             "nitrogen:student.pt" or "claude:claude-haiku-4-5?decision_steps=12"; or
-            "module:Class" for an agent of your own.
+            "module:Class" or "module:Class?option=value" for an agent of your own, whose module
+            is looked for in the working folder, too.
 
     Raises:
         ValueError: If there is no such agent (the sentence suggests the nearest), or it takes
-            no argument, or needs one.
+            no argument, or needs one, or one of your own lacks something.
     """
     name, _, argument = spec.partition(":")
     if "?" in name:  # options without an argument, as in "claude?budget=5"
@@ -65,26 +72,21 @@ def make_agent(spec: str) -> Agent:
         require(*EXTRAS[name])
     if name in AGENTS:
         return _made(_find(AGENTS[name]), [argument] if argument else [], spec)
-    if argument:
-        return _made(_find(spec), [], spec)
+    if argument and _is_own(spec):
+        return make_own(spec, AGENTS)
     raise ValueError(
         f"There is no agent {name!r}; {closest(name, AGENTS)}, or name your own as module:Class."
     )
 
 
+def _is_own(spec: str) -> bool:
+    name, colon, _ = spec.partition("?")[0].partition(":")
+    return bool(colon) and name not in AGENTS
+
+
 def _find(place: str) -> Any:
     module_name, _, maker = place.partition(":")
-    try:
-        module = import_module(module_name)
-    except ModuleNotFoundError as error:
-        if not module_name.startswith(error.name or "?"):
-            raise
-        near = closest(module_name, AGENTS)
-        raise ValueError(f"There is no agent or module {module_name!r}; {near}.") from None
-    try:
-        return attrgetter(maker)(module)  # dotted for a maker that is a class's method
-    except AttributeError:
-        raise ValueError(f"Module {module_name!r} has no class {maker!r}.") from None
+    return attrgetter(maker)(import_module(module_name))  # dotted for a maker that is a method
 
 
 def _made(maker: Callable[..., Agent], arguments: list[str], spec: str) -> Agent:

@@ -19,6 +19,8 @@ from typing import Any, BinaryIO, ClassVar, TypeVar
 import numba
 from numba.core import caching
 
+from arena_breaker_gym.announcing import compiling
+
 _PACKAGE = Path(__file__).parent
 # Bottom up: a room's compiled code may call into those before it.
 _ROOMS = (
@@ -102,12 +104,6 @@ def sources_digest(room: str) -> str:
             digest.update(file.relative_to(_PACKAGE).as_posix().encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-@functools.cache
-def _announce() -> None:
-    sys.stderr.write("Arena Breaker: compiling, once on this machine (under a minute) ...\n")
-    sys.stderr.flush()
 
 
 _complaints: list[str] = []
@@ -229,12 +225,13 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc]
             _complain(f"{self._cache_path}: {_reason(error)}")
             self._forget()
         if stored is None:
-            _announce()
+            compiling.begin()
         return stored
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
             super().save_overload(sig, data)
+            compiling.end()
         except Exception as error:  # a full disk, a folder that is gone: play goes on
             _complain(f"{self._cache_path}: {_reason(error)}")
 

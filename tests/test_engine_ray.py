@@ -327,3 +327,20 @@ def test_what_a_dead_deputy_had_under_way_counts_at_its_most():
 def test_batches_are_gathered_in_one_process(engine):
     with pytest.raises(ValueError, match="gathers its questions in batches"):
         rollout(ClaudeTutor(batch=True), engine=engine, **SHORT)
+
+
+def test_a_temporary_folder_too_long_for_sockets_is_named(tmp_path):
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    command = ["rollout", "idle", "-n", "1", "--max-steps", "5", "--engine", "ray"]
+    surroundings = {name: one for name, one in os.environ.items() if name != "RAY_TMPDIR"}
+    done = subprocess.run(
+        [sys.executable, "-m", "arena_breaker_gym.cli", *command],
+        env=surroundings | {"TMPDIR": str(long)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: The folder for temporary files, {long}, has too long")
+    assert done.stderr.count("\n") == 1

@@ -384,10 +384,10 @@ def test_rows_tell_latencies_apart(tmp_path):
         row_of("any", [*games[7], *games[12]])
     headings = [str(column.header) for column in results_table(rows).columns]
     assert headings[1:] == [
-        "any\nstage 1",
-        "any\nstage 1\nlatency 7 ticks",
-        "any\nstage 1\nlatency 12 ticks",
-        "any\nstage 1\nreal time",
+        "any\nstage 1\nwith the fix",
+        "any\nstage 1\nwith the fix\nlatency 7 ticks",
+        "any\nstage 1\nwith the fix\nlatency 12 ticks",
+        "any\nstage 1\nwith the fix\nreal time",
     ]
     labels = [list(results_table(part).columns[0].cells) for part in (rows[:1], rows)]
     assert [("looks" in label) for label in labels] == [False, True]

@@ -224,6 +224,45 @@ def test_the_tools_and_the_rules_explain_themselves(player):
         assert word in rules
 
 
+def test_no_schema_leaves_open_what_a_client_should_send(player):
+    for tool in player.portal.call(player.client.list_tools).tools:
+        for name, one in tool.input_schema["properties"].items():
+            assert one["type"] in ("string", "number", "integer", "boolean"), name
+            assert one.get("default", 0) is not None, name
+            if one["type"] == "number":
+                assert (one["minimum"], one["maximum"]) == (-1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ({"move_x": "0.5", "steps": "6"}, {"move_x": 0.5, "steps": 6}),
+        ({"aim_x": "1", "aim_z": "-1e-1", "steps": 6.0}, {"aim_x": 1.0, "aim_z": -0.1}),
+        ({"dash": "true", "move_z": " .25 "}, {"dash": True, "move_z": 0.25}),
+        ({"dash": 1, "move_x": 1}, {"dash": True, "move_x": 1.0}),
+        ({"dash": "False", "steps": "6.0"}, {}),
+    ],
+)
+def test_text_that_means_one_value_only_is_that_value(player, written, plain):
+    one, two = (player.ask("start_episode", **{"seed": seed})["episode"] for seed in ("4", 4.0))
+    assert player.ask("act", episode=one, **written) == player.ask("act", episode=two, **plain)
+
+
+def test_what_is_left_out_may_be_null_too(player):
+    started = player.ask("start_episode", seed=None, stage=None, max_steps="50")
+    assert started["steps_left"] == 50
+    assert player.frame(episode=started["episode"], size=None).shape == (64, 64, 3)
+    assert player.frame(episode=started["episode"], size="84", hud="true").shape == (84, 84, 3)
+
+
+def test_a_name_is_never_a_number(player):
+    for _ in range(20):
+        started = player.ask("start_episode")
+        with pytest.raises(ValueError, match="could not convert"):
+            float(started["episode"])
+        player.ask("end_episode", episode=started["episode"])
+
+
 # Calls that are refused
 
 
@@ -235,12 +274,15 @@ def test_the_tools_and_the_rules_explain_themselves(player):
         ({"steps": 10**30}, "act: steps should be less than or equal to 60, got a number far"),
         ({"steps": 1.5}, "act: steps should be a valid integer, got 1.5."),
         ({"steps": True}, "act: steps should be a valid integer, got True."),
-        ({"steps": "5"}, "act: steps should be a valid integer, got '5'."),
+        ({"steps": "five"}, "act: steps should be a valid integer, got 'five'."),
+        ({"steps": "61"}, "act: steps should be less than or equal to 60, got 61."),
+        ({"aim_x": "NaN"}, "act: aim_x should be a valid number, got 'NaN'."),
         ({"aim_x": 1.01}, "act: aim_x should be less than or equal to 1, got 1.01."),
         ({"aim_z": "left"}, "act: aim_z should be a valid number, got 'left'."),
         ({"move_x": True}, "act: move_x should be a valid number, got True."),
         ({"move_z": [0.1]}, "act: move_z should be a valid number, got [0.1]."),
-        ({"dash": 1}, "act: dash should be a valid boolean, got 1."),
+        ({"dash": 2}, "act: dash should be a valid boolean, got 2."),
+        ({"dash": "maybe"}, "act: dash should be a valid boolean, got 'maybe'."),
         ({"aimx": 1.0}, "act has no argument 'aimx'; did you mean 'aim_x'?"),
     ],
 )
@@ -406,7 +448,8 @@ def test_over_stdio_a_client_plays_and_what_it_leaves_is_kept(store, tmp_path, m
             player.ask("act", episode=second, steps=12)
             frame = player.frame(episode=second)
         errors.seek(0)
-        assert errors.read() == ""
+        said = errors.read().splitlines()
+        assert [line for line in said if "compil" not in line] == []
     played, left = store
     assert (played.agent, played.seed, played.status) == ("me", 8, "completed")
     assert (played.settings.pixel_size, played.settings.point_blank_fix) == (84, False)
@@ -456,6 +499,12 @@ def test_nothing_but_the_protocol_goes_to_standard_output(raw, store):
     assert rest == ""
     assert raw.process.returncode == 0
     assert len(store) == 1
+
+
+def test_half_a_letter_is_answered(raw):
+    reply = raw.call("get_snapshot", episode="\ud83d")
+    assert reply["content"][0]["text"].startswith("There is no episode '?'")
+    assert not raw.call("start_episode", seed=1).get("isError")
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e400"])

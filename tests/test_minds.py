@@ -14,10 +14,22 @@ from agents.tutor.batches import BatchMind
 from agents.tutor.chat_reply import reply_from as reply_from_chat
 from agents.tutor.claude import ClaudeMind
 from agents.tutor.claude_reply import reply_from as reply_from_claude
+from agents.tutor.decision import Decision, act_tool
 from agents.tutor.key import MissingKeyError
 from agents.tutor.mind import CALLED, CUT, REFUSED, SPOKE, MindError, Question, Tool, Usage
 from agents.tutor.openai import OpenAIMind
-from tests.fake_apis import FATAL, RETRYABLE, UNUSABLE, FakeApis, Script
+from agents.tutor.refusal import told_by
+from tests.fake_apis import (
+    DIALECTS,
+    FATAL,
+    LACKS,
+    RETRYABLE,
+    UNUSABLE,
+    FakeApis,
+    Script,
+    Steady,
+)
+from tests.fake_apis.dialects import refused
 from tests.fake_apis.errors import Refusal
 from tests.fake_apis.faults import ERRORS
 
@@ -30,6 +42,14 @@ SCHEMA = {
     "additionalProperties": False,
 }
 TOOL = Tool(name="act", description="Play.", schema=SCHEMA)
+ACT = act_tool(decision_steps=6, most_holds=3)
+SNAPSHOT = {
+    "score": 0,
+    "player": {"pos": {"x": 0.0, "z": 0.0}, "dash_ready": False},
+    "enemies": [{"dx": 1.0, "dz": 0.0, "dist": 1.0}],
+    "enemy_projectiles": [],
+    "hazards": [],
+}
 ENDINGS = {"no_call": SPOKE, "wrong_tool": SPOKE, "two_calls": SPOKE}
 ENDINGS |= {"refusal": REFUSED, "max_tokens": CUT}
 
@@ -373,14 +393,16 @@ def test_json_of_another_shape_is_damage(read, body):
         read(body, tool="act", request_id=None)
 
 
-def test_an_api_that_wants_hours_is_given_up_when_patience_ends(server):
+@both
+def test_an_api_that_wants_hours_is_given_up_at_once_and_says_so(server, make):
     server.retry_after = 7200
     server.faults = Script(always="rate_limit")
     began = time.monotonic()
-    error = fails(claude(patience=0.3))
+    error = fails(make(patience=60.0))
     assert time.monotonic() - began < 5.0
     assert not error.fatal
-    assert "within 0.3 seconds" in error.reason
+    assert "429" in error.reason
+    assert error.reason.endswith("it wants to be left alone for 2 hours.")
 
 
 # Keys
@@ -512,6 +534,11 @@ def test_a_call_is_understood_however_a_server_writes_it(message):
 @pytest.mark.parametrize(
     ("body", "ending", "said"),
     [
+        (completion(tool_calls=[*called("{}"), *called('{"a": 1}')]), SPOKE, 'act({"a": 1})'),
+        (completion(content='{"plan": [1]} or {"plan": [2]}?'), SPOKE, "or"),
+        (completion(content='I see {"score": 1} there.'), SPOKE, "score"),
+        (completion(content='<think>{"plan": [1]}'), SPOKE, ""),
+        (completion(content='[TOOL_CALLS][{"name": "fly", "arguments": {}}]'), SPOKE, "fly"),
         (completion(tool_calls=called('{"plan": [')), SPOKE, 'act({"plan": [)'),
         (completion(tool_calls=called("")), SPOKE, "act()"),
         (completion(tool_calls=called("{}", name="fly")), SPOKE, "fly({})"),
@@ -523,7 +550,7 @@ def test_a_call_is_understood_however_a_server_writes_it(message):
     ],
 )
 def test_what_is_no_call_is_told(body, ending, said):
-    reply = reply_from_chat(body, tool="act", request_id=None)
+    reply = reply_from_chat(body, tool="act", request_id=None, keys=("plan",))
     assert reply.ending == ending
     assert reply.call is None
     assert said in reply.said
@@ -545,6 +572,212 @@ def test_tokens_found_in_the_cache_are_not_counted_twice():
     reply = reply_from_chat(body, tool="act", request_id="req_1")
     assert reply.usage == Usage(input=40, cache_read=60, output=7)
     assert reply.request_id == "req_1"
+
+
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
+def test_every_servers_dialect_is_understood(server, dialect):
+    server.dialect = dialect
+    server.policy = Steady(6)
+    reply = ask_one(chat(), question(tool=ACT, now="Now:\n" + json.dumps(SNAPSHOT)))
+    assert reply.ending == CALLED
+    decision = Decision.from_call(reply.call, decision_steps=6, most_holds=3)
+    assert len(decision.actions()) == 6
+    assert "Hm." in reply.thought or "reasoning" not in dialect
+    assert len(server.requests) == 1
+
+
+def test_thoughts_in_tags_are_kept_as_thoughts():
+    body = completion(content='<think>Hm.</think>{"plan": [1]}')
+    reply = reply_from_chat(body, tool="act", request_id=None)
+    assert (reply.call, reply.thought, reply.said) == ({"plan": [1]}, "Hm.", "")
+
+
+@pytest.mark.parametrize("lacks", [*([one] for one in sorted(LACKS)), sorted(LACKS)])
+def test_what_a_server_lacks_is_left_out_and_not_tried_again(server, lacks, caplog):
+    server.lacks = lacks
+    server.policy = Steady(6)
+    if "tools" in lacks or "tools_said_inside" in lacks:
+        server.policy = None  # there is no tool to be called: it says what it likes
+    mind = chat(max_retries=0)
+    now = "Now:\n" + json.dumps(SNAPSHOT)
+    replies = ask(mind, *(question(one, tool=ACT, now=now) for one in range(5)))
+    assert {reply.ending for reply in replies} <= {CALLED, SPOKE}
+    assert not server.malformed
+    assert "is asked without from now on" in caplog.text
+    assert not refused(mind.params(question(tool=ACT)), lacks)
+    assert refused(chat().params(question(tool=ACT)), lacks)
+
+
+def test_without_tools_the_tool_is_told_in_words(server):
+    server.lacks = ["tools"]
+    ask_one(chat(max_retries=0))
+    sent = server.requests[-1].body
+    assert "tools" not in sent
+    assert json.dumps(SCHEMA) in sent["messages"][0]["content"]
+
+
+def test_an_answer_that_cannot_be_read_is_shown(server, monkeypatch):
+    monkeypatch.setattr(endpoint, "_PAUSE_S", 0.0)
+    server.inside = {"choices": None, "note": "warming up"}
+    error = fails(chat(max_retries=0))
+    assert not error.fatal
+    assert "sent 3 answers that cannot be read (the last begins" in error.reason
+    assert "warming up" in error.reason
+
+
+def test_a_server_that_says_that_its_model_miscalled_is_not_asked_more_simply(server, monkeypatch):
+    monkeypatch.setattr(endpoint, "_PAUSE_S", 0.0)
+    words = "Failed to call a function. Please adjust your prompt."
+    server.inside = {"error": {"message": words, "code": "tool_use_failed"}}
+    mind = chat(max_retries=0)
+    reply = ask_one(mind)
+    assert (reply.ending, reply.call) == (SPOKE, None)
+    assert "tools" in mind.params(question())
+
+
+def test_a_refusal_that_names_nothing_we_send_stops_with_the_servers_words(server):
+    server.chat_models = ()
+    error = fails(chat())
+    assert error.fatal
+    assert "`local-model` does not exist" in error.reason
+    assert len(server.requests) == 1
+
+
+def test_a_server_that_streams_unasked_is_understood(server):
+    server.always_streams = True
+    reply = ask_one(chat(), question(4))
+    assert reply.call == {"plan": [{"aim": {}, "hold": 4}]}
+    assert reply.usage.output == server.spent["output"]
+
+
+@pytest.mark.parametrize(
+    ("inside", "words", "fatal"),
+    [
+        ({"error": {"message": "No such model", "code": 404}}, "(404): No such model", True),
+        ({"error": "The model is loading."}, "(200): The model is loading; try again", False),
+        ({"error": {"message": "Busy", "code": 502}}, "(502): Busy", False),
+        ({"object": "error", "message": "Too long", "code": 400}, "Too long", True),
+        (
+            {"choices": [{"error": {"message": "Broke", "code": 500}, "finish_reason": "error"}]},
+            "Broke",
+            False,
+        ),
+        (
+            {"error": {"message": "Provider returned error", "metadata": {"raw": "no room"}}},
+            "Provider returned error (no room)",
+            False,
+        ),
+    ],
+)
+def test_an_error_inside_a_good_answer_is_told_in_the_servers_words(
+    server, inside, words, fatal, monkeypatch
+):
+    monkeypatch.setattr(endpoint, "_PAUSE_S", 0.0)
+    server.inside = inside
+    error = fails(chat(max_retries=0))
+    assert words in error.reason
+    assert error.fatal is fatal
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": "plain words"}, "plain words"),
+        ({"detail": "plain words"}, "plain words"),
+        ({"detail": [{"loc": ["body", "x"], "msg": "plain words"}]}, "body.x: plain words"),
+        ([{"error": {"message": "plain words", "status": "INVALID"}}], "plain words"),
+        ({"message": "plain words", "object": "error"}, "plain words"),
+        ({"error": {"message": {"detail": "plain words"}}}, "plain words"),
+        ("plain words", "plain words"),
+        ("<html><title>502</title></html>", ""),
+        (None, ""),
+    ],
+)
+def test_an_errors_own_words_are_found_in_every_form(body, words):
+    assert told_by(body).message == words
+
+
+# Doors to Claude
+
+
+def test_a_bearer_token_alone_will_do(server, monkeypatch):
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", KEY)
+    assert ask_one(claude()).ending == CALLED
+
+
+def test_where_there_is_a_key_no_token_is_sent(server, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "another")
+    mind = claude()
+    assert ask_one(mind).ending == CALLED
+    assert mind.client.auth_token is None
+
+
+def test_bedrock_is_asked_through_its_own_client(server, monkeypatch):
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", KEY)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("ANTHROPIC_BEDROCK_BASE_URL", server.url)
+    error = fails(claude(provider="bedrock"))
+    assert server.requests[-1].path == "/model/claude-opus-4-8/invoke"
+    assert error.reason.startswith("Amazon Bedrock knows nothing of that name (404")
+
+
+def test_bedrock_without_an_account_says_so(monkeypatch):
+    for name in ("AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("ANTHROPIC_BEDROCK_BASE_URL", "http://127.0.0.1:9")
+    with pytest.raises((ValueError, MindError), match=r"^Amazon Bedrock") as said:
+        ask_one(claude(provider="bedrock", max_retries=0))
+    assert "\n" not in str(said.value)
+
+
+def test_vertex_without_its_region_says_what_to_set(monkeypatch):
+    monkeypatch.delenv("CLOUD_ML_REGION", raising=False)
+    with pytest.raises(ValueError, match="Set CLOUD_ML_REGION"):
+        claude(provider="vertex")
+
+
+def test_an_unknown_provider_is_refused_with_the_nearest():
+    with pytest.raises(ValueError, match="did you mean 'bedrock'"):
+        claude(provider="bedrok")
+
+
+def test_batches_through_others_are_refused(server, monkeypatch):
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", KEY)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    with pytest.raises(ValueError, match="Anthropic's own API only"):
+        BatchMind(claude(provider="bedrock"))
+
+
+# The way there
+
+
+@both
+def test_a_missing_file_of_certificates_is_named(server, make, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/certificates.pem")
+    with pytest.raises(ValueError, match=r"SSL_CERT_FILE=/nowhere/certificates\.pem"):
+        make()
+
+
+@both
+def test_a_proxy_that_is_none_is_named_and_not_quoted(server, make, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "ftp://me:secret@nowhere")
+    with pytest.raises(ValueError, match="HTTPS_PROXY") as refused:
+        make()
+    assert "secret" not in str(refused.value)
+
+
+def test_who_cannot_be_reached_through_a_proxy_is_told_of_it(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://me:secret@127.0.0.1:9")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://example.invalid/v1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    error = fails(chat(max_retries=0))
+    assert "through the proxy that HTTP_PROXY names" in error.reason
+    assert "secret" not in error.reason
 
 
 # Batches

@@ -11,7 +11,7 @@ import pytest
 
 from agents.idle import IdleAgent
 from agents.random import RandomAgent
-from agents.registry import make_agent
+from agents.registry import label_of, make_agent
 from arena_breaker_gym.rollout import (
     AgentFailure,
     Episode,
@@ -361,3 +361,93 @@ def test_an_agent_of_ones_own_is_found_by_its_module():
 def test_an_unknown_agent_is_refused_in_one_sentence(spec, sentence):
     with pytest.raises(ValueError, match=sentence):
         make_agent(spec)
+
+
+OWN = """
+import numpy as np
+
+class Mine:
+    name = "my best"
+    needs = ()
+
+    def __init__(self, push=0.5, look="left"):
+        self.push, self.look = push, look
+
+    def reset(self, arenas, seed):
+        pass
+
+    def act(self, observations, arenas):
+        return np.full((len(arenas), 5), self.push, np.float32)
+
+    def close(self):
+        pass
+
+class Shut(Mine):
+    close = None
+
+class Deaf(Mine):
+    def act(self, arenas):
+        return np.zeros((len(arenas), 5))
+
+class Nameless(Mine):
+    name = None
+
+class Needy(Mine):
+    needs = "pixels"
+
+class Raises(Mine):
+    def __init__(self):
+        raise KeyError("weights")
+
+number = 3
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A working folder with modules of a user's own, under a name that is not imported yet."""
+    name = f"own_{tmp_path.name}"
+    (tmp_path / f"{name}.py").write_text(OWN)
+    (tmp_path / f"{name}_broken.py").write_text("import nowhere_to_be_found")
+    (tmp_path / f"{name}_half.py").write_text("def act(:")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one])
+    yield name
+    for module in [one for one in sys.modules if one.startswith(name)]:
+        del sys.modules[module]
+
+
+def test_the_working_folder_is_looked_in_for_an_agent_of_ones_own(own):
+    agent = make_agent(f"{own}:Mine?push=0.25&look=right")
+    assert (agent.push, agent.look) == (0.25, "right")
+    (episode,) = rollout(agent, episodes=1, max_steps=3)
+    assert episode.agent == "my best"
+    assert episode.actions.tolist() == [[0.25] * 5] * 3
+
+
+def test_tables_show_the_name_of_an_agent_of_ones_own(own):
+    spec = f"{own}:Mine"
+    assert label_of(spec, make_agent(spec)) == "my best"
+    assert label_of("idle", make_agent("idle")) == "idle"
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        (":Shut", r"has no close\(\)"),
+        (":Deaf", r"act\(arenas\) cannot be called as act\(observations, arenas\)"),
+        (":Nameless", "has no name, which is text"),
+        (":Needy", "has no needs, a collection"),
+        (":Raises", "KeyError in .*weights"),
+        (":Mine?pull=1", "unexpected keyword argument 'pull'"),
+        (":Nine", "has no class 'Nine'; did you mean 'Mine'"),
+        (":number", "3 is no class"),
+        ("_broken:Mine", "it needs 'nowhere_to_be_found', which is missing"),
+        ("_half:Mine", "SyntaxError in .*_half.py, line 1"),
+        ("_gone:Mine", "There is no agent or module"),
+    ],
+)
+def test_what_is_wrong_with_an_agent_of_ones_own_is_one_sentence(own, place, sentence):
+    with pytest.raises(ValueError, match=sentence) as refused:
+        make_agent(own + place)
+    assert "\n" not in str(refused.value)

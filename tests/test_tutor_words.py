@@ -85,6 +85,21 @@ def test_a_decision_is_held_for_its_steps():
     assert actions.tolist() == [plain, plain, [*plain[:4], 1.0]]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        call(hold="2"),
+        call(hold=2.0, dash=0),
+        call(hold=" 2.0 ", dash="False"),
+        call(hold=2, move={"x": "0.5", "z": "-.5"}, aim={"x": "1", "z": "0e0"}),
+        {"plan": json.dumps(call(hold=2)["plan"])},
+    ],
+)
+def test_text_that_means_one_number_only_is_that_number(said):
+    actions = Decision.from_call(said, **BOUNDS).actions()
+    assert actions.tolist() == [[0.5, -0.5, 1.0, 0.0, 0.0]] * 2
+
+
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
 def test_sticks_are_never_longer_than_one_and_keep_their_direction(x, z):
     action = Decision.from_call(call(move={"x": x, "z": z}), **BOUNDS).actions()[0]
@@ -107,8 +122,12 @@ def test_sticks_are_never_longer_than_one_and_keep_their_direction(x, z):
         (call(hold=7), "plan.0.hold is 7; expected 1 to 6"),
         (call(hold=10**30), "plan.0.hold"),
         (call(hold=True), "plan.0.hold"),
-        (call(hold="6"), "plan.0.hold"),
-        (call(dash=1), "plan.0.dash"),
+        (call(hold="six"), "plan.0.hold"),
+        (call(hold="2.5"), "plan.0.hold"),
+        (call(dash=2), "plan.0.dash"),
+        (call(dash="perhaps"), "plan.0.dash"),
+        (call(aim={"x": "NaN", "z": "0"}), "aim"),
+        ({"plan": "left"}, "plan: "),
         (call(move={"x": 1.0}), "plan.0.move.z: Field required"),
         (call(move={"x": "left", "z": 0.0}), "plan.0.move.x"),
         (call(aim={"x": float("nan"), "z": 0.0}), "aim"),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from anthropic import AsyncAnthropic
 from pydantic import BaseModel, TypeAdapter
 
 from agents.tutor.batch_log import BatchRequest
@@ -38,7 +39,12 @@ class BatchApi:
 
         Args:
             claude: The mind.
+
+        Raises:
+            ValueError: If it asks through others, who know no batches.
         """
+        if not isinstance(claude.client, AsyncAnthropic):
+            raise ValueError("Message Batches go through Anthropic's own API only.")
         self._client = claude.client.with_options(timeout=TIMEOUT_S)
         self._batches = self._client.messages.batches.with_raw_response
         self._endpoint = claude.endpoint

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 import anthropic
 
+from agents.tutor.claude_doors import DIRECT, AnyClient, connected, door_of, key_of
 from agents.tutor.claude_reply import reply_from
 from agents.tutor.endpoint import (
     PATIENCE_S,
@@ -15,18 +15,15 @@ from agents.tutor.endpoint import (
     ClientErrors,
     Endpoint,
     check_connection,
-    checked_url,
 )
-from agents.tutor.key import MissingKeyError, read_key
-from agents.tutor.mind import Question, Reply
+from agents.tutor.mind import MindError, Question, Reply
 
-KEY_NAME = "ANTHROPIC_API_KEY"
-URL_NAME = "ANTHROPIC_BASE_URL"
-DEFAULT_URL = "https://api.anthropic.com"
 ADAPTIVE = "adaptive"
 ADAPTIVE_TOKENS = 4096  # what a model may think at most that decides so itself
 LEAST_BUDGET = 1024  # the API's
 
+# Statuses by which parts of a question are refused, by this API and those who pass it on.
+_REFUSALS = frozenset({400, 422})
 _ERRORS = ClientErrors(
     any=anthropic.AnthropicError,
     status=anthropic.APIStatusError,
@@ -36,7 +33,7 @@ _ERRORS = ClientErrors(
 
 
 class ClaudeMind:
-    """One Claude model; the key is read from ANTHROPIC_API_KEY.
+    """One Claude model; the key is read from ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN.
 
     A model that does not think is made to call the tool. One that thinks cannot be made to, so
     it is free to; and of a model that always thinks the API's refusal to force it is
@@ -53,7 +50,8 @@ class ClaudeMind:
         max_retries: int = 6,
         timeout: float = 60.0,
         patience: float = PATIENCE_S,
-        client: anthropic.AsyncAnthropic | None = None,
+        provider: str = DIRECT,
+        client: AnyClient | None = None,
     ) -> None:
         """Prepares a mind; nothing is asked yet.
 
@@ -68,10 +66,12 @@ class ClaudeMind:
             max_retries: How often the client asks again.
             timeout: Seconds that it waits for one answer.
             patience: Seconds that a question may take, retries included.
+            provider: Through whom: "anthropic"; "bedrock" or "vertex", whose keys and regions
+                are where Amazon's and Google's own tools look for them.
             client: A client of your own, with its own key, timeout and retries.
 
         Raises:
-            MissingKeyError: If ANTHROPIC_API_KEY is not set.
+            MissingKeyError: If there is no key.
             ValueError: If a value is not allowed.
         """
         _check_thinking(thinking)
@@ -83,15 +83,19 @@ class ClaudeMind:
         self._thinking = thinking
         self._cache_ttl = cache_ttl
         self._forced = thinking is None
-        self.client = client or _connected(max_retries=max_retries, timeout=timeout)
+        self._strict = True
+        door = door_of(provider)
+        self.client = client or connected(
+            door, max_retries=max_retries, timeout=timeout, patience=patience
+        )
         self.endpoint = Endpoint(
-            name="The Anthropic API",
+            name=door.name,
             url=str(self.client.base_url),
             model=model,
-            key_name=KEY_NAME,
+            key_name=door.key_name,
             errors=_ERRORS,
             patience=patience,
-            key=self.client.api_key or self.client.auth_token,
+            key=key_of(self.client),
         )
 
     @property
@@ -118,13 +122,13 @@ class ClaudeMind:
         Raises:
             MindError: If none can be had.
         """
-        params = self.params(question)
-        try:
-            return await self._asked(params, question.tool.name)
-        except ApiError as error:
-            if not (error.status == 400 and self.lets_go(params, error.message)):
-                raise
-        return await self._asked(self.params(question), question.tool.name)
+        while True:
+            params = self.params(question)
+            try:
+                return await self._asked(params, question.tool.name)
+            except ApiError as error:
+                if not (error.status in _REFUSALS and self.lets_go(params, error.message)):
+                    raise
 
     async def close(self) -> None:
         """Lets go of connections."""
@@ -138,6 +142,7 @@ class ClaudeMind:
             cache_ttl: How long its beginning is kept, unless this mind was told otherwise.
         """
         tool = question.tool
+        strict = {"strict": True} if self._strict else {}
         kept = {"cache_control": {"type": "ephemeral", "ttl": self._cache_ttl or cache_ttl}}
         texts = [_text(text) for text in question.earlier]
         if texts:
@@ -152,7 +157,7 @@ class ClaudeMind:
                     "name": tool.name,
                     "description": tool.description,
                     "input_schema": dict(tool.schema),
-                    "strict": True,
+                    **strict,
                 }
             ],
             "tool_choice": self._choice(tool.name),
@@ -161,27 +166,45 @@ class ClaudeMind:
         }
 
     def lets_go(self, params: Mapping[str, Any], message: str) -> bool:
-        """Whether a refusal was for forcing the tool; then it is never forced again.
+        """Whether a refusal was for forcing the tool, or for its being strict.
+
+        Then neither is asked for again: a model may not let itself be forced, and those who pass
+        questions on may know no strict tools.
 
         Args:
             params: What was refused.
             message: The API's words.
         """
-        if params["tool_choice"]["type"] != "tool" or "tool_choice" not in message:
-            return False
-        self._forced = False
-        return True
+        if params["tool_choice"]["type"] == "tool" and "tool_choice" in message:
+            self._forced = False
+            return True
+        if "strict" in params["tools"][0] and "strict" in message:
+            self._strict = False
+            return True
+        return False
 
     async def _asked(self, params: dict[str, Any], tool: str) -> Reply:
-        create = self.client.messages.with_raw_response.create
         return await self.endpoint.call(
-            lambda: create(**params),
+            lambda: self._sent(params),
             lambda response: reply_from(
                 response.http_response.json(),
                 tool=tool,
                 request_id=response.headers.get("request-id"),
             ),
         )
+
+    async def _sent(self, params: dict[str, Any]) -> Any:
+        try:
+            return await self.client.messages.with_raw_response.create(**params)
+        except anthropic.AnthropicError:
+            raise
+        except Exception as error:
+            if isinstance(self.client, anthropic.AsyncAnthropic):
+                raise
+            # Amazon's and Google's libraries raise what they like where there is no account.
+            what = self.endpoint.quoted(f"{type(error).__name__}: {error}")
+            failure = MindError(f"{self.endpoint.name} could not be asked ({what}).", fatal=True)
+        raise failure
 
     def _choice(self, tool: str) -> dict[str, Any]:
         choice = {"type": "tool", "name": tool} if self._forced else {"type": "auto"}
@@ -197,22 +220,6 @@ class ClaudeMind:
         if self._effort is not None:
             said["output_config"] = {"effort": self._effort}
         return said
-
-
-def _connected(*, max_retries: int, timeout: float) -> anthropic.AsyncAnthropic:
-    key = read_key(KEY_NAME, "the Anthropic API")
-    if key is None:
-        raise MissingKeyError(
-            f"Set {KEY_NAME} to a key of the Anthropic API (platform.claude.com, API keys) "
-            "to let Claude play."
-        )
-    url = os.environ.get(URL_NAME, "").strip()
-    return anthropic.AsyncAnthropic(
-        api_key=key,
-        base_url=checked_url(url, URL_NAME) if url else DEFAULT_URL,
-        max_retries=max_retries,
-        timeout=timeout,
-    )
 
 
 def _text(text: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, NonNegativeInt
 
 from agents.tutor.mind import CALLED, CUT, REFUSED, SPOKE, Reply, Usage
+from agents.tutor.refusal import check_no_error
 from agents.tutor.surrogates import without_surrogates
 
 # Endings that come before the question whether the tool was called.
@@ -71,10 +72,13 @@ def reply_from(message: object, *, tool: str, request_id: str | None) -> Reply:
         request_id: The API's name for the request; None: the message's own name.
 
     Raises:
+        ErrorInside: If it tells of an error instead.
         ValueError: If it is no message, as when a proxy damaged it.
     """
+    if not (isinstance(message, Mapping) and message.get("type") == "message"):
+        check_no_error(without_surrogates(message))
     read = _Message.model_validate(without_surrogates(message))
-    calls = [block for block in read.content if block.type == "tool_use"]
+    calls = _once([block for block in read.content if block.type == "tool_use"])
     called = len(calls) == 1 and calls[0].name == tool
     said = [block.text for block in read.content if block.type == "text"]
     if calls and not called:
@@ -90,6 +94,15 @@ def reply_from(message: object, *, tool: str, request_id: str | None) -> Reply:
         request_id=request_id or read.id,
         model=read.model,
     )
+
+
+def _once(calls: Sequence[_Block]) -> list[_Block]:
+    """Calls, those that say the same counted once."""
+    once: list[_Block] = []
+    for call in calls:
+        if not any((call.name, call.input) == (other.name, other.input) for other in once):
+            once.append(call)
+    return once
 
 
 def _joined(texts: Sequence[str]) -> str:

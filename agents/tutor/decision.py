@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from agents.tutor.mind import Tool
+from agents.tutor.written_calls import parsed
+from arena_breaker_gym.lenient_numbers import Number, Truth, Whole
 
 TOOL_NAME = "act"
 
@@ -27,8 +29,8 @@ class _Part(BaseModel):
 class Vector(_Part):
     """A stick."""
 
-    x: float
-    z: float
+    x: Number
+    z: Number
 
     def scaled(self) -> tuple[float, float]:
         """The stick, scaled to length 1 if it is longer."""
@@ -41,18 +43,24 @@ class Move(_Part):
 
     move: Vector
     aim: Vector
-    dash: bool
-    hold: Annotated[int, Field(ge=1)]
+    dash: Truth
+    hold: Annotated[Whole, Field(ge=1)]
 
     def action(self) -> list[float]:
         """The action: move_x, move_z, aim_x, aim_z, dash."""
         return [*self.move.scaled(), *self.aim.scaled(), float(self.dash)]
 
 
+def _listed(plan: Any) -> Any:
+    """A list as a tuple, also one that a model wrote as JSON in a string; else what came."""
+    listed = parsed(plan) if isinstance(plan, str) else plan
+    return tuple(listed) if isinstance(listed, list) else plan
+
+
 class Decision(_Part):
     """What is done until the next question."""
 
-    plan: Annotated[tuple[Move, ...], Field(min_length=1)]
+    plan: Annotated[tuple[Move, ...], BeforeValidator(_listed), Field(min_length=1)]
 
     @classmethod
     def from_call(cls, call: Any, *, decision_steps: int, most_holds: int) -> Decision:

@@ -17,12 +17,17 @@ from urllib.parse import urlsplit
 import anyio
 
 from agents.tutor.mind import MindError
+from agents.tutor.refusal import DamagedAnswer, ErrorInside, Told, told_by
+from agents.tutor.waiting import in_words, waited_by
+from agents.tutor.way import through_proxy
 
 PATIENCE_S = 600.0  # for one call, all retries included
 
 _READINGS = 3  # how often a call is made whose reply arrives damaged
 _PAUSE_S = 0.5  # before the second; twice as long before the third
 _LONGEST = 300  # letters of an API's own words
+_BEGINNING = 120  # letters of an answer that cannot be read
+_LONG_WAIT_S = 60.0  # asked for by an API; from here on it is said
 
 # A status between 400 and 499 that another try, or another question, may not get.
 _PASSING = frozenset({408, 409, 425, 429, 499})
@@ -71,9 +76,12 @@ class ApiError(MindError):
     Attributes:
         status: Its HTTP status.
         message: Its own words; "" where it had none.
+        code: Its own name for the error; "" where it had none.
     """
 
-    def __init__(self, reason: str, *, fatal: bool, status: int, message: str) -> None:
+    def __init__(
+        self, reason: str, *, fatal: bool, status: int, message: str, code: str = ""
+    ) -> None:
         """Says why.
 
         Args:
@@ -81,9 +89,11 @@ class ApiError(MindError):
             fatal: Whether no other question would fare better.
             status: As in this class.
             message: As in this class.
+            code: As in this class.
         """
         super().__init__(reason, fatal=fatal)
         self.status = status
+        self.code = code
         self.message = message
 
 
@@ -130,15 +140,25 @@ class Endpoint:
     async def _read(
         self, send: Callable[[], Awaitable[_Response]], read: Callable[[_Response], _Read]
     ) -> _Read:
+        failure = self._unreadable(ValueError())
         for reading in range(_READINGS):
             if reading:
                 await anyio.sleep(_PAUSE_S * reading)
             response = await self._sent(send)
             try:
                 return read(response)
-            except (ValueError, RecursionError):  # no JSON, not the promised one, or too deep
-                continue
-        raise MindError(f"{self.name} sent {_READINGS} answers that cannot be read.")
+            except ErrorInside as error:
+                failure = self._refused(error.told, error.told.status or 200)
+                if failure.fatal:
+                    break
+            except (ValueError, RecursionError) as error:  # no JSON, another one, or too deep
+                failure = self._unreadable(error)
+        raise failure
+
+    def _unreadable(self, error: Exception) -> MindError:
+        begins = self.quoted(str(error)[:_BEGINNING]) if isinstance(error, DamagedAnswer) else ""
+        told = f" (the last begins {begins!r})" if begins else ""
+        return MindError(f"{self.name} sent {_READINGS} answers that cannot be read{told}.")
 
     async def _sent(self, send: Callable[[], Awaitable[_Response]]) -> _Response:
         try:
@@ -156,26 +176,37 @@ class Endpoint:
         cause = error.__cause__ or error
         what = self.quoted(f"{type(cause).__name__}: {cause}")
         if isinstance(error, errors.connection):
-            return MindError(f"{self.name} cannot be reached at {place_of(self.url)} ({what}).")
+            where = place_of(self.url) + through_proxy(self.url)
+            return MindError(f"{self.name} cannot be reached at {where} ({what}).")
         return MindError(f"{self.name} could not be asked ({what}).")
 
     def _api_error(self, error: Any) -> ApiError:
-        status = int(error.status_code)
-        told = _told(error.body)
-        message = self.quoted(str(told.get("message") or ""))
-        kind = str(told.get("type") or "")
-        fatal = status < 500 and status not in _PASSING
-        if "insufficient_quota" in (kind, told.get("code")):  # a 429 that waiting does not cure
+        return self._refused(
+            told_by(error.body),
+            int(error.status_code),
+            request=str(error.request_id or ""),
+            wait=waited_by(error.response.headers),
+        )
+
+    def _refused(
+        self, told: Told, status: int, *, request: str = "", wait: float | None = None
+    ) -> ApiError:
+        """What a refusal means: its status, its own words, and what to do."""
+        message, kind = self.quoted(told.message), self.quoted(told.kind)
+        about = [" ".join(filter(None, (str(status), kind)))]
+        if request:
+            about.append(f"request {self.quoted(request)}")
+        fatal = 400 <= status < 500 and status not in _PASSING
+        if "insufficient_quota" in (told.kind, told.code):  # a 429 that waiting does not cure
             fatal, status = True, 402
         what, advice = _MEANING.get(status, ("failed", "" if fatal else "try again later"))
-        about = [" ".join(filter(None, (str(error.status_code), self.quoted(kind))))]
-        if error.request_id:
-            about.append(f"request {self.quoted(str(error.request_id))}")
         sentence = f"{self.name} {what} ({', '.join(about)})"
         sentence += f": {message}" if message else ""
+        if wait is not None and wait >= _LONG_WAIT_S:
+            advice = f"it wants to be left alone for {in_words(wait)}"
         advice = advice.format(key_name=self.key_name, model=self.model)
         reason = f"{sentence}; {advice}." if advice else f"{sentence}."
-        return ApiError(reason, fatal=fatal, status=status, message=message)
+        return ApiError(reason, fatal=fatal, status=status, message=message, code=told.code)
 
     def quoted(self, text: str) -> str:
         """Another's words as part of a sentence: in one line, not long, and without the key.
@@ -227,11 +258,3 @@ def check_connection(*, max_retries: int, timeout: float, patience: float) -> No
     for name, value in (("timeout", timeout), ("patience", patience)):
         if not value > 0.0:
             raise ValueError(f"{name} must be above 0 seconds, got {value!r}.")
-
-
-def _told(body: object) -> Mapping[str, Any]:
-    """What an error's body says of it; both APIs' forms, and {} for any other."""
-    if not isinstance(body, dict):
-        return {}
-    inner = body.get("error", body)
-    return inner if isinstance(inner, dict) else {}

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import openai
 
+from agents.tutor.chat_form import NEW_LENGTH, OLD_LENGTH, ChatForm
 from agents.tutor.chat_reply import reply_from
+from agents.tutor.chat_stream import completion_in
 from agents.tutor.endpoint import (
     PATIENCE_S,
+    ApiError,
     ClientErrors,
     Endpoint,
     check_connection,
@@ -19,12 +24,22 @@ from agents.tutor.endpoint import (
     place_of,
 )
 from agents.tutor.key import MissingKeyError, read_key
-from agents.tutor.mind import Question, Reply
+from agents.tutor.mind import SPOKE, Question, Reply, Tool
+from agents.tutor.refusal import DamagedAnswer, ErrorInside
+from agents.tutor.waiting import no_longer_than
+from agents.tutor.way import way_prepared
 
 KEY_NAME = "OPENAI_API_KEY"
 URL_NAME = "OPENAI_BASE_URL"
 DEFAULT_URL = "https://api.openai.com/v1"
 NO_KEY = "none"  # servers of one's own want none, the client wants one
+MISCALLED = "tool_use_failed"  # Groq's: the model's answer was no call, which it need not stay
+UNBOUND_TOKENS = 16_384  # of an answer that no server could be told to keep short; our guess
+
+# Statuses by which servers refuse parts of a question; 200 is an error inside a good answer.
+_REFUSALS = frozenset({200, 400, 404, 405, 415, 422, 500, 501})
+_REFUSED = re.compile(r"support|requir|unknown|unrecogni|invalid|allow|must|enable|expect", re.I)
+_LOG = logging.getLogger(__name__)
 
 _ERRORS = ClientErrors(
     any=openai.OpenAIError,
@@ -64,11 +79,16 @@ class OpenAIMind:
         """
         check_connection(max_retries=max_retries, timeout=timeout, patience=patience)
         self._model = model
-        self.client = client or _connected(base_url, max_retries=max_retries, timeout=timeout)
+        self.client = client or _connected(
+            base_url, max_retries=max_retries, timeout=timeout, patience=patience
+        )
         url = str(self.client.base_url)
-        self._at_openai = _is_openai(url)
+        at_openai = _is_openai(url)
+        # OpenAI's newer models refuse the old name, servers of one's own may not know the new.
+        lengths = (NEW_LENGTH, OLD_LENGTH) if at_openai else (OLD_LENGTH, NEW_LENGTH)
+        self._form = ChatForm(lengths=lengths)
         self.endpoint = Endpoint(
-            name="The OpenAI API" if self._at_openai else f"The API at {place_of(url)}",
+            name="The OpenAI API" if at_openai else f"The API at {place_of(url)}",
             url=url,
             model=model,
             key_name=KEY_NAME,
@@ -87,22 +107,26 @@ class OpenAIMind:
         """None."""
         return {}
 
+    @property
+    def thinking_tokens(self) -> int:
+        """Tokens that an answer may have beyond those it was asked to have at most."""
+        return 0 if self._form.lengths else UNBOUND_TOKENS
+
     async def ask(self, question: Question) -> Reply:
-        """Asks and waits for the reply.
+        """Asks and waits for the reply; what the server refuses is left out from then on.
 
         Raises:
             MindError: If none can be had.
         """
-        params = self.params(question)
-        create = self.client.chat.completions.with_raw_response.create
-        return await self.endpoint.call(
-            lambda: create(**params),
-            lambda response: reply_from(
-                response.http_response.json(),
-                tool=question.tool.name,
-                request_id=response.headers.get("x-request-id"),
-            ),
-        )
+        while True:
+            form = self._form
+            try:
+                return await self._asked(form, question)
+            except ApiError as error:
+                if error.code == MISCALLED:
+                    return Reply(ending=SPOKE, said=error.message)
+                if not self._simplified(form, error):
+                    raise
 
     async def close(self) -> None:
         """Lets go of connections."""
@@ -114,34 +138,45 @@ class OpenAIMind:
         Args:
             question: What is asked.
         """
+        return self._form.params(self._model, question)
+
+    async def _asked(self, form: ChatForm, question: Question) -> Reply:
+        params = form.params(self._model, question)
         tool = question.tool
-        # OpenAI's newer models refuse the old name, servers of one's own may not know the new.
-        most = "max_completion_tokens" if self._at_openai else "max_tokens"
-        texts = (*question.earlier, question.now, question.correction)
-        return {
-            "model": self._model,
-            most: question.max_tokens,
-            "messages": [
-                {"role": "system", "content": question.system},
-                # Some chat templates of local models take nothing but plain text.
-                {"role": "user", "content": "\n\n".join(filter(None, texts))},
-            ],
-            "tools": [
-                {
-                    "type": "function",
-                    "function": {
-                        "name": tool.name,
-                        "description": tool.description,
-                        "parameters": dict(tool.schema),
-                        "strict": True,
-                    },
-                }
-            ],
-            "tool_choice": {"type": "function", "function": {"name": tool.name}},
-        }
+        return await self.endpoint.call(
+            lambda: self._sent(params),
+            lambda answer: _read(*answer, tool),
+        )
+
+    async def _sent(self, params: dict[str, Any]) -> tuple[bytes, Mapping[str, str]]:
+        """Sends a question and waits for the whole answer, which may come in pieces."""
+        response = await self.client.chat.completions.with_raw_response.create(**params)
+        try:
+            return await response.http_response.aread(), response.headers
+        except Exception:  # whichever HTTP library the client uses: the stream broke off
+            return b"", response.headers
+
+    def _simplified(self, form: ChatForm, error: ApiError) -> bool:
+        """Whether the next try may be better: what was refused is left out, here or already."""
+        if self._form != form:  # another question has found it out meanwhile
+            return True
+        worth = error.status in _REFUSALS and (error.fatal or _REFUSED.search(error.message))
+        simpler = form.without(error.message) if worth else None
+        if simpler is None:
+            return False
+        _LOG.warning(
+            "%s does not take %s and is asked without from now on: %s.",
+            self.endpoint.name,
+            form.told(simpler),
+            error.message,
+        )
+        self._form = simpler
+        return True
 
 
-def _connected(base_url: str | None, *, max_retries: int, timeout: float) -> openai.AsyncOpenAI:
+def _connected(
+    base_url: str | None, *, max_retries: int, timeout: float, patience: float
+) -> openai.AsyncOpenAI:
     name, url = ("base_url", base_url)
     if not url:
         name, url = URL_NAME, os.environ.get(URL_NAME, "").strip()
@@ -152,9 +187,29 @@ def _connected(base_url: str | None, *, max_retries: int, timeout: float) -> ope
             f"Set {KEY_NAME} to a key of the OpenAI API, or name another server with base_url "
             f"or {URL_NAME}."
         )
-    return openai.AsyncOpenAI(
-        api_key=key or NO_KEY, base_url=url, max_retries=max_retries, timeout=timeout
-    )
+    with way_prepared(f"The API at {place_of(url)}"):
+        hooks = {"response": [no_longer_than(patience)]}
+        return openai.AsyncOpenAI(
+            api_key=key or NO_KEY,
+            base_url=url,
+            max_retries=max_retries,
+            timeout=timeout,
+            http_client=openai.DefaultAsyncHttpxClient(event_hooks=hooks),
+        )
+
+
+def _read(body: bytes, headers: Mapping[str, str], tool: Tool) -> Reply:
+    try:
+        return reply_from(
+            completion_in(body),
+            tool=tool.name,
+            request_id=headers.get("x-request-id"),
+            keys=tool.schema.get("required", ()),
+        )
+    except ErrorInside:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise DamagedAnswer(body.decode("utf-8", "replace")) from error
 
 
 def _is_openai(url: str) -> bool:

@@ -4,6 +4,7 @@ Command files import what they run inside the function that runs it, so that `--
 for neither the engine nor a model.
 """
 
+import io
 import sys
 from pathlib import Path
 
@@ -38,12 +39,27 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Runs the command line: exit status 0, 1 for a failure in one sentence, 2 for wrong usage."""
-    sys.path.append(str(Path.cwd()))  # for agents of one's own, named as module:Class
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal has no letter for is a "?"
+            stream.reconfigure(errors="replace")
     try:
+        _check_folder()
         build()(prog_name="arena-breaker")
     except (ValueError, ImportError, OSError) as error:
         sys.stderr.write(f"Error: {_sentence(error)}\n")
         sys.exit(1)
+
+
+def _check_folder() -> None:
+    """Looks whether the working folder is there, which libraries ask for in many places.
+
+    Raises:
+        ValueError: If it has been deleted.
+    """
+    try:
+        Path.cwd()
+    except OSError:
+        raise ValueError("The working folder has been deleted: change to another.") from None
 
 
 def _sentence(error: Exception) -> str:

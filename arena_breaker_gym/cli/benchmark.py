@@ -25,7 +25,11 @@ def benchmark(
     seed: options.Seed = 0,
     stage: Annotated[
         list[int] | None,
-        typer.Option(help="Stage to begin on; again for a row of each."),
+        typer.Option(
+            help="Stage on which episodes begin, 1, 2 or 3; say it again to measure on several, "
+            "as in "
+            "--stage 1 --stage 3. Default: 1."
+        ),
     ] = None,
     num_envs: options.Arenas = None,
     max_steps: options.Steps = MAX_EPISODE_STEPS,
@@ -40,8 +44,13 @@ def benchmark(
     out: options.Out = None,
     json: options.Json = False,
 ) -> None:
-    """Several agents on equal seeds and settings: one table; with --out results and a page."""
-    from agents.registry import costs_money, make_agent
+    """Measures agents on the same seeds and settings, and shows them side by side.
+
+    With --out the table is also kept as results.json, and the episodes beside it.
+
+    Example: arena-breaker benchmark idle random scripted -n 20 --out runs/compared
+    """
+    from agents.registry import costs_money, label_of, make_agent
     from arena_breaker_gym.report.benchmark import FILE_NAME as PAGE_NAME
     from arena_breaker_gym.report.benchmark import benchmark_report
     from arena_breaker_gym.rollout import Progress
@@ -75,7 +84,7 @@ def benchmark(
             share = (parts.index((name, number)) + progress.share) / len(parts)
             advance(f"{name}, stage {number}: {progress.done} of {progress.total} episodes", share)
 
-        results = measure(makers, terms, out=out, engine=player, watch=show)
+        results = measure(makers, terms, out=out, engine=player, watch=show, label=label_of)
     if json:
         print_json(results.to_dict())
     else:

@@ -12,35 +12,56 @@ if TYPE_CHECKING:
     from arena_breaker_gym.settings import Settings
 
 AGENT_HELP = (
-    "Name of an agent (idle, random, scripted, planner, expert, claude, …), name:argument such as "
+    "Who plays: idle, random, scripted, expert, planner, claude; or a name and what it needs, as "
     "sb3:model.zip, nitrogen:student.pt, nitrogen:ng.pt?execute=12, nitrogen:tcp://127.0.0.1:5555, "
-    "claude:claude-haiku-4-5?decision_steps=12, openai:MODEL?base_url=URL or replay:TRANSCRIPT, "
-    "or module:Class of your own."
+    "claude:claude-haiku-4-5?decision_steps=12, openai:MODEL?base_url=URL or replay:TRANSCRIPT; or "
+    "a class of your own in this folder, as in my_agents:Mine or my_agents:Mine?depth=3."
 )
 
-Episodes = Annotated[int, typer.Option("--episodes", "-n", min=1, help="Episodes to play.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode; the next has one more.")]
-Steps = Annotated[int, typer.Option(min=1, help="Steps after which an episode is cut off.")]
+Episodes = Annotated[
+    int, typer.Option("--episodes", "-n", min=1, help="How many episodes to play, such as -n 5.")
+]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Seed of the first episode; the second has one more, and so on.")
+]
+Steps = Annotated[
+    int, typer.Option(min=1, help="Longest episode, in steps of 1/30 s: 1800 is a minute.")
+]
 Arenas = Annotated[
     int | None,
-    typer.Option("--num-envs", min=1, help="Arenas side by side; changes no result."),
+    typer.Option(
+        "--num-envs",
+        min=1,
+        help="How many episodes are played side by side, which changes speed and no result. "
+        "Default: one "
+        "for each episode, at most 16.",
+    ),
 ]
 StageFiles = Annotated[
     list[str] | None,
-    typer.Option("--stages", help="Stage file of your own campaign; again for the next stage."),
+    typer.Option(
+        "--stages",
+        help="A stage file of your own, instead of the three stages that come along; say it again "
+        "for each further stage, as in --stages one.json --stages two.json. Default: those three.",
+    ),
 ]
 Fix = Annotated[
     bool,
     typer.Option(
         "--point-blank-fix/--point-blank-bug",
-        help="Whether shots hit enemies that overlap the muzzle, or pass as in the article.",
+        help="Whether shots hit an enemy that touches the muzzle (fix), or pass through it as "
+        "in the "
+        "article (bug).",
     ),
 ]
 MaybeFix = Annotated[
     bool | None,
     typer.Option(
         "--point-blank-fix/--point-blank-bug",
-        help="As elsewhere; where nothing is said, the fix, or what a transcript was played with.",
+        help="Whether shots hit an enemy that touches the muzzle (fix), or pass through it as "
+        "in the "
+        "article (bug). Default: the fix; for replay:TRANSCRIPT what the transcript was played "
+        "with.",
     ),
 ]
 Latency = Annotated[
@@ -48,18 +69,28 @@ Latency = Annotated[
     typer.Option(
         "--latency",
         metavar="TICKS|measured",
-        help="Ticks of 1/60 s that pass while the agent thinks, or 'measured': as many as it takes "
-        "(one arena at a time). Without it the game waits.",
+        help="How long the game goes on while the agent thinks: a number of ticks of 1/60 s, "
+        "such as "
+        "6 for 0.1 s, or 'measured' for as long as it really takes (then one episode at a time). "
+        "Default: the game waits.",
     ),
 ]
-Skin = Annotated[str, typer.Option(help="Looks of the game.")]
+Skin = Annotated[
+    str,
+    typer.Option(help="How the game looks, such as garden, random, or a JSON file of yours."),
+]
 PixelSize = Annotated[
     int,
-    typer.Option(help="Pixels a side, for agents that see them: 64, 84, 96, 128 or 256."),
+    typer.Option(
+        help="Side of the picture that the agent sees, in pixels: 64, 84, 96, 128 or 256."
+    ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(help="Folder for what is played; run again with the same to continue."),
+    typer.Option(
+        help="Folder in which episodes are kept, such as runs/demo. The same command again plays "
+        "only what is missing there. Default: nothing is kept."
+    ),
 ]
 Budget = Annotated[
     float | None,
@@ -67,7 +98,8 @@ Budget = Annotated[
         "--budget",
         metavar="USD",
         min=0.0,
-        help="Dollars that an agent which costs money may spend in all; it stops before.",
+        help="Most dollars to spend on an agent that costs money, such as 5; the run stops before. "
+        "Default: no limit.",
     ),
 ]
 EngineName = Annotated[
@@ -75,7 +107,8 @@ EngineName = Annotated[
     typer.Option(
         "--engine",
         metavar="local|ray",
-        help="Where episodes are played: here, or by Ray's workers.",
+        help="Where episodes are played: local, in this process, or ray, by many processes or "
+        "machines.",
     ),
 ]
 RayAddress = Annotated[
@@ -83,14 +116,25 @@ RayAddress = Annotated[
     typer.Option(
         "--ray-address",
         metavar="auto|HOST:PORT|ray://HOST:PORT",
-        help="A Ray cluster that is there already; without it one is started on this machine.",
+        help="With --engine ray: a cluster that runs already, such as auto. Default: one is "
+        "started "
+        "on this machine for the time of the run.",
     ),
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Ray's workers; one for each CPU of the cluster."),
+    typer.Option(
+        "--workers",
+        min=1,
+        help="With --engine ray: how many processes play. Default: one for each CPU.",
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print results as JSON on standard output.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print the results as JSON for a script to read, instead of a table."
+    ),
+]
 
 
 @contextlib.contextmanager

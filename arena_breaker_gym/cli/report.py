@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,25 +21,40 @@ WIDE = 200  # columns where nothing but a file or a pipe reads along
 
 def print_json(value: object) -> None:
     """Prints a value as JSON, and nothing else, on standard output."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    # A terminal that knows fewer letters is given JSON's own spelling of the others.
+    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=plain, allow_nan=False))
 
 
 def print_tables(*tables: "Table") -> None:
     """Prints tables as wide as the terminal, or as they need where there is none."""
     from rich.console import Console
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
-    Console(width=width).print(*tables)
+    Console(width=_width()).print(*tables)
 
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    """Prints rows of results as a table."""
-    from arena_breaker_gym.rollout.table import results_table
+    """Prints rows of results: what they come to, as tables that fit, and what each line means."""
+    from arena_breaker_gym.rollout.table import legend, results_tables, verdict
 
-    print_tables(results_table(rows))
+    _echo_wrapped(verdict(rows))
+    print_tables(*results_tables(rows, width=_width()))
+    _echo_wrapped(legend(rows))
     for row in rows:
         for reason, count in row.get("failures", {}).items():
             typer.echo(f"{row['agent']}, stage {row['stage']}: failed in {count}: {reason}")
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
+
+
+def _echo_wrapped(lines: str) -> None:
+    """Prints lines, those too long for the terminal on several, indented from the second on."""
+    for line in lines.splitlines():
+        wrapped = textwrap.wrap(line, width=_width(), subsequent_indent="    ")
+        # Not by `echo`, which takes a terminal of ASCII for one of UTF-8.
+        sys.stdout.write("\n".join(wrapped) + "\n")
 
 
 def say_where(what: str, place: Path | None) -> None:

@@ -44,24 +44,34 @@ def rollout(
     agent: Annotated[str | None, typer.Argument(help=options.AGENT_HELP)] = None,
     *,
     agent_option: Annotated[
-        str | None, typer.Option("--agent", metavar="AGENT", help="The same, as an option.")
+        str | None,
+        typer.Option("--agent", metavar="AGENT", help="The agent, as an option: --agent idle."),
     ] = None,
     episodes: Annotated[
         int | None,
-        typer.Option("--episodes", "-n", min=1, help=f"Episodes to play; {EPISODES}."),
+        typer.Option(
+            "--episodes", "-n", min=1, help=f"How many episodes to play. Default: {EPISODES}."
+        ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Seed of the first episode; the next has one more. 0."),
+        typer.Option(min=0, help="Seed of the first episode; the second has one more. Default: 0."),
     ] = None,
     stage: Annotated[
         list[int] | None,
-        typer.Option(help="Stage to begin on; again for episodes to take in turn."),
+        typer.Option(
+            help="Stage on which episodes begin, 1, 2 or 3; say it again for episodes to take "
+            "several in "
+            "turn, as in --stage 1 --stage 2. Default: 1."
+        ),
     ] = None,
     num_envs: options.Arenas = None,
     max_steps: Annotated[
         int | None,
-        typer.Option(min=1, help=f"Steps after which an episode is cut off; {MAX_EPISODE_STEPS}."),
+        typer.Option(
+            min=1,
+            help=f"Longest episode, in steps of 1/30 s. Default: {MAX_EPISODE_STEPS}, two minutes.",
+        ),
     ] = None,
     latency: options.Latency = None,
     stages: options.StageFiles = None,
@@ -69,14 +79,14 @@ def rollout(
     skin: options.Skin = "default",
     pixel_size: options.PixelSize = 256,
     keep_snapshots: Annotated[
-        bool, typer.Option(help="Also keep the snapshots that the agent saw.")
+        bool, typer.Option(help="Keep the JSON that the agent was shown in the episodes, too.")
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option(help="Play episodes in which the agent failed again.")
+        bool, typer.Option(help="With --out: play the episodes again in which the agent failed.")
     ] = False,
     budget: options.Budget = None,
     dry_run: Annotated[
-        bool, typer.Option(help="Only say what an agent that costs money would cost.")
+        bool, typer.Option(help="Play nothing; say what an agent that costs money would cost.")
     ] = False,
     engine: options.EngineName = "local",
     ray_address: options.RayAddress = None,
@@ -84,9 +94,12 @@ def rollout(
     out: options.Out = None,
     json: options.Json = False,
 ) -> None:
-    """One agent plays episodes, kept with --out to be replayed, filmed or learnt from.
+    """Lets one agent play; with --out its episodes are kept, to be filmed or learnt from.
 
-    A replay of a transcript plays what the transcript's run played, where nothing else is said.
+    replay:TRANSCRIPT plays the same stages and seeds as the run that wrote the transcript, unless
+    options say otherwise.
+
+    Example: arena-breaker rollout scripted -n 5 --out runs/demo
     """
     from agents.paid import limited
     from agents.registry import make_agent
@@ -202,9 +215,10 @@ def _report(
     json: bool,
 ) -> None:
     from agents.paid import Paid
+    from agents.registry import label_of
     from arena_breaker_gym.rollout.metrics import rows_of
 
-    rows = rows_of(name, played)
+    rows = rows_of(label_of(name, player), played)
     if json:
         result: dict[str, Any] = {"rows": rows, "out": None if out is None else str(out)}
         if isinstance(player, Paid):
@@ -219,6 +233,9 @@ def _report(
     if stopped:
         typer.echo(f"{stopped} {how_to_resume(out)}", err=True)
     say_where("Episodes", out)
+    if played and all(one.failed for one in played):
+        typer.echo(f"Error: the agent failed in every episode ({len(played)}).", err=True)
+        raise typer.Exit(1)
 
 
 def _estimate(name: str, player: "Agent", terms: _Terms, *, json: bool) -> None:

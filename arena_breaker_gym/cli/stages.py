@@ -15,7 +15,7 @@ stages = typer.Typer(
 
 @stages.command("list")
 def list_(json: options.Json = False) -> None:
-    """Lists the stages that come along."""
+    """Lists the stages that come along, with their files, which are good to begin from."""
     from arena_breaker_gym.stages.loader import PACKAGED
 
     _show([_outline(str(path)) for path in PACKAGED], json=json)
@@ -23,10 +23,13 @@ def list_(json: options.Json = False) -> None:
 
 @stages.command()
 def check(
-    files: Annotated[list[str], typer.Argument(help="Stage files.")],
+    files: Annotated[list[str], typer.Argument(help="Stage files to check, such as mine.json.")],
     json: options.Json = False,
 ) -> None:
-    """Checks stage files as the game would, and says what is in them; status 1 if one is bad."""
+    """Checks stage files as the game does and says what is in them; exits 1 if one is bad.
+
+    Example: arena-breaker stages check mine.json
+    """
     from arena_breaker_gym.stages.errors import StageError
 
     good: list[dict[str, Any]] = []
@@ -42,7 +45,10 @@ def check(
 
 @stages.command()
 def schema() -> None:
-    """Prints the JSON schema of a stage file, for editors that check while you type."""
+    """Prints the JSON schema of a stage file, for editors that check while you type.
+
+    Example: arena-breaker stages schema > stage.schema.json
+    """
     from arena_breaker_gym.stages.loader import stage_schema
 
     print_json(stage_schema())

@@ -23,65 +23,92 @@ INTERRUPTED = (
 def throughput(
     *,
     part: Annotated[
-        list[Part] | None, typer.Option(help="Measure only this part of ours; again for more.")
+        list[Part] | None,
+        typer.Option(help="Measure only this part; say it again for more. Default: all."),
     ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="WORDS", help="Measure only ours with this in their name; again for more."
+            metavar="WORDS",
+            help="Measure only what has this in its name, such as pixels; say it again for more. "
+            "Default: all.",
         ),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="3 rounds, short readings, a tenth of the long steps.")
+        bool,
+        typer.Option("--quick", help="3 short readings a figure and a tenth of the long steps."),
     ] = False,
     rounds: Annotated[
-        int | None, typer.Option(min=1, help="Readings of each figure; 7, or 3 if quick.")
+        int | None,
+        typer.Option(min=1, help="How often each figure is read. Default: 7, with --quick 3."),
     ] = None,
     seconds: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Seconds of a reading; 0.3, or 0.1 if quick."),
+        typer.Option(
+            min=0.001, help="Seconds that one reading takes. Default: 0.3, with --quick 0.1."
+        ),
     ] = None,
     memory_steps: Annotated[
         int | None,
-        typer.Option(min=1, help="Steps over which memory is watched; 10 million."),
+        typer.Option(
+            min=1,
+            help="Steps over which memory is watched. Default: 10 million, with --quick a tenth.",
+        ),
     ] = None,
     peers: Annotated[
-        bool, typer.Option("--peers", help="Also measure every other environment installed.")
+        bool,
+        typer.Option("--peers", help="Also measure the other environments that are installed."),
     ] = False,
     peer: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME|FILE",
-            help="Only this one of them, such as ale, or an adapter of your own; again for more.",
+            help="Also measure this other environment, such as ale, or an adapter file of yours; "
+            "say it again for more. Default: none.",
         ),
     ] = None,
     peers_python: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH", help="Python in which peers are installed; again for more."),
+        typer.Option(
+            metavar="PATH",
+            help="A Python in which other environments are installed, such as ../ale/bin/python; "
+            "say it again for more. Default: this one.",
+        ),
     ] = None,
     stored: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="Measure nothing; show this earlier run."),
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Measure nothing; show an earlier run, such as runs/speed/throughput.json. "
+            "Default: measure.",
+        ),
     ] = None,
     against: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Earlier run to hold this one against; status 1 if something became slower.",
+            help="Compare with an earlier run, such as runs/speed/throughput.json, and exit 1 if "
+            "something became slower. Default: compare with nothing.",
         ),
     ] = None,
     tolerance: Annotated[
-        float, typer.Option(min=0.0, help="Share by which a step may take longer than it did.")
+        float,
+        typer.Option(min=0.0, help="With --against: how much slower is fine; 0.25 is a quarter."),
     ] = 0.25,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for throughput.json and a plot, throughput.png.")
+        Path | None,
+        typer.Option(help="Folder for throughput.json and a plot. Default: nothing is kept."),
     ] = None,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the tables as Markdown.")
+        bool, typer.Option("--markdown", help="Print the tables as Markdown, for a README.")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """How fast this machine plays: steps a second, starting, memory, beside peers and before."""
+    """Measures how fast this machine plays: steps a second, time to start, memory.
+
+    Example: arena-breaker throughput --quick --out runs/speed
+    """
     from arena_breaker_gym.throughput.peers import PEERS
     from arena_breaker_gym.throughput.results import Results
     from arena_breaker_gym.throughput.terms import Terms

@@ -29,48 +29,75 @@ class Layer(StrEnum):
 def video(
     sources: Annotated[
         list[Path],
-        typer.Argument(help="Episode files, or folders of them; several stand side by side."),
+        typer.Argument(
+            help="Episode files, or folders of them, such as runs/demo; several are shown side "
+            "by side."
+        ),
     ],
     *,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write: .mp4 or .gif. Default: an .mp4 beside the episode, or "
-            f"{SIDE_BY_SIDE} for several."
+            help="File to write, such as film.mp4 or film.gif. Default: an .mp4 beside the "
+            "episode, "
+            f"or {SIDE_BY_SIDE} for several."
         ),
     ] = None,
-    episode: Annotated[int, typer.Option(min=0, help="Which episode of a folder.")] = 0,
+    episode: Annotated[
+        int, typer.Option(min=0, help="Which episode of a folder, by its number.")
+    ] = 0,
     label: Annotated[
         list[str] | None,
         typer.Option(
-            help="Caption; again for each further episode. {agent}, {seed}, {kills} and {score} "
-            "in it stand for the episode's own."
+            help="Caption of an episode; again for each further one. {agent}, {seed}, {kills} "
+            "and {score} are filled in, as in --label 'random: {kills} kills'. Default: agent, "
+            "seed and kills."
         ),
     ] = None,
     hud: Annotated[
-        bool | None, typer.Option("--hud/--no-hud", help="Bar of life and score; on.")
+        bool | None, typer.Option("--hud/--no-hud", help="Show life and score. Default: shown.")
     ] = None,
     gamepad: Annotated[
-        bool | None, typer.Option("--gamepad/--no-gamepad", help="The agent's gamepad; off.")
+        bool | None,
+        typer.Option(
+            "--gamepad/--no-gamepad", help="Show what the agent presses. Default: not shown."
+        ),
     ] = None,
     caption: Annotated[
         bool | None,
-        typer.Option("--caption/--no-caption", help="Line of agent, seed and kills; on."),
+        typer.Option(
+            "--caption/--no-caption", help="Show the line of agent, seed and kills. Default: shown."
+        ),
     ] = None,
     layer: Annotated[
         list[Layer] | None,
-        typer.Option(help="Only these layers, where the options above say nothing else."),
+        typer.Option(
+            help="Show only this over the game, or none; say it again for more, as in --layer hud "
+            "--layer gamepad. Default: what the three options above say."
+        ),
     ] = None,
-    size: Annotated[int, typer.Option(help="Side of each panel in pixels.")] = 512,
-    skin: Annotated[str | None, typer.Option(help="Looks; default: as played.")] = None,
-    speed: Annotated[float, typer.Option(help="2 is twice as fast as play, 0.5 half.")] = 1.0,
+    size: Annotated[
+        int, typer.Option(help="Width and height of each episode's picture, in pixels.")
+    ] = 512,
+    skin: Annotated[
+        str | None,
+        typer.Option(help="How the game looks, such as garden. Default: as it was played."),
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(help="2 is twice as fast as it was played, 0.5 half as fast.")
+    ] = 1.0,
     fps: Annotated[
         float | None,
-        typer.Option(help="Frames a second, for smaller files: 15 shows every second one."),
+        typer.Option(
+            help="Pictures a second; fewer make a smaller file, such as 15. Default: all there are."
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Stored episodes as a film, several side by side."""
+    """Films stored episodes, several side by side.
+
+    Example: arena-breaker video runs/demo --episode 2 --out film.mp4
+    """
     from arena_breaker_gym.rollout.store import load_episode
     from arena_breaker_gym.rollout.video import export_side_by_side
 

@@ -201,7 +201,8 @@ class Games:
 
     def _new_name(self) -> str:
         while True:
-            name = secrets.token_hex(4)
+            # The letter keeps clients from taking a name for a number, as they do "12e45678".
+            name = f"e-{secrets.token_hex(4)}"
             if name not in self._open and name not in self._ended:
                 return name
 

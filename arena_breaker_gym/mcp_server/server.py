@@ -2,6 +2,7 @@
 
 import contextlib
 import reprlib
+import sys
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -9,11 +10,13 @@ import anyio
 import anyio.to_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.stdio import stdio_server
 from mcp_types import CallToolResult, InputRequiredResult
 from pydantic import ValidationError
 
 from arena_breaker_gym import __version__
 from arena_breaker_gym.mcp_server.games import GameError, Games, House
+from arena_breaker_gym.mcp_server.lines import MendedLines
 from arena_breaker_gym.mcp_server.rules import rules_for
 from arena_breaker_gym.mcp_server.tools import TOOLS
 from arena_breaker_gym.rendering import skins
@@ -58,6 +61,13 @@ class ArenaServer(MCPServer[Games]):
         """Keeps every open episode, marked as failed."""
         for games in self.games:
             games.close(LEFT_OPEN)
+
+    async def run_stdio_async(self) -> None:
+        """Serves standard input and output; no message is passed over for halves of letters."""
+        lines = anyio.wrap_file(MendedLines(sys.stdin.buffer, encoding="utf-8", errors="replace"))
+        lowlevel = self._lowlevel_server
+        async with stdio_server(stdin=lines) as (incoming, outgoing):
+            await lowlevel.run(incoming, outgoing, lowlevel.create_initialization_options())
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Games, Any] | None = None

@@ -8,40 +8,69 @@ from mcp.server.mcpserver import Context, Image
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
+from arena_breaker_gym.lenient_numbers import AS_NUMBER, AS_TRUTH, AS_WHOLE
 from arena_breaker_gym.mcp_server.answers import Ending, Moment, Started, Turn
 from arena_breaker_gym.mcp_server.games import LONGEST, Games
 from arena_breaker_gym.rendering.picture import png_of
 
 MOST_STEPS = 60  # of one call: two seconds at the standard pace
 _USUAL_STEPS = 6
+SIZES = [64, 84, 96, 128, 256, 512]
 _LARGEST_SEED = 2**53 - 1  # the whole numbers that every client's JSON holds exactly
 
-# Strict: a text or a truth value is no number, whatever it could be turned into.
 Name = Annotated[str, Field(strict=True, description="The episode, as start_episode named it.")]
-Steps = Annotated[int, Field(strict=True, ge=1, le=MOST_STEPS, description="Steps to play.")]
+Steps = Annotated[
+    int, Field(strict=True, ge=1, le=MOST_STEPS, description="Steps to play."), AS_WHOLE
+]
 
 
 def _stick(meaning: str) -> Any:
     return Field(strict=True, ge=-1.0, le=1.0, allow_inf_nan=False, description=meaning)
 
 
+MoveX = Annotated[float, _stick("Move stick: 1 is full speed right."), AS_NUMBER]
+MoveZ = Annotated[float, _stick("Move stick: 1 is full speed towards the viewer."), AS_NUMBER]
+AimX = Annotated[float, _stick("Aim stick: right; from a length of 0.3 it fires."), AS_NUMBER]
+AimZ = Annotated[float, _stick("Aim stick: towards the viewer."), AS_NUMBER]
+Dash = Annotated[bool, Field(strict=True, description="Dash along the move stick."), AS_TRUTH]
+
+
+def _optional(description: str, **schema: Any) -> Any:
+    """A whole number that may be left out, or null, without a schema that says so.
+
+    Some clients know no unions: they send text for whatever may be a number or null. So the
+    schema is a plain integer's, without the default that is none.
+    """
+
+    def plain(told: dict[str, Any]) -> None:
+        told.pop("anyOf", None)
+        told.pop("default", None)
+        told.update(type="integer", **schema)
+
+    return Field(description=description, json_schema_extra=plain)
+
+
+Seed = Annotated[int, Field(strict=True, ge=0, le=_LARGEST_SEED), AS_WHOLE]
+Stage = Annotated[int, Field(strict=True, ge=1), AS_WHOLE]
+MaxSteps = Annotated[int, Field(strict=True, ge=1, le=LONGEST), AS_WHOLE]
+Size = Annotated[Literal[64, 84, 96, 128, 256, 512], AS_WHOLE]
+
+
 def start_episode(
     ctx: Context[Games],
     seed: Annotated[
-        int | None,
-        Field(strict=True, ge=0, le=_LARGEST_SEED, description="Of all chance; null: any."),
+        Seed | None,
+        _optional("Of all chance; left out: any.", minimum=0, maximum=_LARGEST_SEED),
     ] = None,
     stage: Annotated[
-        int | None,
-        Field(strict=True, ge=1, description="Stage to begin on, from 1; null: the first."),
+        Stage | None, _optional("Stage to begin on, from 1; left out: the first.", minimum=1)
     ] = None,
     max_steps: Annotated[
-        int | None,
-        Field(
-            strict=True,
-            ge=1,
-            le=LONGEST,
-            description="Steps after which it is cut off; null: as the server says.",
+        MaxSteps | None,
+        _optional(
+            "Steps after which it is cut off; left out: as the server says.",
+            minimum=1,
+            maximum=LONGEST,
         ),
     ] = None,
 ) -> Annotated[CallToolResult, Started]:
@@ -58,12 +87,13 @@ def get_frame(
     ctx: Context[Games],
     episode: Name,
     size: Annotated[
-        Literal[64, 84, 96, 128, 256, 512] | None,
-        Field(description="Side of the picture in pixels; null: as the server says."),
+        Size | None,
+        _optional("Side of the picture in pixels; left out: as the server says.", enum=SIZES),
     ] = None,
     hud: Annotated[
         bool,
         Field(strict=True, description="Draw hp, score, stage and wave over it, for people."),
+        AS_TRUTH,
     ] = False,
 ) -> Image:
     """Shows the arena as a PNG, seen from above at an angle: x right, z down."""
@@ -73,11 +103,11 @@ def get_frame(
 def act(
     ctx: Context[Games],
     episode: Name,
-    move_x: Annotated[float, _stick("Move stick: 1 is full speed right.")] = 0.0,
-    move_z: Annotated[float, _stick("Move stick: 1 is full speed towards the viewer.")] = 0.0,
-    aim_x: Annotated[float, _stick("Aim stick: right; from a length of 0.3 it fires.")] = 0.0,
-    aim_z: Annotated[float, _stick("Aim stick: towards the viewer.")] = 0.0,
-    dash: Annotated[bool, Field(strict=True, description="Dash along the move stick.")] = False,
+    move_x: MoveX = 0.0,
+    move_z: MoveZ = 0.0,
+    aim_x: AimX = 0.0,
+    aim_z: AimZ = 0.0,
+    dash: Dash = False,
     steps: Steps = _USUAL_STEPS,
 ) -> Annotated[CallToolResult, Turn]:
     """Holds the sticks so for some steps (1/30 s each by default) and tells what came of it.

@@ -22,6 +22,8 @@ from arena_breaker_gym.stages.loader import load_campaign
 
 # Told after every step of the batch who plays on which stage, and how far that is.
 Watch = Callable[[str, int, Progress], None]
+# What rows call an agent, of what it was called by and the agent.
+Label = Callable[[str, Agent], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,7 @@ def benchmark(
     out: Path | None = None,
     engine: Engine | str | None = None,
     watch: Watch | None = None,
+    label: Label | None = None,
 ) -> Results:
     """Measures agents on equal terms.
 
@@ -94,6 +97,7 @@ def benchmark(
         out: Folder for episodes and results; None keeps nothing.
         engine: Where episodes are played; see `rollout`.
         watch: Called after every step of the batch.
+        label: What rows call an agent; None: what `agents` calls it. Folders stay as they are.
 
     Returns:
         A row for each agent and stage.
@@ -113,7 +117,7 @@ def benchmark(
     rows: list[Row] = []
     with opened(engine) as chosen:
         for name, make in agents.items():
-            rows += evaluate(name, make, terms, out=out, engine=chosen, watch=watch)
+            rows += evaluate(name, make, terms, out=out, engine=chosen, watch=watch, label=label)
             taken = timings or {"evaluation": round(time.perf_counter() - began, 3)}
             results = Results(rows, terms.to_dict(), taken)
             if out is not None:
@@ -129,6 +133,7 @@ def evaluate(
     out: Path | None = None,
     engine: Engine | str | None = None,
     watch: Watch | None = None,
+    label: Label | None = None,
 ) -> list[Row]:
     """Measures one agent: a row for each stage. See `benchmark` for the arguments."""
     rows = []
@@ -148,7 +153,7 @@ def evaluate(
                 engine=engine,
                 progress=None if watch is None else _reporter(watch, name, stage),
             )
-            rows.append(row_of(name, episodes))
+            rows.append(row_of(label(name, agent) if label else name, episodes))
     finally:
         agent.close()
     return rows

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import logging
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,18 +15,13 @@ from PIL import Image
 
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.balance import Balance, Track, balance_of
-from nitrogen_adapter.data.labels import (
-    CHUNK_ROWS,
-    LabelError,
-    actions_file,
-    read_metadata,
-    read_rows,
-)
+from nitrogen_adapter.data.label_chunks import Box, LabelChunk, is_chunk, place_of, read_chunk
+from nitrogen_adapter.data.labels import CHUNK_ROWS, CHUNK_S, KINDS, LabelError, actions_file
 from nitrogen_adapter.data.moments import ChunkSettings, busy_rows, kept_of
 from nitrogen_adapter.data.sequences import Seen, SequenceExamples
 from nitrogen_adapter.inference import scaled
 
-_CHUNK = re.compile(r"(?P<video>.+)_chunk_(?P<number>\d+)")
+_LOG = logging.getLogger(__name__)
 _PICTURES = (".png", ".jpg", ".jpeg")
 
 
@@ -37,8 +33,12 @@ class LabelTrack:
         video: name of the video.
         rows: (T, 25) gamepad rows, one a step.
         chunks: the folders that they come from, in order.
-        rows_per_step: label rows of 1/60 s in a step.
+        rows_per_step: rows of 1/60 s in a step; a video with other rows is brought to these.
         groups: what the metadata say of it, for the balance report.
+        rows_per_second: rows that its files hold for a second, one a frame of the video.
+        ticks: for each chunk, the row of its file that holds in each 1/60 s.
+        boxes: for each chunk, where its frames show the controller, if they do.
+        raw: those of the chunks whose raw labels were read.
     """
 
     video: str
@@ -46,6 +46,18 @@ class LabelTrack:
     chunks: tuple[Path, ...]
     rows_per_step: int
     groups: dict[str, str]
+    rows_per_second: float
+    ticks: tuple[NDArray[np.int64], ...]
+    boxes: tuple[Box | None, ...]
+    raw: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A picture's file, and where in it the controller is shown."""
+
+    path: Path
+    box: Box | None
 
 
 def label_tracks(
@@ -57,25 +69,33 @@ def label_tracks(
 ) -> list[LabelTrack]:
     """Read all labels below a folder; frames are not needed for it.
 
+    What cannot be read is named in the log and left out, as if it were missing.
+
     Args:
         root: a video, a shard, or a folder of shards.
-        kind: "processed" or "raw".
-        rows_per_step: label rows that make a step, of which the first counts; None: what the
-            metadata say, or else 1, so that a step is 1/60 s.
+        kind: "processed" or "raw"; raw ones, too, stand in for processed ones that are missing,
+            which the log tells.
+        rows_per_step: rows of 1/60 s that make a step, of which the first counts; None: what the
+            metadata say, or else 1.
         old_layout: whether rows are to have their sticks first.
 
     Returns:
         The tracks by video; one goes on from chunk to chunk, and ends where a number is missing.
 
     Raises:
-        LabelError: if there are none, or a file is damaged or holds something else.
+        LabelError: if there are none, or none that can be read.
     """
+    actions_file(Path(), kind)  # refuses another kind
     if rows_per_step is not None and rows_per_step < 1:
         raise LabelError(f"rows_per_step is {rows_per_step}; expected at least 1.")
+    troubles: list[LabelError] = []
     tracks = [
-        _track(run, kind=kind, rows_per_step=rows_per_step, old_layout=old_layout)
-        for run in _runs(Path(root), kind)
+        _track(run, rows_per_step=rows_per_step, old_layout=old_layout)
+        for run in _runs(_chunks(Path(root), kind, troubles))
     ]
+    if not tracks and troubles:
+        raise troubles[0]
+    _say(tracks, kind, troubles)
     if not tracks:
         raise LabelError(f"{root}: holds no folder NAME_chunk_0000 with actions_{kind}.parquet.")
     return tracks
@@ -140,7 +160,8 @@ class LabelExamples(SequenceExamples):
             LabelError: if one is damaged.
         """
         for step in steps.tolist():
-            picture = _picture(self._frames[sequence][step])
+            frame = self._frames[sequence][step]
+            picture = _masked(_picture(frame.path), frame.box)
             yield Seen(scaled(picture[np.newaxis], self.size)[0])
 
     def rows_at(self, sequence: int, steps: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -157,9 +178,10 @@ class LabelExamples(SequenceExamples):
         digest = sha256(f"{sorted(asdict(self.settings).items())} {self.size}".encode())
         for track, frames in zip(self.tracks, self._frames, strict=True):
             digest.update(track.rows.tobytes())
-            for step, path in frames.items():
-                about = path.stat()
-                digest.update(f"{step} {path} {about.st_size} {about.st_mtime_ns}".encode())
+            for step, frame in frames.items():
+                about = frame.path.stat()
+                told = f"{step} {frame.path} {about.st_size} {about.st_mtime_ns} {frame.box}"
+                digest.update(told.encode())
         return digest.hexdigest()
 
 
@@ -168,7 +190,7 @@ def _starts(track: LabelTrack, settings: ChunkSettings, *, old_layout: bool) -> 
 
 
 def _with_frames(
-    starts: NDArray[np.int64], frames: dict[int, Path], settings: ChunkSettings
+    starts: NDArray[np.int64], frames: dict[int, _Frame], settings: ChunkSettings
 ) -> NDArray[np.int64]:
     """The moments of which every frame is there."""
     looked = starts[:, None] - settings.look_back
@@ -176,59 +198,79 @@ def _with_frames(
     return starts[np.all(there, axis=1)]
 
 
-def _runs(root: Path, kind: str) -> Iterator[list[Path]]:
-    """Chunk folders that follow each other without a gap."""
-    run: list[Path] = []
-    for chunk in _chunks(root, kind):
-        if run and not _follows(chunk, run[-1]):
+def _runs(chunks: Iterator[LabelChunk]) -> Iterator[list[LabelChunk]]:
+    """Chunks that follow each other without a gap."""
+    run: list[LabelChunk] = []
+    for chunk in chunks:
+        if run and not (chunk.follows(run[-1]) and _goes_on(run[-1])):
             yield run
             run = []
-        run.append(chunk)
+        # The size of a last one says no rate.
+        rest = bool(run) and len(chunk.rows) < len(run[-1].rows)
+        run.append(replace(chunk, rate=run[-1].rate) if rest else chunk)
     if run:
         yield run
 
 
-def _chunks(root: Path, kind: str) -> list[Path]:
-    """Chunk folders below a folder, by video and number."""
-    found = [
-        file.parent
-        for file in root.rglob(actions_file(Path(), kind).name)
-        if _CHUNK.fullmatch(file.parent.name)
-    ]
-    return sorted(found, key=lambda chunk: (chunk.parent, *_place(chunk)))
+def _goes_on(chunk: LabelChunk) -> bool:
+    if not chunk.whole:
+        _LOG.warning(
+            "%s: holds %s rows, expected %s of a chunk that another follows; the track ends there.",
+            chunk.folder,
+            f"{len(chunk.rows):,}",
+            f"{round(chunk.rate * CHUNK_S):,}",
+        )
+    return chunk.whole
 
 
-def _place(chunk: Path) -> tuple[str, int]:
-    """A chunk's video and number."""
-    match = _CHUNK.fullmatch(chunk.name)
-    assert match is not None  # `_chunks` lets no other name through
-    return match["video"], int(match["number"])
+def _chunks(root: Path, kind: str, troubles: list[LabelError]) -> Iterator[LabelChunk]:
+    """Chunks below a folder, by video and number; what cannot be read is named and left out."""
+    kinds = KINDS if kind == "processed" else (kind,)
+    found = {file.parent for one in kinds for file in root.rglob(actions_file(Path(), one).name)}
+    for folder in sorted(
+        filter(is_chunk, found), key=lambda folder: (folder.parent, *place_of(folder))
+    ):
+        try:
+            yield read_chunk(folder, kind)
+        except LabelError as trouble:
+            troubles.append(trouble)
 
 
-def _follows(chunk: Path, last: Path) -> bool:
-    (video, number), (last_video, last_number) = _place(chunk), _place(last)
-    return (chunk.parent, video, number) == (last.parent, last_video, last_number + 1)
+def _say(tracks: Sequence[LabelTrack], kind: str, troubles: Sequence[LabelError]) -> None:
+    """Says what was left out, and what is not of the kind that was asked for."""
+    for trouble in troubles:
+        _LOG.warning("%s The chunk is left out.", trouble)
+    raw = [chunk for track in tracks for chunk in track.raw]
+    if raw and kind == "processed":
+        _LOG.warning(
+            "%s of %s chunks have no %s: their raw labels are read (the first is %s).",
+            f"{len(raw):,}",
+            f"{sum(len(track.chunks) for track in tracks):,}",
+            actions_file(Path(), kind).name,
+            raw[0],
+        )
 
 
-def _track(
-    run: Sequence[Path], *, kind: str, rows_per_step: int | None, old_layout: bool
-) -> LabelTrack:
-    parts = [read_rows(actions_file(chunk, kind)) for chunk in run]
-    for part, chunk in zip(parts[:-1], run[:-1], strict=True):
-        if len(part) != CHUNK_ROWS:
-            raise LabelError(
-                f"{chunk}: holds {len(part):,} rows, expected {CHUNK_ROWS:,} of a chunk that "
-                "another follows."
-            )
-    about = read_metadata(run[0])
-    every = rows_per_step or _rows_per_step(about, run[0])
-    rows = np.concatenate(parts)[::every]
+def _track(run: Sequence[LabelChunk], *, rows_per_step: int | None, old_layout: bool) -> LabelTrack:
+    about = run[0].about
+    every = rows_per_step or _rows_per_step(about, run[0].folder)
+    rows = np.concatenate([chunk.rows[chunk.ticks] for chunk in run])[::every]
     if old_layout:
         rows = np.roll(rows, len(gamepad.STICKS), axis=1)
     groups: dict[str, str] = {
-        name: str(about[name]) for name in ("stage", "agent") if name in about
+        name: str(about[name]) for name in ("stage", "agent", "game") if name in about
     }
-    return LabelTrack(_place(run[0])[0], rows, tuple(run), every, groups)
+    return LabelTrack(
+        run[0].video,
+        rows,
+        tuple(chunk.folder for chunk in run),
+        every,
+        groups,
+        rows_per_second=run[0].rate,
+        ticks=tuple(chunk.ticks for chunk in run),
+        boxes=tuple(chunk.box for chunk in run),
+        raw=tuple(chunk.folder for chunk in run if chunk.kind == "raw"),
+    )
 
 
 def _rows_per_step(about: dict[str, object], chunk: Path) -> int:
@@ -238,17 +280,36 @@ def _rows_per_step(about: dict[str, object], chunk: Path) -> int:
     return every
 
 
-def _frames_of(track: LabelTrack) -> dict[int, Path]:
-    """The frames that are there, by step, rising."""
-    found: dict[int, Path] = {}
-    for number, chunk in enumerate(track.chunks):
-        for path in sorted((chunk / "frames").glob("*")):
-            if path.suffix.lower() not in _PICTURES or not path.stem.isdecimal():
-                continue
-            step, rest = divmod(number * CHUNK_ROWS + int(path.stem), track.rows_per_step)
-            if rest == 0 and step < len(track.rows):
-                found[step] = path
+def _frames_of(track: LabelTrack) -> dict[int, _Frame]:
+    """The frames that are there, by step, rising; one is seen until the next row's."""
+    found: dict[int, _Frame] = {}
+    begun = 0
+    for folder, ticks, box in zip(track.chunks, track.ticks, track.boxes, strict=True):
+        pictures = {
+            int(path.stem): path
+            for path in sorted((folder / "frames").glob("*"))
+            if path.suffix.lower() in _PICTURES and path.stem.isdecimal()
+        }
+        for tick, row in enumerate(ticks.tolist() if pictures else ()):
+            step, rest = divmod(begun + tick, track.rows_per_step)
+            if rest == 0 and row in pictures and step < len(track.rows):
+                found[step] = _Frame(pictures[row], box)
+        begun += len(ticks)
     return found
+
+
+def _masked(picture: NDArray[np.uint8], box: Box | None) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) without the controller that it shows, which would be the answer."""
+    if box is None:
+        return picture
+    tall, wide = picture.shape[:2]
+    left, top, right, bottom = (
+        share * side for share, side in zip(box, (wide, tall, wide, tall), strict=True)
+    )
+    masked = picture.copy()
+    rows = slice(max(0, math.floor(top)), max(0, math.ceil(bottom)))
+    masked[rows, max(0, math.floor(left)) : max(0, math.ceil(right))] = 0
+    return masked
 
 
 def _picture(path: Path) -> NDArray[np.uint8]:

@@ -3,12 +3,15 @@
     <shard>/<video>/<video>_chunk_NNNN/
         actions_raw.parquet  actions_processed.parquet  metadata.json
 
-A row is 1/60 s and a chunk 1,200 rows, 20 s; the last chunk of a video holds what is left. The
-columns are 17 booleans, one a button, and `j_left` and `j_right`, lists of x and y in [-1, 1],
-(-1, -1) being top left. In what this package writes, `raw` is what the agent asked for, limited
-to that square, and `processed` what the game made of it: sticks within the circle. Frames may
-lie beside them as `frames/000000.png` or `.jpg`, numbered by the row in their chunk; not every
-row needs one. A film is unpacked so with `ffmpeg -i FILM -start_number 0 frames/%06d.png`.
+A chunk is 20 s, the last of a video what is left, and a row a frame of the video: 1/60 s in what
+this package writes, 1/30 s and others in the public data set, whose metadata tell the rows of a
+whole chunk. The columns are 17 booleans (or 0 and 1), one a button, and `j_left` and `j_right`,
+lists of x and y in [-1, 1], (-1, -1) being top left. In what this package writes, `raw` is what the
+agent asked for, limited to that square, and `processed` what the game made of it: sticks within
+the circle; in the public set `processed` is missing where nobody vouches for the labels. Frames may
+lie beside them as `frames/000000.png` or `.jpg`, numbered by the row in their chunk; not every row
+needs one. A film is unpacked so with `ffmpeg -i FILM -start_number 0 frames/%06d.png`. Where the
+metadata tell the box in which a video shows its controller, frames are read with it blacked out.
 """
 
 from __future__ import annotations
@@ -27,8 +30,10 @@ from nitrogen_adapter import gamepad
 from nitrogen_adapter.gamepad import NEW_LAYOUT, USABLE_BUTTONS
 
 ROWS_PER_SECOND = 60
-CHUNK_ROWS = 1200
-"""Rows in a chunk; the last one of a video may be shorter."""
+CHUNK_S = 20
+CHUNK_ROWS = ROWS_PER_SECOND * CHUNK_S
+"""Rows in a chunk of our own; the last one of a video may be shorter."""
+MOST_ROWS_PER_SECOND = 480  # of any video: a bound on what is read
 
 BUTTON_COLUMNS = tuple(name.lower() for name in USABLE_BUTTONS)
 STICK_COLUMNS = ("j_left", "j_right")
@@ -70,16 +75,20 @@ def write_rows(path: Path, rows: NDArray[np.float32]) -> None:
     pq.write_table(pa.table(columns), path)
 
 
-def read_rows(path: Path) -> NDArray[np.float32]:
+def read_rows(path: Path, *, most: int = CHUNK_ROWS) -> NDArray[np.float32]:
     """Read label columns as plain gamepad rows.
 
+    Args:
+        path: the file.
+        most: rows that it may hold.
+
     Returns:
-        (n, 25) rows, buttons first, numbers that no column fills 0; n is 1 to 1,200.
+        (n, 25) rows, buttons first, numbers that no column fills 0; n is 1 to `most`.
 
     Raises:
         LabelError: if the file is missing, no parquet file, or holds something else.
     """
-    table = _table(path)
+    table = _table(path, most)
     rows = gamepad.at_rest((table.num_rows,))
     for name, column in zip(USABLE_BUTTONS, BUTTON_COLUMNS, strict=True):
         rows[:, gamepad.BUTTONS.index(name)] = _booleans(table, column, path)
@@ -106,11 +115,11 @@ def read_metadata(chunk: Path) -> dict[str, Any]:
     return metadata
 
 
-def _table(path: Path) -> pa.Table:
+def _table(path: Path, most: int) -> pa.Table:
     """The columns that rows are made of."""
     try:
         with pq.ParquetFile(path) as file:
-            _check_outline(file, path)
+            _check_outline(file, path, most)
             return file.read(columns=[*BUTTON_COLUMNS, *STICK_COLUMNS]).combine_chunks()
     except LabelError:
         raise
@@ -120,22 +129,25 @@ def _table(path: Path) -> pa.Table:
         raise LabelError(f"{path}: cut short, damaged, or not a parquet file.") from error
 
 
-def _check_outline(file: pq.ParquetFile, path: Path) -> None:
+def _check_outline(file: pq.ParquetFile, path: Path, most: int) -> None:
     """Refuses a file without the columns or longer than a chunk, before it is read."""
     names, count = file.schema_arrow.names, file.metadata.num_rows
     for name in (*BUTTON_COLUMNS, *STICK_COLUMNS):
         if name not in names:
             raise LabelError(f"{path}: the column {name!r} is missing.")
-    if not 1 <= count <= CHUNK_ROWS:
-        raise LabelError(f"{path}: holds {count:,} rows, expected 1 to {CHUNK_ROWS:,}.")
+    if not 1 <= count <= most:
+        raise LabelError(f"{path}: holds {count:,} rows, expected 1 to {most:,}.")
 
 
 def _booleans(table: pa.Table, name: str, path: Path) -> NDArray[np.bool_]:
+    """A button's column as (n,) booleans; some chunks hold them as numbers."""
     column = table.column(name)
-    if not pa.types.is_boolean(column.type) or column.null_count:
+    numbers = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    values = column.to_numpy() if numbers or pa.types.is_boolean(column.type) else None
+    if values is None or column.null_count or not np.isin(values, (0, 1)).all():
         raise LabelError(f"{path}: the column {name!r} must hold booleans, without gaps.")
-    values: NDArray[np.bool_] = column.to_numpy()
-    return values
+    pressed: NDArray[np.bool_] = values.astype(np.bool_)
+    return pressed
 
 
 def _pairs(table: pa.Table, name: str, path: Path) -> NDArray[np.float64]:
@@ -147,7 +159,8 @@ def _pairs(table: pa.Table, name: str, path: Path) -> NDArray[np.float64]:
     if column.null_count or pc.any(pc.not_equal(pc.list_value_length(column), 2)).as_py():
         raise LabelError(f"{path}: the column {name!r} must hold two numbers in every row.")
     flat = pc.list_flatten(column)
-    if not pa.types.is_floating(flat.type) or flat.null_count:
+    numbers = pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)
+    if not numbers or flat.null_count:
         raise LabelError(f"{path}: the column {name!r} must hold two numbers in every row.")
     pairs = flat.to_numpy().astype(np.float64).reshape(-1, 2)
     fine = np.abs(pairs) <= 1.0 + _SLACK  # False for what is no number

@@ -6,6 +6,7 @@ with FakeApis(key="test-key") as server:
 assert not server.malformed
 """
 
+from tests.fake_apis.dialects import DIALECTS, LACKS
 from tests.fake_apis.faults import FATAL, FAULTS, RETRYABLE, UNUSABLE, Script, Share
 from tests.fake_apis.models import CHAT_MODELS, MODELS
 from tests.fake_apis.policy import Nimble, Steady
@@ -13,8 +14,10 @@ from tests.fake_apis.server import FakeApis
 
 __all__ = [
     "CHAT_MODELS",
+    "DIALECTS",
     "FATAL",
     "FAULTS",
+    "LACKS",
     "MODELS",
     "RETRYABLE",
     "UNUSABLE",

@@ -30,6 +30,8 @@ _KEYS = {
     "service_tier",
     "prompt_cache_key",
     "n",
+    "stream",
+    "stream_options",
 }
 _FINISHES = {CALLED: "tool_calls", SPOKE: "stop", CUT: "length", REFUSED: "stop"}
 _CACHE_STEP = 128  # tokens: what is found in the cache is a multiple of it

@@ -30,7 +30,7 @@ def make_reply(policy, snapshot, tool, *, fault=None, thinks=False):
     name = "act_now" if fault == "wrong_tool" else tool["name"]
     calls = [(name, _spoilt(call, fault))]
     if fault == "two_calls":
-        calls.append((name, copy.deepcopy(call)))
+        calls.append((name, {"plan": [*call["plan"], *call["plan"]]}))
     reply = Reply(CALLED, calls, thought=thought)
     return cut(reply) if fault == "max_tokens" else reply
 

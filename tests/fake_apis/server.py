@@ -1,10 +1,11 @@
 """`FakeApis`: a server on loopback that speaks the Messages, batches and chat completions APIs."""
 
 import asyncio
+import copy
 import json
 import time
 
-from tests.fake_apis import batches, chat, messages
+from tests.fake_apis import batches, chat, dialects, messages
 from tests.fake_apis.batches import Batches
 from tests.fake_apis.cache import PromptCache
 from tests.fake_apis.errors import Refusal
@@ -37,6 +38,10 @@ class FakeApis:
             and has lain so many seconds.
         batch_done_at_cancel: How many entries of a batch are done when it is cancelled.
         batch_faults: As `faults`, for requests to the batches API itself.
+        dialect: How chat completions are written, a name of `DIALECTS`; None: as OpenAI does.
+        lacks: What of chat completions is refused, names of `LACKS`.
+        always_streams: Whether chat completions come as a stream, asked for or not.
+        inside: The body of status 200 that stands where a chat completion should; None: none.
     """
 
     def __init__(
@@ -72,6 +77,10 @@ class FakeApis:
         self.batch_delay = batch_delay
         self.batch_done_at_cancel = 0
         self.batch_faults = batch_faults
+        self.dialect = None
+        self.lacks = ()
+        self.always_streams = False
+        self.inside = None
         self.ledger = Ledger()
         self.url = None
         self._batches = Batches(self)
@@ -167,6 +176,8 @@ class FakeApis:
         raise Refusal(f"Not found: {request.method} {request.path}", 404)
 
     async def _ask(self, api, known, params, record):
+        if api is chat and (answer := dialects.refused(params, self.lacks)):
+            return answer
         api.check(params, known)
         with self.ledger.at_once():
             record.fault = self.next_fault()
@@ -181,7 +192,7 @@ class FakeApis:
         return self._sent(api, message, use, record)
 
     def _sent(self, api, message, use, record):
-        answer = answer_json(message)
+        answer = answer_json(message) if api is messages else self._chatted(message, record)
         if record.fault == "truncated_json":
             answer.body = answer.body[: len(answer.body) // 2]
         elif record.fault == "cut_body":
@@ -189,6 +200,13 @@ class FakeApis:
         else:
             answer.settle = lambda: self._settle(api, message, use, record)
         return answer
+
+    def _chatted(self, completion, record):
+        if self.inside is not None:
+            return answer_json(self.inside)
+        if self.always_streams or record.body.get("stream"):
+            return dialects.streamed(completion)
+        return answer_json(dialects.written_in(self.dialect, copy.deepcopy(completion)))
 
     def _settle(self, api, message, use, record):
         self.cache.keep(use, self.clock())

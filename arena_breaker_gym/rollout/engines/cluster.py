@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,7 +101,7 @@ class Cluster:
         return [node for node in self.ray.nodes() if node["Alive"]]
 
     def _start(self) -> None:
-        with _loopback():
+        with _loopback(), _room_for_sockets():
             self.ray.init(
                 address="local",
                 num_cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
@@ -123,6 +124,24 @@ def _knock(address: str) -> None:
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+
+
+@contextlib.contextmanager
+def _room_for_sockets() -> Iterator[None]:
+    """Puts into words that a system's sockets have short names only.
+
+    Raises:
+        ValueError: If the folder for temporary files has too long a path.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        if "AF_UNIX" not in str(error):
+            raise
+        raise ValueError(
+            f"The folder for temporary files, {tempfile.gettempdir()}, has too long a path for "
+            "Ray's sockets: set RAY_TMPDIR to a short one, such as /tmp."
+        ) from error
 
 
 @contextlib.contextmanager
