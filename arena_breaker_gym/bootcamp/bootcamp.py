@@ -58,6 +58,7 @@ _PARTS = {
     "evaluation": (0.65, 0.95),
     "video": (0.95, 1.0),
 }
+_DIGITS = 9  # of a share: it shall not fall by what floats round away
 _DRAWING = 0.05  # of "posttrain": the drawing of frames
 
 
@@ -459,7 +460,7 @@ def _claim(file: Path, plan: BootcampPlan) -> None:
 def _part(advance: Advance, name: str) -> Advance:
     """Reports a part's own share as its piece of the whole."""
     begin, end = _PARTS[name]
-    return lambda words, share: advance(words, begin + (end - begin) * share)
+    return lambda words, share: advance(words, round(begin + (end - begin) * share, _DIGITS))
 
 
 def _kills(episode: Episode) -> tuple[float, int]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.data.prefetch import prefetched
+from nitrogen_adapter.data.prefetch import Source, prefetched
 from nitrogen_adapter.data.sight import mirror_sights
 
 _TOGETHER = 256  # rows that are digested at once
@@ -157,15 +157,6 @@ def batches(
 def _from_workers(
     examples: Examples, orders: Iterable[NDArray[np.int64]], workers: int
 ) -> Iterator[Batch]:
-    for inputs, actions, sights in prefetched(_Parts(examples), orders, workers=workers):
+    source = cast("Source", examples)  # a teacher's targets, if there are any, cannot travel
+    for inputs, actions, sights, _ in prefetched(source, orders, workers=workers):
         yield Batch(cast("NDArray[Any]", inputs), cast("NDArray[np.float32]", actions), sights)
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Examples as workers make them: a batch is a list of arrays, a teacher's targets left out."""
-
-    examples: Examples
-
-    def batch(self, rows: NDArray[np.int64]) -> list[NDArray[Any] | None]:
-        return list(self.examples.batch(rows)[:3])
