@@ -79,7 +79,7 @@ def main(
     }
     for name, changes in kinds.items():
         for precision in ("float32", "bfloat16"):
-            config = TrainingConfig.adapting(precision=precision, draws=1, epochs=1000, **changes)
+            config = TrainingConfig.adapting(precision=precision, epochs=1000, **changes)
             rate = examples_per_second(config, steps)
             table.add_row(name, precision, f"{rate:.0f}", f"{rate / speed:.1f}")
     Console().print(table)

@@ -18,9 +18,9 @@ from agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym.bootcamp.clock import Clock
 from arena_breaker_gym.bootcamp.dagger import joined, visited_examples
 from arena_breaker_gym.bootcamp.plan import (
+    FROZEN,
     POST_TRAINED,
     TUTOR,
-    UNFROZEN,
     ZERO_SHOT,
     BootcampPlan,
 )
@@ -211,7 +211,7 @@ class Bootcamp:
                 dagger_name(number),
                 self._last_trained(number),
                 examples,
-                trainings[self._pupil],
+                trainings[POST_TRAINED],
                 _piece(advance, len(trainings) + number, count),
             )
 
@@ -253,14 +253,9 @@ class Bootcamp:
                 tutor.close()
         return joined(examples, visited)
 
-    @property
-    def _pupil(self) -> str:
-        """Who goes on to learn by DAgger: the one that learns as a whole, if there is one."""
-        return [*self.plan.trainings()][-1]
-
     def _last_trained(self, number: int) -> NitroGen:
         """The student that plays in a round of DAgger."""
-        name = dagger_name(number - 1) if number else self._pupil
+        name = dagger_name(number - 1) if number else POST_TRAINED
         return checkpoint.load(self.student.trained(name), device=self.student.device)
 
     def _trained_names(self) -> list[str]:
@@ -294,7 +289,7 @@ class Bootcamp:
         """Two films: the student before and after training and the tutor; bug and fix."""
         if self.video.exists():
             return
-        shown = [name for name in self._names() if name != UNFROZEN]
+        shown = [name for name in self._names() if name != FROZEN]
         medians = {name: self._median(name) for name in shown}
         chosen = {
             f"{name}, kills: {episode.metrics['kills']:.0f}": episode

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arena_breaker_gym.bootcamp.plan import POST_TRAINED, TUTOR, UNFROZEN, ZERO_SHOT
+from arena_breaker_gym.bootcamp.plan import FROZEN, POST_TRAINED, TUTOR, ZERO_SHOT
 from arena_breaker_gym.report import Curve, Line, Report, VideoPanel
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
@@ -66,13 +66,13 @@ def _answers(
             f"The same weights kill {_kills(bug)} where point-blank shots pass through, "
             f"{_kills(after)} where they hit: the intervals {_apart(bug, after)}."
         )
-    whole = found.get((UNFROZEN, stage, True))
-    if whole is not None:
-        yield f"Trained as a whole, it kills {_kills(whole)}."
+    frozen = found.get((FROZEN, stage, True))
+    if frozen is not None:
+        yield f"With its vision encoder frozen, it kills {_kills(frozen)}."
     tutor = found.get((TUTOR, stage, True))
     if tutor is not None and tutor["kills"]["mean"]:
         share = after["kills"]["mean"] / tutor["kills"]["mean"]
-        yield f"That is {100 * share:.0f} % of its tutor's kills, {_kills(tutor)}."
+        yield f"The post-trained student makes {100 * share:.0f} % of its tutor's kills, {_kills(tutor)}."
     yield (
         f"It clears the first wave in {100 * after['first_wave_cleared']['mean']:.0f} % of "
         f"episodes and dashes {after['dashes']['mean']:.1f} times in one."

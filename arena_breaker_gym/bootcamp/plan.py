@@ -6,10 +6,11 @@ from typing import Any, Self
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 from nitrogen_adapter.data.dataset import ChunkSettings
 from nitrogen_adapter.presets import PRESETS, SHIPPED
+from nitrogen_adapter.splits import DEFAULT_SPLIT
 from nitrogen_adapter.training.config import TrainingConfig
 
 ZERO_SHOT, POST_TRAINED, TUTOR = "zero-shot", "post-trained", "tutor"
-UNFROZEN = f"{POST_TRAINED}, unfrozen"
+FROZEN = f"{POST_TRAINED}, encoder frozen"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,8 @@ class BootcampPlan:
         n_action_steps: How many of a chunk's 18 actions the student plays before it looks again.
         chunks: Which moments become examples.
         posttrain: How the student is trained.
-        control: Whether a second student is trained whole, where the first one's eyes are frozen.
+        control: Whether a second student is trained whose vision encoder is frozen, as the
+            article's was, where the first one learns as a whole.
     """
 
     tutor: str = "expert"
@@ -95,8 +97,8 @@ class BootcampPlan:
     def trainings(self) -> dict[str, TrainingConfig]:
         """How each trained student learns, by the name of its rows."""
         found = {POST_TRAINED: self.posttrain}
-        if self.control and self.posttrain.sight_is_frozen:
-            found[UNFROZEN] = replace(self.posttrain, split="all", lora_rank=0)
+        if self.control and not self.posttrain.tower_is_frozen:
+            found[FROZEN] = replace(self.posttrain, split=DEFAULT_SPLIT)
         return found
 
     def evaluations_of(self, name: str) -> int:

@@ -77,8 +77,8 @@ def bootcamp(
         bool,
         typer.Option(
             "--control/--no-control",
-            help="Whether a second student learns as a whole, where the first one's vision "
-            "encoder is frozen.",
+            help="Whether a second student learns with its vision encoder frozen, as the article's "
+            "did.",
         ),
     ] = True,
     sweep: Annotated[
