@@ -72,7 +72,7 @@ def _answers(
     tutor = found.get((TUTOR, stage, True))
     if tutor is not None and tutor["kills"]["mean"]:
         share = after["kills"]["mean"] / tutor["kills"]["mean"]
-        yield f"The post-trained student makes {100 * share:.0f} % of its tutor's kills, {_kills(tutor)}."
+        yield f"It makes {100 * share:.0f} % of its tutor's kills: {_kills(tutor)}."
     yield (
         f"It clears the first wave in {100 * after['first_wave_cleared']['mean']:.0f} % of "
         f"episodes and dashes {after['dashes']['mean']:.1f} times in one."
