@@ -68,13 +68,16 @@ def _answers(
         )
     frozen = found.get((FROZEN, stage, True))
     if frozen is not None:
-        yield f"With its vision encoder frozen, it kills {_kills(frozen)}."
+        yield f"A second student, whose vision encoder is frozen, kills {_kills(frozen)}."
     tutor = found.get((TUTOR, stage, True))
     if tutor is not None and tutor["kills"]["mean"]:
         share = after["kills"]["mean"] / tutor["kills"]["mean"]
-        yield f"It makes {100 * share:.0f} % of its tutor's kills: {_kills(tutor)}."
+        yield (
+            f"The post-trained student makes {100 * share:.0f} % of its tutor's kills, "
+            f"{_kills(tutor)}."
+        )
     yield (
-        f"It clears the first wave in {100 * after['first_wave_cleared']['mean']:.0f} % of "
+        f"The post-trained student clears the first wave in {100 * after['first_wave_cleared']['mean']:.0f} % of "
         f"episodes and dashes {after['dashes']['mean']:.1f} times in one."
     )
 
