@@ -77,8 +77,9 @@ def _answers(
             f"{_kills(tutor)}."
         )
     yield (
-        f"The post-trained student clears the first wave in {100 * after['first_wave_cleared']['mean']:.0f} % of "
-        f"episodes and dashes {after['dashes']['mean']:.1f} times in one."
+        f"The post-trained student clears the first wave in "
+        f"{100 * after['first_wave_cleared']['mean']:.0f} % of episodes and dashes "
+        f"{after['dashes']['mean']:.1f} times in one."
     )
 
 
