@@ -6,8 +6,8 @@
 Two things make it a teacher that can be imitated from pixels, beside `train_ppo.py`, whose recipe
 this otherwise is. It never sees a velocity or hit points, which one frame does not show (a student
 that cannot see what its teacher acts upon learns an average of its actions). And its actions slip
-while it learns, so that it keeps distances from which a mistake does no harm. docs/expert.md says
-what that brings. Needs the extra `rl`.
+while it learns, so that it keeps distances from which a mistake does no harm. The model card says
+more: agents/expert_policy/README.md. Needs the extra `rl`.
 """
 
 from __future__ import annotations
