@@ -149,7 +149,13 @@ def test_a_latency_that_cannot_be_is_refused(run, command, options, sentence):
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
     arguments = ["rollout", "scripted", "-n", "40", "--num-envs", "2", "--out", str(tmp_path)]
-    process = subprocess.Popen([*BASE, *arguments], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*BASE, *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that were started in the background would hand down that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("episode_*.npz")) and time.monotonic() < deadline:
         time.sleep(0.02)
