@@ -154,7 +154,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         # Tests that were started in the background would hand down that Ctrl-C is ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("episode_*.npz")) and time.monotonic() < deadline:
