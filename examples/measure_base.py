@@ -61,7 +61,7 @@ def curve(path: Path) -> list[dict[str, Any]]:
 
 
 def draw(lines: list[dict[str, Any]]) -> None:
-    """Kills while training, in one seen skin after another, by examples."""
+    """The loss of each round, by examples."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -69,10 +69,12 @@ def draw(lines: list[dict[str, Any]]) -> None:
 
     batch = PretrainingConfig().training.batch_size
     figure, axes = pyplot.subplots(figsize=(7, 3.5), dpi=120)
-    plays = [one for one in lines if one["kind"] == "play"]
-    axes.plot([one["step"] * batch / 1e6 for one in plays], [one["kills"] for one in plays], "o-")
+    trained = [one for one in lines if one["kind"] == "train"]
+    axes.plot(
+        [one["step"] * batch / 1e6 for one in trained], [one["loss"] for one in trained], ".-"
+    )
     axes.set_xlabel("million examples")
-    axes.set_ylabel("kills an episode, seen skins in turn")
+    axes.set_ylabel("loss, mean of a round")
     axes.grid(alpha=0.25, linewidth=0.6)
     figure.tight_layout()
     PICTURE.parent.mkdir(parents=True, exist_ok=True)

@@ -236,8 +236,7 @@ class Pretraining:
         )
 
     def _new_trainer(self, model: NitroGen) -> Trainer:
-        with torch.inference_mode(False):
-            first = self._collector.collect(_idle, 1)
+        first = self._collector.collect(_idle, 1)
         examples = StateExamples(first, self._looks, seed=self.config.seed)
         return Trainer(model, examples, self.config.training)
 
