@@ -55,7 +55,7 @@ class TrainingConfig:
         ema_decay: of the running average of the weights, which is what is kept in the end. It
             warms up, or a short run's average would stay at its start.
         precision: "bfloat16" computes in mixed precision, "float32" in single, "auto" mixed where
-            it is faster: on a GPU, and on processors with AMX or AVX512-BF16. Weights and their
+            it is faster: on a GPU, and on processors with AMX. Weights and their
             averages are single in any case.
         gradient_checkpointing: whether blocks are computed anew in the backward pass, which saves
             memory for time.

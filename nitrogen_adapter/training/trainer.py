@@ -25,6 +25,7 @@ from nitrogen_adapter.data.examples import Batch, Examples, TeacherTargets, batc
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.training.lora import Adapters, add_adapters
+from nitrogen_adapter.training.memory import keep_memory
 from nitrogen_adapter.training.noise import StepNoise
 from nitrogen_adapter.training.objective import TrainingObjective
 from nitrogen_adapter.training.processes import Processes
@@ -144,6 +145,7 @@ class Trainer:
             ValueError: if the loss is no longer a number.
         """
         last = self.total_steps if until_step is None else min(until_step, self.total_steps)
+        keep_memory()
         self.model.train()
         with contextlib.closing(self._pieces(last)) as pieces:
             while self.fraction < 1.0 and self.step < last:
@@ -372,10 +374,14 @@ class Trainer:
 
 
 def bfloat16_is_faster(device: str) -> bool:
-    """Whether mixed precision pays on a device: on CUDA, and on processors with units for it."""
+    """Whether mixed precision pays on a device: on CUDA, and on processors with AMX.
+
+    AVX512-BF16 alone does not: there torch's convolutions took twice the time of single precision
+    (`examples/student_speed.py --precision bfloat16`).
+    """
     if device != "cpu":
         return device == "cuda"
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return torch.cpu._is_amx_tile_supported()
 
 
 def _settings_of(stored: Any) -> Any:
