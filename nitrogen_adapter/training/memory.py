@@ -13,8 +13,7 @@ def keep_memory() -> None:
     """Let this process keep the memory of large tensors for the next ones, where glibc serves it.
 
     By default glibc returns each large block to the system when it is freed, and the next step of
-    a training pays for every page of it anew: a quarter of a small student's time
-    (`examples/student_speed.py --return-memory`). It changes no number. On other systems and on
+    a training pays for every page of it anew. It changes no number. On other systems and with
     other C libraries nothing happens.
     """
     if not sys.platform.startswith("linux"):

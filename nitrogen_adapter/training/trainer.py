@@ -377,7 +377,7 @@ def bfloat16_is_faster(device: str) -> bool:
     """Whether mixed precision pays on a device: on CUDA, and on processors with AMX.
 
     AVX512-BF16 alone does not: there torch's convolutions took twice the time of single precision
-    (`examples/student_speed.py --precision bfloat16`).
+    (`examples/student_speed.py` tells).
     """
     if device != "cpu":
         return device == "cuda"
