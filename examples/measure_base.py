@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +24,7 @@ from arena_breaker_gym.distillation.pretraining import (
     PretrainingConfig,
 )
 from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.report.markdown import markdown_table, put_between_markers
 from arena_breaker_gym.rollout import Agent, rollout
 from arena_breaker_gym.rollout.metrics import Row, row_of
 from arena_breaker_gym.settings import Settings
@@ -84,20 +84,14 @@ def draw(lines: list[dict[str, Any]]) -> None:
 
 def table(rows: list[Row]) -> str:
     """The rows as Markdown."""
-    lines = [
-        "| skin | | kills | survival, s | 1st wave | dashes | accuracy |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        seen = "seen" if row["skin"] in SEEN_SKINS else "held out"
-        who = "expert" if row["agent"] == "expert" else seen
-        cells = [f"{one['mean']:.2f} [{one['low']:.2f}, {one['high']:.2f}]" for one in _cells(row)]
-        lines.append(f"| {row['skin']} | {who} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    words = {"skin": [row["skin"] for row in rows], "": [_kind(row) for row in rows]}
+    return markdown_table(rows, SHOWN, before=words)
 
 
-def _cells(row: Row) -> list[dict[str, float]]:
-    return [row[name] for name in SHOWN]
+def _kind(row: Row) -> str:
+    if row["agent"] == "expert":
+        return "expert"
+    return "seen" if row["skin"] in SEEN_SKINS else "held out"
 
 
 def facts(lines: list[dict[str, Any]]) -> str:
@@ -117,12 +111,6 @@ def facts(lines: list[dict[str, Any]]) -> str:
             f"- SHA-256 of `base.safetensors`: `{digest}`.",
         ]
     )
-
-
-def put(text: str, name: str, content: str) -> str:
-    """Puts content between a page's markers."""
-    pattern = rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)"
-    return re.sub(pattern, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL)
 
 
 def main(
@@ -145,9 +133,9 @@ def main(
     data = {"rows": rows, "training": lines, "machine": platform.machine()}
     with written_whole(DATA) as part:
         part.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    text = put(CARD.read_text(encoding="utf-8"), "facts", facts(lines))
+    text = put_between_markers(CARD.read_text(encoding="utf-8"), "facts", facts(lines))
     with written_whole(CARD) as part:
-        part.write_text(put(text, "skill", table(rows)), encoding="utf-8")
+        part.write_text(put_between_markers(text, "skill", table(rows)), encoding="utf-8")
     print(f"Card: {CARD}\nData: {DATA}\nPicture: {PICTURE}")
 
 

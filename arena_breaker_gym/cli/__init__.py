@@ -17,6 +17,7 @@ COMMANDS = {
     "play": "arena_breaker_gym.cli.play:play",
     "rollout": "arena_breaker_gym.cli.rollout:rollout",
     "benchmark": "arena_breaker_gym.cli.benchmark:benchmark",
+    "leaderboard": "arena_breaker_gym.cli.leaderboard:leaderboard",
     "throughput": "arena_breaker_gym.cli.throughput:throughput",
     "video": "arena_breaker_gym.cli.video:video",
     "stages": "arena_breaker_gym.cli.stages:stages",
