@@ -18,6 +18,7 @@ from agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym.bootcamp.clock import Clock
 from arena_breaker_gym.bootcamp.dagger import joined, visited_examples
 from arena_breaker_gym.bootcamp.plan import (
+    FINE_TUNED,
     FROZEN,
     POST_TRAINED,
     TUTOR,
@@ -25,6 +26,7 @@ from arena_breaker_gym.bootcamp.plan import (
     BootcampPlan,
 )
 from arena_breaker_gym.bootcamp.student import Student
+from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
 from arena_breaker_gym.distillation.quiet_student import quiet_student
 from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
@@ -214,6 +216,21 @@ class Bootcamp:
                 trainings[POST_TRAINED],
                 _piece(advance, len(trainings) + number, count),
             )
+        self._fine_tune(advance)
+
+    def _fine_tune(self, advance: Advance) -> None:
+        """Lets the last student go on by what the game rewards."""
+        plan, folder = self.plan, self.student.training_folder(FINE_TUNED)
+        if not plan.fine_tuning or finished(folder):
+            return
+        config = FineTuningConfig(
+            updates=plan.fine_tuning, n_action_steps=plan.n_action_steps, seed=plan.seed
+        )
+        settings = Settings(skin=plan.skin, pixel_size=self.student.frame_size)
+        with self.clock.part("fine-tuning"):
+            FineTuning(self._last_trained(plan.dagger), folder, config, settings=settings).run(
+                lambda words, share: advance(f"{FINE_TUNED}, {words}", share)
+            )
 
     def _posttrain(
         self,
@@ -260,7 +277,8 @@ class Bootcamp:
 
     def _trained_names(self) -> list[str]:
         rounds = [dagger_name(number) for number in range(self.plan.dagger)]
-        return [] if self.student.remote else [*self.plan.trainings(), *rounds]
+        tuned = [FINE_TUNED] if self.plan.fine_tuning else []
+        return [] if self.student.remote else [*self.plan.trainings(), *rounds, *tuned]
 
     def measure(self, advance: Advance) -> list[Row]:
         """The table's rows: each agent with the bug and with its fix, on equal seeds.

@@ -11,6 +11,7 @@ from nitrogen_adapter.training.config import TrainingConfig
 
 ZERO_SHOT, POST_TRAINED, TUTOR = "zero-shot", "post-trained", "tutor"
 FROZEN = f"{POST_TRAINED}, encoder frozen"
+FINE_TUNED = "PPO"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,8 @@ class BootcampPlan:
         demonstration_steps: Steps after which a demonstration is cut off.
         dagger: Rounds in which the trained student plays, the tutor says what it would have done,
             and the student learns from that as well.
+        fine_tuning: Rounds of PPO in which the last student goes on by itself, by the game's
+            rewards.
         evaluations: Episodes for each row of the table.
         evaluation_stages: Stages that rows are of; with the point-blank bug only the first.
         tutor_evaluations: Episodes for each of the tutor's rows, who may cost money; None: as many.
@@ -46,6 +49,7 @@ class BootcampPlan:
     demonstrations: int = 17
     demonstration_steps: int = 1800
     dagger: int = 0
+    fine_tuning: int = 0
     evaluations: int = 100
     evaluation_stages: tuple[int, ...] = (1, 2)
     tutor_evaluations: int | None = None
@@ -64,8 +68,9 @@ class BootcampPlan:
         Raises:
             ValueError: If so, naming the entry.
         """
-        if self.dagger < 0:
-            raise ValueError(f"dagger is {self.dagger}; expected 0 or more rounds.")
+        for name in ("dagger", "fine_tuning"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more rounds.")
         if not self.evaluation_stages:
             raise ValueError("evaluation_stages is empty; expected at least one stage.")
 

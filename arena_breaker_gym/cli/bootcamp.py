@@ -59,6 +59,14 @@ def bootcamp(
             "done, and the student learns from that as well.",
         ),
     ] = 0,
+    fine_tuning: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Rounds of PPO in which the last student goes on by itself, by what the game "
+            "rewards.",
+        ),
+    ] = 0,
     n_action_steps: Annotated[
         int,
         typer.Option(min=1, max=18, help="Actions of a chunk played before the student looks."),
@@ -124,6 +132,7 @@ def bootcamp(
         skin=skin,
         demonstrations=demonstrations,
         dagger=dagger,
+        fine_tuning=fine_tuning,
         n_action_steps=n_action_steps,
         evaluations=evaluations,
         tutor_evaluations=tutor_evaluations,

@@ -6,7 +6,7 @@ states does not know what to do after its own first mistake.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +80,8 @@ class Collector:
         self._takeover = Takeover(teacher, settings, count=count, num_threads=num_threads)
         self._skins = np.arange(count) % len(looks)
         self._teaching = np.arange(count) < round(count * config.teacher_share)
-        self._begin(np.ones(count, dtype=np.bool_))
+        everyone = np.ones(count, dtype=np.bool_)
+        begin_by_chance(self._arenas, everyone, self._rng, config.stages)
 
     def collect(self, predict: Predict, looks: int) -> LabelledStates:
         """Plays on, and labels every state in which the student looks.
@@ -103,17 +104,28 @@ class Collector:
             arenas.step(chunks[:, step], playing)
             playing &= ~(arenas.terminated | arenas.truncated)
         if not playing.all():
-            self._begin(~playing)
+            begin_by_chance(arenas, ~playing, self._rng, self.config.stages)
         return LabelledStates(records, labels, teacher)
 
-    def _begin(self, chosen: NDArray[np.bool_]) -> None:
-        count = len(self._arenas)
-        keys = self._rng.integers(0, 2**32, (count, 2))
-        stages = self._rng.choice(self.config.stages, count)
-        for stage in sorted(set(self.config.stages)):
-            mask = chosen & (stages == stage)
-            if mask.any():
-                self._arenas.begin(mask, keys, stage=stage)
+
+def begin_by_chance(
+    arenas: Arenas, chosen: NDArray[np.bool_], rng: np.random.Generator, stages: Sequence[int]
+) -> None:
+    """Begins an episode in each chosen arena, on a stage drawn by chance.
+
+    Args:
+        arenas: The batch.
+        chosen: (n,) in which.
+        rng: Draws stages and seeds, for all arenas each time.
+        stages: To choose from; one that is named twice comes twice as often.
+    """
+    count = len(arenas)
+    keys = rng.integers(0, 2**32, (count, 2))
+    drawn = rng.choice(stages, count)
+    for stage in sorted(set(stages)):
+        mask = chosen & (drawn == stage)
+        if mask.any():
+            arenas.begin(mask, keys, stage=stage)
 
 
 def targets_of(teacher: Agent, tables: StateTables) -> TeacherTargets | None:

@@ -1,0 +1,340 @@
+"""`FineTuning`: a distilled student goes on by itself, by what the game rewards.
+
+PPO (Schulman et al. 2017, arXiv 1707.06347) needs how likely an action was, which a flow does not
+say. Flow policy optimisation (McAllister et al. 2025, arXiv 2507.21053) takes the flow-matching
+loss of the action that was played in its place: where it falls, the action has become likelier.
+Only what acts learns; what sees stays as it is, so that each frame is looked at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.distillation.collector import begin_by_chance
+from arena_breaker_gym.distillation.states import Looks
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
+from nitrogen_adapter import checkpoint, gamepad
+from nitrogen_adapter.data.features import SEES
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.training.board import Board
+from nitrogen_adapter.training.config import PLAYED
+from nitrogen_adapter.training.run import write_json
+from nitrogen_adapter.vision import normalise
+
+Advance = Callable[[str, float], None]
+
+SEEDS = 20_000_000  # of its games; no seed that is measured
+_CRITIC_WIDTH = 256
+_MOST_LOG_RATIO = 3.0  # beyond it a ratio is clipped in any case, and its exponential is unsafe
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuningConfig:
+    """How a student is fine-tuned; the values are our own.
+
+    Attributes:
+        updates: Rounds of play and learning.
+        arenas: Arenas side by side.
+        looks: How often the student looks in each of them in a round.
+        n_action_steps: Actions of a chunk that are played before the next look.
+        flow_steps: Euler steps of a chunk.
+        draws: Noises and times that the loss of a chunk is estimated from.
+        epochs: Passes over a round's looks.
+        batch_size: Looks in a step of the optimiser.
+        learning_rate: Of AdamW.
+        clip: How far from 1 a ratio may go before it counts no more.
+        discount: Of rewards, from one look to the next.
+        smoothing: Lambda of the generalised advantage estimate.
+        clip_norm: Longest gradient.
+        stages: Episodes begin on one of these by chance.
+        seed: Of games, noise and order.
+    """
+
+    updates: int = 40
+    arenas: int = 64
+    looks: int = 64
+    n_action_steps: int = 3
+    flow_steps: int = 4
+    draws: int = 4
+    epochs: int = 2
+    batch_size: int = 512
+    learning_rate: float = 1e-4
+    clip: float = 0.05
+    discount: float = 0.97
+    smoothing: float = 0.95
+    clip_norm: float = 0.5
+    stages: tuple[int, ...] = (1, 2, 3)
+    seed: int = 0
+
+
+class Looked(NamedTuple):
+    """What a round came to: T looks of n arenas.
+
+    Attributes:
+        features: (T, n, tokens, C) what the student saw.
+        chunks: (T, n, 18, 25) what it drew.
+        rewards: (T, n) until its next look.
+        ended: (T, n) whether the episode was over by then.
+        values: (T + 1, n) what was expected to come.
+    """
+
+    features: Tensor
+    chunks: Tensor
+    rewards: Tensor
+    ended: Tensor
+    values: Tensor
+
+
+class FineTuning:
+    """One fine-tuning in one folder; killed, it goes on from its last round.
+
+    The folder gets `fine_tuning.pt` (what goes on), `metrics.jsonl` and `tensorboard/` (rewards by
+    round), `model.pt` (the student) and, at the end, `report.json`.
+    """
+
+    def __init__(
+        self, model: NitroGen, folder: Path, config: FineTuningConfig, *, settings: Settings
+    ) -> None:
+        """Prepares; nothing is played yet.
+
+        Args:
+            model: The student, which learns in place.
+            folder: Of the run.
+            config: How.
+            settings: Of the game; skin and pixel size are what the student sees.
+        """
+        self.model = model.eval()  # dropout would make an action look unlikely that is not
+        self.config = config
+        self.folder = folder
+        self.update = 0
+        model.freeze("all")
+        self._parameters = [
+            parameter
+            for name, parameter in model.named_parameters()
+            if not name.startswith(tuple(SEES))
+        ]
+        self._critic = _critic(model, config.seed)
+        self._optimiser = torch.optim.AdamW(
+            [
+                {"params": self._parameters},
+                {"params": [*self._critic.parameters()], "lr": 10 * config.learning_rate},
+            ],
+            lr=config.learning_rate,
+            weight_decay=0.0,
+        )
+        self._noise = torch.Generator()
+        self._weights = _weights(model, config.n_action_steps)
+        self._games = _Games(settings, config)
+        self._resume()
+
+    @property
+    def result(self) -> Path:
+        """The checkpoint that comes out."""
+        return self.folder / "model.pt"
+
+    def run(self, advance: Advance) -> NitroGen:
+        """Goes on to the end, and writes the student.
+
+        Args:
+            advance: Called with what is going on and the share done, in [0, 1].
+        """
+        total = self.config.updates
+        board = Board(self.folder, step=self.update)
+        try:
+            while self.update < total:
+                reward = self._round(board)
+                advance(f"round {self.update}, reward {reward:.2f} an arena", self.update / total)
+        finally:
+            board.close()
+        checkpoint.save(self.result, self.model)
+        write_json(self.folder / "report.json", {"updates": self.update})
+        return self.model
+
+    def _round(self, board: Board) -> float:
+        self._noise.manual_seed(self.config.seed * 100_003 + self.update)
+        looked = self._play()
+        self._learn(looked)
+        self.update += 1
+        reward = float(looked.rewards.sum(0).mean())
+        board.note("play", self.update, {"reward": reward})
+        board.save()
+        self._save()
+        return reward
+
+    # ---- play ----
+
+    @torch.no_grad()
+    def _play(self) -> Looked:
+        rounds = [self._look() for _ in range(self.config.looks)]
+        seen = self.model.encode(normalise(self._games.frames())[:, None])
+        columns = [torch.stack(column) for column in zip(*rounds, strict=True)]
+        values = torch.cat([columns.pop(), self._value(seen)[None]])
+        return Looked(*columns, values)
+
+    def _look(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        features = self.model.encode(normalise(self._games.frames())[:, None])
+        config = self.model.config
+        shape = (len(features), config.action_horizon, config.action_dim)
+        noise = torch.randn(shape, generator=self._noise)
+        rows = self.model.sample(None, noise, self.config.flow_steps, features=features)
+        rewards, ended = self._games.step(gamepad.unpack(rows.numpy()))
+        values = self._value(features)
+        return features, rows, torch.from_numpy(rewards), torch.from_numpy(ended), values
+
+    def _value(self, features: Tensor) -> Tensor:
+        return cast("Tensor", self._critic(features.flatten(1))).squeeze(-1)
+
+    # ---- learning ----
+
+    def _learn(self, looked: Looked) -> None:
+        advantages = advantages_of(looked, self.config.discount, self.config.smoothing)
+        returns = (advantages + looked.values[:-1]).flatten()
+        flat = (advantages.flatten() - advantages.mean()) / (advantages.std() + 1e-6)
+        features, chunks = looked.features.flatten(0, 1), looked.chunks.flatten(0, 1)
+        noise, time = self._drawn(len(features))
+        with torch.no_grad():
+            before = torch.cat(
+                [
+                    self._losses(features[rows], chunks[rows], noise[rows], time[rows])
+                    for rows in torch.arange(len(features)).split(self.config.batch_size)
+                ]
+            )
+        for rows in self._orders(len(features)):
+            losses = self._losses(features[rows], chunks[rows], noise[rows], time[rows])
+            ratio = (before[rows] - losses).mean(1).clamp(-_MOST_LOG_RATIO, _MOST_LOG_RATIO).exp()
+            error = (self._value(features[rows]) - returns[rows]).square().mean()
+            self._step(surrogate(ratio, flat[rows], self.config.clip) + 0.5 * error)
+
+    def _step(self, loss: Tensor) -> None:
+        self._optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        for group in self._optimiser.param_groups:
+            nn.utils.clip_grad_norm_(group["params"], self.config.clip_norm)
+        self._optimiser.step()
+
+    def _losses(self, features: Tensor, chunks: Tensor, noise: Tensor, time: Tensor) -> Tensor:
+        """The flow-matching losses (b, K) of what is played of chunks."""
+        draws = noise.shape[1]
+        actions = chunks.repeat_interleave(draws, dim=0)
+        noise, time = noise.flatten(0, 1), time.flatten()
+        share = time[:, None, None]
+        noisy = (1.0 - share) * noise + share * actions
+        flow = self.model.velocity(noisy, time, self.model.model.context(features))
+        error = (flow - (actions - noise)).square() * self._weights
+        return error.sum((1, 2)).reshape(-1, draws)
+
+    def _drawn(self, count: int) -> tuple[Tensor, Tensor]:
+        config, draws = self.model.config, self.config.draws
+        shape = (count, draws, config.action_horizon, config.action_dim)
+        noise = torch.randn(shape, generator=self._noise)
+        time = self.model.draw_times(count * draws, self._noise)
+        return noise, time.reshape(count, draws)
+
+    def _orders(self, count: int) -> Iterator[Tensor]:
+        for _ in range(self.config.epochs):
+            yield from torch.randperm(count, generator=self._noise).split(self.config.batch_size)
+
+    # ---- save and resume ----
+
+    def _save(self) -> None:
+        state = {
+            "settings": asdict(self.config),
+            "update": self.update,
+            "model": self.model.state_dict(),
+            "critic": self._critic.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+        }
+        checkpoint.write(self.folder / "fine_tuning.pt", state)
+
+    def _resume(self) -> None:
+        path = self.folder / "fine_tuning.pt"
+        if not path.exists():
+            return
+        state: dict[str, Any] = checkpoint.read(path, expected=("model", "critic", "update"))
+        if state["settings"] != asdict(self.config):
+            raise ValueError(f"{path} is of a fine-tuning with other settings.")
+        self.model.load_state_dict(state["model"])
+        self._critic.load_state_dict(state["critic"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self.update = state["update"]
+        self._games.begin_anew(self.update)
+
+
+class _Games:
+    """The arenas that a student plays in while it is fine-tuned."""
+
+    def __init__(self, settings: Settings, config: FineTuningConfig) -> None:
+        self._config = config
+        self._looks = Looks(settings, [settings.skin])
+        self._arenas = Arenas(settings, count=config.arenas, limit=MAX_EPISODE_STEPS)
+        self._skins = np.zeros(config.arenas, dtype=np.int64)
+        self.begin_anew(0)
+
+    def begin_anew(self, update: int) -> None:
+        """Begins an episode in every arena."""
+        self._random = np.random.default_rng([SEEDS, self._config.seed, update])
+        everyone = np.ones(len(self._arenas), dtype=np.bool_)
+        begin_by_chance(self._arenas, everyone, self._random, self._config.stages)
+
+    def frames(self) -> NDArray[np.uint8]:
+        """(n, size, size, 3) what is to be seen."""
+        return self._looks.draw(self._arenas.records, self._skins)
+
+    def step(self, chunks: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Plays the first actions of (n, 18, 5) chunks: (n,) float32 rewards, (n,) who ended."""
+        arenas = self._arenas
+        playing = np.ones(len(arenas), dtype=np.bool_)
+        rewards = np.zeros(len(arenas), dtype=np.float32)
+        for step in range(self._config.n_action_steps):
+            arenas.step(chunks[:, step], playing)
+            rewards += np.where(playing, arenas.rewards, 0.0).astype(np.float32)
+            playing &= ~(arenas.terminated | arenas.truncated)
+        if not playing.all():
+            begin_by_chance(arenas, ~playing, self._random, self._config.stages)
+        return rewards, ~playing
+
+
+def advantages_of(looked: Looked, discount: float, smoothing: float) -> Tensor:
+    """Generalised advantage estimates (T, n) (Schulman et al. 2015, arXiv 1506.02438)."""
+    going_on = 1.0 - looked.ended.float()
+    found = torch.zeros_like(looked.rewards)
+    running = torch.zeros_like(looked.rewards[0])
+    for step in range(len(found) - 1, -1, -1):
+        coming = discount * going_on[step]
+        surprise = looked.rewards[step] + coming * looked.values[step + 1] - looked.values[step]
+        running = surprise + smoothing * coming * running
+        found[step] = running
+    return found
+
+
+def surrogate(ratio: Tensor, advantages: Tensor, clip: float) -> Tensor:
+    """PPO's clipped surrogate as a loss: a scalar of (b,) ratios and advantages."""
+    clipped = ratio.clamp(1.0 - clip, 1.0 + clip)
+    return -torch.minimum(ratio * advantages, clipped * advantages).mean()
+
+
+def _critic(model: NitroGen, seed: int) -> nn.Module:
+    inputs = model.config.max_sequence_length * model.config.vision.hidden_size
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.Linear(inputs, _CRITIC_WIDTH), nn.ReLU(), nn.Linear(_CRITIC_WIDTH, 1)
+        )
+
+
+def _weights(model: NitroGen, played_steps: int) -> Tensor:
+    """(18, 25): what of a chunk is played, in shares that sum to 1."""
+    names = gamepad.layout(old_layout=model.config.old_layout).names
+    row = torch.tensor([float(name in PLAYED) for name in names])
+    weights = torch.zeros(model.config.action_horizon, len(names))
+    weights[:played_steps] = row
+    return weights / weights.sum()
