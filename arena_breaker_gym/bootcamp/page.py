@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from arena_breaker_gym.bootcamp.plan import FROZEN, POST_TRAINED, TUTOR, ZERO_SHOT
-from arena_breaker_gym.report import Curve, Line, Report, VideoPanel
+from arena_breaker_gym.report import Report, VideoPanel
+from arena_breaker_gym.report.training import loss_curves
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
 
 if TYPE_CHECKING:
     from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
-
-_POINTS = 200  # of a learning curve, at most
 
 
 def bootcamp_report(camp: Bootcamp, results: Results, *, command: str = "") -> Report:
@@ -34,7 +31,7 @@ def bootcamp_report(camp: Bootcamp, results: Results, *, command: str = "") -> R
         verdict=verdict_of(results.rows),
         rows=results.rows,
         episodes=dict(camp.measured_episodes()),
-        curves=[*_learning_curves(camp)],
+        curves=[*loss_curves(camp.training_folders())],
         videos=[VideoPanel(caption=caption, path=path) for caption, path in camp.films.items()],
         settings=results.settings,
         timings_s=results.timings_s,
@@ -91,21 +88,3 @@ def _kills(row: Row) -> str:
 def _apart(first: Row, second: Row) -> str:
     low, high = sorted((first["kills"], second["kills"]), key=lambda kills: kills["mean"])
     return "do not touch" if low["high"] < high["low"] else "touch"
-
-
-def _learning_curves(camp: Bootcamp) -> Iterator[Curve]:
-    lines = []
-    for name, folder in camp.training_folders().items():
-        steps = [one for one in _lines(folder / "metrics.jsonl") if one["kind"] == "train"]
-        chosen = steps[:: max(len(steps) // _POINTS, 1)]
-        if chosen:
-            x, y = [one["step"] for one in chosen], [one["loss"] for one in chosen]
-            lines.append(Line(name=name, x=x, y=y))
-    if lines:
-        yield Curve(title="Learning", x_label="step", y_label="flow-matching loss", lines=lines)
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
