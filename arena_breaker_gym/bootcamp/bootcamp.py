@@ -305,7 +305,7 @@ class Bootcamp:
 
     def film(self, advance: Advance) -> None:
         """Two films: the student before and after training and the tutor; bug and fix."""
-        if self.video.exists():
+        if self.video.exists() or not self.plan.films:
             return
         shown = [name for name in self._names() if name != FROZEN]
         medians = {name: self._median(name) for name in shown}

@@ -41,6 +41,7 @@ class BootcampPlan:
         posttrain: How the student is trained.
         control: Whether a second student is trained whose vision encoder is frozen, as the
             article's was, where the first one learns as a whole.
+        films: Whether films are made of median episodes.
     """
 
     tutor: str = "expert"
@@ -61,6 +62,7 @@ class BootcampPlan:
     chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=2))
     posttrain: TrainingConfig = field(default_factory=TrainingConfig.adapting)
     control: bool = True
+    films: bool = True
 
     def __post_init__(self) -> None:
         """Refuses numbers that cannot be meant.

@@ -19,7 +19,6 @@ _JUDGED = {  # by name in metrics.jsonl: title, unit
     "aim_cosine": ("Held-out aim", "cosine of predicted and true stick"),
     "dash_recall": ("Held-out dash", "share of dashes that are predicted"),
 }
-_LABELS = {"untrained": "before", "post_trained": "after", "mean_action": "the mean action"}
 
 
 def training_report(folder: Path, report: Mapping[str, Any], *, command: str = "") -> Report:
@@ -73,7 +72,7 @@ def _verdict(report: Mapping[str, Any]) -> Iterator[str]:
         f"{report['trained_parameters']:,} of {report['parameters']:,} parameters learned from "
         f"{report['examples']:,} examples in {report['steps']:,} steps."
     )
-    scores = {_LABELS.get(name, name): one["played"] for name, one in report["scores"].items()}
+    scores = {name: one["played"] for name, one in report["scores"].items()}
     for name in ("aim_cosine", "move_error"):
         known = {who: one[name] for who, one in scores.items() if one[name] is not None}
         if known:

@@ -1,0 +1,107 @@
+"""Takes a sweep's results into docs: data, the table of docs/results.md and its picture.
+
+    arena-breaker bootcamp --sweep examples/sweep.toml --out runs/sweep     # some minutes a run
+    python examples/write_results_page.py runs/sweep
+
+Every run is a bootcamp that differs from the first one in one thing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from arena_breaker_gym.bootcamp.plan import TUTOR, ZERO_SHOT
+from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.report.markdown import estimate, put_between_markers
+from arena_breaker_gym.rollout.metrics import Row
+from arena_breaker_gym.rollout.results import Results
+
+ROOT = Path(__file__).parents[1] / "docs"
+PAGE, DATA, PICTURE = ROOT / "results.md", ROOT / "data/results.json", ROOT / "images/results.png"
+
+
+def compared(rows: list[Row]) -> list[dict[str, Any]]:
+    """For each run and seed: its last student, the one before training, and the tutor."""
+    groups: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        if row["stage"] == 1 and row["point_blank_fix"] and row["latency"] is None:
+            groups.setdefault((row["run"], row["seed"]), []).append(row)
+    return [_run(name, seed, some) for (name, seed), some in groups.items()]
+
+
+def _run(name: str, seed: int, rows: list[Row]) -> dict[str, Any]:
+    by_agent = {row["agent"]: row for row in rows}
+    learned = [row for row in rows if row["agent"] not in (ZERO_SHOT, TUTOR)][-1]
+    return {
+        "run": name,
+        "seed": seed,
+        "differs": learned["differs"],
+        "before": by_agent[ZERO_SHOT],
+        "after": learned,
+        "tutor": by_agent[TUTOR],
+    }
+
+
+def table(runs: list[dict[str, Any]]) -> str:
+    """The runs as Markdown."""
+    lines = [
+        "| run | seed | what differs | zero-shot, kills | after, kills | of the tutor's | 1st wave |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in runs:
+        share = one["after"]["kills"]["mean"] / one["tutor"]["kills"]["mean"]
+        told = ", ".join(f"{key} = {value}" for key, value in one["differs"].items()) or "nothing"
+        lines.append(
+            f"| {one['run']} | {one['seed']} | `{told}` | {estimate(one['before'], 'kills')} | "
+            f"{estimate(one['after'], 'kills')} | {100 * share:.0f} % | "
+            f"{estimate(one['after'], 'first_wave_cleared')} |"
+        )
+    return "\n".join(lines)
+
+
+def draw(runs: list[dict[str, Any]]) -> None:
+    """Kills before and after, a row a run."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 0.8 + 0.32 * len(runs)), dpi=120)
+    for place, one in enumerate(reversed(runs)):
+        kills = one["after"]["kills"]
+        axes.plot([kills["low"], kills["high"]], [place] * 2, color="#3b7dd8", linewidth=3)
+        axes.plot(kills["mean"], place, "o", color="#3b7dd8", label="after" if place == 0 else None)
+        before = one["before"]["kills"]["mean"]
+        axes.plot(before, place, "x", color="#777777", label="zero-shot" if place == 0 else None)
+    names = [f"{one['run']}, seed {one['seed']}" for one in reversed(runs)]
+    axes.set_yticks(range(len(runs)), names, fontsize=8)
+    axes.set_xlabel("kills an episode, with 95 % interval")
+    axes.set_xlim(left=0)
+    axes.grid(axis="x", alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="lower right", fontsize=8)
+    figure.tight_layout()
+    with written_whole(PICTURE) as part:
+        figure.savefig(part, format="png")
+
+
+def main(folder: Annotated[Path, typer.Argument(help="Of a sweep that has been run.")]) -> None:
+    """Writes data, page and picture."""
+    results = Results.load(folder)
+    runs = compared(list(results.rows))
+    with written_whole(DATA) as part:
+        kept = {"runs": runs, "timings_s": results.timings_s}
+        part.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    text = put_between_markers(PAGE.read_text(encoding="utf-8"), "runs", table(runs))
+    with written_whole(PAGE) as part:
+        part.write_text(text, encoding="utf-8")
+    draw(runs)
+    print(f"Page: {PAGE}\nData: {DATA}\nPicture: {PICTURE}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
