@@ -49,7 +49,7 @@ def _run(name: str, seed: int, rows: list[Row]) -> dict[str, Any]:
 def table(runs: list[dict[str, Any]]) -> str:
     """The runs as Markdown."""
     lines = [
-        "| run | seed | what differs | zero-shot, kills | after, kills | of the tutor's | 1st wave |",
+        "| run | seed | what differs | zero-shot | after | of the tutor's | 1st wave |",
         "|---|---|---|---|---|---|---|",
     ]
     for one in runs:

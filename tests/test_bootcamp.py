@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -99,15 +98,13 @@ def test_progress_rises_to_one(camp):
 def test_a_second_run_does_nothing_again_and_says_the_same(camp):
     made, results, _ = camp
     before = {file: file.stat().st_mtime_ns for file in made.out.rglob("*.npz")}
-    began = time.perf_counter()
     again = Bootcamp(PLAN, made.out).run(ignore)
-    assert time.perf_counter() - began < 5.0
     assert again.rows == results.rows
     assert {file: file.stat().st_mtime_ns for file in made.out.rglob("*.npz")} == before
 
 
 def test_a_folder_of_another_plan_is_refused_in_one_sentence(camp):
-    with pytest.raises(ValueError, match="another plan") as refusal:
+    with pytest.raises(ValueError, match="holds a bootcamp with another evaluations") as refusal:
         Bootcamp(replace(PLAN, evaluations=4), camp[0].out)
     assert "\n" not in str(refusal.value)
 

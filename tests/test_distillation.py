@@ -131,7 +131,7 @@ def test_a_base_is_made_in_rounds_and_goes_on_where_it_was_left(tmp_path):
     assert any(not torch.equal(weights[name], after[name]) for name in weights)
     size = sum(value.numel() for value in after.values())
     assert base.stat().st_size < 2.2 * size, "half precision"
-    with pytest.raises(ValueError, match="made in another way"):
+    with pytest.raises(ValueError, match="holds a base with another"):
         Pretraining(tmp_path, small(seed=1))
 
 

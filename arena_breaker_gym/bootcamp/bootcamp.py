@@ -5,7 +5,6 @@ fix, on several stages → the article's table, a side-by-side video and a page 
 Every part leaves what it made in the output folder; a run that was interrupted goes on from there.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -28,7 +27,6 @@ from arena_breaker_gym.bootcamp.plan import (
 from arena_breaker_gym.bootcamp.student import Student
 from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
 from arena_breaker_gym.distillation.quiet_student import quiet_student
-from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
 from arena_breaker_gym.rollout.benchmark import Terms, evaluate, store_of
 from arena_breaker_gym.rollout.engines.engine import Engine
@@ -37,6 +35,7 @@ from arena_breaker_gym.rollout.layers import Layers
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.rollout.video import export_side_by_side
+from arena_breaker_gym.run_folder import claim_folder, write_json
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.config import NitroGenConfig
@@ -112,7 +111,7 @@ class Bootcamp:
         self.engine = engine
         self.save_every = save_every
         self.student = Student(plan.student, out / "training", seed=plan.seed)
-        _claim(out / "plan.json", plan)
+        claim_folder(out / "plan.json", plan.to_dict(), what="a bootcamp")
         self.clock = Clock(out / "timings.json")
 
     def run(self, advance: Advance) -> Results:
@@ -363,8 +362,7 @@ class Bootcamp:
             buttons=GamepadSettings(old_layout=config.old_layout),
             on_episode=lambda done, total: advance("Frames are drawn", _DRAWING * done / total),
         )
-        with written_whole(self.out / "dataset.json") as part:
-            part.write_text(json.dumps(asdict(balance), indent=2) + "\n", encoding="utf-8")
+        write_json(self.out / "dataset.json", asdict(balance))
         return examples
 
     def _entries(self) -> Iterator[_Entry]:
@@ -455,19 +453,6 @@ def dagger_name(number: int) -> str:
 def _piece(advance: Advance, place: int, count: int) -> Advance:
     """Reports one of `count` equal pieces as its share of them all."""
     return lambda words, share: advance(words, (place + share) / count)
-
-
-def _claim(file: Path, plan: BootcampPlan) -> None:
-    """Notes whose folder this is, or refuses one that is another's."""
-    text = json.dumps(plan.to_dict(), indent=2) + "\n"
-    if not file.exists():
-        with written_whole(file) as part:
-            part.write_text(text, encoding="utf-8")
-    elif file.read_text(encoding="utf-8") != text:
-        raise ValueError(
-            f"{file.parent} holds a bootcamp with another plan (see {file.name}): "
-            "give this one a folder of its own with --out."
-        )
 
 
 def _part(advance: Advance, name: str) -> Advance:

@@ -21,19 +21,19 @@ from torch import Tensor, nn
 from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.distillation.collector import begin_by_chance
 from arena_breaker_gym.distillation.states import Looks
+from arena_breaker_gym.run_folder import write_json
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.data.features import SEES
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.board import Board
 from nitrogen_adapter.training.config import PLAYED
-from nitrogen_adapter.training.run import write_json
 from nitrogen_adapter.vision import normalise
 
 Advance = Callable[[str, float], None]
 
 SEEDS = 20_000_000  # of its games; no seed that is measured
-_CRITIC_WIDTH = 256
+_CRITIC_WIDTH, _CRITIC_PACE = 256, 10.0
 _MOST_LOG_RATIO = 3.0  # beyond it a ratio is clipped in any case, and its exponential is unsafe
 
 
@@ -123,14 +123,11 @@ class FineTuning:
             if not name.startswith(tuple(SEES))
         ]
         self._critic = _critic(model, config.seed)
-        self._optimiser = torch.optim.AdamW(
-            [
-                {"params": self._parameters},
-                {"params": [*self._critic.parameters()], "lr": 10 * config.learning_rate},
-            ],
-            lr=config.learning_rate,
-            weight_decay=0.0,
-        )
+        groups: list[dict[str, Any]] = [
+            {"params": self._parameters, "lr": config.learning_rate},
+            {"params": [*self._critic.parameters()], "lr": _CRITIC_PACE * config.learning_rate},
+        ]
+        self._optimiser = torch.optim.AdamW(groups, weight_decay=0.0)
         self._noise = torch.Generator()
         self._weights = _weights(model, config.n_action_steps)
         self._games = _Games(settings, config)
@@ -176,9 +173,11 @@ class FineTuning:
     def _play(self) -> Looked:
         rounds = [self._look() for _ in range(self.config.looks)]
         seen = self.model.encode(normalise(self._games.frames())[:, None])
-        columns = [torch.stack(column) for column in zip(*rounds, strict=True)]
-        values = torch.cat([columns.pop(), self._value(seen)[None]])
-        return Looked(*columns, values)
+        features, chunks, rewards, ended, values = (
+            torch.stack(column) for column in zip(*rounds, strict=True)
+        )
+        values = torch.cat([values, self._value(seen)[None]])
+        return Looked(features, chunks, rewards, ended, values)
 
     def _look(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         features = self.model.encode(normalise(self._games.frames())[:, None])
@@ -205,7 +204,7 @@ class FineTuning:
             before = torch.cat(
                 [
                     self._losses(features[rows], chunks[rows], noise[rows], time[rows])
-                    for rows in torch.arange(len(features)).split(self.config.batch_size)
+                    for rows in torch.split(torch.arange(len(features)), self.config.batch_size)
                 ]
             )
         for rows in self._orders(len(features)):
@@ -241,7 +240,8 @@ class FineTuning:
 
     def _orders(self, count: int) -> Iterator[Tensor]:
         for _ in range(self.config.epochs):
-            yield from torch.randperm(count, generator=self._noise).split(self.config.batch_size)
+            order = torch.randperm(count, generator=self._noise)
+            yield from torch.split(order, self.config.batch_size)
 
     # ---- save and resume ----
 

@@ -24,8 +24,9 @@ from agents.nitrogen import NitroGenPolicy
 from arena_breaker_gym.distillation.collector import Collector, CollectorConfig
 from arena_breaker_gym.distillation.quiet_student import quiet_student
 from arena_breaker_gym.distillation.states import LabelledStates, Looks, StateExamples
-from arena_breaker_gym.files import sweep_leftovers, written_whole
+from arena_breaker_gym.files import sweep_leftovers
 from arena_breaker_gym.rollout import rollout
+from arena_breaker_gym.run_folder import claim_folder
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import LocalPredictor
@@ -130,7 +131,7 @@ class Pretraining:
         self.config = config or PretrainingConfig()
         self.folder = folder
         sweep_leftovers(folder)
-        _claim(folder / SETTINGS, self.config)
+        claim_folder(folder / SETTINGS, self.config.to_dict(), what="a base")
         torch.set_num_threads(num_threads)
         model = _model(self.config, start)
         self._settings = Settings(pixel_size=model.config.vision.image_size)
@@ -249,16 +250,3 @@ def _model(config: PretrainingConfig, start: Path | None) -> NitroGen:
 
 def _idle(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.zeros((len(frames), 18, 5), dtype=np.float32)
-
-
-def _claim(file: Path, config: PretrainingConfig) -> None:
-    """Notes whose folder this is, or refuses one that is another's."""
-    text = json.dumps(config.to_dict(), indent=2) + "\n"
-    if not file.exists():
-        with written_whole(file) as part:
-            part.write_text(text, encoding="utf-8")
-    elif file.read_text(encoding="utf-8") != text:
-        raise ValueError(
-            f"{file.parent} holds a base that is made in another way (see {file.name}): "
-            "give this one a folder of its own."
-        )

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.files import sweep_leftovers, written_whole
+from arena_breaker_gym.files import sweep_leftovers
+from arena_breaker_gym.run_folder import check_claim, claim_folder, write_json
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.training.board import Board
 from nitrogen_adapter.training.heldout import HeldOut, Scores
@@ -189,20 +190,10 @@ def claim(folder: Path, about: Mapping[str, Any], *, processes: Processes | None
     """
     team = processes or Processes()
     path = folder / "settings.json"
-    wanted = json.loads(json.dumps(about))
-    if team.main and not path.exists():
-        write_json(path, wanted)
+    if team.main:
+        claim_folder(path, about, what="a training")
     team.wait()
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: damaged; give this training a folder of its own.") from error
-    difference = _difference(found, wanted)
-    if difference is not None:
-        raise ValueError(
-            f"{folder} holds a training with another {difference} (see {path.name}): "
-            "give this one a folder of its own with --out."
-        )
+    check_claim(path, about, what="a training")
 
 
 def finished(folder: Path) -> dict[str, Any] | None:
@@ -212,25 +203,6 @@ def finished(folder: Path) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
     return found
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write a value as JSON to a file, whole or not at all."""
-    with written_whole(path) as part:
-        part.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-
-
-def _difference(found: Any, wanted: Any, name: str = "") -> str | None:
-    """Names the first entry in which two nested dicts differ, and says how."""
-    if found == wanted:
-        return None
-    if not (isinstance(found, dict) and isinstance(wanted, dict)):
-        return f"{name or 'plan'}: {json.dumps(found)}, not {json.dumps(wanted)}"
-    for key in [*wanted, *(found.keys() - wanted.keys())]:
-        below = _difference(found.get(key), wanted.get(key), f"{name}.{key}" if name else key)
-        if below is not None:
-            return below
-    return None
 
 
 def _figures(now: Progress) -> dict[str, float | None]:

@@ -1,0 +1,57 @@
+"""`claim_folder`: a folder of results belongs to one run, which alone may go on there."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from arena_breaker_gym.files import written_whole
+
+
+def claim_folder(file: Path, about: Mapping[str, Any], *, what: str) -> None:
+    """Notes in a folder which run it is of, or refuses one that is of another.
+
+    Args:
+        file: The note, JSON, in the folder.
+        about: What makes the run this one, in plain values by name.
+        what: What kind of run, for the sentence: "a bootcamp".
+
+    Raises:
+        ValueError: If the folder is another run's, naming the first difference.
+    """
+    if not file.exists():
+        write_json(file, about)
+    check_claim(file, about, what=what)
+
+
+def check_claim(file: Path, about: Mapping[str, Any], *, what: str) -> None:
+    """Refuses a folder that is another run's; see `claim_folder`."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        raise ValueError(f"{file}: damaged; give this run a folder of its own.") from None
+    difference = _difference(found, json.loads(json.dumps(about)))
+    if difference is not None:
+        raise ValueError(
+            f"{file.parent} holds {what} with another {difference} (see {file.name}): "
+            "give this one a folder of its own with --out."
+        )
+
+
+def write_json(path: Path, value: object) -> None:
+    """Writes a value as JSON to a file, whole or not at all."""
+    with written_whole(path) as part:
+        part.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def _difference(found: Any, wanted: Any, name: str = "") -> str | None:
+    """Names the first entry in which two nested dicts differ, and says how."""
+    if found == wanted:
+        return None
+    if not (isinstance(found, dict) and isinstance(wanted, dict)):
+        return f"{name or 'plan'}: {json.dumps(found)}, not {json.dumps(wanted)}"
+    for key in [*wanted, *(found.keys() - wanted.keys())]:
+        below = _difference(found.get(key), wanted.get(key), f"{name}.{key}" if name else key)
+        if below is not None:
+            return below
+    return None
