@@ -8,9 +8,18 @@ import pytest
 import torch
 
 from agents.expert import ExpertAgent
+from agents.idle import IdleAgent
 from agents.scripted import ScriptedBaseline
+from agents.substitution import Substitution
 from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.distillation.collector import Collector, CollectorConfig
+from arena_breaker_gym.distillation.fine_tuning import (
+    FineTuning,
+    FineTuningConfig,
+    Looked,
+    advantages_of,
+    surrogate,
+)
 from arena_breaker_gym.distillation.pretraining import (
     HELD_OUT_SKINS,
     SEEN_SKINS,
@@ -166,3 +175,58 @@ def test_rows_of_labels_are_the_teachers_actions():
     states = LabelledStates(records, actions, None)
     batch = StateExamples(states, Looks(SETTINGS, ["ice"]), seed=0).batch(np.arange(2))
     np.testing.assert_allclose(gamepad.unpack(batch.actions), actions, atol=1e-6)
+
+
+def test_an_advantage_is_what_came_more_than_expected():
+    looked = Looked(
+        features=torch.zeros(2, 1, 1, 1),
+        chunks=torch.zeros(2, 1, 1, 1),
+        rewards=torch.tensor([[1.0], [2.0]]),
+        ended=torch.tensor([[False], [True]]),
+        values=torch.tensor([[0.5], [0.5], [9.0]]),
+    )
+    # The second look ends an episode, so what is expected after it does not count.
+    second = 2.0 - 0.5
+    first = 1.0 + 0.9 * 0.5 - 0.5 + 0.9 * 0.8 * second
+    found = advantages_of(looked, discount=0.9, smoothing=0.8)
+    assert found.flatten().tolist() == pytest.approx([first, second])
+
+
+def test_a_ratio_beyond_the_clip_teaches_no_more():
+    ratio = torch.tensor([1.5], requires_grad=True)
+    surrogate(ratio, torch.tensor([1.0]), clip=0.1).backward()
+    assert ratio.grad.item() == 0.0
+    surrogate(ratio, torch.tensor([-1.0]), clip=0.1).backward()
+    assert ratio.grad.item() > 0.0
+
+
+SMALL = FineTuningConfig(updates=2, arenas=4, looks=3, draws=2, batch_size=6)
+
+
+def test_fine_tuning_goes_on_where_it_was_left_and_what_sees_stays(tmp_path):
+    def fresh():
+        return NitroGen.preset("tiny", seed=0)
+
+    FineTuning(fresh(), tmp_path, replace(SMALL, updates=2), settings=SETTINGS).run(ignore)
+    again = FineTuning(fresh(), tmp_path, SMALL, settings=SETTINGS)
+    assert again.update == 2
+    tuned, before = checkpoint.load(again.result).state_dict(), fresh().state_dict()
+    changed = {name.partition(".")[0] for name in before if not tuned[name].equal(before[name])}
+    assert "model" in changed
+    assert not changed & {"vision_encoder", "vl_self_attention_model"}
+    with pytest.raises(ValueError, match="other settings"):
+        FineTuning(fresh(), tmp_path, replace(SMALL, clip=0.5), settings=SETTINGS)
+
+
+def test_a_substitution_takes_the_channels_that_it_is_told(tmp_path):
+    agent = Substitution(IdleAgent(), ExpertAgent(), ["aim", "dash"])
+    arenas = Arenas(SETTINGS, count=3)
+    arenas.begin(np.ones(3, bool), np.arange(6).reshape(3, 2))
+    seen = Observations(state=arenas.observe()._asdict())
+    own, other, mixed = (
+        one.act(seen, range(3)).copy() for one in (IdleAgent(), ExpertAgent(), agent)
+    )
+    assert np.array_equal(mixed[:, :2], own[:, :2])
+    assert np.array_equal(mixed[:, 2:], other[:, 2:])
+    with pytest.raises(ValueError, match="no channel 'legs'; expected one of move, aim, dash"):
+        Substitution(IdleAgent(), ExpertAgent(), ["legs"])

@@ -259,7 +259,7 @@ class FineTuning:
         path = self.folder / "fine_tuning.pt"
         if not path.exists():
             return
-        state: dict[str, Any] = checkpoint.read(path, expected=("model", "critic", "update"))
+        state: dict[str, Any] = checkpoint.read(path, expected=("model", "critic", "settings"))
         if state["settings"] != asdict(self.config):
             raise ValueError(f"{path} is of a fine-tuning with other settings.")
         self.model.load_state_dict(state["model"])
