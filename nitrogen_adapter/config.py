@@ -183,6 +183,10 @@ class PatchConfig:
         convolutions: 3 × 3 convolutions over the cells before they are thinned out.
         mlp_width: units of the two layers that see all cells at once.
         num_tokens: tokens of a frame.
+        fovea: side of the window about the player that is looked at closely, in pixels, a multiple
+            of twice `fovea_patch`; 0: there is none.
+        fovea_patch: side of the window's patches, in pixels.
+        fovea_convolutions: 3 × 3 convolutions over them.
     """
 
     hidden_size: Size
@@ -192,6 +196,9 @@ class PatchConfig:
     num_tokens: Size = 8
     image_size: Size = 96
     patch_size: Size = 8
+    fovea: Annotated[int, Field(strict=True, ge=0, le=1024)] = 0
+    fovea_patch: Size = 4
+    fovea_convolutions: Layers = 2
     tower: Literal["patch"] = "patch"
 
     @property

@@ -12,6 +12,7 @@ from typing import cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812 - the field's own name for it
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -133,18 +134,22 @@ class PatchTower(nn.Module):
     Where things stand relative to each other is what a player acts upon. Layers over the flattened
     grid read that off at once, where attention between many tokens needs far longer to learn it;
     and a few wide products are what a processor is fast at.
+
+    With a fovea it finds the player and looks closely at what is about them, as a spatial
+    transformer does (Jaderberg et al. 2015, arXiv 1506.02025): what it learns of a shot beside the
+    player then holds wherever the player stands.
     """
 
     def __init__(self, config: PatchConfig) -> None:
         """Build the tower with fresh weights."""
         super().__init__()
         width, wide = config.channels, config.mlp_width
-        layers = [nn.Conv2d(3, width, config.patch_size, config.patch_size), ChannelNorm(width)]
-        for _ in range(config.convolutions):
-            layers += [nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), ChannelNorm(width)]
-        self.patches = nn.Sequential(*layers, nn.ReLU())
+        self.patches = _patches(width, config.patch_size, config.convolutions)
         self.thin_out = nn.Conv2d(width, width, 3, stride=2, padding=1)
         cells = ((config.grid + 1) // 2) ** 2
+        self.fovea = Fovea(config) if config.fovea else None
+        if self.fovea is not None:
+            cells += self.fovea.cells
         self.mlp = nn.Sequential(
             nn.Linear(width * cells, wide), nn.ReLU(), nn.Linear(wide, wide), nn.ReLU()
         )
@@ -155,15 +160,71 @@ class PatchTower(nn.Module):
         """Turn (n, 3, S, S) pixels into (n, channels, grid, grid) cells."""
         return cast("Tensor", self.patches(pixel_values.contiguous(memory_format=_LAST)))
 
-    def tokens(self, cells: Tensor) -> Tensor:
-        """Turn (n, channels, grid, grid) cells into (n, tokens, hidden) tokens."""
-        seen = self.mlp(torch.relu(self.thin_out(cells)).flatten(1))
+    def tokens(self, pixel_values: Tensor, cells: Tensor) -> Tensor:
+        """Turn (n, 3, S, S) pixels and their cells into (n, tokens, hidden) tokens."""
+        flat = torch.relu(self.thin_out(cells)).flatten(1)
+        if self.fovea is not None:
+            flat = torch.cat([flat, self.fovea(pixel_values, self.fovea.place(cells))], dim=1)
+        seen = self.mlp(flat)
         tokens = self.to_tokens(seen).unflatten(1, (-1, *self.norm.normalized_shape))
         return cast("Tensor", self.norm(tokens))
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Turn (n, 3, S, S) pixels into (n, tokens, hidden) tokens."""
-        return self.tokens(self.cells(pixel_values))
+        return self.tokens(pixel_values, self.cells(pixel_values))
+
+
+class Fovea(nn.Module):
+    """Finds the player, and sees a window about them patch by patch."""
+
+    def __init__(self, config: PatchConfig) -> None:
+        """Build the layers."""
+        super().__init__()
+        width = config.channels
+        self.size, self.grid = config.fovea, config.grid
+        self.locator = nn.Conv2d(width, 3, 1)  # a cell's score, and the place in it
+        self.patches = _patches(width, config.fovea_patch, config.fovea_convolutions)
+        self.thin_out = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        self.cells = (config.fovea // config.fovea_patch // 2) ** 2
+
+    def scores(self, cells: Tensor) -> Tensor:
+        """Return (n, grid * grid) scores of where the player is in (n, C, grid, grid) cells."""
+        return cast("Tensor", self.locator(cells)[:, 0].flatten(1).float())
+
+    def place(self, cells: Tensor) -> Tensor:
+        """Return (n, 2) where the player is, column and row as shares of the frame."""
+        seen = self.locator(cells).float()
+        shares = seen[:, 0].flatten(1).softmax(dim=1)[:, None]
+        places = _middles(self.grid, seen.device) + torch.tanh(seen[:, 1:]).flatten(2) / self.grid
+        return (shares * places).sum(dim=2)
+
+    def forward(self, pixel_values: Tensor, place: Tensor) -> Tensor:
+        """Return (n, features) what is seen in (n, 3, S, S) pixels about (n, 2) places."""
+        window = self._window(pixel_values.float(), place)
+        cells = self.patches(window.contiguous(memory_format=_LAST))
+        return torch.relu(self.thin_out(cells)).flatten(1)
+
+    def _window(self, pixels: Tensor, place: Tensor) -> Tensor:
+        side = torch.arange(self.size, device=pixels.device) + 0.5 - self.size / 2.0
+        offsets = 2.0 * side / pixels.shape[-1]
+        rows, columns = torch.meshgrid(offsets, offsets, indexing="ij")
+        grid = (2.0 * place - 1.0)[:, None, None] + torch.stack([columns, rows], dim=-1)
+        return F.grid_sample(pixels, grid, padding_mode="zeros", align_corners=False)
+
+
+def _patches(width: int, patch_size: int, convolutions: int) -> nn.Sequential:
+    """Patches as cells, and convolutions over them."""
+    layers = [nn.Conv2d(3, width, patch_size, patch_size), ChannelNorm(width)]
+    for _ in range(convolutions):
+        layers += [nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), ChannelNorm(width)]
+    return nn.Sequential(*layers, nn.ReLU())
+
+
+def _middles(grid: int, device: torch.device) -> Tensor:
+    """(2, grid * grid) columns and rows of the cells' middles, as shares of the frame."""
+    middle = (torch.arange(grid, device=device) + 0.5) / grid
+    rows, columns = torch.meshgrid(middle, middle, indexing="ij")
+    return torch.stack([columns.flatten(), rows.flatten()])
 
 
 class ChannelNorm(nn.Module):

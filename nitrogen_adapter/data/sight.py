@@ -16,6 +16,8 @@ import torch.nn.functional as F  # noqa: N812 - the field's own name for it
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nitrogen_adapter.vision import Fovea
+
 ABSENT = -1
 """The kind of an empty row in a table of sights."""
 
@@ -93,3 +95,20 @@ class SightHead(nn.Module):
         from_player = sights.places[frame, row] - sights.places[frame, PLAYER]
         where = F.smooth_l1_loss(self.where(features[frame, cell]), REACH * from_player)
         return what + WHERE_SHARE * where
+
+
+def place_loss(fovea: Fovea, cells: Tensor, place: Tensor) -> Tensor:
+    """Return how wrong a fovea is about where the player is.
+
+    Args:
+        fovea: of the tower.
+        cells: (n, C, grid, grid) the tower's cells of n frames.
+        place: (n, 2) column and row as shares of the frame.
+
+    Returns:
+        A scalar: the cross-entropy of the cell, and the error of the place in cells.
+    """
+    grid = fovea.grid
+    column_row = (place * grid).long().clamp(0, grid - 1)
+    cell = F.cross_entropy(fovea.scores(cells), column_row[:, 1] * grid + column_row[:, 0])
+    return cell + F.smooth_l1_loss(grid * fovea.place(cells), grid * place)

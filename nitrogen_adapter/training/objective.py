@@ -14,12 +14,12 @@ from torch import Tensor
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.config import PatchConfig
 from nitrogen_adapter.data.examples import Batch, TeacherTargets
-from nitrogen_adapter.data.sight import SightHead, Sights
+from nitrogen_adapter.data.sight import PLAYER, SightHead, Sights, place_loss
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.training.noise import StepNoise
 from nitrogen_adapter.training.teacher_head import TeacherHead
-from nitrogen_adapter.vision import PatchTower, normalise
+from nitrogen_adapter.vision import Fovea, PatchTower, normalise
 
 
 class TrainingObjective:
@@ -114,8 +114,9 @@ class TrainingObjective:
         tower = self.model.vision_encoder
         if self.sight_head is None or not isinstance(tower, PatchTower):
             return self.model.see(pixels), None
-        cells = tower.cells(pixels.flatten(0, 1))
-        tokens = tower.tokens(cells)
+        flat = pixels.flatten(0, 1)
+        cells = tower.cells(flat)
+        tokens = tower.tokens(flat, cells)
         newest = cells.flatten(2).reshape(*pixels.shape[:2], cells.shape[1], -1)[:, -1]
         return tokens.reshape(*pixels.shape[:2], *tokens.shape[1:]), newest.transpose(1, 2)
 
@@ -128,7 +129,13 @@ class TrainingObjective:
             raise ValueError("sight_weight is above 0, but the examples come without sights.")
         sights = Sights(*(part.to(self.device) for part in Sights.of(batch.sights)))
         # Tokens padded on the left, and those of earlier frames, stand for no part of this one.
-        return head.loss(seen.cells[:, -(head.grid**2) :], sights)
+        cells = seen.cells[:, -(head.grid**2) :]
+        loss = head.loss(cells, sights)
+        fovea = getattr(self.model.vision_encoder, "fovea", None)
+        if isinstance(fovea, Fovea):
+            grid = cells.transpose(1, 2).unflatten(2, (head.grid, head.grid))
+            loss = loss + place_loss(fovea, grid, sights.places[:, PLAYER])
+        return loss
 
     def _mirrored(self, batch: Batch, plain: Tensor) -> Batch:
         mirror = batch.mirrored(old_layout=self.model.config.old_layout)
