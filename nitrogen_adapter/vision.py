@@ -196,7 +196,8 @@ class Fovea(nn.Module):
         seen = self.locator(cells).float()
         shares = seen[:, 0].flatten(1).softmax(dim=1)[:, None]
         places = _middles(self.grid, seen.device) + torch.tanh(seen[:, 1:]).flatten(2) / self.grid
-        return (shares * places).sum(dim=2)
+        place: Tensor = (shares * places).sum(dim=2)
+        return place
 
     def forward(self, pixel_values: Tensor, place: Tensor) -> Tensor:
         """Return (n, features) what is seen in (n, 3, S, S) pixels about (n, 2) places."""

@@ -133,7 +133,7 @@ class TrainingObjective:
         loss = head.loss(cells, sights)
         fovea = getattr(self.model.vision_encoder, "fovea", None)
         if isinstance(fovea, Fovea):
-            grid = cells.transpose(1, 2).unflatten(2, (head.grid, head.grid))
+            grid = cells.transpose(1, 2).reshape(len(cells), -1, head.grid, head.grid)
             loss = loss + place_loss(fovea, grid, sights.places[:, PLAYER])
         return loss
 
