@@ -149,7 +149,7 @@ def test_what_is_no_number_of_the_right_kind_is_refused_where_it_is_given(keywor
     ],
 )
 @pytest.mark.parametrize(
-    ("skin", "sentence"), [("gardn", "did you mean 'garden'"), ("no/such.json", "cannot be read")]
+    ("skin", "sentence"), [("gardn", "did you mean 'garden'"), ("no/such.json", "no such file")]
 )
 def test_an_unknown_skin_is_refused_though_nothing_is_drawn(call, skin, sentence):
     with pytest.raises(ValueError, match=sentence):
