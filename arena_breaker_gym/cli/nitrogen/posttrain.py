@@ -1,4 +1,4 @@
-"""`arena-breaker nitrogen posttrain`: a model learns from episodes, and one sees what it learnt."""
+"""`arena-breaker nitrogen posttrain`: a model learns from play, and one sees what it learnt."""
 
 import contextlib
 import hashlib
@@ -18,6 +18,8 @@ from arena_breaker_gym.cli.report import print_json, say_where
 if TYPE_CHECKING:
     from nitrogen_adapter import NitroGen
     from nitrogen_adapter.data.examples import Examples
+    from nitrogen_adapter.data.moments import ChunkSettings
+    from nitrogen_adapter.gamepad import GamepadSettings
     from nitrogen_adapter.training.config import TrainingConfig
     from nitrogen_adapter.training.data_split import DataSplit
     from nitrogen_adapter.training.processes import Processes
@@ -55,6 +57,8 @@ def posttrain(
     *,
     out: given.Out,
     episodes: given.Episodes = None,
+    labels: given.Labels = None,
+    rows_per_step: given.RowsPerStep = None,
     minari: given.Minari = None,
     table: given.Table = None,
     pixels: given.Pixels = None,
@@ -160,8 +164,8 @@ def _data_split(wanted: Mapping[str, Any], model: "NitroGen") -> "DataSplit":
     from nitrogen_adapter.gamepad import GamepadSettings
     from nitrogen_adapter.training.data_split import chunks_for, from_episodes, from_minari
 
-    if bool(wanted["episodes"]) == bool(wanted["minari"]):
-        raise ValueError("Name what to learn from: either --episodes or --minari.")
+    if sum(bool(wanted[name]) for name in ("episodes", "labels", "minari")) != 1:
+        raise ValueError("Name what to learn from: one of --episodes, --labels and --minari.")
     config = model.config
     chunks = chunks_for(config, stride=wanted["stride"], action_shift=wanted["action_shift"])
     terms: dict[str, Any] = {
@@ -172,8 +176,27 @@ def _data_split(wanted: Mapping[str, Any], model: "NitroGen") -> "DataSplit":
     }
     if wanted["episodes"]:
         return from_episodes(wanted["episodes"], chunks, skin=wanted["skin"], **terms)
+    if wanted["labels"]:
+        return _from_labels(wanted, chunks, **terms)
     picture = {"table": wanted["table"], "pixels": wanted["pixels"]}
     return from_minari(wanted["minari"], chunks, **picture, **terms)
+
+
+def _from_labels(
+    wanted: Mapping[str, Any], chunks: "ChunkSettings", *, buttons: "GamepadSettings", **terms: Any
+) -> "DataSplit":
+    from nitrogen_adapter.data.label_split import split_labels
+    from nitrogen_adapter.training.data_split import DataSplit
+
+    split = split_labels(
+        wanted["labels"],
+        chunks,
+        old_layout=buttons.old_layout,
+        dash=buttons.dash_button,
+        rows_per_step=wanted["rows_per_step"],
+        **terms,
+    )
+    return DataSplit(*split, buttons)
 
 
 def _config(wanted: Mapping[str, Any], data_split: "DataSplit") -> "TrainingConfig":

@@ -30,6 +30,22 @@ Episodes = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
+Labels = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Instead: folder of labels with frames beside them, as `nitrogen export` or "
+        "LabelRecorder writes; again for more.",
+        rich_help_panel=_DATA,
+    ),
+]
+RowsPerStep = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Rows of --labels, 1/60 s each, in a step; else what their metadata say, or 1.",
+        rich_help_panel=_DATA,
+    ),
+]
 Minari = Annotated[
     str | None,
     typer.Option(help="Instead: a Minari data set on this machine.", rich_help_panel=_DATA),
