@@ -90,6 +90,17 @@ def test_a_verdict_says_who_is_ahead_and_whether_that_is_sure(rows):
     assert "the last stage in 0 %" in verdict(rows[:1])
 
 
+def test_a_row_says_that_its_training_was_cut_short_and_how_long_its_game_waited(rows):
+    row = {**rows[0], "latency": "measured", "latency_ticks": {"mean": 6.0, "low": 5, "high": 7}}
+    whole = {**row, "passes": {"done": 4, "planned": 4}}
+    short = {**row, "passes": {"done": 2.58, "planned": 4}}
+    text = drawn(results_tables([row, whole, short], width=200), 200)
+    assert text.count("real time, 100 ms") == 3
+    assert text.count("passes") == text.count("2.5 of 4 passes") == 1
+    assert "cut short" in legend([short]) and "cut short" not in legend([row, whole])
+    assert "from a look to its answer, on average" in legend([row])
+
+
 def test_where_all_failed_the_verdict_says_so():
     lost = rows_of("lost", rollout(Lost(), episodes=2))
     assert "nothing was played to an end" in verdict(lost)

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +119,7 @@ def _run(wanted: Mapping[str, Any]) -> None:
     finally:
         team.close()
     if team.main:
-        _tell(report, wanted["out"], json=wanted["json"])
+        _tell({**report, **_passes(wanted["out"], report)}, wanted["out"], json=wanted["json"])
 
 
 def _train(wanted: Mapping[str, Any], team: "Processes") -> dict[str, Any]:
@@ -147,6 +148,22 @@ def _train(wanted: Mapping[str, Any], team: "Processes") -> dict[str, Any]:
             lambda words, share: advance(words, _DRAWING + (1.0 - _DRAWING) * share),
         )
     return finished(out) or {}
+
+
+def _passes(out: Path, report: Mapping[str, Any]) -> dict[str, Any]:
+    """How often the training went over its examples, if it was to be by passes."""
+    from nitrogen_adapter.passes import Passes
+
+    recipe = loads((out / "settings.json").read_text(encoding="utf-8"))["recipe"]
+    if recipe.get("steps"):
+        return {}
+    passes = Passes.counted(
+        steps=report["steps"],
+        examples=report["examples"],
+        batch_size=recipe["batch_size"],
+        planned=recipe["epochs"],
+    )
+    return {"passes": passes.to_dict()}
 
 
 def _base(wanted: Mapping[str, Any], team: "Processes") -> "NitroGen":
