@@ -79,29 +79,33 @@ def play(
     max_steps: Annotated[int, typer.Option(min=1, help="Steps of an episode.")] = 100,
     execute: Annotated[int, typer.Option(min=1, max=18, help="Actions before a new look.")] = 3,
 ) -> None:
-    """Lets a model play by the picture alone and says how long it stays out of the water."""
+    """Lets a model play by the picture alone and says how far it goes before it falls in."""
     file = file_of(model)
     loaded = NitroGen.preset(model) if file is None else NitroGen.from_checkpoint(file)
     predictor = LocalPredictor(loaded, name=model)
     env = AddRenderObservation(game(max_steps))
-    lengths = [_steps_until_the_end(env, predictor, execute, 1000 + e) for e in range(episodes)]
-    dry = sum(length == max_steps for length in lengths)
-    print(f"{np.mean(lengths):.1f} of {max_steps} steps on average, {dry} of {episodes} to the end")
+    walks = [_walk(env, predictor, execute, 1000 + episode) for episode in range(episodes)]
+    dry = sum(in_time for _, in_time in walks)
+    print(
+        f"{np.mean([steps for steps, _ in walks]):.1f} cells round the lake on average, "
+        f"dry after {max_steps} steps in {dry} of {episodes} episodes"
+    )
 
 
-def _steps_until_the_end(
+def _walk(
     env: gym.Env[np.ndarray, int], predictor: LocalPredictor, execute: int, seed: int
-) -> int:
+) -> tuple[int, bool]:
+    """Cells that a model walks the right way round, and whether it is dry at the end."""
     frame, _ = env.reset(seed=seed)
     predictor.reset([0], seed)
-    steps = 0
+    cells = 0
     while True:
         chunk = STEPS.unpack(predictor.predict(frame[None], [0])[0])
         for action in chunk[:execute]:
+            cells += int(action) == walker(env.unwrapped.s)
             frame, _, terminated, truncated, _ = env.step(int(action))
-            steps += 1
             if terminated or truncated:
-                return steps
+                return cells, not terminated
 
 
 if __name__ == "__main__":

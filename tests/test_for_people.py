@@ -11,6 +11,7 @@ import sys
 import pytest
 import typer
 from rich.console import Console
+from typer.testing import CliRunner
 
 from agents.registry import make_agent
 from arena_breaker_gym.announcing import Announcer
@@ -109,7 +110,13 @@ def test_where_all_failed_the_verdict_says_so():
 
 # Help
 
-COMMANDS = ("rollout", "benchmark", "video", "mcp", "throughput", "stages check")
+NITROGEN = tuple(
+    f"nitrogen {name}" for name in ("info", "serve", "balance", "export", "pretrain", "posttrain")
+)
+COMMANDS = (
+    *("rollout", "benchmark", "video", "mcp", "throughput", "stages check", "skins check"),
+    *("bootcamp", *NITROGEN),
+)
 
 
 def command_of(name):
@@ -124,10 +131,22 @@ def test_help_gives_an_example_and_every_default(name):
     command = command_of(name)
     assert f"Example: arena-breaker {name}" in command.help
     for option in command.params:
-        if option.param_type_name == "argument" or option.default or option.name == "agent_option":
+        told = option.param_type_name == "argument" or option.required
+        if told or option.default or option.name == "agent_option":
             continue  # a default that typer itself shows
         switch = getattr(option, "is_flag", False) and not option.secondary_opts
         assert switch or option.default == 0 or "Default: " in option.help, option.name
+
+
+@pytest.mark.parametrize("name", ("bootcamp", *NITROGEN))
+def test_help_is_readable_at_80_columns(name, monkeypatch):
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+    monkeypatch.setenv("COLUMNS", "80")
+    told = CliRunner().invoke(build(), [*name.split(), "--help"]).output.splitlines()
+    assert max(map(len, told)) <= 80
+    assert "…" not in "".join(told)
+    texts = [line.strip("│ ") for line in told if line.startswith("│")]
+    assert texts and not any("..." in text for text in texts)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -100,9 +100,14 @@ def posttrain(
     save_every: given.SaveEvery = 60.0,
     json: options.Json = False,
 ) -> None:
-    """Teaches a model from episodes; killed and run again, it goes on as if nothing had been.
+    """Teaches a model to play as somebody played before, and says what came of it.
 
-    With several GPUs: torchrun --nproc-per-node N -m arena_breaker_gym.cli nitrogen posttrain …
+    It learns from stored episodes, from labels with frames, or from a Minari
+    data set. Killed and run again, it goes on as if nothing had been. On
+    several GPUs: torchrun --nproc-per-node N -m arena_breaker_gym.cli nitrogen
+    posttrain, and then as here.
+
+    Example: arena-breaker nitrogen posttrain base --episodes runs/demo --out runs/student
     """
     _run(ctx.params)  # all that was given, by name: too much to hand on one by one
 
