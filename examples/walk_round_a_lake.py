@@ -24,7 +24,7 @@ from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.mapping import DiscreteMapping
 from nitrogen_adapter.presets import file_of
 
-SIDE = 6  # cells of the path round the hole
+SIDE = 4  # cells of the path round the hole
 LAKE = ("S" * SIDE, *["S" + "H" * (SIDE - 2) + "S"] * (SIDE - 2), "S" * SIDE)
 LEFT, DOWN, RIGHT, UP = range(4)  # the game's actions
 # The table: for each action, which of the gamepad's numbers say it.

@@ -4,10 +4,12 @@ import dataclasses
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -15,10 +17,12 @@ import pytest
 import torch
 from gymnasium.wrappers import TimeLimit
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from typer.testing import CliRunner
 
 from agents.random import RandomAgent
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import EpisodeStore, rollout
+from examples.walk_round_a_lake import app as walk_app
 from nitrogen_adapter import NitroGen, checkpoint
 from nitrogen_adapter.data.examples import ArrayExamples
 from nitrogen_adapter.data.label_examples import LabelExamples, label_tracks
@@ -307,6 +311,46 @@ def test_labels_of_another_game_teach_and_whole_videos_are_held_out(tmp_path, ru
     assert report["examples"] == 2 * len(range(0, 30 - 18 + 1, 3))
     slow = [*told, "--rows-per-step", "1", "--out", str(tmp_path / "slow"), "--json"]
     assert json.loads(run(*slow)[1])["examples"] > report["examples"]
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "finetune.md"
+# What the page says, and the little that is done of it here.
+LESS = {
+    "posttrain base": "posttrain tiny",
+    "--epochs 12": "--epochs 1",
+    "--episodes 20": "--episodes 3 --max-steps 30",
+    "--episodes 10": "--episodes 2 --max-steps 6",
+}
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_walk_through_is_walked_through(tmp_path, monkeypatch, run):
+    """Its commands, with few steps, and its Python, on Gymnasium's FrozenLake."""
+    monkeypatch.chdir(tmp_path)
+    (commands,) = blocks("bash")
+    for full, less in LESS.items():
+        assert full in commands
+        commands = commands.replace(full, less)
+    printed = []
+    for line in commands.splitlines():
+        program, *words = shlex.split(line)
+        if program == "arena-breaker":
+            status, out, err = run(*words, "--json")
+            assert status == 0, err
+        else:
+            done = CliRunner().invoke(walk_app, words[1:])
+            assert done.exit_code == 0, done.output
+            out = done.output
+        printed.append(out)
+    recorded_line, report, played_line = printed
+    assert recorded_line.startswith("3 episodes: ")
+    assert json.loads(report)["scores"]["post-trained"]["played"]["move_cosine"] is not None
+    assert "cells round the lake on average, dry after 6 steps in" in played_line
+    exec(compile("\n".join(blocks("python")), str(PAGE), "exec"), {})
+    assert (tmp_path / "runs/mine/episode_000000").is_dir()
 
 
 def test_labels_of_no_use_are_refused_in_one_sentence(tmp_path, run):
