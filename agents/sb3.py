@@ -14,13 +14,19 @@ from torch.distributions import Categorical, Normal
 
 from agents.held_actions import HeldActions
 from agents.options import flag, split_options
+from arena_breaker_gym.observation import TABLES
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.sb3.layers import made_layers
 from arena_breaker_gym.sb3.policy_file import SavedPolicy, load_policy
 from arena_breaker_gym.settings import Settings
 
-_SEES = {"state": ("state",), "pixels": ("pixels",), "both": ("state", "pixels")}
+_SEES = {
+    "state": ("state",),
+    "flat": ("state",),
+    "pixels": ("pixels",),
+    "both": ("state", "pixels"),
+}
 _OPTIONS = {"sampled": flag}
 
 
@@ -108,7 +114,7 @@ class SB3Agent:
         """Fits itself to a game."""
         own = self._saved.settings
         hold = HeldActions.steps_of(self.name, own.frame_skip, settings.frame_skip)
-        if own.observation != "state" and settings.pixel_size != own.pixel_size:
+        if "pixels" in self.needs and settings.pixel_size != own.pixel_size:
             raise ValueError(
                 f"{self.name} sees {own.pixel_size} pixels a side: "
                 f"play it with pixel_size={own.pixel_size}, not {settings.pixel_size}."
@@ -121,6 +127,8 @@ class SB3Agent:
         if self.needs == ("pixels",):
             return observations.pixels[rows]
         shown: dict[str, NDArray[Any]] = {k: v[rows] for k, v in observations.state.items()}
+        if self._saved.settings.observation == "flat":
+            return np.concatenate([shown[name].reshape(len(rows), -1) for name in TABLES], axis=1)
         if "pixels" in self.needs:
             shown["pixels"] = observations.pixels[rows]
         return shown

@@ -94,8 +94,8 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
 
     ## Rewards
     Score gained / 10, less 1 for each hp lost; hits count only if `reward` gives them a weight.
-    `info["rewards"]` holds the terms; they sum exactly to the reward (with `flat_info=True` they
-    are `info["reward_score"]` and so on). Score: 10 for each wave begun and each enemy's value.
+    `info["reward_score"]`, `["reward_damage"]` and `["reward_hits"]` are the terms; they sum
+    exactly to the reward. Score: 10 for each wave begun and each enemy's value.
 
     ## Starting State
     The player stands at the stage's start with 5 hp; half a second later the first wave
@@ -108,7 +108,8 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
     ## Arguments
     Those of `arena_breaker_gym.settings.Settings`, and `render_mode` (None, "rgb_array" or
     "human"), `render_size` (side of the picture that `render` gives, default 512) and
-    `flat_info` (True: no dict lies within `info`, which some libraries cannot read).
+    `flat_info` (default True; False: the reward's terms lie in a dict, `info["rewards"]`, which
+    some libraries cannot read).
     `reset(options={"stage": n})` begins on stage n.
 
     ## Version History
@@ -125,7 +126,7 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         *,
         render_mode: str | None = None,
         render_size: int = DEFAULT_RENDER_SIZE,
-        flat_info: bool = False,
+        flat_info: bool = True,
         **settings: Any,
     ) -> None:
         """Makes the environment; see the class for the arguments.

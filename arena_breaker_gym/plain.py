@@ -49,6 +49,15 @@ def plain_bool(name: str, value: object) -> bool:
     return truth
 
 
+def plain_value(value: Any) -> Any:
+    """A value of lists and dicts with NumPy's scalars in it, at any depth, as plain ones."""
+    if isinstance(value, dict):
+        return {name: plain_value(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_value(one) for one in value]
+    return _without_numpy(value)
+
+
 def _whole(value: object) -> int | None:
     if isinstance(value, bool | np.bool_):
         return None

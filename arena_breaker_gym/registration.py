@@ -11,9 +11,9 @@ ENV_ID = "ArenaBreaker-v0"
 # The same game by other names, for scripts that take an id and no keywords.
 IDS: Mapping[str, Mapping[str, Any]] = {
     ENV_ID: {},
-    "ArenaBreaker-State-v0": {"observation": "state", "flat_info": True},
-    "ArenaBreaker-Flat-v0": {"observation": "flat", "flat_info": True},
-    "ArenaBreaker-Pixels84-v0": {"observation": "pixels", "pixel_size": 84, "flat_info": True},
+    "ArenaBreaker-State-v0": {"observation": "state"},
+    "ArenaBreaker-Flat-v0": {"observation": "flat"},
+    "ArenaBreaker-Pixels84-v0": {"observation": "pixels", "pixel_size": 84},
 }
 
 

@@ -57,7 +57,7 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         num_threads: int | None = None,
         render_mode: str | None = None,
         render_size: int = DEFAULT_RENDER_SIZE,
-        flat_info: Any = False,  # NumPy's bools as well
+        flat_info: Any = True,  # NumPy's bools as well
         **settings: Any,
     ) -> None:
         """Makes the batch.
@@ -72,8 +72,8 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
                 no byte of what comes out.
             render_mode: None or "rgb_array".
             render_size: Side of the pictures that `render` gives.
-            flat_info: True: no dict lies within `info`; the reward's terms are `reward_score` and
-                so on, not `info["rewards"]["score"]`.
+            flat_info: False: the reward's terms are `info["rewards"]["score"]` and so on, not
+                `reward_score`; some libraries cannot read a dict within `info`.
             **settings: Those of `arena_breaker_gym.settings.Settings`.
 
         Raises:

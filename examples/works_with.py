@@ -176,10 +176,10 @@ def play_torchrl() -> int:
         env = GymEnv(name)
         check_env_specs(env)
         env.rollout(50)
-    check_env_specs(GymEnv(FLAT).auto_register_info_dict())
-    batch = gym.make_vec(FLAT, num_envs=2, autoreset_mode="SameStep", max_episode_steps=20)
-    GymWrapper(batch).rollout(50, break_when_any_done=False)
-    return 4 * 50 + 100
+        check_env_specs(GymEnv(name).auto_register_info_dict())
+        batch = gym.make_vec(name, num_envs=2, autoreset_mode="SameStep", max_episode_steps=20)
+        GymWrapper(batch).rollout(50, break_when_any_done=False)  # reads final infos by itself
+    return 4 * 150
 
 
 def play_rllib() -> int:

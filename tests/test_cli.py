@@ -90,6 +90,24 @@ def test_a_stage_file_is_checked(run, tmp_path):
     assert run("stages", "check", good)[0] == 0
 
 
+def test_skins_are_listed_checked_and_described_by_a_schema(run, tmp_path):
+    status, out, _ = run("skins", "list", "--json")
+    assert status == 0
+    assert {"garden", "default"} <= {one["name"] for one in json.loads(out)}
+    assert "parent" in run("skins", "schema")[1]
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text('{"parent": "ice", "finish": {"block": 3}}')
+    bad.write_text('{"parent": "ice", "finish": {"block": "3x"}, "lihgt": {}}')
+    status, out, err = run("skins", "check", str(good), str(bad))
+    assert status == 1
+    assert str(good) in out and "machines on hexes" in out
+    assert [line.split(": ")[:3] for line in err.splitlines()] == [
+        ["Error", str(bad), "finish.block"],
+        ["Error", str(bad), "lihgt"],
+    ]
+    assert run("skins", "check", str(good))[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [

@@ -18,6 +18,7 @@ from gymnasium.vector import AutoresetMode
 from agents.idle import IdleAgent
 from arena_breaker_gym import ArenaBreakerEnv, EpisodeStore, FlattenTables
 from arena_breaker_gym.observation import TABLES
+from arena_breaker_gym.registration import IDS
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.benchmark import Terms, benchmark
 from arena_breaker_gym.settings import Settings
@@ -149,7 +150,7 @@ def test_what_is_no_number_of_the_right_kind_is_refused_where_it_is_given(keywor
     ],
 )
 @pytest.mark.parametrize(
-    ("skin", "sentence"), [("gardn", "did you mean 'garden'"), ("no/such.json", "cannot be read")]
+    ("skin", "sentence"), [("gardn", "did you mean 'garden'"), ("no/such.json", "no such file")]
 )
 def test_an_unknown_skin_is_refused_though_nothing_is_drawn(call, skin, sentence):
     with pytest.raises(ValueError, match=sentence):
@@ -263,7 +264,7 @@ def test_a_restored_end_waits_for_its_reset(mode):
 
 
 def test_every_value_of_info_has_a_dtype():
-    env = make(flat_info=True, max_episode_steps=50)
+    env = make(max_episode_steps=50)
     infos = [env.reset(seed=0)[1], env.step(STILL)[4]]
     for info in infos:
         assert {value.dtype.kind for value in info.values()} == {"i", "b", "f"}
@@ -272,9 +273,18 @@ def test_every_value_of_info_has_a_dtype():
     assert first == second
 
 
+@pytest.mark.parametrize("name", IDS)
+def test_no_dict_lies_within_the_info_of_any_id(name):
+    """A reader such as TorchRL's asks every value for its dtype, of one arena and of batches."""
+    env, envs = gym.make(name), gym.make_vec(name, num_envs=2)
+    for info in (env.reset(seed=0)[1], envs.reset(seed=0)[1]):
+        assert all(value.dtype.kind in "ibf" for value in info.values())
+        assert {"reward_score", "reward_damage", "reward_hits"} <= set(info)
+
+
 def test_flat_infos_hold_the_terms_of_the_reward_side_by_side():
-    nested, flat = make(), make(flat_info=np.bool_(True))
-    batches = make_batch(), make_batch(flat_info=True)
+    nested, flat = make(flat_info=np.bool_(False)), make()
+    batches = make_batch(flat_info=False), make_batch()
     for envs in (nested, flat, *batches):
         envs.reset(seed=0)
     actions = np.random.default_rng(0).uniform(-1, 1, (150, 2, 5)).astype(np.float32)
@@ -470,7 +480,8 @@ def test_minari_records_it_infos_and_all_and_builds_it_again(wrap, tmp_path, mon
     assert again.unwrapped.settings.frame_skip == 3
     episode = dataset[0]
     assert episode.infos["hp"].tolist() == [5] * 6
-    assert set(episode.infos["rewards"]) == {"score", "damage", "hits"}
+    terms = [episode.infos[f"reward_{term}"] for term in ("score", "damage", "hits")]
+    assert np.array_equal(sum(terms)[1:], episode.rewards)
 
 
 # Pages

@@ -11,6 +11,7 @@ import sys
 import pytest
 import typer
 from rich.console import Console
+from typer.testing import CliRunner
 
 from agents.registry import make_agent
 from arena_breaker_gym.announcing import Announcer
@@ -90,6 +91,17 @@ def test_a_verdict_says_who_is_ahead_and_whether_that_is_sure(rows):
     assert "the last stage in 0 %" in verdict(rows[:1])
 
 
+def test_a_row_says_that_its_training_was_cut_short_and_how_long_its_game_waited(rows):
+    row = {**rows[0], "latency": "measured", "latency_ticks": {"mean": 6.0, "low": 5, "high": 7}}
+    whole = {**row, "passes": {"done": 4, "planned": 4}}
+    short = {**row, "passes": {"done": 2.58, "planned": 4}}
+    text = drawn(results_tables([row, whole, short], width=200), 200)
+    assert text.count("real time, 100 ms") == 3
+    assert text.count("passes") == text.count("2.5 of 4 passes") == 1
+    assert "cut short" in legend([short]) and "cut short" not in legend([row, whole])
+    assert "from a look to its answer, on average" in legend([row])
+
+
 def test_where_all_failed_the_verdict_says_so():
     lost = rows_of("lost", rollout(Lost(), episodes=2))
     assert "nothing was played to an end" in verdict(lost)
@@ -98,7 +110,13 @@ def test_where_all_failed_the_verdict_says_so():
 
 # Help
 
-COMMANDS = ("rollout", "benchmark", "video", "mcp", "throughput", "stages check")
+NITROGEN = tuple(
+    f"nitrogen {name}" for name in ("info", "serve", "balance", "export", "pretrain", "posttrain")
+)
+COMMANDS = (
+    *("rollout", "benchmark", "video", "mcp", "throughput", "stages check", "skins check"),
+    *("bootcamp", *NITROGEN),
+)
 
 
 def command_of(name):
@@ -113,10 +131,22 @@ def test_help_gives_an_example_and_every_default(name):
     command = command_of(name)
     assert f"Example: arena-breaker {name}" in command.help
     for option in command.params:
-        if option.param_type_name == "argument" or option.default or option.name == "agent_option":
+        told = option.param_type_name == "argument" or option.required
+        if told or option.default or option.name == "agent_option":
             continue  # a default that typer itself shows
         switch = getattr(option, "is_flag", False) and not option.secondary_opts
         assert switch or option.default == 0 or "Default: " in option.help, option.name
+
+
+@pytest.mark.parametrize("name", ("bootcamp", *NITROGEN))
+def test_help_is_readable_at_80_columns(name, monkeypatch):
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+    monkeypatch.setenv("COLUMNS", "80")
+    told = CliRunner().invoke(build(), [*name.split(), "--help"]).output.splitlines()
+    assert max(map(len, told)) <= 80
+    assert "…" not in "".join(told)
+    texts = [line.strip("│ ") for line in told if line.startswith("│")]
+    assert texts and not any("..." in text for text in texts)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

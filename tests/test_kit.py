@@ -184,6 +184,9 @@ def test_a_kit_is_plain_values_and_says_what_is_wrong_with_them():
     assert Kit.from_dict(LEARNER.to_dict()) == LEARNER
     with pytest.raises(ValueError, match="did you mean 'targets'"):
         Kit.from_dict({"target": 3})
+    numpys = Kit(senses=np.bool_(True), headings=np.int64(8), aims=np.array(3), shrink=np.uint8(2))
+    assert numpys == Kit(senses=True, headings=8, aims=3, shrink=2)
+    assert {type(value) for value in numpys.to_dict().values()} == {bool, int}
     with pytest.raises(ValueError, match="headings must be a whole number from 0 to 64"):
         Kit(headings=65)
     with pytest.raises(ValueError, match="senses must be a bool"):

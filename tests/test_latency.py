@@ -387,8 +387,10 @@ def test_rows_tell_latencies_apart(tmp_path):
         "any\nstage 1\nwith the fix",
         "any\nstage 1\nwith the fix\nlatency 7 ticks",
         "any\nstage 1\nwith the fix\nlatency 12 ticks",
-        "any\nstage 1\nwith the fix\nreal time",
+        "any\nstage 1\nwith the fix\nreal time, 0 ms",
     ]
+    rows[-1]["latency_ticks"]["mean"] = 7.5
+    assert str(results_table(rows[-1:]).columns[1].header).endswith("\nreal time, 125 ms")
     labels = [list(results_table(part).columns[0].cells) for part in (rows[:1], rows)]
     assert [("looks" in label) for label in labels] == [False, True]
 

@@ -7,6 +7,7 @@ import time
 import traceback
 
 import anthropic
+import numpy as np
 import pytest
 
 from agents.tutor import endpoint
@@ -15,10 +16,12 @@ from agents.tutor.chat_reply import reply_from as reply_from_chat
 from agents.tutor.claude import ClaudeMind
 from agents.tutor.claude_reply import reply_from as reply_from_claude
 from agents.tutor.decision import Decision, act_tool
+from agents.tutor.endpoint import plain_connection
 from agents.tutor.key import MissingKeyError
 from agents.tutor.mind import CALLED, CUT, REFUSED, SPOKE, MindError, Question, Tool, Usage
 from agents.tutor.openai import OpenAIMind
 from agents.tutor.refusal import told_by
+from agents.tutor.tutor import TutorSettings
 from tests.fake_apis import (
     DIALECTS,
     FATAL,
@@ -984,3 +987,20 @@ def test_a_batch_that_is_being_created_at_the_end_is_written_down(server, tmp_pa
 def test_times_of_a_batch_must_be_above_nothing(server, name):
     with pytest.raises(ValueError, match=rf"^{name} must be above 0 seconds"):
         BatchMind(claude(), **{name: 0.0})
+
+
+def test_a_tutors_settings_take_numpys_numbers_and_hold_plain_ones():
+    settings = TutorSettings(decision_steps=np.int64(4), history=np.int8(0), budget=np.float32(0.5))
+    assert settings == TutorSettings(decision_steps=4, history=0, budget=0.5)
+    assert (type(settings.decision_steps), type(settings.budget)) == (int, float)
+    for wrong in ({"history": np.float64(2)}, {"repairs": np.bool_(True)}, {"budget": np.nan}):
+        with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
+            TutorSettings(**wrong)
+
+
+def test_a_connection_takes_numpys_numbers_and_holds_plain_ones():
+    plain = plain_connection(max_retries=np.int64(2), timeout=np.float32(1.5), patience=np.int8(3))
+    assert plain == (2, 1.5, 3.0)
+    assert [type(value) for value in plain] == [int, float, float]
+    with pytest.raises(ValueError, match="timeout must be above 0 seconds"):
+        plain_connection(max_retries=0, timeout=0, patience=1)

@@ -3,23 +3,34 @@
 import dataclasses
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from gymnasium.wrappers import TimeLimit
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from typer.testing import CliRunner
 
 from agents.random import RandomAgent
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import EpisodeStore, rollout
+from examples.walk_round_a_lake import app as walk_app
 from nitrogen_adapter import NitroGen, checkpoint
 from nitrogen_adapter.data.examples import ArrayExamples
+from nitrogen_adapter.data.label_examples import LabelExamples, label_tracks
+from nitrogen_adapter.data.label_recorder import LabelRecorder
+from nitrogen_adapter.data.labels import LabelError
+from nitrogen_adapter.data.moments import ChunkSettings
 from nitrogen_adapter.gamepad import mirror, pack, unpack
+from nitrogen_adapter.mapping import DiscreteMapping
 from nitrogen_adapter.presets import preset_config
 from nitrogen_adapter.training.board import Board
 from nitrogen_adapter.training.config import TrainingConfig
@@ -215,6 +226,145 @@ def test_features_may_be_looked_at_once(played, tmp_path, run):
     status, _, err = run(*order(played, tmp_path / "other", "--cache-features", "--augment"))
     assert status == 1
     assert "--cache-features needs a frozen vision tower and no augmentation" in err
+
+
+def test_a_training_that_was_cut_short_says_how_far_it_came(played, tmp_path, run):
+    told = order(played, tmp_path / "run", "--epochs", "400", "--max-seconds", "0.1")
+    status, printed, err = run(*told)
+    assert status == 0, err
+    assert re.search(r"cut short after [\d.]+ of 400 passes over its examples", printed)
+    passes = json.loads(run(*told, "--json")[1])["passes"]
+    assert 0 < passes["done"] < passes["planned"] == 400
+    whole = order(played, tmp_path / "whole", "--epochs", "1", "--heldout", "0")
+    assert "passes" not in run(*whole)[1]
+    assert json.loads(run(*whole, "--json")[1])["passes"] == {"done": 1, "planned": 1}
+
+
+# ---- labels of other games ----
+
+
+class Pond(gym.Env):
+    """A tiny game of another kind: a dot walks left and right, and must not stand still."""
+
+    action_space = gym.spaces.Discrete(2)
+    observation_space = gym.spaces.Discrete(24)
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012
+    render_mode = "rgb_array"
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.place, self.way = int(self.np_random.integers(24)), 1
+        return self.place, {}
+
+    def step(self, action):
+        self.place = int(np.clip(self.place + 2 * action - 1, 0, 23))
+        return self.place, 0.0, False, False, {}
+
+    def render(self):
+        picture = np.zeros((16, 24, 3), np.uint8)
+        picture[:, self.place] = 255
+        return picture
+
+
+def recorded(folder, episodes=3, steps=30):
+    """Random walks on a pond as labels, and the actions that were played."""
+    table = DiscreteMapping([("LEFT",), ("RIGHT",)], name="pond")
+    game = TimeLimit(Pond(), max_episode_steps=steps)
+    env = LabelRecorder(game, folder, table, frame_size=32)
+    env.action_space.seed(0)
+    played = []
+    for seed in range(episodes):
+        env.reset(seed=seed)
+        actions = [int(env.action_space.sample()) for _ in range(steps)]
+        for action in actions:
+            env.step(action)
+        played.append(actions)
+    env.reset(seed=99)
+    env.step(0)  # an episode that nobody ends is not kept
+    env.close()
+    return table, played
+
+
+def test_what_is_recorded_of_another_game_is_what_was_seen_and_done(tmp_path):
+    table, played = recorded(tmp_path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == [f"episode_{i:06d}" for i in range(3)]
+    tracks = label_tracks(tmp_path)
+    assert [track.rows_per_step for track in tracks] == [3, 3, 3]  # 20 steps a second
+    assert [table.unpack(track.rows).tolist() for track in tracks] == played
+    seen = LabelExamples(tracks, ChunkSettings(), size=32).batch(np.arange(3)).inputs
+    columns = seen.mean(axis=(1, 3)).argmax(axis=1)
+    assert np.array_equal(np.diff(columns) > 0, np.array(played[0][:2]) == 1)
+    recorded(tmp_path, episodes=1)  # goes on with the next number
+    assert (tmp_path / "episode_000003").is_dir()
+    with pytest.raises(LabelError, match="render_mode is None; expected 'rgb_array'"):
+        LabelRecorder(gym.make("CartPole-v1"), tmp_path, table)
+
+
+def test_labels_of_another_game_teach_and_whole_videos_are_held_out(tmp_path, run):
+    recorded(tmp_path / "labels")
+    told = ["nitrogen", "posttrain", "tiny", "--labels", str(tmp_path / "labels"), "--epochs", "1"]
+    out = ["--out", str(tmp_path / "run"), "--recipe", "student", "--stride", "3", "--json"]
+    status, printed, err = run(*told, *out)
+    assert status == 0, err
+    report = json.loads(printed)
+    assert report["scores"]["post-trained"]["played"]["move_cosine"] is not None
+    assert report["examples"] == 2 * len(range(0, 30 - 18 + 1, 3))
+    slow = [*told, "--rows-per-step", "1", "--out", str(tmp_path / "slow"), "--json"]
+    assert json.loads(run(*slow)[1])["examples"] > report["examples"]
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "finetune.md"
+# What the page says, and the little that is done of it here.
+LESS = {
+    "posttrain base": "posttrain tiny",
+    "--epochs 12": "--epochs 1",
+    "--episodes 20": "--episodes 3 --max-steps 30",
+    "--episodes 10": "--episodes 2 --max-steps 6",
+}
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_walk_through_is_walked_through(tmp_path, monkeypatch, run):
+    """Its commands, with few steps, and its Python, on Gymnasium's FrozenLake."""
+    monkeypatch.chdir(tmp_path)
+    (commands,) = blocks("bash")
+    for full, less in LESS.items():
+        assert full in commands
+        commands = commands.replace(full, less)
+    printed = []
+    for line in commands.splitlines():
+        program, *words = shlex.split(line)
+        if program == "arena-breaker":
+            status, out, err = run(*words, "--json")
+            assert status == 0, err
+        else:
+            done = CliRunner().invoke(walk_app, words[1:])
+            assert done.exit_code == 0, done.output
+            out = done.output
+        printed.append(out)
+    recorded_line, report, played_line = printed
+    assert recorded_line.startswith("3 episodes: ")
+    assert json.loads(report)["scores"]["post-trained"]["played"]["move_cosine"] is not None
+    assert "cells round the lake on average, dry after 6 steps in" in played_line
+    exec(compile("\n".join(blocks("python")), str(PAGE), "exec"), {})
+    assert (tmp_path / "runs/mine/episode_000000").is_dir()
+
+
+def test_labels_of_no_use_are_refused_in_one_sentence(tmp_path, run):
+    recorded(tmp_path / "one", episodes=1)
+    start, out = ["nitrogen", "posttrain", "tiny"], ["--out", str(tmp_path / "run")]
+    for given, sentence in (
+        (["--labels", str(tmp_path / "one")], "There is one video to learn from"),
+        (["--labels", str(tmp_path)], "There is one video to learn from"),
+        (["--labels", str(tmp_path / "none")], "holds no folder NAME_chunk_0000"),
+        (["--labels", "x", "--episodes", "y"], "one of --episodes, --labels and --minari"),
+    ):
+        status, _, err = run(*start, *given, *out)
+        assert (status, err.count("\n")) == (1, 1)
+        assert sentence in err
 
 
 class Walk(Corridor):

@@ -1,10 +1,16 @@
-"""The worked notebooks run from top to bottom anywhere, without a warning, and are kept clean."""
+"""The worked notebooks run from top to bottom anywhere and say what they say when they run."""
 
+import base64
+import io
+import re
+from itertools import zip_longest
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
+from PIL import Image
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
@@ -37,16 +43,77 @@ def without_videos(cells):
     return [[kind for kind in kinds_of(cell) if kind != "video"] for cell in cells]
 
 
+NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
+OF_THE_MACHINE = re.compile(r"[\d,]+(?= steps a second|  kB)")
+ROUNDING = 0.011  # what another processor, or another library, may make of a last digit
+
+
+def texts_of(cell):
+    """All that a cell prints or shows as text, without colours."""
+    parts = [
+        output.get("text", "") + output.get("data", {}).get("text/plain", "")
+        for output in cell.get("outputs", [])
+        if output.get("name") != "stderr" and kind_of(output) != "video"
+    ]
+    return OF_THE_MACHINE.sub("N", re.sub(r"\x1b\[[\d;]*m", "", "".join(parts)))
+
+
+def differences(kept, fresh):
+    """Words and numbers of two texts that are not the same; fractions may differ by a rounding."""
+    words = [NUMBER.sub("#", text).split() for text in (kept, fresh)]
+    found = [pair for pair in zip_longest(*words) if pair[0] != pair[1]]
+    numbers = [[one.replace(",", "") for one in NUMBER.findall(text)] for text in (kept, fresh)]
+    return found + [pair for pair in zip_longest(*numbers, fillvalue="nan") if unlike(*pair)]
+
+
+def unlike(kept, fresh):
+    if "." not in kept:
+        return kept != fresh
+    return not abs(float(kept) - float(fresh)) <= ROUNDING * max(1.0, abs(float(kept)))
+
+
+def pictures_of(cell):
+    shown = (output.get("data", {}).get("image/png") for output in cell.get("outputs", []))
+    return [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(one))).convert("RGB"), dtype=float)
+        for one in shown
+        if one
+    ]
+
+
+def test_what_is_stale_is_found_and_what_is_rounded_is_not():
+    assert differences("score 30  kills 2", "score 30  kills 3") == [("2", "3")]
+    assert differences("aim 0.731", "aim 0.851") == [("0.731", "0.851")]
+    assert differences("aim 0.731, 1,138 steps", "aim 0.732, 1,138 steps") == []
+    assert differences("it ends", "it ends\nrefused") == [(None, "refused")]
+
+
+def stale(kept, fresh):
+    """What one cell keeps that is not what comes out of it now."""
+    found = differences(texts_of(kept), texts_of(fresh))
+    for old, new in zip(pictures_of(kept), pictures_of(fresh), strict=True):
+        # Another pygame or matplotlib draws edges otherwise; another game draws another picture.
+        if old.shape != new.shape or np.abs(old - new).mean() > 3.0:
+            found.append(("a picture", "another"))
+    return found
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=ids)
 def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     notebook = nbformat.read(path, as_version=4)
-    kept = [kinds_of(cell) for cell in notebook.cells]
+    before = nbformat.read(path, as_version=4).cells
+    kept = [kinds_of(cell) for cell in before]
     videos = VIDEOS.get(path.stem, 0)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(STRICT))
     here = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=120, kernel_name="python3", resources=here).execute()
     assert without_videos(notebook.cells[1:]) == kept
+    old_and_new = zip(before, notebook.cells[1:], strict=True)
+    found = {index: stale(*pair) for index, pair in enumerate(old_and_new)}
+    assert {index: what for index, what in found.items() if what} == {}, (
+        "run examples/run_notebooks.py"
+    )
     assert sum("video" in kinds_of(cell) for cell in notebook.cells) == videos
     assert [found.name for found in tmp_path.iterdir() if found.name != "ipython"] == []
 

@@ -143,3 +143,9 @@ def test_it_finishes_the_last_stage():
 def test_it_finishes_the_campaign_on_at_least_half_of_twenty_seeds():
     played = rollout(PlannerAgent(), episodes=20, max_steps=7200, env=STATE)
     assert sum(one.metrics["victory"] for one in played) >= 10
+
+
+def test_options_take_numpys_numbers_and_hold_plain_ones():
+    options = PlannerOptions(horizon=np.int64(24), hold=np.int8(4), candidates=np.array(8))
+    assert options == PlannerOptions(horizon=24, hold=4, candidates=8)
+    assert options.name == "horizon 24, hold 4, candidates 8, rounds 2"

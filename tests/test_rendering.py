@@ -18,6 +18,7 @@ from arena_breaker_gym.rendering.backdrop import paint
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.gates import gates_of
 from arena_breaker_gym.rendering.renderer import Renderer
+from arena_breaker_gym.rendering.skin import Shape
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.names import ENEMY_TYPES
 
@@ -316,7 +317,7 @@ def test_a_skin_file_of_ones_own_is_checked(tmp_path):
         skins.load(file)
 
 
-SETS = get_args(skins.Shape.model_fields["figures"].annotation)
+SETS = get_args(Shape.model_fields["figures"].annotation)
 PIXELS_A_METRE = 12.0  # as in a frame of 256 pixels
 # Each figure's first sprite, and how many sprites there are to one of its phases.
 FIGURES = {

@@ -224,6 +224,12 @@ def test_the_tables_are_learnt_from_as_they_are():
 
 LEARNT = {
     "senses": ("MlpPolicy", {"kit": LEARNER, **STATE}, lambda envs: envs, {}),
+    "flat": (
+        "MlpPolicy",
+        {"observation": "flat"},
+        VecNormalize,
+        {"net_arch": {"pi": [np.int64(16)], "vf": [np.int32(8)]}},  # as NumPy's tools give them
+    ),
     "tables": ("MultiInputPolicy", STATE, VecNormalize, {"net_arch": {"pi": [32], "vf": [8, 8]}}),
     "pixels": ("CnnPolicy", {"kit": Kit(headings=8), **PIXELS}, lambda e: VecFrameStack(e, 2), {}),
     "stacked": (
@@ -326,7 +332,7 @@ def part(name, value):
         (lambda said: said["layers"].append({"layer": "normalise"}), "badly formed"),
         (part("policy", "os.system"), "no 'os.system'"),
         (part("activation", "Softmax"), "no 'Softmax'"),
-        (part("net_arch", {"pi": [10**9], "vf": [8]}), "from 1 to 4096 units"),
+        (part("net_arch", {"pi": [10**9], "vf": [8]}), "from 1 to 4096"),
         (part("net_arch", {"pi": [8] * 100, "vf": [8]}), "at most 32 layers"),
         (part("net_arch", [8, 8]), "describes no policy"),
     ],

@@ -15,6 +15,7 @@ from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import replay, rollout
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.stages.loader import stage_schema
 from arena_breaker_gym.stages.names import BOMBER, CHARGER, SENTINEL, SHOOTER
 
 SIZE = 256
@@ -163,3 +164,79 @@ def test_a_skin_of_ones_own_is_a_json_file(tmp_path, arenas):
     (tmp_path / "bad.json").write_text(json.dumps(mine))
     with pytest.raises(ValueError, match=r"bad\.json: ground\.texture"):
         skins.load(tmp_path / "bad.json")
+
+
+def file_with(folder, **entries):
+    file = folder / "mine.json"
+    file.write_text(json.dumps(entries))
+    return file
+
+
+def test_a_skin_with_a_parent_gives_only_what_differs(tmp_path):
+    file = file_with(tmp_path, parent="garden", finish={"block": 2}, player={"body": "#123456"})
+    mine, garden = skins.load(file), skins.load("garden")
+    player = garden.player.model_copy(update={"body": "#123456"})
+    finish = garden.finish.model_copy(update={"block": 2})
+    told = {"name": "mine", "description": mine.description}
+    assert mine == garden.model_copy(update={"player": player, "finish": finish, **told})
+    without = skins.load(
+        file_with(tmp_path, parent="garden", name="bare", ground={"surface": None})
+    )
+    assert (without.name, without.ground.surface) == ("bare", None)
+
+
+def test_all_that_is_wrong_in_a_skin_is_told_at_once(tmp_path):
+    bad = {"paernt": "ice", "finish": {"block": 9}, "player": {"bodi": 1}, "light": 3}
+    file = file_with(tmp_path, parent="gardn", **bad)
+    with pytest.raises(skins.SkinError) as caught:
+        skins.load(file)
+    faults = {fault.path: str(fault) for fault in caught.value.faults}
+    assert set(faults) == {"parent", "paernt", "finish.block", "player.bodi", "light"}
+    assert faults["parent"].endswith('(did you mean "garden"?).')
+    assert faults["paernt"].endswith('(did you mean "parent"?).')
+    assert faults["player.bodi"].endswith('(did you mean "body"?).')
+    assert faults["finish.block"] == "finish.block: found 9, expected at most 4."
+    assert faults["light"] == "light: found 3, expected an object in braces."
+    assert str(caught.value) == f"{file}: {' '.join(faults.values())}"
+
+
+def test_a_skin_without_a_parent_is_told_that_it_might_have_one(tmp_path):
+    with pytest.raises(skins.SkinError) as caught:
+        skins.load(file_with(tmp_path, name="half"))
+    sentences = [str(fault) for fault in caught.value.faults]
+    assert 'a "parent"' in sentences[0]
+    assert not any("parent" in sentence for sentence in sentences[1:])
+    assert str(caught.value).endswith(f" And {len(sentences) - 10} more are wrong.")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null"])
+def test_what_is_no_skin_at_all_is_refused_in_one_sentence(text, tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(text)
+    with pytest.raises(skins.SkinError, match=r"mine\.json: found .*, expected .*\.$"):
+        skins.load(file)
+    with pytest.raises(skins.SkinError, match=r'found no such file.*did you mean ".*mine\.json"'):
+        skins.load(tmp_path / "mien.json")
+
+
+def test_the_schema_takes_whole_skins_and_changes_of_a_parent_and_nothing_else():
+    jsonschema = pytest.importorskip("jsonschema")
+    judge = jsonschema.Draft202012Validator(skins.schema())
+    for name in NAMES:
+        judge.validate(json.loads(skins.file_of(name).read_text()))
+    judge.validate({"$schema": "s.json", "parent": "ice", "ground": {"surface": None, "tile": 1}})
+    for bad in ({"name": "half"}, {"parent": "isce"}, {"parent": "ice", "player": {"bodi": "#1"}}):
+        assert not judge.is_valid(bad)
+
+
+@pytest.mark.parametrize("schema", [skins.schema, stage_schema])
+def test_schemas_say_what_every_entry_means(schema):
+    def silent(part, place):
+        if isinstance(part, dict):
+            for name, entry in part.get("properties", {}).items():
+                if "description" not in entry:
+                    yield f"{place}.{name}"
+            for name, below in part.items():
+                yield from silent(below, f"{place}.{name}")
+
+    assert list(silent(schema(), "")) == []

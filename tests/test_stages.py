@@ -264,6 +264,52 @@ def test_bad_stage_is_refused_with_path_and_expectation(tmp_path, name):
     assert expected in wanted
 
 
+def faults_of(tmp_path, stage):
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(stage))
+    with pytest.raises(StageError) as caught:
+        load_campaign(file)
+    return [fault.path for fault in caught.value.faults]
+
+
+def test_all_that_is_wrong_in_a_stage_is_told_at_once(tmp_path):
+    bad = changed("size", "width", to="wide") | {"zones": [{"name": ""}], "wavs": 1}
+    assert faults_of(tmp_path, bad) == [
+        "size.width",
+        *(f"zones[0].{key}" for key in ("name", "x", "z", "width", "depth")),
+        "wavs",
+    ]
+    bad = changed("waves", 0, "groups", 0, "zone", to="nord")
+    bad["start"] = {"x": 4, "z": 0}
+    bad["hazards"][1] |= {"x": 4, "z": 0.2}
+    bad["hazards"][0]["track"] = [[0, -3], [4, -3], [4, 3]]
+    assert faults_of(tmp_path, bad) == [
+        "waves[0].groups[0].zone",
+        "start",
+        "hazards[0].track[1]",
+        "hazards[1]",
+        "hazards[1]",
+    ]
+    bad["hazards"][0] |= {"track": [[0, -3], [0, -3]], "closed": True}
+    bad["obstacles"][2]["points"] = [[-1, 3], [1, 4], [1, 3], [-1, 4]]
+    assert faults_of(tmp_path, bad)[1:] == ["obstacles[2].points", "hazards[0].track"]
+
+
+def test_a_list_is_not_called_short_for_what_is_wrong_in_it(tmp_path):
+    assert faults_of(tmp_path, changed("waves", 0, "groups", 0, "count", to=0)) == [
+        "waves[0].groups[0].count"
+    ]
+
+
+def test_a_stage_may_tell_an_editor_its_schema(tmp_path):
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(GOOD | {"$schema": "stage.schema.json"}))
+    plain = tmp_path / "plain.json"
+    plain.write_text(json.dumps(GOOD))
+    assert load_campaign(file) is load_campaign(plain)
+    assert "$schema" in stage_schema()["properties"]
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_must_be_finite(tmp_path, number):
     text = json.dumps(changed("start", "x", to=987)).replace("987", number)

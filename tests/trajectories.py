@@ -76,8 +76,7 @@ def _stray(env: gym.Env[Any, Any]) -> None:
 
 
 def _numbers(info: dict[str, Any]) -> list[float]:
-    rewards = info["rewards"]
-    return [float(info[key]) for key in info if key != "rewards"] + list(rewards.values())
+    return [float(value) for value in info.values()]
 
 
 def batch_trajectories(
@@ -120,6 +119,4 @@ def batch_trajectories(
 
 def _row_numbers(info: dict[str, Any], index: int) -> list[float]:
     names = [key for key in info if not key.startswith("_") and not key.startswith("final")]
-    numbers = [float(info[key][index]) for key in names if key != "rewards"]
-    rewards = info["rewards"]
-    return numbers + [float(rewards[key][index]) for key in rewards if not key.startswith("_")]
+    return [float(info[key][index]) for key in names]

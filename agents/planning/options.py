@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 from agents.options import split_options
+from arena_breaker_gym.plain import plain_int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,18 +26,14 @@ class PlannerOptions:
     rounds: int = 2
 
     def __post_init__(self) -> None:
-        """Checks every value.
+        """Checks every value and keeps plain ones, whatever numbers were given.
 
         Raises:
             ValueError: If one is not allowed.
         """
         least = {"horizon": 1, "hold": 1, "candidates": 2, "rounds": 1}
         for name, lowest in least.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
-                raise ValueError(
-                    f"{name} must be a whole number of at least {lowest}, got {value!r}."
-                )
+            object.__setattr__(self, name, plain_int(name, getattr(self, name), least=lowest))
         if self.horizon % self.hold:
             raise ValueError(
                 f"horizon must be a multiple of hold, got {self.horizon} and {self.hold}."

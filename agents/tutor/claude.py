@@ -14,9 +14,10 @@ from agents.tutor.endpoint import (
     ApiError,
     ClientErrors,
     Endpoint,
-    check_connection,
+    plain_connection,
 )
 from agents.tutor.mind import MindError, Question, Reply
+from arena_breaker_gym.plain import plain_int
 
 ADAPTIVE = "adaptive"
 ADAPTIVE_TOKENS = 4096  # what a model may think at most that decides so itself
@@ -74,8 +75,10 @@ class ClaudeMind:
             MissingKeyError: If there is no key.
             ValueError: If a value is not allowed.
         """
-        _check_thinking(thinking)
-        check_connection(max_retries=max_retries, timeout=timeout, patience=patience)
+        thinking = _plain_thinking(thinking)
+        max_retries, timeout, patience = plain_connection(
+            max_retries=max_retries, timeout=timeout, patience=patience
+        )
         if cache_ttl not in (None, "5m", "1h"):
             raise ValueError(f'cache_ttl must be "5m" or "1h", got {cache_ttl!r}.')
         self._model = model
@@ -226,11 +229,12 @@ def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _check_thinking(thinking: Any) -> None:
+def _plain_thinking(thinking: Any) -> Any:
     if thinking is None or thinking == ADAPTIVE:
-        return
-    whole = isinstance(thinking, int) and not isinstance(thinking, bool)
-    if not whole or thinking < LEAST_BUDGET:
+        return thinking
+    try:
+        return plain_int("thinking", thinking, least=LEAST_BUDGET)
+    except ValueError:
         raise ValueError(
             f'thinking must be "{ADAPTIVE}" or at least {LEAST_BUDGET} tokens, got {thinking!r}.'
-        )
+        ) from None

@@ -20,6 +20,7 @@ from agents.tutor.mind import MindError
 from agents.tutor.refusal import DamagedAnswer, ErrorInside, Told, told_by
 from agents.tutor.waiting import in_words, waited_by
 from agents.tutor.way import through_proxy
+from arena_breaker_gym.plain import plain_float, plain_int
 
 PATIENCE_S = 600.0  # for one call, all retries included
 
@@ -247,14 +248,18 @@ def place_of(url: str) -> str:
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
-def check_connection(*, max_retries: int, timeout: float, patience: float) -> None:
-    """Checks what a mind's connection is made with.
+def plain_connection(
+    *, max_retries: int, timeout: float, patience: float
+) -> tuple[int, float, float]:
+    """What a mind's connection is made with, checked and in plain numbers.
 
     Raises:
         ValueError: If a value is not allowed.
     """
-    if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
-        raise ValueError(f"max_retries must be a whole number of at least 0, got {max_retries!r}.")
-    for name, value in (("timeout", timeout), ("patience", patience)):
+    retries = plain_int("max_retries", max_retries, least=0)
+    seconds = {"timeout": timeout, "patience": patience}
+    plain = {name: plain_float(name, value) for name, value in seconds.items()}
+    for name, value in plain.items():
         if not value > 0.0:
             raise ValueError(f"{name} must be above 0 seconds, got {value!r}.")
+    return retries, plain["timeout"], plain["patience"]

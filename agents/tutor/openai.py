@@ -19,9 +19,9 @@ from agents.tutor.endpoint import (
     ApiError,
     ClientErrors,
     Endpoint,
-    check_connection,
     checked_url,
     place_of,
+    plain_connection,
 )
 from agents.tutor.key import MissingKeyError, read_key
 from agents.tutor.mind import SPOKE, Question, Reply, Tool
@@ -77,7 +77,9 @@ class OpenAIMind:
             MissingKeyError: If OPENAI_API_KEY is not set and the endpoint is OpenAI's own.
             ValueError: If a value is not allowed.
         """
-        check_connection(max_retries=max_retries, timeout=timeout, patience=patience)
+        max_retries, timeout, patience = plain_connection(
+            max_retries=max_retries, timeout=timeout, patience=patience
+        )
         self._model = model
         self.client = client or _connected(
             base_url, max_retries=max_retries, timeout=timeout, patience=patience

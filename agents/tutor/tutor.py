@@ -25,6 +25,7 @@ from agents.tutor.prices import Prices
 from agents.tutor.prompt import DEFAULT_VERSION, VERSIONS, Prompt
 from agents.tutor.sitting import Sitting
 from agents.tutor.transcript import FILE_NAME, Transcript
+from arena_breaker_gym.plain import plain_float, plain_int
 from arena_breaker_gym.rollout.agent import AgentFailure, Observations
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.rollout.travel import Ask, Recipe
@@ -63,20 +64,20 @@ class TutorSettings:
     budget: float | None = None
 
     def __post_init__(self) -> None:
-        """Checks every value.
+        """Checks every value and keeps plain ones, whatever numbers were given.
 
         Raises:
             ValueError: If one is not allowed.
         """
         least = {"decision_steps": 1, "most_holds": 1, "history": 0, "max_tokens": 1}
         for name, value in {**least, "repairs": 0, "concurrency": 1}.items():
-            _check_whole(name, getattr(self, name), least=value)
+            object.__setattr__(self, name, plain_int(name, getattr(self, name), least=value))
         if self.prompt not in VERSIONS:
             raise ValueError(
                 f"There is no prompt {self.prompt!r}; {closest(self.prompt, VERSIONS)}."
             )
-        if self.budget is not None and not self.budget >= 0.0:
-            raise ValueError(f"budget must be 0 dollars or more, got {self.budget!r}.")
+        if self.budget is not None:
+            object.__setattr__(self, "budget", _dollars(self.budget))
 
 
 class Tutor:
@@ -408,6 +409,8 @@ def _without_full_stop(sentence: str) -> str:
     return sentence.rstrip(".")
 
 
-def _check_whole(name: str, value: object, *, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+def _dollars(budget: object) -> float:
+    dollars = plain_float("budget", budget)
+    if not dollars >= 0.0:
+        raise ValueError(f"budget must be 0 dollars or more, got {budget!r}.")
+    return dollars

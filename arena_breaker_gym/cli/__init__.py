@@ -21,6 +21,7 @@ COMMANDS = {
     "throughput": "arena_breaker_gym.cli.throughput:throughput",
     "video": "arena_breaker_gym.cli.video:video",
     "stages": "arena_breaker_gym.cli.stages:stages",
+    "skins": "arena_breaker_gym.cli.skins:skins",
     "mcp": "arena_breaker_gym.cli.mcp:mcp",
     "bootcamp": "arena_breaker_gym.cli.bootcamp:bootcamp",
     "nitrogen": "arena_breaker_gym.cli.nitrogen:nitrogen",

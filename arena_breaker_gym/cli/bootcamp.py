@@ -17,46 +17,64 @@ from arena_breaker_gym.cli.report import (
 )
 
 DEFAULT_OUT = Path("bootcamp")
+_TAUGHT, _MEASURED = "Who teaches whom, and how", "How long it is measured"
 
 
 def bootcamp(
     out: Annotated[
         Path,
         typer.Option(
+            metavar="FOLDER",
             help="Folder for all that is made. Run the command again with the same folder to "
-            "continue."
+            "continue.",
         ),
     ] = DEFAULT_OUT,
     tutor: Annotated[
         str,
         typer.Option(
+            metavar="NAME",
+            rich_help_panel=_TAUGHT,
             help="Who teaches: any agent by its name, such as expert, scripted, planner, claude "
-            "or replay:TRANSCRIPT."
+            "or replay:TRANSCRIPT.",
         ),
     ] = "expert",
     student: Annotated[
         str,
         typer.Option(
+            metavar="NAME",
+            rich_help_panel=_TAUGHT,
             help="Who learns: base (ships with the package, has played in other looks), student "
             "(the same network from nothing), a checkpoint such as ng.pt, or a server as in "
-            "tcp://127.0.0.1:5555, which is measured and not trained."
+            "tcp://127.0.0.1:5555, which is measured and not trained.",
         ),
     ] = "base",
     skin: Annotated[
         str,
         typer.Option(
-            help="Looks of the game; the base knows blueprint, chalkboard, handheld, neon."
+            metavar="NAME",
+            rich_help_panel=_TAUGHT,
+            help="Looks of the game, by the name of a skin or a file; the base has seen blueprint, "
+            "chalkboard, handheld and neon, and is tested by any other.",
         ),
     ] = "default",
     demonstrations: Annotated[
-        int, typer.Option(min=1, help="Episodes that the tutor records, over stages 1 to 3.")
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            rich_help_panel=_TAUGHT,
+            help="Episodes that the tutor records, over stages 1 to 3.",
+        ),
     ] = 17,
     dagger: Annotated[
         int,
         typer.Option(
             min=0,
+            metavar="N",
+            rich_help_panel=_TAUGHT,
             help="Rounds in which the trained student plays, the tutor says what it would have "
-            "done, and the student learns from that as well.",
+            "done, and the student learns from that as well; 0: it learns from the recorded "
+            "episodes alone.",
         ),
     ] = 0,
     fine_tuning: Annotated[
@@ -69,22 +87,49 @@ def bootcamp(
     ] = 0,
     n_action_steps: Annotated[
         int,
-        typer.Option(min=1, max=18, help="Actions of a chunk played before the student looks."),
+        typer.Option(
+            min=1,
+            max=18,
+            metavar="N",
+            rich_help_panel=_TAUGHT,
+            help="How many of the 18 actions that the student predicts are played before it looks "
+            "again.",
+        ),
     ] = 3,
     evaluations: Annotated[
-        int, typer.Option(min=1, help="Episodes for each row of the table.")
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            rich_help_panel=_MEASURED,
+            help="Episodes that each row of the table is measured over.",
+        ),
     ] = 100,
     realtime_evaluations: Annotated[
-        int, typer.Option(min=0, help="Episodes of the student in a game that does not wait.")
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            rich_help_panel=_MEASURED,
+            help="Episodes of the student in a game that does not wait while it thinks; 0: no "
+            "such row.",
+        ),
     ] = 0,
     tutor_evaluations: Annotated[
         int | None,
-        typer.Option(min=1, help="Episodes for each of the tutor's rows, where fewer will do."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            rich_help_panel=_MEASURED,
+            help="Episodes for each of the tutor's rows, such as 10 for one that costs money. "
+            "Default: as many as --evaluations.",
+        ),
     ] = None,
     control: Annotated[
         bool,
         typer.Option(
             "--control/--no-control",
+            rich_help_panel=_TAUGHT,
             help="Whether a second student learns with its vision encoder frozen, as the article's "
             "did.",
         ),
@@ -92,14 +137,21 @@ def bootcamp(
     sweep: Annotated[
         Path | None,
         typer.Option(
-            help="TOML file of many bootcamps that differ in one thing each; the other options of "
-            "the plan then come from it."
+            metavar="FILE",
+            help="TOML file of many bootcamps that differ in one thing each, such as "
+            "examples/sweep.toml; all other options but --out and --json then come from it. "
+            "Default: one bootcamp.",
         ),
     ] = None,
     budget: options.Budget = None,
     train_seconds: Annotated[
         float | None,
-        typer.Option(min=1.0, help="Most seconds that the student may learn; no limit by default."),
+        typer.Option(
+            min=1.0,
+            metavar="SECONDS",
+            rich_help_panel=_TAUGHT,
+            help="Most seconds that the student may learn, such as 420. Default: no limit.",
+        ),
     ] = None,
     seed: options.Seed = 0,
     engine: options.EngineName = "local",

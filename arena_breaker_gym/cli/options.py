@@ -115,10 +115,9 @@ RayAddress = Annotated[
     str | None,
     typer.Option(
         "--ray-address",
-        metavar="auto|HOST:PORT|ray://HOST:PORT",
-        help="With --engine ray: a cluster that runs already, such as auto. Default: one is "
-        "started "
-        "on this machine for the time of the run.",
+        metavar="ADDRESS",
+        help="With --engine ray: a cluster that runs already, as auto, HOST:PORT or "
+        "ray://HOST:PORT. Default: one is started on this machine for the time of the run.",
     ),
 ]
 Workers = Annotated[

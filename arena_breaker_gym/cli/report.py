@@ -86,3 +86,11 @@ def how_to_resume(place: Path | None) -> str:
     if place is None:
         return "Nothing was kept; with --out DIR finished episodes are, and a second run continues."
     return f"Finished episodes are kept in {place}; run the same command again to continue."
+
+
+def say_faults(error: ValueError) -> None:
+    """Says on standard error what is wrong with a file, a line for each fault."""
+    from arena_breaker_gym.faults import FileError
+
+    for sentence in error.sentences if isinstance(error, FileError) else (str(error),):
+        typer.echo(f"Error: {sentence}", err=True)

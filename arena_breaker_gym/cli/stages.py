@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.report import print_json
+from arena_breaker_gym.cli.report import print_json, say_faults
 
 stages = typer.Typer(
     help="Lists the stages, checks stage files of your own, prints their schema.",
@@ -28,6 +28,8 @@ def check(
 ) -> None:
     """Checks stage files as the game does and says what is in them; exits 1 if one is bad.
 
+    Each thing that is wrong in a file is a line of its own.
+
     Example: arena-breaker stages check mine.json
     """
     from arena_breaker_gym.stages.errors import StageError
@@ -37,7 +39,7 @@ def check(
         try:
             good.append(_outline(file))
         except StageError as error:
-            typer.echo(f"Error: {error}", err=True)
+            say_faults(error)
     _show(good, json=json)
     if len(good) < len(files):
         raise typer.Exit(1)

@@ -27,7 +27,7 @@ from arena_breaker_gym.rendering.finish import finished_ground
 from arena_breaker_gym.rendering.floor import Floor
 from arena_breaker_gym.rendering.gates import Gate, gates_of, openings
 from arena_breaker_gym.rendering.markings import paint_bands, paint_lines, wear
-from arena_breaker_gym.rendering.skins import Light, Skin
+from arena_breaker_gym.rendering.skin import Light, Skin
 from arena_breaker_gym.rendering.textures import weave
 from arena_breaker_gym.stages.model import Box, Circle, Polygon, Saw, Stage
 

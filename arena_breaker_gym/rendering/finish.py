@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.rendering.art.canvas import Sprite
 from arena_breaker_gym.rendering.art.colours import rgb
-from arena_breaker_gym.rendering.skins import Finish
+from arena_breaker_gym.rendering.skin import Finish
 
 _HALO_REACH = 3  # finished pixels, at the scale of a standard frame
 _STANDARD_SCALE = 12.0  # pixels per metre of such a frame

@@ -9,7 +9,7 @@ import pygame
 from arena_breaker_gym.rendering.art.canvas import Outline
 from arena_breaker_gym.rendering.art.colours import RGB, lit
 from arena_breaker_gym.rendering.camera import Camera
-from arena_breaker_gym.rendering.skins import Ground
+from arena_breaker_gym.rendering.skin import Ground
 from arena_breaker_gym.stages.model import Stage
 
 

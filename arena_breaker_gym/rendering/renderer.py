@@ -17,6 +17,7 @@ from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.canvas import DESK, TOUCHED, Canvas
 from arena_breaker_gym.rendering.compose import Scene, compose_rows
 from arena_breaker_gym.rendering.size import LARGEST, frame_size
+from arena_breaker_gym.rendering.skin import Skin
 from arena_breaker_gym.stages.model import Stage
 
 __all__ = ["LARGEST", "Renderer"]
@@ -167,7 +168,7 @@ def _checked(frames: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.ui
 
 
 @functools.lru_cache(maxsize=64)
-def _shared_scene(stage: Stage, skin: skins.Skin, size: int) -> Scene:
+def _shared_scene(stage: Stage, skin: Skin, size: int) -> Scene:
     camera = Camera.over(stage.size.width, stage.size.depth, size)
     backdrop = paint(stage, skin, camera)
     return Scene(

@@ -1,194 +1,30 @@
-"""Skins: the colours and the few measures that all art is drawn from, kept as JSON files.
+"""Skins by name or file: those that come along, and files of the user's own, checked.
 
-The game is the same in every skin; only pixels differ.
+The game is the same in every skin; only pixels differ. `skin` says what a skin holds. A file of
+one's own may name a `parent` that comes along and give only what differs from it.
 """
 
 from __future__ import annotations
 
 import difflib
 import functools
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
+
+from arena_breaker_gym.faults import Fault, FileError, one_of, quoted
+from arena_breaker_gym.json_file import faults_of, json_of, text_of, with_schema_key
+from arena_breaker_gym.rendering.skin import Skin
 
 _FOLDER = Path(__file__).parent / "skins"
-
-Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+_PARENT = "parent"
 
 
-class _Part(BaseModel):
-    """A piece of a skin: immutable, with every key known."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Shape(_Part):
-    """Which figures there are, and measures that all of them share."""
-
-    figures: Literal["machines", "toys", "glyphs", "creatures"] = "machines"
-
-    body_scale: Annotated[float, Field(ge=1.0, le=1.6)]  # drawn size over the rules' radius
-    height_scale: Annotated[float, Field(ge=0.3, le=2.0)]
-    outline: Annotated[float, Field(ge=0.0, le=0.2)]  # m
-    trail: Annotated[float, Field(ge=0.0, le=0.3)]  # s of flight that a shot's trail shows
-    saw_teeth: Annotated[int, Field(ge=5, le=32)]
-    shadow: Share  # how dark
-    gloss: Share  # how strong the light spots on round bodies are
-
-
-class Surface(_Part):
-    """Colours of a skin's own for what a stage is built of."""
-
-    floor: Colour
-    floor_line: Colour
-    wall_top: Colour
-    wall_side: Colour
-    obstacle_top: Colour
-    obstacle_side: Colour
-    paint: Colour = "#ffffff"
-    brightness: Annotated[float, Field(ge=0.2, le=1.5)] = 1.0
-    share: Share = 1.0  # how much of the stage's colours they replace
-
-
-class Light(_Part):
-    """How light falls on walls and obstacles."""
-
-    side: Annotated[float, Field(ge=-2.0, le=2.0)] = 1.0  # from the left; below 0 from the right
-    contrast: Annotated[float, Field(ge=0.0, le=2.0)] = 1.0  # of fronts to tops
-    shadow_length: Annotated[float, Field(ge=0.0, le=4.0)] = 1.0  # over the usual
-    rim: Annotated[float, Field(ge=0.3, le=2.5)] = 1.25  # light on the edges of tops
-    rim_colour: Colour | None = None  # of those edges, instead
-
-
-class Finish(_Part):
-    """What is done to pictures when they are drawn, as by a screen or a press."""
-
-    levels: Annotated[int, Field(ge=0, le=32)] = 0  # of each colour; 0: all
-    palette: tuple[Colour, ...] = ()  # dark to light: the only colours, by lightness
-    block: Annotated[int, Field(ge=1, le=4)] = 1  # pixels of a block's side
-    dither: bool = False  # soft edges in a pattern of whole pixels
-    halo: Share = 0.0  # light about figures, in their own colours
-    scanlines: Share = 0.0  # how much darker every third row of the ground is
-    grain: Share = 0.0  # how much single pixels of the ground differ
-
-
-class Ground(_Part):
-    """How floor, walls and obstacles look; colours are the stage's where there is no `surface`."""
-
-    texture: Literal[
-        "tiles", "grid", "hexes", "planks", "dots", "stripes", "speckles", "rings", "checks"
-    ] = "tiles"  # tiles: the stage's own paving
-    surface: Surface | None = None
-
-    outside: Colour
-    tint: Colour
-    tint_strength: Share  # 0: the stage's colours as they are, 1: the tint alone
-    tile: Annotated[float, Field(ge=0.25, le=8.0)]  # m
-    line: Annotated[float, Field(ge=0.0, le=0.3)]  # m
-    mottle: Share  # how much one tile's lightness differs from the next
-    paint: Share = 0.0  # how strong lines, gates' marks and hazard bands are painted
-    wear: Share = 0.0  # how strong stains, scuffs and cracks are
-    vignette: Share
-    shadow: Share
-    track: Colour
-    track_edge: Colour
-
-
-class Player(_Part):
-    """The player's colours; `ready` and `cooling` tell whether the dash is."""
-
-    outline: Colour
-    body: Colour
-    trim: Colour
-    barrel: Colour
-    ready: Colour
-    cooling: Colour
-    shell: Colour
-    dash: Colour
-    muzzle: Colour = "#ffd75e"  # the flash of the gun
-
-
-class Enemy(_Part):
-    """An enemy's colours; `glow` announces its attack."""
-
-    outline: Colour
-    body: Colour
-    trim: Colour
-    detail: Colour
-    glow: Colour
-
-
-class Charger(Enemy):
-    """A charger also has a colour for when it is stunned, and one for its stars."""
-
-    stunned: Colour
-    stars: Colour
-
-
-class Shot(_Part):
-    """A shot's colours from its middle to its trail."""
-
-    core: Colour
-    body: Colour
-    outline: Colour
-    trail: Colour
-
-
-class Saw(_Part):
-    """A saw's colours."""
-
-    outline: Colour
-    blade: Colour
-    edge: Colour
-    hub: Colour
-
-
-class Spikes(_Part):
-    """The colours of a spike plate; `warning` is its glow before they rise."""
-
-    outline: Colour
-    plate: Colour
-    rim: Colour
-    hole: Colour
-    spike: Colour
-    tip: Colour
-    warning: Colour
-
-
-class Blast(_Part):
-    """A blast's colours from its middle outwards, and the mark of a hit on the player."""
-
-    core: Colour
-    fire: Colour
-    smoke: Colour
-    player_hit: Colour
-
-
-class Skin(_Part):
-    """All that the art takes its looks from."""
-
-    name: Annotated[str, Field(min_length=1, max_length=40)]
-    description: str
-    shadow: Colour
-    flash: Colour  # what an enemy turns to when it is hit
-    shape: Shape
-    ground: Ground
-    light: Light = Light()
-    finish: Finish = Finish()
-    player: Player
-    swarmer: Enemy
-    shooter: Enemy
-    charger: Charger
-    splitter: Enemy
-    bomber: Enemy
-    sentinel: Enemy
-    shot: Shot
-    enemy_shot: Shot
-    saw: Saw
-    spikes: Spikes
-    blast: Blast
+class SkinError(FileError):
+    """A skin file cannot be used; the message says which, where in it, and what was expected."""
 
 
 RANDOM = "random"  # instead of a name: each episode in the skin that its seed picks
@@ -197,6 +33,11 @@ RANDOM = "random"  # instead of a name: each episode in the skin that its seed p
 def names() -> tuple[str, ...]:
     """The names of the skins that come with the package, in alphabetical order."""
     return tuple(sorted(file.stem for file in _FOLDER.glob("*.json")))
+
+
+def file_of(name: str) -> Path:
+    """The file of a skin that comes with the package, good to begin from."""
+    return _FOLDER / f"{name}.json"
 
 
 def load(name_or_path: str | Path) -> Skin:
@@ -209,7 +50,7 @@ def load(name_or_path: str | Path) -> Skin:
         The skin.
 
     Raises:
-        ValueError: No such skin or file, or the file is not a valid skin.
+        ValueError: There is no such skin; a file that is none is refused with a `SkinError`.
     """
     if str(name_or_path).endswith(".json"):
         return _read(Path(name_or_path))
@@ -225,18 +66,49 @@ def every(name_or_path: str | Path) -> tuple[Skin, ...]:
     """The skins that a setting stands for: one, or for "random" all that come with the package.
 
     Raises:
-        ValueError: No such skin or file, or the file is not a valid skin.
+        ValueError: There is no such skin; a file that is none is refused with a `SkinError`.
     """
     if name_or_path == RANDOM:
         return tuple(load(name) for name in names())
     return (load(name_or_path),)
 
 
+def schema() -> dict[str, Any]:
+    """The JSON schema of a skin file: all of a skin, or a `parent` and what differs from it."""
+    whole = with_schema_key(Skin.model_json_schema())
+    parts = whole.pop("$defs")
+    loose = {f"{name}Changes": _loosened(part) for name, part in parts.items()}
+    changes = _loosened(whole)
+    changes["properties"][_PARENT] = {
+        "description": "name of the skin that has all that this file does not give",
+        "enum": list(names()),
+    }
+    return {
+        "title": "Skin",
+        "description": "A skin: all of it, or a parent and what differs.",
+        "type": "object",
+        "if": {"required": [_PARENT]},
+        "then": {"$ref": "#/$defs/Changes"},
+        "else": {"$ref": "#/$defs/Skin"},
+        "$defs": {**parts, **loose, "Skin": whole, "Changes": changes},
+    }
+
+
+def _loosened(schema: Any) -> Any:
+    """A schema of which every entry may be left out, in all its parts."""
+    if isinstance(schema, list):
+        return [_loosened(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: _loosened(value) for key, value in schema.items() if key != "required"}
+    return kept | {"$ref": f"{kept['$ref']}Changes"} if "$ref" in kept else kept
+
+
 def check(name_or_path: str | Path) -> None:
     """Refuses what `every` would refuse, without loading all that "random" stands for.
 
     Raises:
-        ValueError: No such skin or file, or the file is not a valid skin.
+        ValueError: There is no such skin; a file that is none is refused with a `SkinError`.
     """
     if name_or_path != RANDOM:
         load(name_or_path)
@@ -244,15 +116,58 @@ def check(name_or_path: str | Path) -> None:
 
 @functools.cache
 def _built_in(name: str) -> Skin:
-    return _read(_FOLDER / f"{name}.json")
+    return _read(file_of(name))
 
 
 def _read(file: Path) -> Skin:
+    text = text_of(file, kind="a skin file")
+    own = text if isinstance(text, Fault) else json_of(text)
+    if isinstance(own, Fault):
+        raise SkinError(str(file), [own])
+    parent = own.pop(_PARENT, None)
+    faults = [] if parent is None or parent in names() else [_no_parent(parent)]
     try:
-        return Skin.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise ValueError(f"{file}: the skin cannot be read ({error.strerror}).") from None
+        skin = Skin.model_validate(own if parent is None else _grown(own, parent, file))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{file}: {place or 'the file'}: {first['msg']}.") from None
+        faults += faults_of(error, Skin, also=(_PARENT,))
+    if faults:
+        raise SkinError(str(file), faults if parent is not None else _hinted(faults))
+    return skin
+
+
+def _no_parent(name: object) -> Fault:
+    wanted = f"the name of a skin that comes along: {one_of(names(), not_=str(name))}"
+    return Fault(_PARENT, quoted(name), wanted)
+
+
+def _grown(own: Mapping[str, Any], parent: object, file: Path) -> dict[str, Any]:
+    """One's own entries over the parent's; without that parent, over the default's."""
+    name = str(parent) if parent in names() else "default"
+    signed = {"name": file.stem[:40], "description": f"{name}, changed."}
+    return _laid_over(_built_in(name).model_dump() | signed, own)
+
+
+def _laid_over(parent: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The parent's entries with one's own in their place, part by part."""
+    both = dict(parent)
+    for key, value in own.items():
+        below = both.get(key)
+        if isinstance(below, dict) and isinstance(value, dict):
+            both[key] = _laid_over(below, value)
+        else:
+            both[key] = value
+    return both
+
+
+def _hinted(faults: list[Fault]) -> list[Fault]:
+    """The faults of a file without a parent; the first thing missing tells that it might have one.
+
+    Told once: such a file often lacks a great deal.
+    """
+    hinted = list(faults)
+    for index, fault in enumerate(hinted):
+        if fault.found == "nothing":
+            hint = f'{fault.expected}, or at the top a "{_PARENT}" that has all that is missing'
+            hinted[index] = replace(fault, expected=hint)
+            break
+    return hinted

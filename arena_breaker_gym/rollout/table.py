@@ -7,8 +7,9 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.rollout.episode import STATUSES
-from arena_breaker_gym.rollout.latency import words_for
+from arena_breaker_gym.rollout.latency import MEASURED, words_for
 from arena_breaker_gym.rollout.metrics import CHARGED, COVERAGE, METRICS, Row
 
 SHOWN = tuple(name for name in METRICS if name not in ("episode_return", "steps", *CHARGED))
@@ -27,7 +28,8 @@ def results_table(rows: Sequence[Row]) -> Table:
     """One table: a column a row, a line a metric as "mean [low, high]".
 
     Args:
-        rows: As `metrics.row_of` makes them.
+        rows: As `metrics.row_of` makes them. `passes`, if there is such an entry, tells how often a
+            training went over its examples, `{"done": 2.5, "planned": 4}`.
     """
     table = Table()
     table.add_column("")
@@ -79,6 +81,11 @@ def legend(rows: Sequence[Row]) -> str:
     kinds = {row["point_blank_fix"] for row in rows}
     meanings = {True: "shots hit an enemy that overlaps the muzzle", False: "they pass through it"}
     lines += [(_fix(kind), meanings[kind]) for kind in (True, False) if kind in kinds]
+    if any(row["latency"] == MEASURED for row in rows):
+        meaning = "the game goes on while the agent thinks: from a look to its answer, on average"
+        lines.append(("real time, N ms", meaning))
+    if any(_cut_short(row) for row in rows):
+        lines.append(("N of M passes", "a training that was cut short: over its examples"))
     wide = max(len(label) for label, _ in lines)
     return "\n".join(f"{label:{wide}}  {meaning}" for label, meaning in lines)
 
@@ -153,7 +160,24 @@ def _heading_lines(row: Row) -> Iterator[str]:
     yield f"stage {row['stage']}"
     yield _fix(row["point_blank_fix"])
     if row["latency"] is not None:
-        yield words_for(row["latency"])
+        yield _waited(row)
+    if _cut_short(row):
+        done, planned = row["passes"]["done"], row["passes"]["planned"]
+        yield f"{int(10 * done) / 10:g} of {planned:g} passes"
+
+
+def _cut_short(row: Row) -> bool:
+    """Whether who played had learned less than was planned, by whoever made the row."""
+    passes = row.get("passes")
+    return passes is not None and passes["done"] < passes["planned"]
+
+
+def _waited(row: Row) -> str:
+    """What a game that did not wait charged for thinking, on average where it was measured."""
+    ticks = row["latency_ticks"]["mean"]
+    if row["latency"] != MEASURED or ticks is None:
+        return words_for(row["latency"])
+    return f"{words_for(row['latency'])}, {1000 * ticks / TICKS_PER_SECOND:.0f} ms"
 
 
 def _cell(estimate: Mapping[str, float | None], decimals: int) -> str:

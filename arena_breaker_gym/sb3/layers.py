@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.extras import require
+from arena_breaker_gym.plain import plain_float, plain_int
 
 Shown = Any  # (n, ...), or a dict of such
 Tensors = dict[str, NDArray[Any]]
@@ -42,10 +43,7 @@ class FrameStack:
         Raises:
             ValueError: If that is no number from 2 to 16.
         """
-        whole = isinstance(frames, int) and not isinstance(frames, bool)
-        if not whole or not 2 <= frames <= _LONGEST_STACK:
-            raise ValueError(f"frames must be from 2 to {_LONGEST_STACK}, got {frames!r}.")
-        self.frames = frames
+        self.frames = plain_int("frames", frames, least=2, most=_LONGEST_STACK)
         self._seen: dict[int, Mapping[str, NDArray[Any]]] = {}
 
     def reset(self, arenas: Sequence[int]) -> None:
@@ -83,8 +81,8 @@ class Normalisation:
             epsilon: Is added to the variance.
         """
         self._tensors = dict(tensors)
-        self._clip = float(clip)
-        self._epsilon = float(epsilon)
+        self._clip = plain_float("clip", clip)
+        self._epsilon = plain_float("epsilon", epsilon)
 
     def reset(self, arenas: Sequence[int]) -> None:
         """Remembers nothing of any arena."""
@@ -124,13 +122,18 @@ def layers_of(env: Any) -> tuple[Any, list[dict[str, Any]], Tensors]:
     tensors: Tensors = {}
     for wrapper in reversed(chain):
         if type(wrapper) is wrappers.VecFrameStack:
-            layers.append({"layer": "stack", "frames": wrapper.stacked_obs.n_stack})
+            frames = plain_int("n_stack", wrapper.stacked_obs.n_stack)
+            layers.append({"layer": "stack", "frames": frames})
         elif type(wrapper) is wrappers.VecNormalize:
             if wrapper.norm_obs:
                 number = len(layers)
                 tensors |= {f"layer.{number}.{k}": v for k, v in _statistics(wrapper).items()}
                 layers.append(
-                    {"layer": "normalise", "clip": wrapper.clip_obs, "epsilon": wrapper.epsilon}
+                    {
+                        "layer": "normalise",
+                        "clip": plain_float("clip_obs", wrapper.clip_obs),
+                        "epsilon": plain_float("epsilon", wrapper.epsilon),
+                    }
                 )
         elif type(wrapper) not in (wrappers.VecMonitor, wrappers.VecTransposeImage):
             raise ValueError(

@@ -30,6 +30,7 @@ from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtr
 from torch import Tensor, nn
 
 from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.plain import plain_int, plain_value
 from arena_breaker_gym.sb3.layers import layers_of, made_layers
 from arena_breaker_gym.sb3.networks import SmallCNN
 from arena_breaker_gym.settings import Settings
@@ -102,7 +103,7 @@ def save_policy(model: BaseAlgorithm, path: str | Path) -> None:
         "kit": env.kit.to_dict(),
         "settings": env.settings.to_dict(),
         "layers": layers,
-        "timesteps": model.num_timesteps,
+        "timesteps": plain_int("num_timesteps", model.num_timesteps, least=0),
     }
     weights = {f"policy.{name}": one for name, one in weights_of(model.policy).items()}
     weights |= {name: torch.as_tensor(np.array(one)) for name, one in tensors.items()}
@@ -186,12 +187,12 @@ def _architecture(policy: Any) -> dict[str, Any]:
         arch = {"pi": arch, "vf": arch}
     return {
         "policy": _name_of(type(policy), POLICIES),
-        "net_arch": arch,
+        "net_arch": plain_value(arch),
         "activation": _name_of(policy.activation_fn, ACTIVATIONS),
         "features_extractor": _name_of(policy.features_extractor_class, EXTRACTORS),
-        "features_extractor_kwargs": dict(policy.features_extractor_kwargs),
-        "share_features_extractor": policy.share_features_extractor,
-        "normalize_images": policy.normalize_images,
+        "features_extractor_kwargs": plain_value(dict(policy.features_extractor_kwargs)),
+        "share_features_extractor": bool(policy.share_features_extractor),
+        "normalize_images": bool(policy.normalize_images),
     }
 
 
@@ -271,8 +272,7 @@ def _policy(
 def _check_widths(widths: list[Any]) -> None:
     """Refuses networks that would fill the memory before their weights are looked at."""
     for width in widths:
-        if isinstance(width, bool) or not isinstance(width, int) or not 1 <= width <= WIDEST:
-            raise ValueError(f"a layer has from 1 to {WIDEST} units, not {width!r}")
+        plain_int("a layer's width", width, most=WIDEST)
     if len(widths) > DEEPEST:
         raise ValueError(f"a policy has at most {DEEPEST} layers, not {len(widths)}")
 

@@ -1,4 +1,4 @@
-"""What a stage must fulfil beyond its schema, to be playable; a breach is a `StageError`.
+"""What a stage must fulfil beyond its schema, to be playable; each breach is a `Fault`.
 
 The plan's own words (zones, waves, outlines, tracks) need no geometry; places are held
 against pymunk's space, and walks against the flow field.
@@ -6,12 +6,13 @@ against pymunk's space, and walks against the flow field.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.stages.errors import one_of, quoted, refusal
+from arena_breaker_gym.faults import Fault, one_of, quoted
 from arena_breaker_gym.stages.model import MAX_ALIVE, Polygon, Saw, Spikes, Stage, Wave, Zone
 from arena_breaker_gym.stages.outline import Point, area_of, crossing_edges, edges_of
 from arena_breaker_gym.stages.table import FLOW_CELLS
@@ -27,90 +28,75 @@ _ALIVE_AFTER = {"splitter": 3}  # a dead one leaves three swarmers
 _TOUCH = 0.01  # m: closer than that counts as touching
 
 
-def check_plan(stage: Stage, *, file: str) -> None:
-    """Checks zone names, totals, outlines and tracks.
+def word_faults(stage: Stage) -> list[Fault]:
+    """What is wrong with zones' names and waves' totals, which need no geometry."""
+    zones = [zone.name for zone in stage.zones]
+    waves = (_wave(wave, zones, f"waves[{index}]") for index, wave in enumerate(stage.waves))
+    return [*_zone_names(zones), *(fault for wave in waves for fault in wave)]
 
-    Raises:
-        StageError: For the first breach.
-    """
-    _check_zone_names(stage, file)
-    for index, wave in enumerate(stage.waves):
-        _check_wave(wave, [zone.name for zone in stage.zones], f"waves[{index}]", file)
+
+def shape_faults(stage: Stage) -> list[Fault]:
+    """What is wrong with outlines and tracks in themselves; with any, nothing can be built."""
+    faults: list[Fault] = []
     for index, obstacle in enumerate(stage.obstacles):
         if isinstance(obstacle, Polygon):
-            _check_outline(obstacle, f"obstacles[{index}].points", file)
+            faults += _outline(obstacle, f"obstacles[{index}].points")
     for index, hazard in enumerate(stage.hazards):
         if isinstance(hazard, Saw):
-            _check_track(hazard, f"hazards[{index}].track", file)
+            faults += _track(hazard, f"hazards[{index}].track")
+    return faults
 
 
-def _check_zone_names(stage: Stage, file: str) -> None:
-    names = [zone.name for zone in stage.zones]
+def _zone_names(names: list[str]) -> Iterator[Fault]:
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise refusal(
-                file,
+            yield Fault(
                 f"zones[{index}].name",
-                found=f"a second {quoted(name)}",
-                expected="a name of its own for each zone",
+                f"a second {quoted(name)}",
+                "a name of its own for each zone",
             )
 
 
-def _check_wave(wave: Wave, zones: list[str], path: str, file: str) -> None:
+def _wave(wave: Wave, zones: list[str], path: str) -> Iterator[Fault]:
     for index, group in enumerate(wave.groups):
         if group.zone not in zones:
-            raise refusal(
-                file,
+            yield Fault(
                 f"{path}.groups[{index}].zone",
-                found=quoted(group.zone),
-                expected=f"the name of a zone: {one_of(zones, not_=group.zone)}",
+                quoted(group.zone),
+                f"the name of a zone: {one_of(zones, not_=group.zone)}",
             )
     alive = sum(group.count * _ALIVE_AFTER.get(group.type, 1) for group in wave.groups)
     if alive > MAX_ALIVE:
-        raise refusal(
-            file,
+        yield Fault(
             f"{path}.groups",
-            found=f"{alive} enemies that may be alive at once (a splitter becomes 3)",
-            expected=f"at most {MAX_ALIVE}",
+            f"{alive} enemies that may be alive at once (a splitter becomes 3)",
+            f"at most {MAX_ALIVE}",
         )
 
 
-def _check_outline(polygon: Polygon, path: str, file: str) -> None:
+def _outline(polygon: Polygon, path: str) -> list[Fault]:
+    """The first fault of an outline: of one that is bent, each further one would be an echo."""
     for index, (corner, following) in enumerate(edges_of(polygon.points)):
         if corner == following:
-            raise refusal(
-                file,
-                f"{path}[{index}]",
-                found=f"{quoted(corner)} twice in a row",
-                expected="corners that differ (the last one joins the first by itself)",
-            )
+            wanted = "corners that differ (the last one joins the first by itself)"
+            return [Fault(f"{path}[{index}]", f"{quoted(corner)} twice in a row", wanted)]
     crossing = crossing_edges(polygon.points)
     if crossing:
-        raise refusal(
-            file,
-            path,
-            found=f"an outline that crosses itself (edges {crossing[0]} and {crossing[1]})",
-            expected="a simple polygon",
-        )
+        found = f"an outline that crosses itself (edges {crossing[0]} and {crossing[1]})"
+        return [Fault(path, found, "a simple polygon")]
     if abs(area_of(polygon.points)) < SMALLEST_AREA:
-        raise refusal(
-            file, path, found="an outline with hardly any area", expected="at least 0.01 m²"
-        )
+        return [Fault(path, "an outline with hardly any area", "at least 0.01 m²")]
+    return []
 
 
-def _check_track(saw: Saw, path: str, file: str) -> None:
+def _track(saw: Saw, path: str) -> Iterator[Fault]:
     if saw.closed and len(saw.track) < 3:
-        raise refusal(
-            file, path, found="2 corners of a closed track", expected="at least 3, or an open track"
-        )
+        yield Fault(path, "2 corners of a closed track", "at least 3, or an open track")
+        return
     for index, (corner, following) in enumerate(_legs(saw)):
         if corner == following:
-            raise refusal(
-                file,
-                f"{path}[{index}]",
-                found=f"{quoted(corner)} twice in a row",
-                expected="corners that differ",
-            )
+            found = f"{quoted(corner)} twice in a row"
+            yield Fault(f"{path}[{index}]", found, "corners that differ")
 
 
 def _legs(saw: Saw) -> list[tuple[Point, Point]]:
@@ -118,65 +104,57 @@ def _legs(saw: Saw) -> list[tuple[Point, Point]]:
     return edges_of(saw.track)[: None if saw.closed else -1]
 
 
-def check_places(stage: Stage, space: pymunk.Space, *, file: str) -> None:
-    """Checks that start, zones and hazards stand clear of walls and obstacles.
+def place_faults(stage: Stage, space: pymunk.Space) -> list[Fault]:
+    """Where start, zones and hazards do not stand clear of walls and obstacles.
 
     Args:
-        stage: A stage that passed `check_plan`.
+        stage: A stage without `shape_faults`.
         space: What `geometry.build_space` made of it.
-        file: Its name, for the error.
-
-    Raises:
-        StageError: For the first breach.
     """
-    _check_start(stage, space, file)
+    faults = list(_start(stage, space))
     for index, zone in enumerate(stage.zones):
-        _check_zone(stage, zone, space, f"zones[{index}]", file)
+        faults += _zone(stage, zone, space, f"zones[{index}]")
     for index, hazard in enumerate(stage.hazards):
         if isinstance(hazard, Saw):
-            _check_course(hazard, space, f"hazards[{index}].track", file)
+            faults += _course(hazard, space, f"hazards[{index}].track")
         else:
-            _check_spikes(stage, hazard, space, f"hazards[{index}]", file)
+            faults += _spikes(stage, hazard, space, f"hazards[{index}]")
+    return faults
 
 
-def _check_start(stage: Stage, space: pymunk.Space, file: str) -> None:
+def _start(stage: Stage, space: pymunk.Space) -> Iterator[Fault]:
     near = _nearest(space, (stage.start.x, stage.start.z), PLAYER_ROOM)
     if near:
-        raise refusal(
-            file,
+        yield Fault(
             "start",
-            found=f"a place blocked by {near}",
-            expected=f"at least {PLAYER_ROOM} m to every wall and obstacle",
+            f"a place blocked by {near}",
+            f"at least {PLAYER_ROOM} m to every wall and obstacle",
         )
 
 
-def _check_zone(stage: Stage, zone: Zone, space: pymunk.Space, path: str, file: str) -> None:
+def _zone(stage: Stage, zone: Zone, space: pymunk.Space, path: str) -> Iterator[Fault]:
     import pymunk
 
     far_x = abs(zone.x) + zone.width / 2
     far_z = abs(zone.z) + zone.depth / 2
     if far_x > stage.size.width / 2 or far_z > stage.size.depth / 2:
-        raise refusal(
-            file,
+        yield Fault(
             path,
-            found=f"a zone that reaches out to x = {far_x:g}, z = {far_z:g} from the middle",
-            expected=f"one on the floor, x up to {stage.size.width / 2:g} "
+            f"a zone that reaches out to x = {far_x:g}, z = {far_z:g} from the middle",
+            f"one on the floor, x up to {stage.size.width / 2:g} "
             f"and z up to {stage.size.depth / 2:g}",
         )
+        return
     body = pymunk.Body(body_type=pymunk.Body.STATIC)
     body.position = zone.x, zone.z
     rectangle = pymunk.Poly.create_box(body, (zone.width, zone.depth), radius=_TOUCH)
     touched = [_name(contact.shape) for contact in space.shape_query(rectangle)]
     if touched:
-        raise refusal(
-            file,
-            path,
-            found=f"a spawn zone in or against {min(touched)}",
-            expected="one clear of walls and obstacles",
-        )
+        found = f"a spawn zone in or against {min(touched)}"
+        yield Fault(path, found, "one clear of walls and obstacles")
 
 
-def _check_course(saw: Saw, space: pymunk.Space, path: str, file: str) -> None:
+def _course(saw: Saw, space: pymunk.Space, path: str) -> Iterator[Fault]:
     for index, (corner, following) in enumerate(_legs(saw)):
         # Each shape is asked by itself: a space's own thick segment query overlooks shapes
         # whose bounding box the thin segment misses.
@@ -186,28 +164,24 @@ def _check_course(saw: Saw, space: pymunk.Space, path: str, file: str) -> None:
         hits = [answer for answer in answers if answer]
         if hits:
             first = min(hits, key=lambda hit: hit.alpha)
-            raise refusal(
-                file,
+            yield Fault(
                 f"{path}[{index}]",
-                found=f"a saw of radius {saw.radius:g} that runs into {_name(first.shape)} "
+                f"a saw of radius {saw.radius:g} that runs into {_name(first.shape)} "
                 "on its way to the next corner",
-                expected="a track clear of walls and obstacles by the saw's radius",
+                "a track clear of walls and obstacles by the saw's radius",
             )
 
 
-def _check_spikes(stage: Stage, spikes: Spikes, space: pymunk.Space, path: str, file: str) -> None:
+def _spikes(stage: Stage, spikes: Spikes, space: pymunk.Space, path: str) -> Iterator[Fault]:
     covered = _nearest(space, (spikes.x, spikes.z), 0.0)
     if covered:
-        raise refusal(
-            file, path, found=f"spikes inside {covered}", expected="their middle on open floor"
-        )
+        yield Fault(path, f"spikes inside {covered}", "their middle on open floor")
     gap = np.hypot(spikes.x - stage.start.x, spikes.z - stage.start.z) - spikes.radius
     if gap < PLAYER_ROOM:
-        raise refusal(
-            file,
+        yield Fault(
             path,
-            found="spikes on top of the player's start",
-            expected=f"at least {spikes.radius + PLAYER_ROOM:g} m between their middles",
+            "spikes on top of the player's start",
+            f"at least {spikes.radius + PLAYER_ROOM:g} m between their middles",
         )
 
 
@@ -224,29 +198,24 @@ def _name(shape: pymunk.Shape | None) -> str:
     return "the outer wall" if index < 0 else f"obstacles[{index}]"
 
 
-def check_walks(stage: Stage, flow: NDArray[np.int8], *, file: str) -> None:
-    """Checks that the player's start and every spawn zone are joined on foot.
+def walk_faults(stage: Stage, flow: NDArray[np.int8]) -> list[Fault]:
+    """The spawn zones that are not joined to the player's start on foot.
 
     Args:
-        stage: A stage that passed `check_places`.
+        stage: A stage without `place_faults`.
         flow: Its flow field, (1024, 1024).
-        file: Its name, for the error.
-
-    Raises:
-        StageError: For the first zone that is cut off.
     """
     start = _cells(stage, np.array(stage.start.x), np.array(stage.start.z))
+    faults = []
     for index, zone in enumerate(stage.zones):
         xs = np.linspace(zone.x - zone.width / 2, zone.x + zone.width / 2, 2 * FLOW_CELLS)
         zs = np.linspace(zone.z - zone.depth / 2, zone.z + zone.depth / 2, 2 * FLOW_CELLS)
         cells = np.unique(_cells(stage, xs[None, :], zs[:, None]))
         if np.any((flow[start, cells] < 0) & (cells != start)):
-            raise refusal(
-                file,
-                f"zones[{index}]",
-                found="a zone with no way on foot to the player's start",
-                expected="gaps of at least 2 m between walls all the way",
-            )
+            found = "a zone with no way on foot to the player's start"
+            wanted = "gaps of at least 2 m between walls all the way"
+            faults.append(Fault(f"zones[{index}]", found, wanted))
+    return faults
 
 
 def _cells(stage: Stage, x: Coordinates, z: Coordinates) -> NDArray[np.int64]:

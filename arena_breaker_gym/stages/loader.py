@@ -6,7 +6,6 @@ machine has baked the same stage before.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Sequence
@@ -17,9 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym.faults import Fault
+from arena_breaker_gym.json_file import text_of, with_schema_key
 from arena_breaker_gym.stages.cache import Fields, load_fields, save_fields
-from arena_breaker_gym.stages.checks import check_places, check_plan, check_walks
-from arena_breaker_gym.stages.errors import refusal
+from arena_breaker_gym.stages.checks import place_faults, shape_faults, walk_faults, word_faults
+from arena_breaker_gym.stages.errors import StageError
 from arena_breaker_gym.stages.model import Stage
 from arena_breaker_gym.stages.plan import plan_of
 from arena_breaker_gym.stages.schema import read_stage
@@ -80,7 +81,7 @@ def load_campaign(files: str | Path | Sequence[str | Path] | None = None) -> Loa
 
 def stage_schema() -> dict[str, Any]:
     """The JSON schema of a stage file."""
-    return Stage.model_json_schema()
+    return with_schema_key(Stage.model_json_schema())
 
 
 def _paths(files: str | Path | Sequence[str | Path] | None) -> Sequence[str | Path]:
@@ -94,18 +95,10 @@ def _paths(files: str | Path | Sequence[str | Path] | None) -> Sequence[str | Pa
 
 
 def _text_of(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        siblings = [file.name for file in path.parent.glob("*.json")]
-        near = difflib.get_close_matches(path.name, siblings, n=1)
-        guess = f' (did you mean "{path.with_name(near[0])}"?)' if near else ""
-        raise refusal(
-            str(path), "", found="no such file", expected=f"a stage file{guess}"
-        ) from None
-    except OSError as error:
-        reason = f"a file that cannot be read ({error.strerror or error})"
-        raise refusal(str(path), "", found=reason, expected="a stage file") from None
+    text = text_of(path, kind="a stage file")
+    if isinstance(text, Fault):
+        raise StageError(str(path), [text])
+    return text
 
 
 def _digest_of(stage: Stage) -> str:
@@ -114,19 +107,29 @@ def _digest_of(stage: Stage) -> str:
 
 
 def _bake(stage: Stage, digest: str, *, file: str) -> Fields:
+    """The fields of a stage, kept for the next time, if nothing at all is wrong with it."""
+    shapes = shape_faults(stage)
+    fields, places = (None, []) if shapes else _fields_of(stage)
+    faults = [*word_faults(stage), *shapes, *places]
+    if fields is None or faults:
+        raise StageError(file, faults)
+    save_fields(digest, fields)
+    return fields
+
+
+def _fields_of(stage: Stage) -> tuple[Fields | None, list[Fault]]:
+    """The fields, as far as places allow to bake them, and what is wrong with places and ways."""
     # pymunk is slow to import, and a warm cache never gets here.
     from arena_breaker_gym.stages.flow import bake_flow
     from arena_breaker_gym.stages.geometry import bake_distance, build_space
 
-    check_plan(stage, file=file)
     space = build_space(stage)
-    check_places(stage, space, file=file)
+    faults = place_faults(stage, space)
+    if faults:
+        return None, faults
     distance = bake_distance(stage, space)
     flow = bake_flow(distance, width=stage.size.width, depth=stage.size.depth)
-    check_walks(stage, flow, file=file)
-    fields = Fields(distance, flow)
-    save_fields(digest, fields)
-    return fields
+    return Fields(distance, flow), walk_faults(stage, flow)
 
 
 def _table(stages: Sequence[Stage], fields: Sequence[Fields]) -> NDArray[np.void]:

@@ -25,12 +25,17 @@ MAX_OBSTACLES = 64
 MAX_POLYGON_POINTS = 64
 
 Coordinate = Annotated[float, Field(ge=-LARGEST_SIZE, le=LARGEST_SIZE)]
+AlongX = Annotated[Coordinate, Field(description="m from the floor's middle, rightwards")]
+AlongZ = Annotated[
+    Coordinate, Field(description="m from the floor's middle, towards the viewer (down)")
+]
 Point = tuple[Coordinate, Coordinate]
 Extent = Annotated[float, Field(ge=0.1, le=LARGEST_SIZE)]
-Height = Annotated[float, Field(gt=0.0, le=4.0)]  # for the renderer only
+Height = Annotated[float, Field(gt=0.0, le=4.0, description="m, for the eye only")]
 Seconds = Annotated[float, Field(ge=0.0, le=120.0)]
 Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
 Name = Annotated[str, Field(min_length=1, max_length=40)]
+Track = Annotated[tuple[Point, ...], Field(min_length=2, max_length=MAX_TRACK_POINTS)]
 
 
 class _Part(BaseModel):
@@ -39,53 +44,64 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+_SIDE = Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)
+
+
 class Size(_Part):
     """The floor: it spans [-width/2, width/2] along x and [-depth/2, depth/2] along z."""
 
-    width: Annotated[float, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
-    depth: Annotated[float, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
+    width: Annotated[float, _SIDE] = Field(description="m along x")
+    depth: Annotated[float, _SIDE] = Field(description="m along z")
 
 
 class Start(_Part):
     """Where the player begins."""
 
-    x: Coordinate
-    z: Coordinate
+    x: AlongX
+    z: AlongZ
 
 
 class Palette(_Part):
     """The stage's colours, `#rrggbb`, and how bright it is lit (1.0: as the colours say)."""
 
-    floor: Colour = "#d9d4c3"
-    floor_line: Colour = "#c6bfa9"
-    wall_top: Colour = "#8f9bb3"
-    wall_side: Colour = "#5d6880"
-    obstacle_top: Colour = "#b08d62"
-    obstacle_side: Colour = "#7d6142"
-    paint: Colour = "#ffffff"  # lines painted on the floor
-    paving: Literal["court", "plates", "flagstones"] = "court"
-    brightness: Annotated[float, Field(ge=0.2, le=1.5)] = 1.0
+    floor: Colour = Field(default="#d9d4c3", description="the floor")
+    floor_line: Colour = Field(default="#c6bfa9", description="the seams of the paving")
+    wall_top: Colour = Field(default="#8f9bb3", description="tops of the outer wall")
+    wall_side: Colour = Field(default="#5d6880", description="fronts of the outer wall")
+    obstacle_top: Colour = Field(default="#b08d62", description="tops of obstacles")
+    obstacle_side: Colour = Field(default="#7d6142", description="fronts of obstacles")
+    paint: Colour = Field(default="#ffffff", description="lines painted on the floor")
+    paving: Literal["court", "plates", "flagstones"] = Field(
+        default="court", description="pattern of the floor, where the skin does not bring its own"
+    )
+    brightness: Annotated[float, Field(ge=0.2, le=1.5)] = Field(
+        default=1.0, description="factor on all these colours"
+    )
 
 
 class Circle(_Part):
     """A round obstacle."""
 
-    shape: Literal["circle"]
-    x: Coordinate
-    z: Coordinate
-    radius: Annotated[float, Field(ge=0.1, le=LARGEST_SIZE / 2)]
+    shape: Literal["circle"] = Field(description="which kind of obstacle this is")
+    x: AlongX
+    z: AlongZ
+    radius: Annotated[float, Field(ge=0.1, le=LARGEST_SIZE / 2)] = Field(
+        description="m from its middle to its rim"
+    )
     height: Height = 1.2
 
 
 class Box(_Part):
     """A rectangular obstacle, turned about its middle by `angle`."""
 
-    shape: Literal["box"]
-    x: Coordinate
-    z: Coordinate
-    width: Extent
-    depth: Extent
-    angle: Annotated[float, Field(ge=-7.0, le=7.0)] = 0.0
+    shape: Literal["box"] = Field(description="which kind of obstacle this is")
+    x: AlongX
+    z: AlongZ
+    width: Extent = Field(description="m along x, before it is turned")
+    depth: Extent = Field(description="m along z, before it is turned")
+    angle: Annotated[float, Field(ge=-7.0, le=7.0)] = Field(
+        default=0.0, description="radians from +x towards +z (clockwise as seen on the screen)"
+    )
     height: Height = 1.2
 
     def corners(self) -> list[Point]:
@@ -99,8 +115,10 @@ class Box(_Part):
 class Polygon(_Part):
     """An obstacle of any simple outline, concave ones included, wound either way."""
 
-    shape: Literal["polygon"]
-    points: Annotated[tuple[Point, ...], Field(min_length=3, max_length=MAX_POLYGON_POINTS)]
+    shape: Literal["polygon"] = Field(description="which kind of obstacle this is")
+    points: Annotated[tuple[Point, ...], Field(min_length=3, max_length=MAX_POLYGON_POINTS)] = (
+        Field(description="corners [x, z] in m; the last joins the first by itself")
+    )
     height: Height = 1.2
 
 
@@ -110,24 +128,36 @@ Obstacle = Annotated[Circle | Box | Polygon, Field(discriminator="shape")]
 class Saw(_Part):
     """A blade on a track: there and back again, or round and round if the track is closed."""
 
-    type: Literal["saw"]
-    track: Annotated[tuple[Point, ...], Field(min_length=2, max_length=MAX_TRACK_POINTS)]
-    closed: bool = False
-    speed: Annotated[float, Field(gt=0.0, le=12.0)] = 3.0  # m/s
-    radius: Annotated[float, Field(ge=0.2, le=2.0)] = 0.85
+    type: Literal["saw"] = Field(description="which kind of hazard this is")
+    track: Track = Field(description="corners [x, z] in m, in the order of travel")
+    closed: bool = Field(
+        default=False,
+        description="from the last corner straight on to the first, instead of back again",
+    )
+    speed: Annotated[float, Field(gt=0.0, le=12.0)] = Field(default=3.0, description="m/s")
+    radius: Annotated[float, Field(ge=0.2, le=2.0)] = Field(
+        default=0.85, description="m from its middle to its rim"
+    )
+
+
+_PHASE = Field(ge=0.1, le=60.0)
 
 
 class Spikes(_Part):
     """A round plate of spikes that cycles down, warn, up, beginning `offset` into the cycle."""
 
-    type: Literal["spikes"]
-    x: Coordinate
-    z: Coordinate
-    radius: Annotated[float, Field(ge=0.2, le=3.0)] = 0.9
-    down: Annotated[float, Field(ge=0.1, le=60.0)] = 2.0
-    warn: Annotated[float, Field(ge=0.1, le=60.0)] = 0.5
-    up: Annotated[float, Field(ge=0.1, le=60.0)] = 1.0
-    offset: Seconds = 0.0
+    type: Literal["spikes"] = Field(description="which kind of hazard this is")
+    x: AlongX
+    z: AlongZ
+    radius: Annotated[float, Field(ge=0.2, le=3.0)] = Field(
+        default=0.9, description="m from its middle to its rim"
+    )
+    down: Annotated[float, _PHASE] = Field(default=2.0, description="s that they hide")
+    warn: Annotated[float, _PHASE] = Field(
+        default=0.5, description="s that they announce themselves"
+    )
+    up: Annotated[float, _PHASE] = Field(default=1.0, description="s that they hurt")
+    offset: Seconds = Field(default=0.0, description="s into the cycle when the stage begins")
 
 
 Hazard = Annotated[Saw | Spikes, Field(discriminator="type")]
@@ -136,37 +166,51 @@ Hazard = Annotated[Saw | Spikes, Field(discriminator="type")]
 class Zone(_Part):
     """A rectangle about (x, z), sides along the axes, in which enemies appear."""
 
-    name: Name
-    x: Coordinate
-    z: Coordinate
-    width: Extent
-    depth: Extent
+    name: Name = Field(description="what waves' groups call it")
+    x: AlongX
+    z: AlongZ
+    width: Extent = Field(description="m along x")
+    depth: Extent = Field(description="m along z")
 
 
 class Group(_Part):
     """Enemies of one type: `count` of them, `delay` after the wave begins, `spacing` apart."""
 
-    type: Literal["swarmer", "shooter", "charger", "splitter", "bomber", "sentinel"]
-    count: Annotated[int, Field(ge=1, le=MAX_ALIVE)]
-    delay: Seconds = 0.0
-    spacing: Seconds = 0.3
-    zone: Name
+    type: Literal["swarmer", "shooter", "charger", "splitter", "bomber", "sentinel"] = Field(
+        description="which enemy"
+    )
+    count: Annotated[int, Field(ge=1, le=MAX_ALIVE)] = Field(description="how many enemies")
+    delay: Seconds = Field(
+        default=0.0, description="s from the wave's beginning to the first of them"
+    )
+    spacing: Seconds = Field(default=0.3, description="s from one of them to the next")
+    zone: Name = Field(description="name of the zone in which they appear")
 
 
 class Wave(_Part):
     """Groups of enemies; the next wave begins when all are dead."""
 
-    groups: Annotated[tuple[Group, ...], Field(min_length=1, max_length=MAX_GROUPS)]
+    groups: Annotated[tuple[Group, ...], Field(min_length=1, max_length=MAX_GROUPS)] = Field(
+        description=f"enemies; at most {MAX_ALIVE} may be alive at once, a splitter counts as 3"
+    )
 
 
 class Stage(_Part):
     """A stage file: an arena and its waves."""
 
-    name: Name
-    size: Size
-    start: Start
-    palette: Palette = Palette()
-    obstacles: Annotated[tuple[Obstacle, ...], Field(max_length=MAX_OBSTACLES)] = ()
-    hazards: Annotated[tuple[Hazard, ...], Field(max_length=MAX_HAZARDS)] = ()
-    zones: Annotated[tuple[Zone, ...], Field(min_length=1, max_length=MAX_ZONES)]
-    waves: Annotated[tuple[Wave, ...], Field(min_length=1, max_length=MAX_WAVES)]
+    name: Name = Field(description="what people call the stage")
+    size: Size = Field(description="the floor's sides")
+    start: Start = Field(description="where the player begins, clear of everything")
+    palette: Palette = Field(default=Palette(), description="colours, where the skin leaves them")
+    obstacles: Annotated[tuple[Obstacle, ...], Field(max_length=MAX_OBSTACLES)] = Field(
+        default=(), description="what stands on the floor: circles, boxes, polygons"
+    )
+    hazards: Annotated[tuple[Hazard, ...], Field(max_length=MAX_HAZARDS)] = Field(
+        default=(), description="saws and spikes"
+    )
+    zones: Annotated[tuple[Zone, ...], Field(min_length=1, max_length=MAX_ZONES)] = Field(
+        description="where enemies appear, each joined to the start on foot"
+    )
+    waves: Annotated[tuple[Wave, ...], Field(min_length=1, max_length=MAX_WAVES)] = Field(
+        description="enemies in the order in which they come; after the last, the next stage"
+    )

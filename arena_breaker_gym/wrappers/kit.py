@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.env import action_space_of, observation_space_of
 from arena_breaker_gym.observation import TABLES, StateTables
+from arena_breaker_gym.plain import plain_bool, plain_int
 from arena_breaker_gym.settings import Settings, closest
 from arena_breaker_gym.stages.loader import load_campaign
 from arena_breaker_gym.wrappers.choices import Choices
@@ -55,17 +56,12 @@ class Kit:
     single_frame: bool = False
 
     def __post_init__(self) -> None:
-        """Checks every value."""
+        """Checks every value and keeps plain ones, whatever numbers were given."""
         for name in ("senses", "single_frame"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} must be a bool, got {getattr(self, name)!r}.")
+            object.__setattr__(self, name, plain_bool(name, getattr(self, name)))
         for name, (least, most) in _RANGES.items():
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            if not whole or not least <= value <= most:
-                raise ValueError(
-                    f"{name} must be a whole number from {least} to {most}, got {value!r}."
-                )
+            number = plain_int(name, getattr(self, name), least=least, most=most)
+            object.__setattr__(self, name, number)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

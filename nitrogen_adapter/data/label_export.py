@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +17,9 @@ from nitrogen_adapter.data.labels import (
     CHUNK_ROWS,
     ROWS_PER_SECOND,
     LabelError,
-    actions_file,
+    chunk_folder,
     read_metadata,
-    write_rows,
+    write_chunks,
 )
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, NEW_LAYOUT, GamepadSettings
 
@@ -90,23 +89,10 @@ def _export(
         "raw": np.repeat(_asked(episode.actions, buttons), repeat, axis=0),
         "processed": np.repeat(_made(episode.actions, buttons), repeat, axis=0),
     }
-    total = len(episode) * repeat
-    for number, first in enumerate(range(0, total, CHUNK_ROWS)):
-        chunk = chunk_folder(part, video.name, number)
-        chunk.mkdir(parents=True)
-        for kind, rows in kinds.items():
-            write_rows(actions_file(chunk, kind), rows[first : first + CHUNK_ROWS])
-        count = min(CHUNK_ROWS, total - first)
-        text = json.dumps({**about, "chunk": number, "first_row": first, "rows": count}, indent=2)
-        (chunk / "metadata.json").write_text(text + "\n", encoding="utf-8")
+    write_chunks(part, video.name, kinds, about)
     if frame_size is not None:
         _draw(episode, part, video.name, frame_size)
     part.rename(video)
-
-
-def chunk_folder(video: Path, name: str, number: int) -> Path:
-    """Return the folder of a video's chunk."""
-    return video / f"{name}_chunk_{number:04d}"
 
 
 def _draw(episode: Episode, part: Path, name: str, size: int) -> None:

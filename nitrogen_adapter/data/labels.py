@@ -17,6 +17,7 @@ metadata tell the box in which a video shows its controller, frames are read wit
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,33 @@ def write_rows(path: Path, rows: NDArray[np.float32]) -> None:
         pushed = rows[:, stick].astype(np.float64) * 2.0 - 1.0
         columns[name] = pa.array(pushed.tolist(), type=pa.list_(pa.float64()))
     pq.write_table(pa.table(columns), path)
+
+
+def chunk_folder(video: Path, name: str, number: int) -> Path:
+    """Return the folder of a video's chunk."""
+    return video / f"{name}_chunk_{number:04d}"
+
+
+def write_chunks(
+    video: Path, name: str, kinds: Mapping[str, NDArray[np.float32]], about: Mapping[str, Any]
+) -> None:
+    """Write the rows of a whole video, chunk by chunk.
+
+    Args:
+        video: its folder.
+        name: what it is called; the chunks' folders are.
+        kinds: for "processed", "raw" or both, plain gamepad rows (n, 25) of 1/60 s.
+        about: what every chunk's metadata say of the whole.
+    """
+    total = len(next(iter(kinds.values())))
+    for number, first in enumerate(range(0, total, CHUNK_ROWS)):
+        chunk = chunk_folder(video, name, number)
+        chunk.mkdir(parents=True, exist_ok=True)
+        for kind, rows in kinds.items():
+            write_rows(actions_file(chunk, kind), rows[first : first + CHUNK_ROWS])
+        count = min(CHUNK_ROWS, total - first)
+        text = json.dumps({**about, "chunk": number, "first_row": first, "rows": count}, indent=2)
+        (chunk / "metadata.json").write_text(text + "\n", encoding="utf-8")
 
 
 def read_rows(path: Path, *, most: int = CHUNK_ROWS) -> NDArray[np.float32]:

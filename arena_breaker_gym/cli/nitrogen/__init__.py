@@ -17,7 +17,8 @@ COMMANDS = {
 
 nitrogen = add_commands(
     typer.Typer(
-        help="NitroGen checkpoints: look into them, train them, serve them.",
+        help="NitroGen's kind of model, which turns pictures into a gamepad: look into one, "
+        "train it, let it answer other programs.",
         no_args_is_help=True,
     ),
     COMMANDS,

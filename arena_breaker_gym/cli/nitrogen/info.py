@@ -10,10 +10,19 @@ from arena_breaker_gym.cli.report import print_json
 
 
 def info(
-    file: Annotated[str, typer.Argument(help="A checkpoint, or the name of a preset.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A checkpoint such as ng.pt, or a model by its name: base, student, tiny, "
+            "nitrogen_500m."
+        ),
+    ],
     json: options.Json = False,
 ) -> None:
-    """Prints a checkpoint's configuration, its parameters by part, and what would be trained."""
+    """Says what is in a checkpoint: its sizes, its parameters, and which of them would learn.
+
+    Example: arena-breaker nitrogen info ng.pt
+    """
     from arena_breaker_gym.extras import require
 
     require("torch", "nitrogen")

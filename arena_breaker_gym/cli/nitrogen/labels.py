@@ -17,13 +17,18 @@ RunFolder = Annotated[
 def balance(
     run_folder: RunFolder,
     *,
-    stride: Annotated[int, typer.Option(min=1, help="Steps from one example to the next.")] = 1,
+    stride: Annotated[
+        int, typer.Option(min=1, help="Steps from one example to the next: 4 counts a quarter.")
+    ] = 1,
     action_shift: Annotated[
         int, typer.Option(min=0, help="Steps between a frame and the first action of its chunk.")
     ] = 0,
     json: options.Json = False,
 ) -> None:
-    """Prints how often each button and stick is used in episodes, and weights for rare ones."""
+    """Says how often each button and stick is used, and how much rare ones should count.
+
+    Example: arena-breaker nitrogen balance runs/demo
+    """
     from arena_breaker_gym.extras import require
 
     require("torch", "nitrogen")
@@ -47,14 +52,24 @@ def export(
     out: Annotated[
         Path, typer.Option(help="Folder for the labels; run again with the same to continue.")
     ],
-    shard: Annotated[str, typer.Option(help="Name of the shard, a folder in it.")] = "shard_0000",
+    shard: Annotated[
+        str, typer.Option(help="Name of the folder in it, which the public data set calls a shard.")
+    ] = "shard_0000",
     frame_size: Annotated[
         int | None,
-        typer.Option(min=32, max=1024, help="Also write the frames, as squares of so many pixels."),
+        typer.Option(
+            min=32,
+            max=1024,
+            help="Also write the frames, as squares of so many pixels, such as 256: "
+            "`posttrain --labels` needs them. Default: no frames.",
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Writes episodes as labels in the public layout: parquet files, a folder for every 20 s."""
+    """Writes episodes as NitroGen's public labels: a folder of parquet files for every 20 s.
+
+    Example: arena-breaker nitrogen export runs/demo --out runs/labels --frame-size 256
+    """
     from arena_breaker_gym.extras import require
 
     require("pyarrow", "nitrogen")

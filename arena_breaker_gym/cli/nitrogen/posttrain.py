@@ -1,9 +1,10 @@
-"""`arena-breaker nitrogen posttrain`: a model learns from episodes, and one sees what it learnt."""
+"""`arena-breaker nitrogen posttrain`: a model learns from play, and one sees what it learnt."""
 
 import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from arena_breaker_gym.cli.report import print_json, say_where
 if TYPE_CHECKING:
     from nitrogen_adapter import NitroGen
     from nitrogen_adapter.data.examples import Examples
+    from nitrogen_adapter.data.moments import ChunkSettings
+    from nitrogen_adapter.gamepad import GamepadSettings
     from nitrogen_adapter.training.config import TrainingConfig
     from nitrogen_adapter.training.data_split import DataSplit
     from nitrogen_adapter.training.processes import Processes
@@ -55,6 +58,8 @@ def posttrain(
     *,
     out: given.Out,
     episodes: given.Episodes = None,
+    labels: given.Labels = None,
+    rows_per_step: given.RowsPerStep = None,
     minari: given.Minari = None,
     table: given.Table = None,
     pixels: given.Pixels = None,
@@ -95,9 +100,14 @@ def posttrain(
     save_every: given.SaveEvery = 60.0,
     json: options.Json = False,
 ) -> None:
-    """Teaches a model from episodes; killed and run again, it goes on as if nothing had been.
+    """Teaches a model to play as somebody played before, and says what came of it.
 
-    With several GPUs: torchrun --nproc-per-node N -m arena_breaker_gym.cli nitrogen posttrain …
+    It learns from stored episodes, from labels with frames, or from a Minari
+    data set. Killed and run again, it goes on as if nothing had been. On
+    several GPUs: torchrun --nproc-per-node N -m arena_breaker_gym.cli nitrogen
+    posttrain, and then as here.
+
+    Example: arena-breaker nitrogen posttrain base --episodes runs/demo --out runs/student
     """
     _run(ctx.params)  # all that was given, by name: too much to hand on one by one
 
@@ -114,7 +124,7 @@ def _run(wanted: Mapping[str, Any]) -> None:
     finally:
         team.close()
     if team.main:
-        _tell(report, wanted["out"], json=wanted["json"])
+        _tell({**report, **_passes(wanted["out"], report)}, wanted["out"], json=wanted["json"])
 
 
 def _train(wanted: Mapping[str, Any], team: "Processes") -> dict[str, Any]:
@@ -145,6 +155,22 @@ def _train(wanted: Mapping[str, Any], team: "Processes") -> dict[str, Any]:
     return finished(out) or {}
 
 
+def _passes(out: Path, report: Mapping[str, Any]) -> dict[str, Any]:
+    """How often the training went over its examples, if it was to be by passes."""
+    from nitrogen_adapter.passes import Passes
+
+    recipe = loads((out / "settings.json").read_text(encoding="utf-8"))["recipe"]
+    if recipe.get("steps"):
+        return {}
+    passes = Passes.counted(
+        steps=report["steps"],
+        examples=report["examples"],
+        batch_size=recipe["batch_size"],
+        planned=recipe["epochs"],
+    )
+    return {"passes": passes.to_dict()}
+
+
 def _base(wanted: Mapping[str, Any], team: "Processes") -> "NitroGen":
     from nitrogen_adapter import NitroGen
     from nitrogen_adapter.presets import file_of
@@ -160,8 +186,8 @@ def _data_split(wanted: Mapping[str, Any], model: "NitroGen") -> "DataSplit":
     from nitrogen_adapter.gamepad import GamepadSettings
     from nitrogen_adapter.training.data_split import chunks_for, from_episodes, from_minari
 
-    if bool(wanted["episodes"]) == bool(wanted["minari"]):
-        raise ValueError("Name what to learn from: either --episodes or --minari.")
+    if sum(bool(wanted[name]) for name in ("episodes", "labels", "minari")) != 1:
+        raise ValueError("Name what to learn from: one of --episodes, --labels and --minari.")
     config = model.config
     chunks = chunks_for(config, stride=wanted["stride"], action_shift=wanted["action_shift"])
     terms: dict[str, Any] = {
@@ -172,8 +198,27 @@ def _data_split(wanted: Mapping[str, Any], model: "NitroGen") -> "DataSplit":
     }
     if wanted["episodes"]:
         return from_episodes(wanted["episodes"], chunks, skin=wanted["skin"], **terms)
+    if wanted["labels"]:
+        return _from_labels(wanted, chunks, **terms)
     picture = {"table": wanted["table"], "pixels": wanted["pixels"]}
     return from_minari(wanted["minari"], chunks, **picture, **terms)
+
+
+def _from_labels(
+    wanted: Mapping[str, Any], chunks: "ChunkSettings", *, buttons: "GamepadSettings", **terms: Any
+) -> "DataSplit":
+    from nitrogen_adapter.data.label_split import split_labels
+    from nitrogen_adapter.training.data_split import DataSplit
+
+    split = split_labels(
+        wanted["labels"],
+        chunks,
+        old_layout=buttons.old_layout,
+        dash=buttons.dash_button,
+        rows_per_step=wanted["rows_per_step"],
+        **terms,
+    )
+    return DataSplit(*split, buttons)
 
 
 def _config(wanted: Mapping[str, Any], data_split: "DataSplit") -> "TrainingConfig":

@@ -1,6 +1,7 @@
 """The options of `arena-breaker nitrogen posttrain`: what each means to whoever calls it.
 
-Those of the config have no defaults of their own: what is not given is as the config says.
+Those of the recipe have no defaults of their own: what is not given is as the recipe says, and the
+texts name what that is.
 """
 
 from pathlib import Path
@@ -11,55 +12,108 @@ import typer
 _DATA, _JUDGED, _RECIPE, _MACHINE = (
     "What is learned from",
     "How it is judged",
-    "TrainingConfig",
+    "How it learns (each is as --recipe says unless given)",
     "Machine",
 )
 
 Base = Annotated[
     str,
-    typer.Argument(help="What learns: a checkpoint, or a preset's name for one that knows nothing"),
+    typer.Argument(
+        help="What learns: base (comes with the package and has played this game), a checkpoint "
+        "such as ng.pt, or tiny or student, which know nothing yet."
+    ),
 ]
 Out = Annotated[
-    Path, typer.Option(help="Folder for all that is made; run again with the same to continue.")
+    Path,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder for all that is made. Run the command again with the same folder to continue.",
+    ),
 ]
 
 Episodes = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Folder with stored episodes, such as a rollout's --out; again for more.",
+        metavar="FOLDER",
+        help="Folder with stored episodes, such as a rollout's --out; say it again for more. "
+        "Default: none; one of --episodes, --labels and --minari must be given.",
+        rich_help_panel=_DATA,
+    ),
+]
+Labels = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder of labels with frames beside them, as `nitrogen export --frame-size 256` and "
+        "LabelRecorder write, or of the public data set; say it again for more. Default: none.",
+        rich_help_panel=_DATA,
+    ),
+]
+RowsPerStep = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="How many rows of --labels, 1/60 s each, are a step of the game, such as 2. "
+        "Default: what the labels say of themselves, or 1.",
         rich_help_panel=_DATA,
     ),
 ]
 Minari = Annotated[
     str | None,
-    typer.Option(help="Instead: a Minari data set on this machine.", rich_help_panel=_DATA),
+    typer.Option(
+        metavar="NAME",
+        help="A Minari data set on this machine, such as walk/test-v0. Default: none.",
+        rich_help_panel=_DATA,
+    ),
 ]
 Table = Annotated[
     str | None,
-    typer.Option(help="Gamepad table for --minari; else one that fits.", rich_help_panel=_DATA),
+    typer.Option(
+        metavar="NAME",
+        help="What the gamepad means in --minari's game, such as wasd-9. Default: the first "
+        "table that fits its actions.",
+        rich_help_panel=_DATA,
+    ),
 ]
 Pixels = Annotated[
     str | None,
-    typer.Option(help="Key of the picture in --minari's observations.", rich_help_panel=_DATA),
+    typer.Option(
+        metavar="NAME",
+        help="Which entry of --minari's observations is the picture. Default: the only one.",
+        rich_help_panel=_DATA,
+    ),
 ]
 Stride = Annotated[
     int,
-    typer.Option(min=1, help="Steps from one example to the next.", rich_help_panel=_DATA),
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Steps from one example to the next: 4 takes a quarter of them.",
+        rich_help_panel=_DATA,
+    ),
 ]
 ActionShift = Annotated[
     int | None,
     typer.Option(
         min=0,
-        help="Steps between a frame and its chunk; the model's own.",
+        metavar="N",
+        help="Steps between a frame and the first action that it is to predict. "
+        "Default: the model's own.",
         rich_help_panel=_DATA,
     ),
 ]
 Skin = Annotated[
     str | None,
-    typer.Option(help="Looks to draw frames in; as they were played.", rich_help_panel=_DATA),
+    typer.Option(
+        metavar="NAME",
+        help="Looks in which --episodes are drawn, such as garden. Default: as they were played.",
+        rich_help_panel=_DATA,
+    ),
 ]
 DashButton = Annotated[
-    str, typer.Option(help="Button of the gamepad that dashes.", rich_help_panel=_DATA)
+    str,
+    typer.Option(metavar="NAME", help="Button of the gamepad that dashes.", rich_help_panel=_DATA),
 ]
 
 HeldOutShare = Annotated[
@@ -68,57 +122,86 @@ HeldOutShare = Annotated[
         "--heldout",
         min=0.0,
         max=0.9,
-        help="Share of the episodes that is kept from training and judged by; 0: none.",
+        metavar="NUMBER",
+        help="Share of the episodes that nothing is learned from, to judge the result by; 0: none.",
         rich_help_panel=_JUDGED,
     ),
 ]
 HeldOutMost = Annotated[
     int,
-    typer.Option(min=1, help="Held-out examples looked at each time.", rich_help_panel=_JUDGED),
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Most held-out examples that are looked at each time.",
+        rich_help_panel=_JUDGED,
+    ),
 ]
 HeldOutEvery = Annotated[
     int | None,
-    typer.Option(min=1, help="Steps between two looks; once an epoch.", rich_help_panel=_JUDGED),
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Training steps between two looks at them. Default: once in every pass.",
+        rich_help_panel=_JUDGED,
+    ),
 ]
 Execute = Annotated[
     int,
-    typer.Option(min=1, help="Actions of a chunk that will be played.", rich_help_panel=_JUDGED),
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Actions of a predicted chunk that will be played; they are judged by themselves.",
+        rich_help_panel=_JUDGED,
+    ),
 ]
 
 RecipeName = Annotated[
     str,
     typer.Option(
-        help="'published', for the real checkpoint, or 'student', for a small model from nothing.",
+        metavar="NAME",
+        help="published: for ng.pt, as its authors did it; adapting: for base; student: for a "
+        "small model that knows nothing.",
         rich_help_panel=_RECIPE,
     ),
 ]
 Epochs = Annotated[
     int | None,
-    typer.Option(min=1, help="Passes over the examples.", rich_help_panel=_RECIPE),
+    typer.Option(
+        min=1, metavar="N", help="Passes over the examples. Default: 4.", rich_help_panel=_RECIPE
+    ),
 ]
 MaxSeconds = Annotated[
     float | None,
-    typer.Option(help="Stop after so long; no two runs are alike.", rich_help_panel=_RECIPE),
+    typer.Option(
+        metavar="NUMBER",
+        help="Stop after so many seconds, perhaps before the last pass. Default: no limit.",
+        rich_help_panel=_RECIPE,
+    ),
 ]
 Split = Annotated[
     str | None,
     typer.Option(
-        help="What learns: 'acts', 'acts+attention', 'head' or 'all'.", rich_help_panel=_RECIPE
+        metavar="PART",
+        help="Which part learns: acts, acts+attention, head or all; acts leaves what sees as it "
+        "is. Default: acts in published, all in the others.",
+        rich_help_panel=_RECIPE,
     ),
 ]
 LoraRank = Annotated[
     int | None,
     typer.Option(
         min=0,
-        help="Let adapters of this rank learn instead; 0: none.",
+        metavar="N",
+        help="Let small adapters of this rank learn instead of the weights, to save memory, such "
+        "as 16; 0: none. Default: 0.",
         rich_help_panel=_RECIPE,
     ),
 ]
 LoraMlp = Annotated[
     bool | None,
     typer.Option(
-        "--lora-mlp/--no-lora-mlp",
-        help="Adapters for MLPs too, not attention alone.",
+        "--lora-mlp",
+        help="Give adapters to MLPs as well as to attention.",
         rich_help_panel=_RECIPE,
     ),
 ]
@@ -126,44 +209,88 @@ KeepAdapter = Annotated[
     bool,
     typer.Option(
         "--keep-adapter",
-        help="Also write the adapters by themselves, in peft's form.",
+        help="Also write the adapters by themselves, in the form of the library peft.",
         rich_help_panel=_RECIPE,
     ),
 ]
 BatchSize = Annotated[
     int | None,
-    typer.Option(min=1, help="Examples in a step, over all processes.", rich_help_panel=_RECIPE),
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Examples in a training step. Default: 32 in published, 64 in adapting, 8 in student.",
+        rich_help_panel=_RECIPE,
+    ),
 ]
 Draws = Annotated[
     int | None,
-    typer.Option(min=1, help="Noises for each example in a step.", rich_help_panel=_RECIPE),
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Noises that a step draws for each example. Default: 1, 2 in student.",
+        rich_help_panel=_RECIPE,
+    ),
 ]
-LearningRate = Annotated[float | None, typer.Option(help="The highest.", rich_help_panel=_RECIPE)]
+LearningRate = Annotated[
+    float | None,
+    typer.Option(
+        metavar="NUMBER",
+        help="The highest learning rate. Default: 1e-4 in published, 5e-4 in adapting, 1e-3 in "
+        "student.",
+        rich_help_panel=_RECIPE,
+    ),
+]
 Warmup = Annotated[
     int | None,
     typer.Option(
-        "--warmup-steps", min=0, help="Steps until it is reached.", rich_help_panel=_RECIPE
+        "--warmup-steps",
+        min=0,
+        metavar="N",
+        help="Steps in which it rises to that. Default: 100 in published, 50 in the others.",
+        rich_help_panel=_RECIPE,
     ),
 ]
 Schedule = Annotated[
     str | None,
-    typer.Option(help="From then on 'constant', or 'cosine' down to 0.", rich_help_panel=_RECIPE),
+    typer.Option(
+        metavar="NAME",
+        help="What it does from then on: constant, cosine (falls to 0) or inverse_sqrt (falls ever "
+        "more slowly). Default: "
+        "constant in published, cosine in the others.",
+        rich_help_panel=_RECIPE,
+    ),
 ]
-WeightDecay = Annotated[float | None, typer.Option(help="Of AdamW.", rich_help_panel=_RECIPE)]
+WeightDecay = Annotated[
+    float | None,
+    typer.Option(
+        metavar="NUMBER",
+        help="How fast AdamW forgets weights. Default: 0.001.",
+        rich_help_panel=_RECIPE,
+    ),
+]
 EmaDecay = Annotated[
-    float | None, typer.Option(help="Of the weights' average.", rich_help_panel=_RECIPE)
+    float | None,
+    typer.Option(
+        metavar="NUMBER",
+        help="Share of the weights' average that stays at each step; the average is the result. "
+        "Default: 0.9999 in published, 0.99 in adapting, 0.999 in student.",
+        rich_help_panel=_RECIPE,
+    ),
 ]
 Mirror = Annotated[
     bool | None,
     typer.Option(
-        "--mirror/--no-mirror", help="Mirror every second frame.", rich_help_panel=_RECIPE
+        "--mirror/--no-mirror",
+        help="Whether every second frame is shown as in a mirror, left and right of its actions "
+        "exchanged; not for a game in which they differ. Default: no, yes in student.",
+        rich_help_panel=_RECIPE,
     ),
 ]
 Augment = Annotated[
     bool | None,
     typer.Option(
-        "--augment/--no-augment",
-        help="Change frames by noise, as published: colours, ±5° of rotation, crops.",
+        "--augment",
+        help="Change frames by chance, as published: colours, a turn of up to 5 degrees, crops.",
         rich_help_panel=_RECIPE,
     ),
 ]
@@ -171,7 +298,8 @@ Weight = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=NUMBER",
-        help="How much a number of the gamepad counts, as RIGHT_SHOULDER=30; again for more.",
+        help="How much one of the gamepad's numbers counts, as in RIGHT_SHOULDER=30; say it again "
+        "for more. Default: 1 in published; the sticks and the dash more in the others.",
         rich_help_panel=_RECIPE,
     ),
 ]
@@ -179,43 +307,60 @@ Balanced = Annotated[
     bool,
     typer.Option(
         "--balanced",
-        help="Let buttons that are used rarely count more, by how rare they are.",
+        help="Let rare buttons count more, the more the rarer they are.",
         rich_help_panel=_RECIPE,
     ),
 ]
 Game = Annotated[
     str | None,
     typer.Option(
-        help="The game's name, for a model that tells games apart.", rich_help_panel=_RECIPE
+        metavar="NAME",
+        help="The game's name, for a model that tells games apart. Default: none.",
+        rich_help_panel=_RECIPE,
     ),
 ]
 SeedOfAll = Annotated[
-    int, typer.Option("--seed", min=0, help="Of all noise.", rich_help_panel=_RECIPE)
+    int,
+    typer.Option(
+        "--seed",
+        min=0,
+        metavar="N",
+        help="Of all chance: the order of examples, noise, what is held out.",
+        rich_help_panel=_RECIPE,
+    ),
 ]
 
 Device = Annotated[
     str | None,
-    typer.Option(help="cpu or cuda; a GPU if there is one.", rich_help_panel=_MACHINE),
+    typer.Option(
+        metavar="NAME",
+        help="cpu or cuda. Default: a GPU if there is one.",
+        rich_help_panel=_MACHINE,
+    ),
 ]
 Precision = Annotated[
     str | None,
     typer.Option(
-        help="'float32', 'bfloat16', or 'auto': bfloat16 on a GPU.", rich_help_panel=_MACHINE
+        metavar="NAME",
+        help="How exactly it computes: float32, bfloat16, or auto, which is bfloat16 where that is "
+        "faster. Default: auto, float32 in student.",
+        rich_help_panel=_MACHINE,
     ),
 ]
 Accumulate = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Take a step's examples in so many pieces, to save memory.",
+        metavar="N",
+        help="Take a step's examples in so many pieces, to save memory, such as 4. Default: 1.",
         rich_help_panel=_MACHINE,
     ),
 ]
 Checkpointing = Annotated[
     bool | None,
     typer.Option(
-        "--gradient-checkpointing/--no-gradient-checkpointing",
-        help="Compute blocks twice, to save memory.",
+        "--gradient-checkpointing",
+        help="Compute blocks twice, which saves memory and costs time.",
         rich_help_panel=_MACHINE,
     ),
 ]
@@ -223,14 +368,26 @@ CacheFeatures = Annotated[
     bool,
     typer.Option(
         "--cache-features",
-        help="Look at every frame once and keep what was seen on the disk.",
+        help="Look at every frame once and keep what was seen on the disk: quicker from the "
+        "second pass on, where what sees does not learn.",
         rich_help_panel=_MACHINE,
     ),
 ]
 Workers = Annotated[
     int,
-    typer.Option(min=0, help="Processes that draw frames ahead.", rich_help_panel=_MACHINE),
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Processes that draw frames ahead; 0: none but this one.",
+        rich_help_panel=_MACHINE,
+    ),
 ]
 SaveEvery = Annotated[
-    float, typer.Option(min=0.0, help="Seconds between two saves.", rich_help_panel=_MACHINE)
+    float,
+    typer.Option(
+        min=0.0,
+        metavar="NUMBER",
+        help="Seconds between two saves, which is what a kill costs at most.",
+        rich_help_panel=_MACHINE,
+    ),
 ]

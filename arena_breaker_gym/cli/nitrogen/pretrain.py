@@ -18,18 +18,20 @@ def pretrain(
         int | None,
         typer.Option(
             min=1,
-            help="Stop after so many rounds of play and training in all; 2,083 by default. A round "
-            "is 24,576 examples.",
+            help="Stop after so many rounds of play and training in all, such as 100. A round is "
+            "24,576 examples. Default: 2083.",
         ),
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option(help="Checkpoint to begin with, instead of fresh weights."),
+        typer.Option(help="Checkpoint to begin with. Default: fresh weights, which know nothing."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, games and choices.")] = 0,
-    threads: Annotated[int, typer.Option(min=1, help="That compute.")] = 2,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of all chance: weights, games and choices.")
+    ] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that compute.")] = 2,
 ) -> None:
-    """Distils the expert into pixels: the student plays, the expert says what it would do there.
+    """Makes a base, in hours: the student plays from pictures, the expert says what it would do.
 
     Example: arena-breaker nitrogen pretrain --out runs/base --rounds 100
     """

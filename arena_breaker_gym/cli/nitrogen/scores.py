@@ -13,9 +13,12 @@ def print_scores(report: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from nitrogen_adapter.passes import Passes
     from nitrogen_adapter.training.heldout import SCORES
 
     console = Console(highlight=False)
+    if "passes" in report and (passes := Passes(**report["passes"])).cut_short:
+        console.print(f"The training was cut short after {passes} over its examples.")
     scores = report["scores"]
     if not scores:
         console.print("No episode was held out, so nothing is known of how good the result is.")

@@ -20,30 +20,64 @@ class Number(StrEnum):
 
 
 def serve(
-    checkpoint: Annotated[Path, typer.Argument(help="The checkpoint to serve.")],
+    checkpoint: Annotated[Path, typer.Argument(help="The checkpoint that answers, such as ng.pt.")],
     *,
     host: Annotated[
-        str, typer.Option(help="Interface to listen on; 0.0.0.0 lets other machines ask.")
+        str,
+        typer.Option(
+            help="Address to listen on: this machine alone, or 0.0.0.0 for others as well; there "
+            "is no password."
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 5555,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")
+    ] = 5555,
     device: Annotated[
-        str | None, typer.Option(help="Where it runs, as PyTorch says it; default: CUDA, else CPU.")
+        str | None,
+        typer.Option(help="Where it computes: cpu, cuda, cuda:1. Default: a GPU if there is one."),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Denoising steps; default: the checkpoint's.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Denoising steps for a prediction: fewer are quicker and coarser. Default: the "
+            "checkpoint's own.",
+        ),
     ] = None,
-    guidance: Annotated[float, typer.Option(help="Stress on earlier frames; 1: none.")] = 1.0,
+    guidance: Annotated[
+        float,
+        typer.Option(
+            help="How much earlier frames are stressed, for a model of several; 1: not at all."
+        ),
+    ] = 1.0,
     game: Annotated[
-        str | None, typer.Option(help="What is played, for a model that was told games apart.")
+        str | None,
+        typer.Option(
+            help="What is played, for a model that tells games apart. Default: nothing is said."
+        ),
     ] = None,
     dtype: Annotated[
-        Number | None, typer.Option(help="Of the computation; default: bfloat16 on CUDA.")
+        Number | None,
+        typer.Option(
+            help="How exactly it computes. Default: bfloat16 on a GPU, else as the checkpoint has "
+            "it."
+        ),
     ] = None,
     compile: Annotated[
-        bool, typer.Option("--compile", help="Faster, after a slow first prediction.")
+        bool,
+        typer.Option(
+            "--compile",
+            help="Let PyTorch compile the model: faster, after a slow first prediction.",
+        ),
     ] = False,
 ) -> None:
-    """Serves predictions to clients of this package and of NitroGen's public code, until Ctrl-C."""
+    """Answers other programs that send pictures with the gamepad that they call for, until Ctrl-C.
+
+    Clients are agents such as nitrogen:tcp://127.0.0.1:5555, and NitroGen's
+    own public ones.
+
+    Example: arena-breaker nitrogen serve ng.pt --port 5555
+    """
     from arena_breaker_gym.extras import require
 
     torch = require("torch", "nitrogen")

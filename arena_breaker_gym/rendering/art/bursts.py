@@ -9,7 +9,7 @@ from arena_breaker_gym.engine.roster.stats import RADIUS
 from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite
 from arena_breaker_gym.rendering.art.colours import RGB, WHITE, mix, rgb
 from arena_breaker_gym.rendering.sheet import BURST_STEPS
-from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.rendering.skin import Skin
 from arena_breaker_gym.stages.names import ENEMY_TYPES
 
 _BITS = 9  # pieces that fly apart

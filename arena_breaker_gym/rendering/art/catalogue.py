@@ -26,7 +26,7 @@ from arena_breaker_gym.rendering.sheet import (
     STAR_STEPS,
     SWARMER_STEPS,
 )
-from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.rendering.skin import Skin
 
 _FLASHED = 0.85  # share of the flash's colour in an enemy that is hit
 _LINES = 60.0  # pixels darker than this are lines, which stay dark the more they are so

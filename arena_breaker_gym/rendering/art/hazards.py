@@ -6,7 +6,7 @@ from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite, regular, turn
 from arena_breaker_gym.rendering.art.colours import lit, mix, rgb
 from arena_breaker_gym.rendering.art.marks import shadow
 from arena_breaker_gym.rendering.sheet import SAW_STEPS
-from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.rendering.skin import Skin
 
 _BLADE_HEIGHT = 0.32  # m above the floor
 _SPIKE_HEIGHT = 0.75  # m

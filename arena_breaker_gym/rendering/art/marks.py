@@ -8,7 +8,7 @@ from arena_breaker_gym.engine.roster.stats import RADIUS
 from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite, regular, turned
 from arena_breaker_gym.rendering.art.colours import lit, rgb
 from arena_breaker_gym.rendering.sheet import BLAST_MARKS, HEADINGS, RING_MARKS, STAR_STEPS
-from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.rendering.skin import Skin
 from arena_breaker_gym.stages.names import CHARGER, SENTINEL, SHOOTER
 
 _CHEVRON = ((0.0, -0.55), (0.75, 0.0), (0.0, 0.55), (0.25, 0.0))

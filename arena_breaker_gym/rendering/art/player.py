@@ -6,7 +6,7 @@ from arena_breaker_gym.engine.player import RADIUS
 from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite, turned
 from arena_breaker_gym.rendering.art.colours import WHITE, lit, mix, rgb
 from arena_breaker_gym.rendering.sheet import DASH_RINGS, HEADINGS
-from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.rendering.skin import Skin
 
 _RING_RADIUS = 1.42  # in drawn radii
 _SMALLEST_FLASH = 5.0  # pixels a metre: it is drawn no smaller than at this scale

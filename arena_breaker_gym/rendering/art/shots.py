@@ -5,11 +5,10 @@ import math
 from arena_breaker_gym.engine.enemy_shots import RADIUS as ENEMY_SHOT_RADIUS
 from arena_breaker_gym.engine.shots import RADIUS as SHOT_RADIUS
 from arena_breaker_gym.engine.shots import SPEED as SHOT_SPEED
-from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite
 from arena_breaker_gym.rendering.art.colours import rgb
 from arena_breaker_gym.rendering.sheet import HEADINGS
-from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.rendering.skin import Shot, Skin
 
 _TRAIL_STEPS = 10
 
@@ -49,9 +48,7 @@ def enemy_shot(skin: Skin, scale: float, *, heading: int, speed: float) -> Sprit
     return canvas.finish()
 
 
-def _trail(
-    canvas: Canvas, colours: skins.Shot, *, angle: float, length: float, girth: float
-) -> None:
+def _trail(canvas: Canvas, colours: Shot, *, angle: float, length: float, girth: float) -> None:
     for step in range(_TRAIL_STEPS, 0, -1):
         share = step / _TRAIL_STEPS
         place = (-share * length * math.cos(angle), -share * length * math.sin(angle), 0.0)

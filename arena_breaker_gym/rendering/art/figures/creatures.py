@@ -22,7 +22,7 @@ from arena_breaker_gym.rendering.art.figures.parts import (
     wake,
 )
 from arena_breaker_gym.rendering.sheet import SPLITTER_STEPS
-from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.rendering.skin import Skin
 from arena_breaker_gym.stages.names import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
 
 # Measures of figures are in drawn radii.

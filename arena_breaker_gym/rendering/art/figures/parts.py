@@ -8,7 +8,7 @@ from arena_breaker_gym.rendering.art.canvas import Canvas, Outline, Place, turne
 from arena_breaker_gym.rendering.art.colours import RGB, WHITE, lit, mix, rgb
 from arena_breaker_gym.rendering.camera import RISE
 from arena_breaker_gym.rendering.sheet import HEADINGS
-from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.rendering.skin import Skin
 
 _FINEST_LINE = 0.55  # finished pixels that a stroke's half width has at least
 STUNNED = 3  # the last of a charger's phases

@@ -1,0 +1,157 @@
+"""`LabelRecorder`: episodes of any Gymnasium environment as labels with frames, while it is played.
+
+What it writes is the public label layout (see `labels`), which `posttrain --labels` reads.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, SupportsFloat
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nitrogen_adapter import gamepad
+from nitrogen_adapter.data.labels import (
+    CHUNK_ROWS,
+    ROWS_PER_SECOND,
+    LabelError,
+    chunk_folder,
+    write_chunks,
+)
+from nitrogen_adapter.inference import scaled
+from nitrogen_adapter.mapping import ActionMapping
+
+
+class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
+    """Plays an environment and keeps every episode that is played to its end.
+
+    A frame is what `render` shows before an action, a row what the action is on the gamepad. An
+    episode is written when it ends; one that is reset or closed before its end is not kept, so
+    give an environment that does not end a time limit (`gymnasium.make(…, max_episode_steps=)`).
+    """
+
+    def __init__(
+        self,
+        env: gym.Env[Any, Any],
+        out: str | Path,
+        mapping: ActionMapping,
+        *,
+        rows_per_step: int | None = None,
+        frame_size: int = 256,
+    ) -> None:
+        """Wrap an environment; episodes are numbered on from those that are there.
+
+        Args:
+            env: with `render_mode="rgb_array"`.
+            out: folder for the videos, one an episode.
+            mapping: the table between its actions and the gamepad.
+            rows_per_step: rows of 1/60 s that a step lasts; what `render_fps` tells, where the
+                environment has one, or 1.
+            frame_size: side, in pixels, of the frames that are written.
+
+        Raises:
+            LabelError: if the environment shows no pictures, or a number is out of range.
+        """
+        super().__init__(env)
+        if env.render_mode != "rgb_array":
+            raise LabelError(
+                f"render_mode is {env.render_mode!r}; expected 'rgb_array', which gives pictures."
+            )
+        rows = _rows_per_step(env) if rows_per_step is None else rows_per_step
+        for name, value in (("rows_per_step", rows), ("frame_size", frame_size)):
+            if value < 1:
+                raise LabelError(f"{name} is {value}; expected at least 1.")
+        self._out, self._mapping = Path(out), mapping
+        self._rows_per_step, self._frame_size = rows, frame_size
+        self._number = _next_number(self._out)
+        self._actions: list[NDArray[Any]] = []
+        self._seed: int | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode; one that has not ended is let go."""
+        self._forget()
+        self._seed = seed
+        return super().reset(seed=seed, options=options)
+
+    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Note what is seen and done, do it, and write the episode if that was its end.
+
+        Raises:
+            LabelError: if the environment draws no RGB picture (H, W, 3) of uint8.
+            ValueError: if the action is none of the mapping's.
+        """
+        self._mapping.pack(np.asarray(action)[np.newaxis])  # refuses it before anything happens
+        self._keep_frame(self.env.render())
+        answer = super().step(action)
+        self._actions.append(np.array(action))
+        if answer[2] or answer[3]:
+            self._write()
+        return answer
+
+    def close(self) -> None:
+        """Close the environment; an episode that has not ended is let go."""
+        self._forget()
+        super().close()
+
+    @property
+    def _name(self) -> str:
+        return f"episode_{self._number:06d}"
+
+    @property
+    def _part(self) -> Path:
+        return self._out / f".{self._name}.part"
+
+    def _forget(self) -> None:
+        self._actions.clear()
+        shutil.rmtree(self._part, ignore_errors=True)
+
+    def _keep_frame(self, picture: Any) -> None:
+        frame = np.asarray(picture)
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise LabelError(
+                f"render gives {frame.dtype} {frame.shape}; expected an RGB picture (H, W, 3) of "
+                "uint8."
+            )
+        chunk, row = divmod(len(self._actions) * self._rows_per_step, CHUNK_ROWS)
+        folder = chunk_folder(self._part, self._name, chunk) / "frames"
+        folder.mkdir(parents=True, exist_ok=True)
+        small = scaled(frame[np.newaxis], self._frame_size)[0]
+        Image.fromarray(small).save(folder / f"{row:06d}.png")
+
+    def _write(self) -> None:
+        """Writes the episode that has ended, whole or not at all."""
+        packed = self._mapping.pack(np.stack(self._actions))
+        rows = gamepad.new_layout(packed, old_layout=self._mapping.settings.old_layout)
+        rows = np.repeat(rows, self._rows_per_step, axis=0)
+        write_chunks(self._part, self._name, {"processed": rows}, self._about())
+        self._part.rename(self._out / self._name)
+        self._number += 1
+        self._actions.clear()
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "video": self._name,
+            "rows_per_second": ROWS_PER_SECOND,
+            "rows_per_step": self._rows_per_step,
+            "frame_size": self._frame_size,
+            "game": self.env.spec.id if self.env.spec else type(self.env.unwrapped).__name__,
+            "table": self._mapping.name,
+            "seed": self._seed,
+            "steps": len(self._actions),
+        }
+
+
+def _rows_per_step(env: gym.Env[Any, Any]) -> int:
+    fps = env.metadata.get("render_fps")
+    return max(1, round(ROWS_PER_SECOND / fps)) if fps else 1
+
+
+def _next_number(out: Path) -> int:
+    taken = [int(path.name[-6:]) for path in out.glob("episode_" + "[0-9]" * 6)]
+    return max(taken, default=-1) + 1
