@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from arena_breaker_gym.files import sweep_leftovers
 from arena_breaker_gym.run_folder import check_claim, claim_folder, write_json
 from nitrogen_adapter import checkpoint
+from nitrogen_adapter.passes import Passes
 from nitrogen_adapter.training.board import Board
 from nitrogen_adapter.training.heldout import HeldOut, Scores
 from nitrogen_adapter.training.processes import Processes
@@ -157,6 +158,7 @@ class TrainingRun:
             "steps": trainer.step,
             "seconds": round(trainer.seconds, 3),
             "examples": len(trainer.examples),
+            **_passes(trainer),
             "trained_parameters": trainer.learning(),
             "played": self.heldout.execute if self.heldout else None,
             "scores": scores,
@@ -203,6 +205,20 @@ def finished(folder: Path) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
     return found
+
+
+def _passes(trainer: Trainer) -> dict[str, Any]:
+    """How often it went over its examples, if it was to be by passes."""
+    config = trainer.config
+    if config.steps is not None:
+        return {}
+    passes = Passes.counted(
+        steps=trainer.step,
+        examples=len(trainer.examples),
+        batch_size=config.batch_size,
+        planned=config.epochs,
+    )
+    return {"passes": passes.to_dict()}
 
 
 def _figures(now: Progress) -> dict[str, float | None]:
