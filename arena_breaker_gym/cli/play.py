@@ -187,8 +187,8 @@ def _play(
     sound = Sound(wanted=heard)
     screen = Screen(settings, size=size, hud=hud, gamepad=pad, full_screen=full, sound=sound)
     try:
-        screen.prepare(lambda words: typer.echo(words, err=True))
         human = HumanAgent(session.terms.agent)
+        screen.prepare(lambda words: typer.echo(words, err=True))
         play_until_left(session, screen, human, sound)
     finally:
         screen.close()

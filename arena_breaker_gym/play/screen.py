@@ -102,7 +102,7 @@ class Screen:
             picture = _surface_of(self._renderer.compose(self._arenas.records)[0])
             self._cards.append(panels.Card(model.name, picture))
         try:
-            self._window.open(full_screen=self._full_screen)
+            self._window.open(self._draw_first, full_screen=self._full_screen)
         except pygame.error as error:
             raise no_window(str(error)) from None
 
@@ -169,6 +169,17 @@ class Screen:
     @property
     def _layout(self) -> Layout:
         return Layout.of(self.surface.get_size())
+
+    def _draw_first(self) -> None:
+        """The first stage, darkened as behind the menu, until there is a session to show."""
+        self.surface.fill(words.GLASS)
+        whole = self._layout.whole
+        if self.surface.get_rect().contains(whole):
+            canvas = self.surface.subsurface(whole)
+            picture = self._cards[self._settings.start_stage - 1].picture
+            _lay(canvas, picture, self._layout.side)
+            words.dim(canvas, canvas.get_rect(), dark=210)
+        pygame.display.flip()
 
     def _take_side(self, side: int) -> None:
         """Draws arenas of some side from now on; a stage is painted when it is first shown."""

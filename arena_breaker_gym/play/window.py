@@ -1,6 +1,10 @@
 """`Window`: pygame's one window, resizable, on the whole screen and back."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pygame
+from pygame._sdl2 import video
 
 from arena_breaker_gym.play.icon import icon
 from arena_breaker_gym.play.layout import largest_side, window_of
@@ -21,32 +25,46 @@ class Window:
         """
         self._size = window_of(side)
         self._full = False
+        # Held as long as the window is: pygame's events point to it, whether it lives or not.
+        self._shown: Any = None
 
     @property
     def surface(self) -> pygame.Surface:
         """What to draw on, of the window's present size."""
         return pygame.display.get_surface()
 
-    def open(self, *, full_screen: bool) -> None:
+    def open(self, draw: Callable[[], None], *, full_screen: bool) -> None:
         """Opens it.
+
+        Args:
+            draw: Draws what it shows first, so that nobody sees it empty.
+            full_screen: Whether it takes the whole screen at once.
 
         Raises:
             pygame.error: If there is no screen to open it on.
         """
         pygame.display.set_icon(icon())
         pygame.display.set_caption("Arena Breaker")
-        pygame.display.set_mode(self._size, pygame.RESIZABLE)
+        pygame.display.set_mode(self._size, pygame.RESIZABLE | pygame.HIDDEN)
+        # The window as SDL has it: pygame's display module knows no way to keep it.
+        self._shown = getattr(pygame, "Window", video.Window).from_display_module()
         if full_screen:
             self.turn()
+        draw()
+        self._shown.show()
+        draw()  # what was drawn while it was hidden may be lost
+        pygame.event.pump()
 
     def turn(self) -> None:
-        """Takes the whole screen, or goes back to the size it had before."""
+        """Takes the whole screen, or goes back to the size it had before.
+
+        The window stays the same one: a new one would lose the keyboard for a moment.
+        """
         self._full = not self._full
         if self._full:
-            self._size = self.surface.get_size()
-            pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
+            self._shown.set_fullscreen(True)  # the desktop's own resolution
         else:
-            pygame.display.set_mode(self._size, pygame.RESIZABLE)
+            self._shown.set_windowed()
 
 
 def side_of(size: int | None) -> int:
