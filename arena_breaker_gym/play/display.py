@@ -2,6 +2,8 @@
 
 import pygame
 
+from arena_breaker_gym.play.hush import hush
+
 UNSEEN = frozenset({"dummy", "offscreen"})  # SDL's drivers that draw where nobody looks
 
 
@@ -12,7 +14,8 @@ def require_display() -> None:
         OSError: If there is none, or SDL would draw where nobody can see it.
     """
     try:
-        pygame.display.init()
+        with hush():
+            pygame.display.init()
         driver = pygame.display.get_driver()
     except pygame.error as error:
         raise no_window(str(error)) from None

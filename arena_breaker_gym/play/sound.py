@@ -1,10 +1,6 @@
 """`Sound`: lets a person hear the game; it reads states, and nothing in the game hears of it."""
 
-import contextlib
-import os
-import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +8,7 @@ import pygame
 from numpy.typing import NDArray
 
 from arena_breaker_gym.engine.arena import DEFEAT, VICTORY
+from arena_breaker_gym.play.hush import hush
 from arena_breaker_gym.play.waves import RATE, SOUNDS, Wave
 
 _CHANNELS = 24  # sounds at once; one more is left out
@@ -86,7 +83,7 @@ class Sound:
 
 def _opened() -> bool:
     try:
-        with _without_complaints():
+        with hush():
             pygame.mixer.init(RATE, -16, 2, _BUFFER, allowedchanges=0)
     except (pygame.error, NotImplementedError):  # no device, or a pygame without its mixer
         return False
@@ -97,21 +94,3 @@ def _sound_of(wave: Wave) -> Any:
     """A sound on both sides, 16 bits a sample."""
     samples = np.repeat((32_767 * wave).astype(np.int16), 2)
     return pygame.mixer.Sound(buffer=samples.tobytes())
-
-
-@contextlib.contextmanager
-def _without_complaints() -> Iterator[None]:
-    """Drops what libraries below SDL write on standard error where there is no sound device."""
-    try:
-        sys.stderr.flush()
-        kept = os.dup(2)
-    except (OSError, AttributeError):  # there is no standard error
-        yield
-        return
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -46,12 +46,10 @@ class Window:
         pygame.display.set_icon(icon())
         pygame.display.set_caption("Arena Breaker")
         pygame.display.set_mode(self._size, pygame.RESIZABLE | pygame.HIDDEN)
-        # The window as SDL has it: pygame's display module knows no way to keep it.
-        self._shown = getattr(pygame, "Window", video.Window).from_display_module()
         if full_screen:
             self.turn()
         draw()
-        self._shown.show()
+        self._as_sdl_has_it().show()
         draw()  # what was drawn while it was hidden may be lost
         pygame.event.pump()
 
@@ -61,10 +59,19 @@ class Window:
         The window stays the same one: a new one would lose the keyboard for a moment.
         """
         self._full = not self._full
+        window = self._as_sdl_has_it()
         if self._full:
-            self._shown.set_fullscreen(True)  # the desktop's own resolution
-        else:
-            self._shown.set_windowed()
+            self._size = window.size
+            window.set_fullscreen(True)  # the desktop's own resolution
+            return
+        window.set_windowed()
+        if window.size != self._size:  # not all of SDL's drivers see to it
+            window.size = self._size
+
+    def _as_sdl_has_it(self) -> Any:
+        """The window that pygame's display module has opened; itself, it cannot keep it."""
+        self._shown = getattr(pygame, "Window", video.Window).from_display_module()
+        return self._shown
 
 
 def side_of(size: int | None) -> int:
