@@ -2,13 +2,13 @@
 
 Run `python examples/draw_play.py [FILE SCREEN ...]`, screens being menu, countdown, playing,
 paused, defeat and victory; without any, docs/images/play.png and docs/images/play_end.png are
-drawn. Players are the scripted one and the planner from fixed seeds, so the pictures are the
-same on every run.
+drawn. The scripted player plays from a fixed seed, so the pictures are the same on every run.
 """
 
 import os
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
 
 os.environ["SDL_VIDEODRIVER"] = "dummy"
@@ -28,7 +28,7 @@ from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign
 
 MOMENT = 330  # steps into stage 2
-SIZE = 640
+SIZE = 608
 SEED = 7
 PICTURES = {
     "docs/images/play.png": ["playing", "menu"],
@@ -86,7 +86,7 @@ def session_at(name: str, folder: Path) -> Session:
         scores=scores_in(folder),
         agent="you",
     )
-    session = Session(terms)
+    session = Session(terms, today=lambda: date(2026, 2, 1))
     if name == "menu":
         return session
     session.begin(3 if name == "victory" else 2)

@@ -786,30 +786,37 @@ def test_a_key_films_the_game_that_is_over_once(store):
     assert session.clip is clip
 
 
-def test_the_key_makes_the_film_that_the_command_makes(store, monkeypatch):
-    pytest.importorskip("imageio_ffmpeg")
-    session, _ = session_of(store, max_steps=2)
+def played_and_kept(store, film):
+    session, _ = session_of(store, max_steps=2, film=film)
     session.begin(1)
     for _ in range(2):
         session.step(STILL)
     session.film()
-    asked = []
+    return session
+
+
+def test_the_command_films_this_very_game(store, monkeypatch):
+    session, asked = played_and_kept(store, FakeClip), []
 
     def noted(episodes, path, **options):
-        asked.append((episodes[0].final_hash, path, options["size"], options["layers"]))
+        asked.append((episodes[0].final_hash, path))
         return video.Film(path, 3, 30.0)
 
-    command = command_for(session.kept_as)
     monkeypatch.setattr(video, "export_side_by_side", noted)
-    monkeypatch.setattr(sys, "argv", shlex.split(command))
+    monkeypatch.setattr(sys, "argv", shlex.split(command_for(session.kept_as)))
     with pytest.raises(SystemExit) as ended:
         main()
-    assert (ended.value.code, command.split()[0]) == (0, "arena-breaker")
-    usual = (video.DEFAULT_SIZE, video.DEFAULT_LAYERS)
-    assert asked == [(session.ending.final_hash, session.clip.film, *usual)]
-    session.clip.wait()
-    assert session.clip.words == f"Clip: {session.clip.film}"
-    assert session.clip.film.stat().st_size > 1000
+    assert (ended.value.code, sys.argv[0]) == (0, "arena-breaker")
+    assert asked == [(session.ending.final_hash, store.path_of(0).with_suffix(".mp4"))]
+
+
+@pytest.mark.slow
+def test_the_key_makes_a_film(store):
+    pytest.importorskip("imageio_ffmpeg")
+    clip = played_and_kept(store, Clip).clip
+    clip.wait()
+    assert clip.words == f"Clip: {store.path_of(0).with_suffix('.mp4')}"
+    assert clip.film.stat().st_size > 1000
 
 
 def test_a_film_that_cannot_be_made_says_why(tmp_path):

@@ -40,6 +40,7 @@ class Clip:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # Ctrl-C in the terminal is for the game, which asks once more
         )
         self._complaint = ""
         self._readers = [

@@ -156,7 +156,7 @@ class Screen:
         self._draw_arena(canvas, session, share)
         _PAINTERS[session.mode](self, canvas, session, human)
         if session.mode not in (Mode.PLAYING, Mode.READY):
-            if session.clip is not None:
+            if session.clip is not None and not (session.mode is Mode.OVER and _clip_of(session)):
                 panels.draw_line(canvas, layout.strip, session.clip.words)
         elif human.points_at is not None:
             side = layout.side

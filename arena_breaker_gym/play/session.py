@@ -104,6 +104,7 @@ class Session:
         *,
         clock: Callable[[], float] = time.monotonic,
         film: Callable[[Path], Clip] = Clip,
+        today: Callable[[], date] = date.today,
     ) -> None:
         """Opens the menu.
 
@@ -111,6 +112,7 @@ class Session:
             terms: What is played.
             clock: Seconds that only grow.
             film: Begins to film an episode's file.
+            today: The day, for the list of best games.
 
         Raises:
             ValueError: If the settings cannot be met.
@@ -135,6 +137,7 @@ class Session:
         self._digest = campaign.digest
         self._clock = clock
         self._film = film
+        self._today = today
         self._ended_at = 0.0
         self._ready_since: float | None = None
         self._begun = 0
@@ -315,7 +318,7 @@ class Session:
     def _end(self, game: Game) -> None:
         self.ending = game.result(LEFT)
         if game.over and self.terms.scores is not None:
-            score = score_of(self.ending, day=date.today().isoformat())
+            score = score_of(self.ending, day=self._today().isoformat())
             self.place = self.terms.scores.add(board_of(self.ending), score)
             self.note = self.terms.scores.trouble
         if self.terms.store is None:

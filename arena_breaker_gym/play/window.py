@@ -1,5 +1,6 @@
 """`Window`: pygame's one window, resizable, on the whole screen and back."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -70,7 +71,10 @@ class Window:
 
     def _as_sdl_has_it(self) -> Any:
         """The window that pygame's display module has opened; itself, it cannot keep it."""
-        self._shown = getattr(pygame, "Window", video.Window).from_display_module()
+        with warnings.catch_warnings():
+            # pygame-ce would rather have windows of a kind that pygame does not know.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._shown = getattr(pygame, "Window", video.Window).from_display_module()
         return self._shown
 
 
