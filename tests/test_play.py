@@ -819,6 +819,15 @@ def test_the_key_makes_a_film(store):
     assert clip.film.stat().st_size > 1000
 
 
+@pytest.mark.slow
+def test_a_film_that_is_given_up_leaves_nothing_behind(store):
+    pytest.importorskip("imageio_ffmpeg")
+    clip = played_and_kept(store, Clip).clip
+    clip.stop()
+    assert not clip.under_way and not clip.done
+    assert sorted(store.folder.iterdir()) == [store.path_of(0)]
+
+
 def test_a_film_that_cannot_be_made_says_why(tmp_path):
     clip = Clip(tmp_path / "none.npz")
     clip.wait()

@@ -6,7 +6,6 @@ and writes on standard output what share is done.
 
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import threading
@@ -36,7 +35,7 @@ class Clip:
         self._share = 0.0
         self._process = subprocess.Popen(
             [sys.executable, "-m", "arena_breaker_gym.play.clip", str(episode), str(self.film)],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -80,14 +79,19 @@ class Clip:
 
     def stop(self) -> None:
         """Gives it up, if it is still under way: no half a film stays."""
-        self._process.terminate()
+        self._let_go()
         self._process.wait()
+
+    def _let_go(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
     def _follow(self) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as shares:
             for line in shares:
                 self._share = float(line)
+        self._let_go()
 
     def _hear(self) -> None:
         assert self._process.stderr is not None
@@ -97,24 +101,32 @@ class Clip:
 
 
 def _film(episode: Path, film: Path) -> None:
-    """Films an episode, and says how far it is."""
+    """Films an episode, says how far it is, and gives up once nobody holds standard input.
+
+    It gives up between two frames, never in the midst of one, so that no half a film stays.
+    """
     from arena_breaker_gym.rollout.store import load_episode
     from arena_breaker_gym.rollout.video import export_video
 
-    export_video(
-        load_episode(episode),
-        film,
-        progress=_say,
-    )
+    given_up = threading.Event()
+    threading.Thread(target=_wait_for_the_end, args=[given_up], daemon=True).start()
+
+    def say(share: float) -> None:
+        if given_up.is_set():
+            sys.exit(1)
+        sys.stdout.write(f"{share:.3f}\n")
+        sys.stdout.flush()
+
+    export_video(load_episode(episode), film, progress=say)
 
 
-def _say(share: float) -> None:
-    sys.stdout.write(f"{share:.3f}\n")
-    sys.stdout.flush()
+def _wait_for_the_end(given_up: threading.Event) -> None:
+    while os.read(0, 1):  # past Python's own reader, which must not be left blocked at an exit
+        pass
+    given_up.set()
 
 
 def _main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that leftovers are swept
     try:
         _film(Path(sys.argv[1]), Path(sys.argv[2]))
     except (ValueError, ImportError, OSError) as error:
