@@ -70,9 +70,7 @@ class Clip:
     def wait(self) -> None:
         """Waits until it is done or has failed; whatever interrupts this, ends it."""
         try:
-            self._process.wait()
-            for reader in self._readers:
-                reader.join()
+            self._end()
         except BaseException:
             self.stop()
             raise
@@ -80,7 +78,12 @@ class Clip:
     def stop(self) -> None:
         """Gives it up, if it is still under way: no half a film stays."""
         self._let_go()
+        self._end()
+
+    def _end(self) -> None:
         self._process.wait()
+        for reader in self._readers:
+            reader.join()
 
     def _let_go(self) -> None:
         assert self._process.stdin is not None
