@@ -148,8 +148,9 @@ class Screen:
     def draw(self, session: Session, human: HumanAgent, share: float) -> None:
         """Draws what `show` shows."""
         surface, layout = self.surface, self._layout
-        surface.fill(words.GLASS)
         whole = layout.whole
+        bare = layout.strip if whole == surface.get_rect() else surface.get_rect()
+        surface.fill(words.GLASS, bare)
         if not surface.get_rect().contains(whole):
             return  # dragged so small that nothing could be told apart
         canvas = surface.subsurface(whole)
@@ -294,8 +295,9 @@ def _checked(size: int) -> int:
 
 
 def _surface_of(frame: NDArray[np.uint8]) -> pygame.Surface:
-    """A surface of its own with a frame's pixels."""
-    return pygame.image.frombytes(frame.tobytes(), (frame.shape[1], frame.shape[0]), "RGB")
+    """A surface that shows a frame's pixels, which it shares."""
+    pixels = np.ascontiguousarray(frame).data.cast("B")
+    return pygame.image.frombuffer(pixels, (frame.shape[1], frame.shape[0]), "RGB")
 
 
 def _lay(canvas: pygame.Surface, picture: pygame.Surface, side: int) -> None:
