@@ -117,7 +117,7 @@ def play(
     )
     if stage is not None:
         session.begin(stage)
-    _play(session, settings, size=size, full=full_screen, hud=hud, pad=gamepad_overlay, heard=sound)
+    _play(session, size=size, full=full_screen, hud=hud, pad=gamepad_overlay, heard=sound)
     if record is not None:
         typer.echo(f"Episodes kept: {session.kept}, in {record}", err=True)
     if session.clip is not None:
@@ -170,7 +170,6 @@ def _spare_store() -> "EpisodeStore | None":
 
 def _play(
     session: "Session",
-    settings: "Settings",
     *,
     size: int | None,
     full: bool,
@@ -185,7 +184,9 @@ def _play(
     from arena_breaker_gym.play.sound import Sound
 
     sound = Sound(wanted=heard)
-    screen = Screen(settings, size=size, hud=hud, gamepad=pad, full_screen=full, sound=sound)
+    screen = Screen(
+        session.terms.settings, size=size, hud=hud, gamepad=pad, full_screen=full, sound=sound
+    )
     try:
         human = HumanAgent(session.terms.agent)
         screen.prepare(lambda words: typer.echo(words, err=True))

@@ -72,6 +72,7 @@ class Scores:
         Returns:
             Its place, from 1; None: it is not among the best.
         """
+        self.trouble = ""
         self._read()
         games = self._boards.get(board, [])
         place = sum(other.score >= score.score for other in games)

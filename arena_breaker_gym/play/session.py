@@ -320,7 +320,7 @@ class Session:
         if game.over and self.terms.scores is not None:
             score = score_of(self.ending, day=self._today().isoformat())
             self.place = self.terms.scores.add(board_of(self.ending), score)
-            self.note = self.terms.scores.trouble
+            self.note = self._scores_trouble()
         if self.terms.store is None:
             return
         self._unkept.append(self.ending)
@@ -328,6 +328,9 @@ class Session:
             self._write()
         except OSError as error:
             self.note = f"Not kept yet: {error.strerror or error}"
+
+    def _scores_trouble(self) -> str:
+        return "" if self.terms.scores is None else self.terms.scores.trouble
 
     def _write(self) -> None:
         """Writes what is still to be kept, the oldest first."""
@@ -338,7 +341,7 @@ class Session:
             if self._unkept.pop(0) is self.ending:
                 self.kept_as = path
             self.kept += 1
-            if self.terms.records:
+            if self.terms.records and not self._scores_trouble():
                 self.note = f"Kept as {path.name}"
             self._thin_out(store)
 

@@ -47,11 +47,11 @@ class Window:
         pygame.display.set_icon(icon())
         pygame.display.set_caption("Arena Breaker")
         pygame.display.set_mode(self._size, pygame.RESIZABLE | pygame.HIDDEN)
-        if full_screen:
-            self.turn()
         draw()
         self._as_sdl_has_it().show()
         draw()  # what was drawn while it was hidden may be lost
+        if full_screen:  # a hidden window would wait for it for ever
+            self.turn()
         pygame.event.pump()
 
     def turn(self) -> None:
