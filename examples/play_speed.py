@@ -15,8 +15,9 @@ import numpy as np
 from agents.human import HumanAgent
 from agents.scripted import ScriptedBaseline
 from arena_breaker_gym.play.playing import play
-from arena_breaker_gym.play.screen import USUAL, Screen
+from arena_breaker_gym.play.screen import Screen
 from arena_breaker_gym.play.session import Mode, Session, Terms
+from arena_breaker_gym.play.window import USUAL
 from arena_breaker_gym.rollout import Observations
 from arena_breaker_gym.settings import Settings
 

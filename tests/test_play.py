@@ -1,10 +1,13 @@
 """A person plays: events to actions, the clock, what is seen between steps, what is kept."""
 
+import json
 import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,20 +22,37 @@ from agents.inputs.request import Request, Wish
 from agents.inputs.stick import DEAD_ZONE, REST, stick_of, without_dead_zone
 from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.cli import main
+from arena_breaker_gym.play import display, words
 from arena_breaker_gym.play.between import between
+from arena_breaker_gym.play.clip import Clip, command_for
+from arena_breaker_gym.play.icon import icon
+from arena_breaker_gym.play.layout import STRIP, Layout, window_of
 from arena_breaker_gym.play.pace import MOST_STEPS, Pace
 from arena_breaker_gym.play.playing import play
-from arena_breaker_gym.play.screen import Screen
+from arena_breaker_gym.play.scores import LONGEST, Score, Scores, board_of
+from arena_breaker_gym.play.screen import SETTLED_S, Screen
 from arena_breaker_gym.play.session import BREATH_S, Mode, Session, Terms
+from arena_breaker_gym.play.sound import Sound, heard_between
+from arena_breaker_gym.play.waves import RATE, SOUNDS
+from arena_breaker_gym.play.window import side_of
 from arena_breaker_gym.rendering.camera import FORESHORTENING
-from arena_breaker_gym.rollout import EpisodeStore, rollout, verify
-from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.rendering.renderer import Renderer
+from arena_breaker_gym.rollout import EpisodeStore, rollout, verify, video
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
+from arena_breaker_gym.stages import loader
 from tests.virtual_gamepad import VirtualGamepad
 from tests.virtual_screen import PATIENCE_S, VirtualScreen, missing_tools
 
 COMMAND = [sys.executable, "-m", "arena_breaker_gym.cli", "play"]
 STILL = np.zeros(5, dtype=np.float32)
 RIGHT_AND_FIRE_UP = np.array([1.0, 0.0, 0.0, -1.0, 0.0], dtype=np.float32)
+
+
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path, monkeypatch):
+    """Where best games and the latest ones are kept: never where a person's own are."""
+    monkeypatch.setenv("ARENA_BREAKER_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
 
 
 def key(number, *, down=True):
@@ -442,11 +462,12 @@ def store(tmp_path):
     return EpisodeStore(tmp_path / "played")
 
 
-def session_of(store=None, **terms):
+def session_of(store=None, film=Clip, **terms):
     now = [0.0]
     session = Session(
         Terms(**{"settings": Settings(), "seed": 5, "store": store, **terms}),
         clock=lambda: now[0],
+        film=film,
     )
     return session, now
 
@@ -574,7 +595,332 @@ def test_an_episode_that_cannot_be_written_is_kept_with_the_next(store):
     assert session.kept == 2
 
 
+# No time limit
+
+
+def test_a_game_has_no_limit_unless_one_is_set_and_verifies_however_long(tmp_path, store):
+    stage = json.loads(Path(loader.__file__).with_name("stage_1.json").read_text())
+    group = {**stage["waves"][0]["groups"][0], "count": 1, "delay": 120.0}
+    quiet = tmp_path / "quiet.json"
+    quiet.write_text(json.dumps({**stage, "hazards": [], "waves": [{"groups": [group]}]}))
+    session, _ = session_of(store, settings=Settings(stages=(str(quiet),)))
+    session.begin(1)
+    for _ in range(MAX_EPISODE_STEPS + 60):
+        session.step(STILL)
+    assert session.mode is Mode.PLAYING and not session.terms.limited
+    session.close()
+    (episode,) = store
+    assert len(episode) == MAX_EPISODE_STEPS + 60
+    verify(episode)
+
+
+# The countdown
+
+
+def test_the_game_stands_still_until_the_countdown_is_over(store):
+    session, now = session_of(store, countdown_s=3.0)
+    session.begin(1)
+    before = session.game.arenas.records.tobytes()
+    shown = []
+    for now[0] in (7.0, 7.1, 8.1, 9.9, 10.0):  # from the first frame on, however late it is
+        session.count_down()
+        shown.append((session.mode, session.count))
+        if session.mode is Mode.READY:
+            session.step(RIGHT_AND_FIRE_UP)
+    assert [count for _, count in shown] == [3, 3, 2, 1, 0]
+    assert session.mode is Mode.PLAYING
+    assert (session.game.steps, session.game.arenas.records.tobytes()) == (0, before)
+
+
+def test_a_countdown_is_skipped_halted_and_begun_anew():
+    session, now = session_of(countdown_s=3.0)
+    assert ask(session, Wish.CONFIRM) is Mode.READY
+    session.count_down()
+    assert ask(session, Wish.AGAIN, Wish.QUIT) is Mode.READY and session.running
+    assert ask(session, Wish.AWAY) is Mode.PAUSED
+    now[0] = 9.0
+    assert ask(session, Wish.PAUSE) is Mode.READY
+    session.count_down()
+    assert session.count == 3
+    assert ask(session, Wish.CONFIRM) is Mode.PLAYING
+    session.step(STILL)
+    assert ask(session, Wish.PAUSE, Wish.PAUSE) is Mode.PLAYING  # a game under way just goes on
+
+
+def test_a_countdown_changes_no_byte_of_what_is_kept(tmp_path):
+    files = []
+    for seconds in (0.0, 3.0):
+        session, now = session_of(EpisodeStore(tmp_path / f"{seconds}"), countdown_s=seconds)
+        session.begin(2)
+        session.count_down()
+        now[0] = 3.0
+        session.count_down()
+        for _ in range(30):
+            session.step(RIGHT_AND_FIRE_UP)
+        session.close()
+        files.append((tmp_path / f"{seconds}" / "episode_000000.npz").read_bytes())
+    assert files[0] == files[1]
+
+
+# Best games
+
+
+def score(points, name="ann"):
+    return Score(name=name, score=points, kills=1, seconds=2, end="victory", day="2026-01-31")
+
+
+def test_the_best_games_are_kept_in_order_for_each_board(tmp_path):
+    scores = Scores(tmp_path / "new" / "best.json")
+    assert [scores.add("one", score(points)) for points in (50, 90, 70)] == [1, 1, 2]
+    assert scores.add("one", score(70, "bob")) == 3  # whoever had it first stands first
+    assert scores.add("two", score(10)) == 1
+    for _ in range(LONGEST - 4):
+        scores.add("one", score(60))
+    assert scores.add("one", score(40)) is None
+    again = Scores(tmp_path / "new" / "best.json")
+    assert again.best("one") == scores.best("one")
+    assert [one.score for one in again.best("one")[:5]] == [90, 70, 70, 60, 60]
+    assert (len(again.best("one")), len(again.best("two")), again.trouble) == (LONGEST, 1, "")
+
+
+def test_two_windows_share_a_list(tmp_path):
+    first, second = (Scores(tmp_path / "best.json") for _ in range(2))
+    first.add("one", score(50))
+    second.add("one", score(60))
+    assert first.add("one", score(40)) == 3
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"\xff\x00", b"[]", b'{"version": 1, "boards": {"one": [{"score": "x"}]}}']
+)
+def test_a_damaged_list_is_set_aside_in_one_sentence(tmp_path, text):
+    file = tmp_path / "best.json"
+    for number in (1, 2):
+        file.write_bytes(text)
+        scores = Scores(file)
+        assert scores.trouble.startswith(f"{file}: no list of best scores, or damaged")
+        assert scores.trouble.count("\n") == 0
+        assert scores.add("one", score(50)) == 1
+        aside = tmp_path / ("best.json.damaged" if number == 1 else "best.json.damaged-2")
+        assert aside.read_bytes() == text
+        assert Scores(file).trouble == ""
+
+
+def test_a_list_that_cannot_be_kept_is_no_end_of_play(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    scores = Scores(tmp_path / "file" / "best.json")
+    session, _ = session_of(max_steps=2, scores=scores)
+    session.begin(1)
+    for _ in range(2):
+        session.step(STILL)
+    assert session.place == 1
+    assert "best scores cannot be" in session.note
+
+
+def test_games_that_end_come_onto_the_list_of_their_stage_and_those_that_are_left_do_not(tmp_path):
+    session, _ = session_of(max_steps=60, scores=Scores(tmp_path / "best.json"), agent="ann")
+    session.begin(2)
+    session.step(STILL)
+    session.begin(2)
+    assert session.best(2) == ()
+    while session.mode is Mode.PLAYING:
+        session.step(STILL)
+    (best,) = session.best(2)
+    assert session.place == 1
+    assert (best.name, best.score) == ("ann", round(session.ending.metrics["score"]))
+    assert (session.best(1), session.best(2)) == (
+        (),
+        session.terms.scores.best(board_of(session.ending)),
+    )
+
+
+# Clips
+
+
+def test_the_latest_games_stay_for_clips_where_no_folder_is_named(store):
+    session, _ = session_of(store, most=3, max_steps=2)
+    for _ in range(5):
+        session.begin(1)
+        for _ in range(2):
+            session.step(STILL)
+    assert store.indices() == [2, 3, 4]
+    assert session.kept_as == store.path_of(4)
+    assert session.note == ""  # nobody asked for them
+    assert not session.terms.records
+
+
+def test_spare_games_that_cannot_be_kept_are_no_error(store):
+    session, _ = session_of(store, most=3)
+    store.folder.rmdir()
+    store.folder.write_text("a file where the folder should be")
+    session.begin(1)
+    session.step(STILL)
+    session.close()
+
+
+class FakeClip:
+    """A film that is done when a test says so."""
+
+    def __init__(self, episode):
+        self.episode, self.under_way, self.done, self.words = episode, True, False, "50 %"
+
+
+def test_a_key_films_the_game_that_is_over_once(store):
+    session, _ = session_of(store, max_steps=2, film=FakeClip)
+    session.begin(1)
+    session.film()
+    assert session.clip is None  # it is under way
+    for _ in range(2):
+        session.step(STILL)
+    session.film()
+    clip = session.clip
+    assert clip.episode == store.path_of(0)
+    session.film()
+    assert session.clip is clip
+    clip.under_way = False  # failed: another try
+    session.film()
+    assert session.clip is not clip
+    session.clip.under_way, session.clip.done = False, True
+    clip = session.clip
+    session.film()
+    assert session.clip is clip
+
+
+def played_and_kept(store, film):
+    session, _ = session_of(store, max_steps=2, film=film)
+    session.begin(1)
+    for _ in range(2):
+        session.step(STILL)
+    session.film()
+    return session
+
+
+def test_the_command_films_this_very_game(store, monkeypatch):
+    session, asked = played_and_kept(store, FakeClip), []
+
+    def noted(episodes, path, **options):
+        asked.append((episodes[0].final_hash, path))
+        return video.Film(path, 3, 30.0)
+
+    monkeypatch.setattr(video, "export_side_by_side", noted)
+    monkeypatch.setattr(sys, "argv", shlex.split(command_for(session.kept_as)))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, sys.argv[0]) == (0, "arena-breaker")
+    assert asked == [(session.ending.final_hash, store.path_of(0).with_suffix(".mp4"))]
+
+
+@pytest.mark.slow
+def test_the_key_makes_a_film(store):
+    pytest.importorskip("imageio_ffmpeg")
+    clip = played_and_kept(store, Clip).clip
+    clip.wait()
+    assert clip.words == f"Clip: {store.path_of(0).with_suffix('.mp4')}"
+    assert clip.film.stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_a_film_that_is_given_up_leaves_nothing_behind(store):
+    pytest.importorskip("imageio_ffmpeg")
+    clip = played_and_kept(store, Clip).clip
+    clip.stop()
+    assert not clip.under_way and not clip.done
+    assert sorted(store.folder.iterdir()) == [store.path_of(0)]
+
+
+def test_a_film_that_cannot_be_made_says_why(tmp_path):
+    clip = Clip(tmp_path / "none.npz")
+    clip.wait()
+    assert clip.words == f"No clip: {tmp_path / 'none.npz'}: there is no such episode."
+    assert not clip.done and list(tmp_path.iterdir()) == []
+
+
+# Sound
+
+
+def test_every_sound_is_quiet_enough_begins_and_ends_at_rest():
+    for name, make in SOUNDS.items():
+        wave = make()
+        assert np.isfinite(wave).all() and 0.1 < np.abs(wave).max() <= 0.6, name
+        assert wave[0] == wave[-1] == 0.0, name
+        assert 0.05 < len(wave) / RATE < 1.5, name
+        assert np.array_equal(make(), wave), name
+
+
+def test_what_happens_is_heard_and_only_read():
+    arenas = Arenas(Settings(), count=1)
+    arenas.reset(0, (1, 2), stage=1)
+    heard, tally = [], arenas.records["tally"]
+    while not arenas.terminated[0]:
+        before = arenas.records.copy()
+        arenas.step(RIGHT_AND_FIRE_UP[np.newaxis] * [0, 1, 1, 1, 1])
+        kept = before.tobytes(), arenas.records.tobytes()
+        heard += heard_between(before, arenas.records)
+        assert (before.tobytes(), arenas.records.tobytes()) == kept
+    assert heard[-1] == "death"
+    assert tally["shots_fired"][0] - 1 <= heard.count("shot") > 10  # the last beside the death
+    assert 0 < heard.count("kill") <= tally["kills"][0]
+    assert heard.count("hurt") == 4  # the fifth is the death
+    assert set(heard) <= set(SOUNDS)
+    won = arenas.records.copy()
+    before["outcome"], won["outcome"] = 0, 2
+    assert heard_between(before, won) == ["victory"]
+
+
+def test_sound_is_muted_turned_off_and_missed_without_a_word(monkeypatch, capfd):
+    sound = Sound()
+    assert sound.works
+    sound.play(["death", "kill"])
+    assert pygame.mixer.get_busy()
+    sound.turn()
+    sound.play(["shot"])
+    assert sound.muted and not pygame.mixer.get_busy()
+    sound.turn()
+    sound.play(["shot"])
+    assert pygame.mixer.get_busy()
+    sound.close()
+    silent = Sound(wanted=False)
+    monkeypatch.setenv("SDL_AUDIODRIVER", "no such driver")
+    without = Sound()
+    for one in (sound, silent, without):
+        assert not one.works
+        one.play(["shot"])
+        one.turn()
+        one.close()
+    assert capfd.readouterr() == ("", "")
+
+
 # The window, without a screen
+
+
+@pytest.mark.parametrize("window", [(768, 810), (1920, 1080), (500, 900), (321, 400), (40, 40)])
+def test_the_arena_is_a_square_as_large_as_the_window_has_room_for(window):
+    layout = Layout.of(window)
+    whole = layout.whole
+    assert pygame.Rect((0, 0), window).contains(whole)
+    assert (whole.width, whole.height) == (layout.side, layout.side + layout.side // STRIP)
+    larger = layout.side + 1
+    assert larger > window[0] or larger + larger // STRIP > window[1]
+    assert abs((window[0] - whole.right) - whole.left) <= 1
+    assert abs((window[1] - whole.bottom) - whole.top) <= 1
+    assert layout.inside(layout.outside((3, 4))) == (3, 4)
+
+
+def test_a_text_is_cut_into_lines_that_have_room_and_loses_no_letter():
+    text = "arena-breaker video /home/somebody/.local/share/games/episode_000000.npz"
+    lines = words.wrapped(text, height=20, room=220)
+    assert "".join(lines) == text and len(lines) > 2
+    assert all(words.fitted(line, height=20, room=220) == 20 for line in lines)
+    assert lines[1].endswith("/")
+    assert words.wrapped("", height=20, room=220) == []
+    assert len(words.wrapped("unbreakable" * 9, height=20, room=100)) > 5
+
+
+def test_the_icon_is_a_picture_of_our_own():
+    picture = icon()
+    assert picture.get_size() == (64, 64)
+    assert picture.get_at((0, 0)).a == 0  # its corners are round
+    assert len({tuple(picture.get_at((x, 64 - x))) for x in range(1, 64)}) > 5
 
 
 @pytest.fixture(scope="module")
@@ -586,6 +932,104 @@ def screen():
 
 
 @pytest.fixture
+def resized(screen):
+    """Gives the window another size; in the end it has its own again."""
+    usual = pygame.display.get_window_size()
+
+    def resize(*size):
+        pygame.display.set_mode(size, pygame.RESIZABLE)
+        return screen
+
+    yield resize
+    pygame.display.set_mode(usual, pygame.RESIZABLE)
+
+
+def test_the_window_opens_once_all_is_painted_and_is_never_empty(monkeypatch):
+    told, opened, shown = [], [], []
+    set_mode, flip = pygame.display.set_mode, pygame.display.flip
+
+    def noted_set_mode(*arguments):
+        opened.append(list(told))
+        return set_mode(*arguments)
+
+    def noted_flip():
+        shown.append(pygame.surfarray.array3d(pygame.display.get_surface()).std())
+        flip()
+
+    monkeypatch.setattr(pygame.display, "set_mode", noted_set_mode)
+    monkeypatch.setattr(pygame.display, "flip", noted_flip)
+    screen = Screen(Settings(), size=320, hud=True, gamepad=True)
+    screen.prepare(told.append)
+    assert opened == [[f"Painting stage {number} of 3 …" for number in (1, 2, 3)]]
+    assert shown and min(shown) > 3.0  # there is something to be seen
+
+
+@pytest.mark.parametrize("size", [(700, 400), (360, 700), (900, 900)])
+def test_the_mouse_still_aims_when_the_window_has_another_size(resized, person, size):
+    screen = resized(*size)
+    session, _ = session_of()
+    session.begin(1)
+    there = session.game.arenas.records.copy()
+    person.player_at = screen.player_at(there)
+    there["player"]["x"] += 3.0
+    there["player"]["z"] -= 4.0
+    at = screen.player_at(there)
+    assert pygame.Rect((0, 0), size).collidepoint(at)
+    person.heed(button(pygame.BUTTON_LEFT, tuple(round(part) for part in at)))
+    assert done(person)[2:4] == pytest.approx([0.6, -0.8], abs=0.02)
+
+
+def test_a_window_that_has_settled_is_drawn_at_its_own_size(resized, person):
+    now = [0.0]
+    screen = Screen(Settings(), size=320, hud=False, gamepad=False, clock=lambda: now[0])
+    screen.prepare()
+    session, _ = session_of()
+    session.begin(1)
+    resized(500, 380)
+    middle = slice(100, 260)
+
+    def seen():
+        screen.show(session, person, 1.0)
+        return pygame.surfarray.array3d(screen.surface)[70:430].swapaxes(0, 1)[middle, middle]
+
+    sharp = Renderer(session.models, size=360).compose(session.game.arenas.records)[0]
+    assert not np.array_equal(seen(), sharp[middle, middle])
+    now[0] = SETTLED_S
+    assert np.array_equal(seen(), sharp[middle, middle])
+
+
+def test_a_window_may_be_dragged_until_nothing_is_left_of_it(resized, person):
+    session, _ = session_of()
+    session.begin(1)
+    for size in ((33, 20), (20, 300), (40, 40)):
+        screen = resized(*size)
+        screen.player_at(session.game.arenas.records)
+        screen.draw(session, person, 0.5)
+
+
+def test_f11_takes_the_whole_screen_and_gives_it_back(screen, person):
+    session, _ = session_of()
+    before, sizes = pygame.display.get_window_size(), []
+    frames = iter([[key(pygame.K_F11)], [], [key(pygame.K_F11)], [], [], []])
+    window = scripted(screen, frames, lambda: sizes.append(pygame.display.get_window_size()))
+    play(session, window, person)
+    assert sizes[0] == sizes[-1] == before
+    assert pygame.display.get_desktop_sizes()[0] in sizes
+
+
+def test_no_window_is_larger_than_the_screen(monkeypatch):
+    for desktops, sides in (
+        ([(800, 600), (1920, 1080)], (455, 455)),
+        ([(3840, 2160)], (768, 1024)),
+        ([(640, 1200)], (640, 640)),
+    ):
+        monkeypatch.setattr(pygame.display, "get_desktop_sizes", lambda sizes=desktops: sizes)
+        assert (side_of(None), side_of(1024)) == sides
+        wide, tall = window_of(sides[1])
+        assert wide <= desktops[0][0] and tall <= desktops[0][1]
+
+
+@pytest.fixture
 def person(screen):
     pygame.event.clear()
     human = HumanAgent()
@@ -593,15 +1037,17 @@ def person(screen):
     human.close()
 
 
-def scripted(screen, frames):
-    """The screen with a person whose events come frame by frame."""
+def scripted(screen, frames, look=lambda: None):
+    """The screen with a person whose events come frame by frame, and somebody who looks on."""
 
     def show(session, human, share):
         screen.show(session, human, share)
+        look()
         for event in next(frames, [pygame.event.Event(pygame.QUIT)]):
             pygame.event.post(event)
 
-    return SimpleNamespace(show=show, player_at=screen.player_at, stage_at=screen.stage_at)
+    parts = {name: getattr(screen, name) for name in ("player_at", "stage_at", "turn")}
+    return SimpleNamespace(show=show, **parts)
 
 
 def test_a_person_at_the_window_plays_what_a_rollout_plays(screen, person, store):
@@ -620,6 +1066,28 @@ def test_a_person_at_the_window_plays_what_a_rollout_plays(screen, person, store
     assert np.hypot(*episode.actions[-1, 2:4]) == pytest.approx(1.0)
     assert episode.actions[-1, 3] < -0.5
     verify(episode)
+
+
+def test_a_key_ends_the_countdown_and_is_no_dash_of_the_game(screen, person, store):
+    session, _ = session_of(store, countdown_s=60.0)
+    frames = [[] for _ in range(30)]
+    frames[0] = [key(pygame.K_1)]
+    frames[4] = [button(pygame.BUTTON_LEFT, (9, 9)), button(pygame.BUTTON_LEFT, down=False)]
+    frames[8] = [key(pygame.K_SPACE), key(pygame.K_SPACE, down=False)]
+    play(session, scripted(screen, iter(frames)), person)
+    (episode,) = store
+    assert len(episode) > 5 and not episode.actions.any()
+
+
+def test_keys_of_the_window_mute_and_film(screen, person, store):
+    session, _ = session_of(store, max_steps=1, film=FakeClip)
+    session.begin(1)
+    sound = Sound()
+    frames = iter([[key(pygame.K_n)], [], [], [], [key(pygame.K_c)], []])
+    play(session, scripted(screen, frames), person, sound)
+    assert sound.muted
+    assert session.clip.episode == store.path_of(0)
+    sound.close()
 
 
 def test_the_mouse_aims_from_where_the_player_is_seen(screen, person):
@@ -685,6 +1153,7 @@ def test_every_screen_shows_something_of_its_own(screen, person, store, by_gamep
     ],
 )
 def test_what_cannot_be_played_is_refused_in_one_sentence(monkeypatch, capsys, arguments, sentence):
+    monkeypatch.setattr(display, "UNSEEN", frozenset())  # the tests' own
     monkeypatch.setattr(sys, "argv", ["arena-breaker", "play", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -693,18 +1162,38 @@ def test_what_cannot_be_played_is_refused_in_one_sentence(monkeypatch, capsys, a
     assert sentence in err
 
 
-def test_without_a_screen_one_sentence_says_so():
-    without = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+@pytest.mark.parametrize("driver", ["x11", "dummy", "offscreen", None])
+def test_without_a_screen_one_sentence_says_so_before_anything_slow(driver):
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER")
+    without = {name: value for name, value in os.environ.items() if name not in names}
+    code = (
+        "import sys; sys.argv = ['arena-breaker', 'play']\n"
+        "from arena_breaker_gym.cli import main\n"
+        "try: main()\n"
+        "finally: print('numba' in sys.modules)"
+    )
     run = subprocess.run(
-        COMMAND,
+        [sys.executable, "-c", code],
         check=False,
-        env={**without, "SDL_VIDEODRIVER": "x11"},
+        env=without if driver is None else {**without, "SDL_VIDEODRIVER": driver},
         capture_output=True,
         text=True,
     )
-    assert (run.returncode, run.stdout) == (1, "")
+    assert (run.returncode, run.stdout) == (1, "False\n")
     assert run.stderr.startswith("Error: No window can be opened here (")
     assert run.stderr.count("\n") == 1
+
+
+def test_the_help_names_defaults_and_an_example(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["arena-breaker", "play", "--help"])
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = " ".join(capsys.readouterr().out.split())
+    assert ended.value.code == 0
+    assert "Example: arena-breaker play --stage 2 --record runs/mine" in said
+    assert "Default: no limit." in said
+    assert said.lower().count("default") >= 13  # every option's
 
 
 # A real window
@@ -724,7 +1213,7 @@ def start(monitor):
     running = []
 
     def start(*options):
-        command = [*COMMAND, "--size", "480", *map(str, options)]
+        command = [*COMMAND, "--size", "480", "--countdown", "0", *map(str, options)]
         running.append(subprocess.Popen(command, env=monitor.environment, stderr=subprocess.PIPE))
         return running[-1]
 

@@ -5,47 +5,66 @@ import pygame
 from agents.human import HumanAgent
 from agents.inputs.request import Request, Wish
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
+from arena_breaker_gym.play import keys
 from arena_breaker_gym.play.pace import Pace
 from arena_breaker_gym.play.screen import Screen
 from arena_breaker_gym.play.session import Mode, Session
+from arena_breaker_gym.play.sound import Sound, heard_between
 from arena_breaker_gym.rollout.agent import Observations
 
 FRAMES_PER_SECOND = 60
 _NOTHING = Observations()  # a person looks at the screen
 
 
-def play(session: Session, screen: Screen, human: HumanAgent) -> None:
+def play(session: Session, screen: Screen, human: HumanAgent, sound: Sound | None = None) -> None:
     """Lets a person play until he leaves; whatever ends it, what is under way is kept.
 
     Args:
         session: What is played.
         screen: Where it is seen, prepared.
         human: Who plays.
+        sound: How it is heard; None: not at all.
 
     Raises:
         OSError: If an episode could not be kept.
     """
     step_s = session.terms.settings.frame_skip / TICKS_PER_SECOND
     pace = Pace(step_s=step_s, frame_s=1.0 / FRAMES_PER_SECOND)
+    heard = sound or Sound(wanted=False)
+    count = 0
     try:
         while session.running:
-            _listen(session, screen, human)
-            _move(session, screen, human, pace)
+            _listen(session, screen, human, heard)
+            count = _count_down(session, human, heard, count)
+            _move(session, screen, human, pace, heard)
             screen.show(session, human, pace.share)
             pace.wait()
     finally:
         session.close()
 
 
-def _listen(session: Session, screen: Screen, human: HumanAgent) -> None:
+def _listen(session: Session, screen: Screen, human: HumanAgent, sound: Sound) -> None:
     for event in pygame.event.get():
-        request = human.heed(event)
-        if request is None:
-            continue
         halted = session.mode is not Mode.PLAYING
-        session.obey(_pointed(request, session, screen))
+        request = human.heed(event)
+        if request is not None:
+            session.obey(_pointed(request, session, screen))
+        if event.type == pygame.KEYDOWN:
+            _press(event.key, session, screen, sound)
         if halted and session.mode is Mode.PLAYING:
             human.reset([0], None)
+
+
+def _press(key: int, session: Session, screen: Screen, sound: Sound) -> None:
+    """Does what a key asks of the window rather than of the game."""
+    if key == keys.FULL_SCREEN:
+        screen.turn()
+    elif key == keys.MUTE:
+        sound.turn()
+    elif key == keys.CLIP:
+        session.film()
+    elif key == keys.SKIP and session.mode is Mode.READY:
+        session.obey(Request(Wish.CONFIRM))
 
 
 def _pointed(request: Request, session: Session, screen: Screen) -> Request:
@@ -55,7 +74,18 @@ def _pointed(request: Request, session: Session, screen: Screen) -> Request:
     return request
 
 
-def _move(session: Session, screen: Screen, human: HumanAgent, pace: Pace) -> None:
+def _count_down(session: Session, human: HumanAgent, sound: Sound, before: int) -> int:
+    """Lets the countdown pass and be heard; returns its seconds left."""
+    session.count_down()
+    if session.count not in (before, 0):
+        sound.play(["count"])
+    elif before and not session.count and session.mode is Mode.PLAYING:
+        sound.play(["go"])
+        human.reset([0], None)  # a dash or click of the wait is no dash or click of the game
+    return session.count
+
+
+def _move(session: Session, screen: Screen, human: HumanAgent, pace: Pace, sound: Sound) -> None:
     if session.mode is not Mode.PLAYING:
         pace.rest()
         return
@@ -64,3 +94,5 @@ def _move(session: Session, screen: Screen, human: HumanAgent, pace: Pace) -> No
             return
         human.player_at = screen.player_at(session.game.arenas.records)
         session.step(human.act(_NOTHING, [0])[0])
+        if session.before is not None:
+            sound.play(heard_between(session.before, session.game.arenas.records))

@@ -16,6 +16,7 @@ ACCENT: RGB = (72, 220, 255)
 GOLD: RGB = (255, 214, 92)
 RED: RGB = (255, 84, 98)
 FIRE: RGB = (255, 184, 60)
+LEAST = 9  # pixels: letters are never smaller, where a side is so large that they can be read
 _FINE = 3  # fine pixels a pixel: small letters stand unevenly otherwise
 _BESIDE, _APART = 0.4, 1.1  # of a line's height: from a key to its meaning, and to the next key
 
@@ -48,9 +49,61 @@ def words(
     return place
 
 
+def middle(
+    surface: pygame.Surface,
+    text: str,
+    y: float,
+    *,
+    height: float,
+    side: int,
+    colour: RGB = INK,
+    room: float = 0.7,
+) -> None:
+    """Writes a line in the middle of a row, smaller if it has no room.
+
+    Args:
+        surface: What to write on.
+        text: The line.
+        y: Its middle, like all lengths here a share of the side.
+        height: Of the letters' line at most.
+        side: Of the arena, pixels.
+        colour: Of the letters.
+        room: How wide it may be.
+    """
+    letters = fitted(text, height=round(height * side), room=room * side)
+    words(surface, text, (0.5 * side, y * side), height=letters, colour=colour, align="center")
+
+
+def key_row(surface: pygame.Surface, keys: Keys, y: float, *, side: int, room: float) -> None:
+    """Writes keys and their meanings in the middle of a row; lengths are shares of the side."""
+    height = round(0.034 * side)
+    while height > LEAST and width_of(keys, height=height) > room * side:
+        height -= 1
+    wide = width_of(keys, height=height)
+    key_line(surface, keys, ((side - wide) / 2, y * side), height=height, room=wide)
+
+
+def wrapped(text: str, *, height: int, room: float) -> list[str]:
+    """A text in lines that have room, all its letters kept; cut behind blanks and slashes.
+
+    Args:
+        text: What may be too long for a line.
+        height: Of the letters' line, pixels.
+        room: How wide a line may be, pixels.
+    """
+    lines = []
+    while text:
+        fits = _letters_that_fit(text, height=height, room=room)
+        cuts = [at + 1 for at, letter in enumerate(text[:fits]) if letter in " /\\"]
+        cut = fits if fits == len(text) or not cuts else cuts[-1]
+        lines.append(text[:cut])
+        text = text[cut:]
+    return lines
+
+
 def fitted(text: str, *, height: int, room: float) -> int:
     """The height, at most the given one, at which a line has room."""
-    while height > 9 and _line(text, height, INK).get_width() > room:
+    while height > LEAST and _line(text, height, INK).get_width() > room:
         height -= 1
     return height
 
@@ -67,7 +120,7 @@ def key_line(
         height: Of the letters' line at most, pixels.
         room: How wide it may be.
     """
-    while height > 9 and width_of(keys, height=height) > room:
+    while height > LEAST and width_of(keys, height=height) > room:
         height -= 1
     x, y = at
     for key, meaning in keys:
@@ -114,6 +167,14 @@ def width_of(keys: Keys, *, height: int) -> float:
     """How wide a line of keys and meanings is, pixels."""
     letters = sum(_line(word, height, INK).get_width() for pair in keys for word in pair)
     return letters + height * (_BESIDE * len(keys) + _APART * (len(keys) - 1))
+
+
+def _letters_that_fit(text: str, *, height: int, room: float) -> int:
+    """How many of a text's letters a line has room for, at least one."""
+    fits = len(text)
+    while fits > 1 and _line(text[:fits], height, INK).get_width() > room:
+        fits -= 1
+    return fits
 
 
 @functools.lru_cache(maxsize=512)
