@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from agents.registry import make_agent
+from arena_breaker_agents.registry import make_agent
 from arena_breaker_gym.rollout import Episode, rollout
 from nitrogen_adapter.data.dataset import ChunkSettings, EpisodeExamples
 from nitrogen_adapter.data.examples import Batch, Examples, batches

@@ -23,7 +23,7 @@ import typer
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from agents.registry import make_agent
+from arena_breaker_agents.registry import make_agent
 from arena_breaker_gym.cli.progress import bar
 from arena_breaker_gym.engine.arena import CAUSES
 from arena_breaker_gym.engine.tick import ENGINE_VERSION

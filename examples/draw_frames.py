@@ -19,7 +19,7 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 import pygame
 
-from agents.planner import PlannerAgent
+from arena_breaker_agents.planner import PlannerAgent
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.replay import resimulate

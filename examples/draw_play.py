@@ -17,9 +17,9 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 import numpy as np
 import pygame
 
-from agents.human import HumanAgent
-from agents.inputs.request import Request, Wish
-from agents.scripted import ScriptedBaseline
+from arena_breaker_agents.human import HumanAgent
+from arena_breaker_agents.inputs.request import Request, Wish
+from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.play.scores import Score, Scores, board_name
 from arena_breaker_gym.play.screen import Screen
 from arena_breaker_gym.play.session import Mode, Session, Terms

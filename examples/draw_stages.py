@@ -14,7 +14,7 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 import pygame
 
-from agents.scripted import ScriptedBaseline
+from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.rendering.layers import draw_hud, hud_state_of
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import rollout

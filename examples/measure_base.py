@@ -15,8 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from agents.expert import ExpertAgent
-from agents.nitrogen import NitroGenPolicy
+from arena_breaker_agents.expert import ExpertAgent
+from arena_breaker_agents.nitrogen import NitroGenPolicy
 from arena_breaker_gym.cli.progress import bar
 from arena_breaker_gym.distillation.pretraining import (
     HELD_OUT_SKINS,

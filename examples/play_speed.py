@@ -12,8 +12,8 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 import numpy as np
 
-from agents.human import HumanAgent
-from agents.scripted import ScriptedBaseline
+from arena_breaker_agents.human import HumanAgent
+from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.play.playing import play
 from arena_breaker_gym.play.screen import Screen
 from arena_breaker_gym.play.session import Mode, Session, Terms

@@ -13,9 +13,9 @@ from typing import Annotated
 
 import typer
 
-from agents.expert import ExpertAgent
-from agents.nitrogen import NitroGenPolicy
-from agents.substitution import CHANNELS, Substitution
+from arena_breaker_agents.expert import ExpertAgent
+from arena_breaker_agents.nitrogen import NitroGenPolicy
+from arena_breaker_agents.substitution import CHANNELS, Substitution
 from arena_breaker_gym.cli.progress import bar
 from arena_breaker_gym.cli.report import print_json, print_table
 from arena_breaker_gym.rollout import rollout

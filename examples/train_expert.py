@@ -7,7 +7,7 @@ Two things make it a teacher that can be imitated from pixels, beside `train_ppo
 this otherwise is. It never sees a velocity or hit points, which one frame does not show (a student
 that cannot see what its teacher acts upon learns an average of its actions). And its actions slip
 while it learns, so that it keeps distances from which a mistake does no harm. The model card says
-more: agents/expert_policy/README.md. Needs the extra `rl`.
+more: agents/arena_breaker_agents/expert_policy/README.md. Needs the extra `rl`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 import typer
 from train_ppo import RECIPE as PLAIN
 
-from agents.expert import export_policy
+from arena_breaker_agents.expert import export_policy
 from arena_breaker_gym.cli.progress import bar
 from arena_breaker_gym.sb3.training import train
 from arena_breaker_gym.wrappers import ActionNoise

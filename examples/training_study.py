@@ -24,7 +24,7 @@ import typer
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from agents.registry import make_agent
+from arena_breaker_agents.registry import make_agent
 from arena_breaker_gym.cli.progress import Advance, bar
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.files import written_whole

@@ -17,17 +17,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from agents.claude_tutor import ClaudeTutor
-from agents.registry import make_agent
-from agents.replay import ReplayAgent
-from agents.tutor.batches import BatchMind
-from agents.tutor.bill import Bill
-from agents.tutor.claude import ClaudeMind
-from agents.tutor.estimate import estimate
-from agents.tutor.mind import Reply
-from agents.tutor.prices import Prices
-from agents.tutor.transcript import Transcript, TranscriptError
-from agents.tutor.tutor import Tutor, TutorSettings
+from arena_breaker_agents.claude_tutor import ClaudeTutor
+from arena_breaker_agents.registry import make_agent
+from arena_breaker_agents.replay import ReplayAgent
+from arena_breaker_agents.tutor.batches import BatchMind
+from arena_breaker_agents.tutor.bill import Bill
+from arena_breaker_agents.tutor.claude import ClaudeMind
+from arena_breaker_agents.tutor.estimate import estimate
+from arena_breaker_agents.tutor.mind import Reply
+from arena_breaker_agents.tutor.prices import Prices
+from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
+from arena_breaker_agents.tutor.tutor import Tutor, TutorSettings
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from arena_breaker_gym.cli import build
 from arena_breaker_gym.rollout import EpisodeStore, RunStopped, rollout, verify
@@ -526,7 +526,7 @@ def test_the_bill_is_not_added_up_at_every_step(server, tmp_path, monkeypatch):
 
 
 NEVER_CLOSED = """
-from agents.claude_tutor import ClaudeTutor
+from arena_breaker_agents.claude_tutor import ClaudeTutor
 from arena_breaker_gym.rollout import rollout
 tutor = ClaudeTutor()
 print(rollout(tutor, episodes=1, max_steps=12)[0].failed)

@@ -15,7 +15,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.play import play
 from gymnasium.vector import AutoresetMode
 
-from agents.idle import IdleAgent
+from arena_breaker_agents.idle import IdleAgent
 from arena_breaker_gym import ArenaBreakerEnv, EpisodeStore, FlattenTables
 from arena_breaker_gym.observation import TABLES
 from arena_breaker_gym.registration import IDS

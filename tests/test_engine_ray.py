@@ -14,13 +14,13 @@ import pytest
 if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is not installed", allow_module_level=True)
 
-from agents.claude_tutor import ClaudeTutor
-from agents.nitrogen import NitroGenPolicy
-from agents.random import RandomAgent
-from agents.replay import ReplayAgent
-from agents.scripted import ScriptedBaseline
-from agents.tutor.books import Desk, Hold, OwnBooks
-from agents.tutor.transcript import Transcript
+from arena_breaker_agents.claude_tutor import ClaudeTutor
+from arena_breaker_agents.nitrogen import NitroGenPolicy
+from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.replay import ReplayAgent
+from arena_breaker_agents.scripted import ScriptedBaseline
+from arena_breaker_agents.tutor.books import Desk, Hold, OwnBooks
+from arena_breaker_agents.tutor.transcript import Transcript
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import EpisodeStore, RunStopped, rollout
 from arena_breaker_gym.rollout.benchmark import Terms, benchmark
@@ -241,7 +241,7 @@ def test_more_workers_than_cpus_are_refused(engine):
 
 def test_a_cluster_that_is_not_there_is_named():
     script = (
-        "from agents.random import RandomAgent\n"
+        "from arena_breaker_agents.random import RandomAgent\n"
         "from arena_breaker_gym.rollout import rollout\n"
         "from arena_breaker_gym.rollout.engines.ray_engine import RayEngine\n"
         "rollout(RandomAgent(), episodes=1, engine=RayEngine(address='127.0.0.1:9'))\n"

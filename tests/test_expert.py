@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from agents.expert import ExpertAgent, ExpertFileError, StatePolicy, export_policy
-from agents.registry import make_agent
-from agents.sb3 import SB3Agent
+from arena_breaker_agents.expert import ExpertAgent, ExpertFileError, StatePolicy, export_policy
+from arena_breaker_agents.registry import make_agent
+from arena_breaker_agents.sb3 import SB3Agent
 from arena_breaker_gym.observation import TABLES
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.agent import Observations

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from agents.registry import make_agent
+from arena_breaker_agents.registry import make_agent
 from arena_breaker_gym.announcing import Announcer
 from arena_breaker_gym.cli import build, progress
 from arena_breaker_gym.rollout import AgentFailure, rollout

@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 
-from agents.idle import IdleAgent
-from agents.random import RandomAgent
-from agents.scripted import ScriptedBaseline
+from arena_breaker_agents.idle import IdleAgent
+from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.rollout import (
     AgentFailure,
     EpisodeError,

@@ -148,7 +148,7 @@ def test_what_is_played_equals_a_rollout_with_the_same_seed(player, store, tmp_p
 
 
 def _idle():
-    from agents.registry import make_agent
+    from arena_breaker_agents.registry import make_agent
 
     return make_agent("idle")
 

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from agents.idle import IdleAgent
-from agents.random import RandomAgent
+from arena_breaker_agents.idle import IdleAgent
+from arena_breaker_agents.random import RandomAgent
 from arena_breaker_gym.rollout import AgentFailure, rollout
 from arena_breaker_gym.rollout.benchmark import Terms, benchmark
 from arena_breaker_gym.rollout.metrics import METRICS, bootstrap_interval, row_of, rows_of

@@ -10,18 +10,27 @@ import anthropic
 import numpy as np
 import pytest
 
-from agents.tutor import endpoint
-from agents.tutor.batches import BatchMind
-from agents.tutor.chat_reply import reply_from as reply_from_chat
-from agents.tutor.claude import ClaudeMind
-from agents.tutor.claude_reply import reply_from as reply_from_claude
-from agents.tutor.decision import Decision, act_tool
-from agents.tutor.endpoint import plain_connection
-from agents.tutor.key import MissingKeyError
-from agents.tutor.mind import CALLED, CUT, REFUSED, SPOKE, MindError, Question, Tool, Usage
-from agents.tutor.openai import OpenAIMind
-from agents.tutor.refusal import told_by
-from agents.tutor.tutor import TutorSettings
+from arena_breaker_agents.tutor import endpoint
+from arena_breaker_agents.tutor.batches import BatchMind
+from arena_breaker_agents.tutor.chat_reply import reply_from as reply_from_chat
+from arena_breaker_agents.tutor.claude import ClaudeMind
+from arena_breaker_agents.tutor.claude_reply import reply_from as reply_from_claude
+from arena_breaker_agents.tutor.decision import Decision, act_tool
+from arena_breaker_agents.tutor.endpoint import plain_connection
+from arena_breaker_agents.tutor.key import MissingKeyError
+from arena_breaker_agents.tutor.mind import (
+    CALLED,
+    CUT,
+    REFUSED,
+    SPOKE,
+    MindError,
+    Question,
+    Tool,
+    Usage,
+)
+from arena_breaker_agents.tutor.openai import OpenAIMind
+from arena_breaker_agents.tutor.refusal import told_by
+from arena_breaker_agents.tutor.tutor import TutorSettings
 from tests.fake_apis import (
     DIALECTS,
     FATAL,
@@ -803,7 +812,7 @@ def test_questions_that_come_later_go_out_in_a_batch_of_their_own(server):
 
 
 def test_a_batch_goes_out_when_it_is_full(server, monkeypatch):
-    monkeypatch.setattr("agents.tutor.batches._MOST", 4)
+    monkeypatch.setattr("arena_breaker_agents.tutor.batches._MOST", 4)
     replies = ask(batches(gather=0.1), *map(question, range(10)))
     assert {reply.ending for reply in replies} == {CALLED}
     sent = [one.body["requests"] for one in server.requests if one.method == "POST"]

@@ -20,8 +20,8 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from agents.random import RandomAgent
-from agents.registry import make_agent
+from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.registry import make_agent
 from arena_breaker_gym.cli import build
 from arena_breaker_gym.rollout import EpisodeStore, ReplayError, replay, rollout
 from arena_breaker_gym.rollout.episode import AGENT_FAILED

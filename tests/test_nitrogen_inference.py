@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from agents.nitrogen import NitroGenPolicy
-from agents.registry import make_agent
+from arena_breaker_agents.nitrogen import NitroGenPolicy
+from arena_breaker_agents.registry import make_agent
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.agent import Observations
 from nitrogen_adapter import NitroGen, checkpoint

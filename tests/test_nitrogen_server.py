@@ -18,7 +18,7 @@ import torch
 import zmq
 from PIL import Image
 
-from agents.registry import make_agent
+from arena_breaker_agents.registry import make_agent
 from arena_breaker_gym.rollout import rollout
 from nitrogen_adapter import NitroGen, checkpoint
 from nitrogen_adapter.config import NitroGenConfig

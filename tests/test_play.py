@@ -14,12 +14,12 @@ import numpy as np
 import pygame
 import pytest
 
-from agents.human import DASH_PATIENCE, HumanAgent
-from agents.inputs.gamepads import Gamepads
-from agents.inputs.keyboard import Keyboard
-from agents.inputs.mouse import Mouse
-from agents.inputs.request import Request, Wish
-from agents.inputs.stick import DEAD_ZONE, REST, stick_of, without_dead_zone
+from arena_breaker_agents.human import DASH_PATIENCE, HumanAgent
+from arena_breaker_agents.inputs.gamepads import Gamepads
+from arena_breaker_agents.inputs.keyboard import Keyboard
+from arena_breaker_agents.inputs.mouse import Mouse
+from arena_breaker_agents.inputs.request import Request, Wish
+from arena_breaker_agents.inputs.stick import DEAD_ZONE, REST, stick_of, without_dead_zone
 from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.play import display, words

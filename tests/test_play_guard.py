@@ -14,7 +14,7 @@ from arena_breaker_gym.stages.names import ENEMY_TYPES
 from tests import play_guard
 
 ROOT = Path(__file__).parents[1]
-RULES = "agents/tutor/prompts/rules.md"
+RULES = "agents/arena_breaker_agents/tutor/prompts/rules.md"
 TO_DO = (
     "bump ENGINE_VERSION in arena_breaker_gym/engine/tick.py, run `python -m tests.play_guard` and "
     "`python examples/write_game_tables.py`, and look through the pages with figures of play: "
@@ -24,7 +24,7 @@ TO_DO = (
 
 def rules_file():
     """The tutor's rules, whatever the folder that its package lies in."""
-    (found,) = ROOT.glob("agents/**/tutor/prompts/rules.md")
+    (found,) = ROOT.glob("agents/arena_breaker_agents/**/tutor/prompts/rules.md")
     return found
 
 

@@ -16,9 +16,9 @@ pytest.importorskip("plotly")
 pytest.importorskip("imageio_ffmpeg")
 sync_api = pytest.importorskip("playwright.sync_api")
 
-from agents.idle import IdleAgent  # noqa: E402 - only with the extras
-from agents.random import RandomAgent  # noqa: E402
-from agents.scripted import ScriptedBaseline  # noqa: E402
+from arena_breaker_agents.idle import IdleAgent  # noqa: E402 - only with the extras
+from arena_breaker_agents.random import RandomAgent  # noqa: E402
+from arena_breaker_agents.scripted import ScriptedBaseline  # noqa: E402
 from arena_breaker_gym.arenas import Arenas  # noqa: E402
 from arena_breaker_gym.cli import main  # noqa: E402
 from arena_breaker_gym.rendering.renderer import Renderer  # noqa: E402

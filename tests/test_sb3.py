@@ -26,8 +26,8 @@ from stable_baselines3.common.vec_env import (
     VecTransposeImage,
 )
 
-from agents.registry import make_agent
-from agents.sb3 import SB3Agent
+from arena_breaker_agents.registry import make_agent
+from arena_breaker_agents.sb3 import SB3Agent
 from arena_breaker_gym import Kit, KitEnv
 from arena_breaker_gym.extras import MissingExtraError
 from arena_breaker_gym.rollout import rollout

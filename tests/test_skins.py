@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from agents.scripted import ScriptedBaseline
+from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.engine.roster import charger, sentinel, shooter
 from arena_breaker_gym.engine.roster.bomber import FUSE

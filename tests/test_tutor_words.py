@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.tutor import prompt
-from agents.tutor.bill import Bill
-from agents.tutor.decision import Decision, UnusableAnswer, act_tool
-from agents.tutor.mind import Usage
-from agents.tutor.prices import Prices
-from agents.tutor.prompt import VERSIONS, Prompt
-from agents.tutor.sitting import Sitting
-from agents.tutor.transcript import Transcript, TranscriptError
+from arena_breaker_agents.tutor import prompt
+from arena_breaker_agents.tutor.bill import Bill
+from arena_breaker_agents.tutor.decision import Decision, UnusableAnswer, act_tool
+from arena_breaker_agents.tutor.mind import Usage
+from arena_breaker_agents.tutor.prices import Prices
+from arena_breaker_agents.tutor.prompt import VERSIONS, Prompt
+from arena_breaker_agents.tutor.sitting import Sitting
+from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
 
 DATA = Path(__file__).parent / "data" / "tutor"
 BOUNDS = {"decision_steps": 6, "most_holds": 3}

@@ -17,9 +17,9 @@ import pytest
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
 
 import arena_breaker_gym  # noqa: E402 - only with the extra
-from agents.idle import IdleAgent  # noqa: E402
-from agents.random import RandomAgent  # noqa: E402
-from agents.scripted import ScriptedBaseline  # noqa: E402
+from arena_breaker_agents.idle import IdleAgent  # noqa: E402
+from arena_breaker_agents.random import RandomAgent  # noqa: E402
+from arena_breaker_agents.scripted import ScriptedBaseline  # noqa: E402
 from arena_breaker_gym.cli import main  # noqa: E402
 from arena_breaker_gym.extras import MissingExtraError  # noqa: E402
 from arena_breaker_gym.rendering.layers import draw_caption  # noqa: E402

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.random import RandomAgent
+from arena_breaker_agents.random import RandomAgent
 
 
 class Doomed(RandomAgent):

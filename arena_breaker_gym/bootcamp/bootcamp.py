@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from agents.paid import limited
-from agents.registry import make_agent
-from agents.tutor.bill import Bill
-from agents.tutor.transcript import FILE_NAME, Transcript
+from arena_breaker_agents.paid import limited
+from arena_breaker_agents.registry import make_agent
+from arena_breaker_agents.tutor.bill import Bill
+from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym.bootcamp.clock import Clock
 from arena_breaker_gym.bootcamp.dagger import joined, visited_examples
 from arena_breaker_gym.bootcamp.plan import (

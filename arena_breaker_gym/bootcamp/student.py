@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from agents.nitrogen import NitroGenPolicy
-from agents.source import REMOTE
+from arena_breaker_agents.nitrogen import NitroGenPolicy
+from arena_breaker_agents.source import REMOTE
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor
 from nitrogen_adapter.model import NitroGen

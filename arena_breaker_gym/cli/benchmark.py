@@ -50,7 +50,7 @@ def benchmark(
 
     Example: arena-breaker benchmark idle random scripted -n 20 --out runs/compared
     """
-    from agents.registry import costs_money, label_of, make_agent
+    from arena_breaker_agents.registry import costs_money, label_of, make_agent
     from arena_breaker_gym.report.benchmark import FILE_NAME as PAGE_NAME
     from arena_breaker_gym.report.benchmark import benchmark_report
     from arena_breaker_gym.rollout import Progress

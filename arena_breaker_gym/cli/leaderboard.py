@@ -49,7 +49,7 @@ def measure(
 
     Example: arena-breaker leaderboard measure scripted --entry docs/leaderboard/scripted.json
     """
-    from agents.registry import costs_money, make_agent
+    from arena_breaker_agents.registry import costs_money, make_agent
     from arena_breaker_gym.leaderboard import measure_entry
     from arena_breaker_gym.rollout import Progress
 

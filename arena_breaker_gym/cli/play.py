@@ -178,7 +178,7 @@ def _play(
     heard: bool,
 ) -> None:
     """Opens window and loudspeaker, and closes them once the person has left."""
-    from agents.human import HumanAgent
+    from arena_breaker_agents.human import HumanAgent
     from arena_breaker_gym.play.playing import play as play_until_left
     from arena_breaker_gym.play.screen import Screen
     from arena_breaker_gym.play.sound import Sound

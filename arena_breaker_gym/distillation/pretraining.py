@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agents.expert import ExpertAgent
-from agents.nitrogen import NitroGenPolicy
+from arena_breaker_agents.expert import ExpertAgent
+from arena_breaker_agents.nitrogen import NitroGenPolicy
 from arena_breaker_gym.distillation.collector import Collector, CollectorConfig
 from arena_breaker_gym.distillation.quiet_student import quiet_student
 from arena_breaker_gym.distillation.states import LabelledStates, Looks, StateExamples

@@ -9,7 +9,7 @@ import numpy as np
 import pygame
 from numpy.typing import NDArray
 
-from agents.human import HumanAgent
+from arena_breaker_agents.human import HumanAgent
 from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.play import panels, words

@@ -1,0 +1,206 @@
+"""`NitroGenPolicy`: a student that sees pixels only and plays chunks of predicted actions."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from arena_breaker_agents.source import Source
+from arena_breaker_gym.rollout.agent import Observations
+from arena_breaker_gym.rollout.travel import Ask, Recipe
+from nitrogen_adapter import checkpoint, gamepad
+from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
+from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor, PackedPredictor
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.presets import SHIPPED
+
+EXECUTE = 9  # of a chunk's 18 actions; our own default
+
+_Actions = deque[NDArray[np.float32]]
+
+
+class NitroGenPolicy:
+    """Looks, predicts a chunk of 18 actions, plays the first `execute` of them, looks again.
+
+    All arenas that need a new chunk share one forward pass, here or on a server. Where a rollout
+    charges for thinking, the rest of the old chunk goes on until the new one is there.
+    """
+
+    needs = ("pixels",)
+
+    def __init__(
+        self,
+        student: NitroGen | ChunkPredictor,
+        *,
+        name: str | None = None,
+        execute: int = EXECUTE,
+        buttons: GamepadSettings = DEFAULT_GAMEPAD,
+        **options: Any,
+    ) -> None:
+        """Wraps what predicts.
+
+        Args:
+            student: A model, or a predictor that is ready to be asked.
+            name: Stands in tables and episodes; None: the predictor's own.
+            execute: How many of a chunk's actions are played before the next look, 1 to 18.
+            buttons: How actions lie on the gamepad.
+            options: For a model: those of `LocalPredictor` (steps, guidance, quiet, device, …).
+
+        Raises:
+            ValueError: If `execute` is more than a chunk holds, or less than one.
+        """
+        if isinstance(student, NitroGen):
+            student = LocalPredictor(student, **options)
+        elif options:
+            raise ValueError(f"A predictor has its options already; it takes no {[*options]}.")
+        if not 1 <= execute <= student.horizon:
+            raise ValueError(f"execute must be from 1 to {student.horizon}, got {execute}.")
+        self.predictor = student
+        self.name = student.name if name is None else name
+        self.execute = execute
+        self.buttons = replace(buttons, old_layout=False)  # predictors give buttons first
+        self._ahead: dict[int, _Actions] = {}  # of the newest chunk, before the next look
+        self._rest: dict[int, _Actions] = {}  # of the newest chunk, after it
+        self._old: dict[int, _Actions] = {}  # of the chunk before
+        self._looked: frozenset[int] = frozenset()
+
+    @classmethod
+    def from_checkpoint(cls, path: str | Path, **options: Any) -> Self:
+        """A policy from a checkpoint file, on CUDA where there is one.
+
+        Args:
+            path: The file; see `nitrogen_adapter.checkpoint`.
+            options: Those of this class and of `LocalPredictor`.
+
+        Raises:
+            CheckpointError: If the file is no checkpoint.
+        """
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        model = checkpoint.load(path)
+        return cls(model, **{"name": Path(path).stem, "device": device, **options})
+
+    @classmethod
+    def from_source(cls, source: str) -> Self:
+        """A policy from what a command line names: a checkpoint file, or "tcp://host:port".
+
+        Args:
+            source: As `Source.parsed` reads it, so options may follow a question mark; "base" is
+                the shipped one.
+
+        Raises:
+            ValueError: If an option is unknown or its value bad.
+            CheckpointError: If the file is no checkpoint.
+            ServerError: If no server answers.
+        """
+        found = Source.parsed(source)
+        if found.remote:
+            from nitrogen_adapter.remote.client import RemotePredictor
+
+            policy = cls(RemotePredictor(found.place), **found.options)
+        else:
+            path = SHIPPED.get(found.place, Path(found.place))
+            policy = cls.from_checkpoint(path, **found.options)
+        if found.said:  # other settings are another player
+            policy.name = f"{policy.name}?{found.said}"
+        return policy
+
+    def recipe(self) -> Recipe:
+        """How it is made in another process; see `arena_breaker_gym.rollout.travel`.
+
+        Raises:
+            ValueError: If its predictor can predict here only.
+        """
+        return _Recipe(_sent(self.predictor), self.name, self.execute, self.buttons)
+
+    def reset(self, arenas: Sequence[int], seed: int | None) -> None:
+        """Drops what is left of these arenas' chunks and seeds their noise."""
+        most = self.predictor.max_sessions
+        if most is not None and max(arenas) >= most:
+            raise ValueError(
+                f"{self.name} can play in {most} arenas at once; use num_envs={most} at most."
+            )
+        self.predictor.reset(arenas, seed)
+        for arena in arenas:
+            self._ahead[arena], self._rest[arena], self._old[arena] = deque(), deque(), deque()
+
+    def act(self, observations: Observations, arenas: Sequence[int]) -> NDArray[np.float32]:
+        """The next action of each arena's chunk, (n, 5)."""
+        hungry = [row for row, arena in enumerate(arenas) if not self._ahead[arena]]
+        self._looked = frozenset(arenas[row] for row in hungry)
+        if hungry:
+            self._look(observations.pixels[hungry], [arenas[row] for row in hungry])
+        return np.stack([self._ahead[arena].popleft() for arena in arenas])
+
+    def looked(self, arenas: Sequence[int]) -> list[bool]:
+        """In which of these arenas the last `act` looked anew."""
+        return [arena in self._looked for arena in arenas]
+
+    def meanwhile(self, arenas: Sequence[int]) -> NDArray[np.float32]:
+        """What goes on while a new chunk is awaited, (n, 5): the old one, then its last action."""
+        return np.stack([_next_of(self._old[arena]) for arena in arenas])
+
+    def close(self) -> None:
+        """Lets go of the chunks and of the predictor's sessions."""
+        for chunks in (self._ahead, self._rest, self._old):
+            chunks.clear()
+        self.predictor.close()
+
+    def _look(self, frames: NDArray[np.uint8], arenas: list[int]) -> None:
+        """Fetches new chunks for (n, size, size, 3) frames."""
+        chunks = gamepad.unpack(self.predictor.predict(frames, arenas), self.buttons)
+        for arena, chunk in zip(arenas, chunks, strict=True):
+            self._old[arena] = self._rest[arena]
+            self._ahead[arena] = deque(chunk[: self.execute])
+            self._rest[arena] = deque(chunk[min(self.execute, len(chunk) - 1) :])
+
+
+@dataclass(frozen=True)
+class _Server:
+    """A server's address on its way to another process, which asks it there."""
+
+    address: str
+    gpu: bool = False
+
+    def unpacked(self) -> ChunkPredictor:
+        from nitrogen_adapter.remote.client import RemotePredictor
+
+        return RemotePredictor(self.address)
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """A policy on its way to another process."""
+
+    predictor: PackedPredictor | _Server
+    name: str
+    execute: int
+    buttons: GamepadSettings
+
+    @property
+    def gpu(self) -> bool:
+        return self.predictor.gpu
+
+    def __call__(self, ask: Ask) -> NitroGenPolicy:
+        predictor = self.predictor.unpacked()
+        return NitroGenPolicy(predictor, name=self.name, execute=self.execute, buttons=self.buttons)
+
+
+def _sent(predictor: ChunkPredictor) -> PackedPredictor | _Server:
+    if isinstance(predictor, LocalPredictor):
+        return predictor.packed()
+    address = getattr(predictor, "address", None)
+    if address is None:
+        raise ValueError(f"{predictor.name} predicts in this process only.")
+    return _Server(address)
+
+
+def _next_of(old: _Actions) -> NDArray[np.float32]:
+    """The next action of an old chunk, of which the last stays."""
+    if not old:
+        return np.zeros(len(gamepad.ACTION), dtype=np.float32)
+    return old.popleft() if len(old) > 1 else old[0]

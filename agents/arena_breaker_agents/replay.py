@@ -1,0 +1,113 @@
+"""`ReplayAgent`: plays a tutor's transcript again, without asking anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arena_breaker_agents.tutor.decision import Decision
+from arena_breaker_agents.tutor.sitting import Sitting
+from arena_breaker_agents.tutor.transcript import Line, Transcript
+from arena_breaker_gym.rollout.agent import AgentFailure, Observations
+from arena_breaker_gym.rollout.travel import Ask, Recipe
+
+_MOST = 10**6  # whatever a tutor was allowed to answer has been checked when it did
+
+
+class ReplayAgent:
+    """Decides as a transcript says, and fails where it ends or the game is another."""
+
+    needs = ("snapshot",)
+
+    def __init__(self, transcript: Transcript) -> None:
+        """Takes a transcript to play from.
+
+        Args:
+            transcript: That of a run.
+        """
+        self.transcript = transcript
+        self.name = f"replay of {transcript.heading.get('agent', 'a transcript')}"
+        self._sittings: dict[int, Sitting] = {}
+
+    @classmethod
+    def from_source(cls, source: str) -> Self:
+        """An agent from a transcript's file, or the folder of the run that wrote it.
+
+        Raises:
+            TranscriptError: If there is none, or it is damaged.
+        """
+        return cls(Transcript.find(Path(source)))
+
+    @property
+    def played(self) -> Mapping[str, Any]:
+        """What the transcript's run played, as arguments of `rollout`."""
+        plan = self.transcript.heading["plan"]
+        seeds = self.transcript.seeds
+        return {
+            "episodes": max(seeds[-1] - plan["seed"] + 1, 1) if seeds else 1,
+            "seed": plan["seed"],
+            "stage": plan["stages"],
+            "max_steps": plan["max_steps"],
+            "settings": plan["settings"],
+            "latency": plan["latency"],
+        }
+
+    def recipe(self) -> Recipe:
+        """How it is made in another process: from the transcript's lines, without its file."""
+        return _Recipe(self.transcript.copied())
+
+    def reset(self, arenas: Sequence[int], seed: int | None) -> None:
+        """An episode begins in these arenas."""
+        for arena in arenas:
+            self._sittings[arena] = Sitting(seed or 0, history=0)
+
+    def act(self, observations: Observations, arenas: Sequence[int]) -> NDArray[np.float32]:
+        """The next action of each arena's decision, (n, 5).
+
+        Raises:
+            AgentFailure: Where the transcript has none for what is seen.
+        """
+        rows, failures = np.zeros((len(arenas), 5), dtype=np.float32), {}
+        for row, arena in enumerate(arenas):
+            sitting, snapshot = self._sittings[arena], observations.snapshots[row]
+            try:
+                if sitting.hungry:
+                    sitting.hold(snapshot, self._decision(sitting, snapshot))
+                rows[row] = sitting.next()
+            except LookupError as lack:
+                failures[arena] = str(lack.args[0])
+        if failures:
+            raise AgentFailure(failures, actions=rows)
+        return rows
+
+    def close(self) -> None:
+        """Holds nothing that needs closing."""
+
+    def _decision(self, sitting: Sitting, snapshot: Mapping[str, Any]) -> Decision:
+        lines = self.transcript.of(sitting.seed, sitting.decisions)
+        if not lines or not lines[-1].answered:
+            raise LookupError(_end_of(sitting, lines))
+        if lines[-1].snapshot != snapshot:
+            raise LookupError("the game is not the one of the transcript")
+        return Decision.from_call(lines[-1].answer, decision_steps=_MOST, most_holds=_MOST)
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    transcript: Transcript
+
+    def __call__(self, ask: Ask) -> ReplayAgent:
+        return ReplayAgent(self.transcript)
+
+
+def _end_of(sitting: Sitting, lines: Sequence[Line]) -> str:
+    if lines:
+        return lines[-1].problem.rstrip(".")
+    if sitting.decisions == 0:
+        return f"the transcript has no episode with seed {sitting.seed}"
+    return f"the transcript ends after {sitting.decisions} decisions"

@@ -1,0 +1,292 @@
+"""`BatchMind`: asks Claude in Message Batches: half the price, for minutes to hours of waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from arena_breaker_agents.tutor.batch_api import BatchApi
+from arena_breaker_agents.tutor.batch_log import BatchLog, BatchRequest
+from arena_breaker_agents.tutor.claude import ClaudeMind
+from arena_breaker_agents.tutor.claude_reply import reply_from
+from arena_breaker_agents.tutor.endpoint import ApiError
+from arena_breaker_agents.tutor.mind import MindError, Question, Reply
+
+CACHE_TTL = "1h"  # a batch may take longer than five minutes to come to all its questions
+PATIENCE_S = 25 * 3600.0  # the API gives batches up after 24 hours
+
+_MOST = 10_000  # questions in a batch
+_MOST_LETTERS = 100_000_000  # in a batch; the API takes 256 MB
+_GRACE_S = 20.0  # for a batch that is being created when the mind is closed
+
+# Errors of a single question that any other question would get, too.
+_FATAL = frozenset(
+    {
+        "invalid_request_error",
+        "authentication_error",
+        "billing_error",
+        "permission_error",
+        "not_found_error",
+        "request_too_large",
+    }
+)
+
+_LOG = logging.getLogger(__name__)
+_Result = Mapping[str, Any]
+
+
+@dataclass
+class _Lot:
+    """Questions that go out together, and the batch that they become."""
+
+    batch: asyncio.Future[str]
+    requests: dict[str, BatchRequest] = field(default_factory=dict)
+    letters: int = 0
+    timer: asyncio.TimerHandle | None = None
+
+    def add(self, request: BatchRequest) -> None:
+        self.requests[request.ident] = request
+        self.letters += len(request.text)
+
+    @property
+    def full(self) -> bool:
+        return len(self.requests) >= _MOST or self.letters >= _MOST_LETTERS
+
+
+class BatchMind:
+    """Gathers questions that come close together and sends them as one batch.
+
+    Every batch is written down as soon as it exists. Who is asked the same under the same name
+    again, in another process, too, takes the reply from there and pays nothing; only what a
+    batch left unanswered goes out anew.
+    """
+
+    def __init__(
+        self,
+        claude: ClaudeMind,
+        *,
+        log: Path | None = None,
+        gather: float = 1.0,
+        poll: float = 10.0,
+        patience: float = PATIENCE_S,
+    ) -> None:
+        """Prepares a mind; nothing is asked yet.
+
+        Args:
+            claude: Whom it asks.
+            log: Where batches are written down; None, unless `set_log` names a file: nowhere.
+            gather: Seconds without a new question after which a batch goes out.
+            poll: Seconds between two looks at a batch.
+            patience: Seconds after which a batch is given up.
+
+        Raises:
+            ValueError: If a time is not above 0, or the log is none.
+        """
+        for name, value in (("gather", gather), ("poll", poll), ("patience", patience)):
+            if not value > 0.0:
+                raise ValueError(f"{name} must be above 0 seconds, got {value!r}.")
+        self._claude = claude
+        self._api = BatchApi(claude)
+        self._log = BatchLog(log)
+        self._gather, self._poll, self._patience = gather, poll, patience
+        self._lot: _Lot | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+        self._awaited: dict[str, asyncio.Task[dict[str, _Result]]] = {}
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self._claude.model
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Those of whom it asks."""
+        return self._claude.options
+
+    @property
+    def thinking_tokens(self) -> int:
+        """Tokens that it may think, beyond those of the answer."""
+        return self._claude.thinking_tokens
+
+    def set_log(self, path: Path) -> None:
+        """Says where batches are written down, before the first question of a run.
+
+        Args:
+            path: The file; what stands in it is known from now on.
+
+        Raises:
+            ValueError: If it is no such log.
+        """
+        self._log = BatchLog(path)
+
+    async def ask(self, question: Question) -> Reply:
+        """Asks and waits for the reply.
+
+        Raises:
+            MindError: If none can be had.
+        """
+        while True:
+            params = self._claude.params(question, cache_ttl=CACHE_TTL)
+            result = await self._result(BatchRequest(question.ident, params))
+            if result.get("type") == "succeeded":
+                return self._reply(result, question.tool.name)
+            error = _error_in(result)
+            if not self._claude.lets_go(params, str(error.get("message", ""))):
+                raise self._failure(result)
+
+    async def close(self) -> None:
+        """Lets go of connections; batches under way go on, and are found again by their log."""
+        if self._lot is not None:
+            _disarm(self._lot)
+            self._lot.batch.cancel()
+            self._lot = None
+        if self._sending:  # what is being created is paid for: its name must be written down
+            await asyncio.wait(self._sending, timeout=_GRACE_S)
+        for task in (*self._sending, *self._awaited.values()):
+            task.cancel()
+            with suppress(asyncio.CancelledError, MindError):
+                await task
+        self._awaited.clear()
+        await self._claude.close()
+
+    async def _result(self, request: BatchRequest) -> _Result:
+        known = self._log.find(request)
+        if known is not None:
+            result = await self._recalled(known, request)
+            if result.get("type") == "succeeded":
+                return result
+        batch = await self._sent(request)
+        return await self._taken(batch, request)
+
+    async def _recalled(self, batch: str, request: BatchRequest) -> _Result:
+        """A result from a batch of before; {} if the API no longer has it."""
+        try:
+            return await self._taken(batch, request)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            _LOG.warning("Batch %s is gone; its questions are asked again.", batch)
+            return {}
+
+    async def _taken(self, batch: str, request: BatchRequest) -> _Result:
+        """A question's result; waits until its batch has ended."""
+        task = self._awaited.get(batch)
+        if task is None:
+            task = self._awaited[batch] = asyncio.create_task(self._results(batch))
+            task.add_done_callback(_heed)
+        try:
+            # Whoever leaves, leaves the others waiting.
+            results = await asyncio.shield(task)
+        except MindError:
+            self._awaited.pop(batch, None)
+            raise
+        result = results.pop(request.ident, {})
+        if not results:
+            self._awaited.pop(batch, None)
+        return result
+
+    async def _results(self, batch: str) -> dict[str, _Result]:
+        """All results of a batch by ident, once it has ended."""
+        with anyio.move_on_after(self._patience):
+            while True:
+                try:
+                    if url := await self._api.ended(batch):
+                        return await self._api.results(url)
+                except MindError as error:
+                    if error.fatal:
+                        raise
+                    # What is paid for is not given up because nobody answers just now.
+                    _LOG.warning("Batch %s: %s", batch, error.reason)
+                await anyio.sleep(self._poll)
+        raise MindError(f"Batch {batch} did not end within {self._patience:g} seconds.")
+
+    async def _sent(self, request: BatchRequest) -> str:
+        """The batch that a question went out in."""
+        lot = self._lot
+        if lot is not None and request.ident in lot.requests:
+            self._send_off(lot)  # a batch holds no name twice
+            lot = None
+        if lot is None:
+            lot = self._lot = _Lot(asyncio.get_running_loop().create_future())
+            lot.batch.add_done_callback(_heed)
+        lot.add(request)
+        self._arm(lot)
+        try:
+            return await asyncio.shield(lot.batch)
+        except asyncio.CancelledError:
+            if lot is self._lot:
+                lot.requests.pop(request.ident, None)
+            raise
+
+    def _arm(self, lot: _Lot) -> None:
+        """Sends a lot when it is full, or when nobody has joined it for a while."""
+        _disarm(lot)
+        if lot.full:
+            self._send_off(lot)
+        else:
+            loop = asyncio.get_running_loop()
+            lot.timer = loop.call_later(self._gather, self._send_off, lot)
+
+    def _send_off(self, lot: _Lot) -> None:
+        _disarm(lot)
+        self._lot = None
+        if lot.requests:
+            task = asyncio.create_task(self._send(lot))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _send(self, lot: _Lot) -> None:
+        requests = list(lot.requests.values())
+        try:
+            batch = await self._api.create(requests)
+            self._log.add(batch, requests)
+        except MindError as error:
+            lot.batch.set_exception(error)
+        except OSError as error:
+            reason = f"{self._log.path} cannot be written: {error.strerror}."
+            lot.batch.set_exception(MindError(reason, fatal=True))
+        else:
+            lot.batch.set_result(batch)
+        finally:
+            lot.batch.cancel()  # of no effect but where this was cancelled itself
+
+    def _reply(self, result: _Result, tool: str) -> Reply:
+        try:
+            reply = reply_from(result.get("message"), tool=tool, request_id=None)
+        except ValueError:
+            raise MindError(f"{self._claude.endpoint.name} sent no message in a batch.") from None
+        return replace(reply, usage=replace(reply.usage, batch=True))
+
+    def _failure(self, result: _Result) -> MindError:
+        error = _error_in(result)
+        kind = str(error.get("type") or result.get("type") or "missing")
+        if not error:
+            return MindError(f"A batch left the question unanswered ({kind}).")
+        said = self._claude.endpoint.quoted(str(error.get("message", "")))
+        sentence = f"A batch failed at the question ({kind}): {said}."
+        return MindError(sentence, fatal=kind in _FATAL)
+
+
+def _disarm(lot: _Lot) -> None:
+    if lot.timer is not None:
+        lot.timer.cancel()
+
+
+def _heed(done: asyncio.Future[Any]) -> None:
+    """Takes note of an exception that nobody may be left to hear."""
+    if not done.cancelled():
+        done.exception()
+
+
+def _error_in(result: _Result) -> Mapping[str, Any]:
+    """What the API says of a question that it refused; {} if it did not."""
+    error = result.get("error")
+    inner = error.get("error", error) if isinstance(error, dict) else None
+    return inner if isinstance(inner, dict) else {}

@@ -1,0 +1,240 @@
+"""`ClaudeMind`: asks Claude through the Anthropic API, one request a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import anthropic
+
+from arena_breaker_agents.tutor.claude_doors import DIRECT, AnyClient, connected, door_of, key_of
+from arena_breaker_agents.tutor.claude_reply import reply_from
+from arena_breaker_agents.tutor.endpoint import (
+    PATIENCE_S,
+    ApiError,
+    ClientErrors,
+    Endpoint,
+    plain_connection,
+)
+from arena_breaker_agents.tutor.mind import MindError, Question, Reply
+from arena_breaker_gym.plain import plain_int
+
+ADAPTIVE = "adaptive"
+ADAPTIVE_TOKENS = 4096  # what a model may think at most that decides so itself
+LEAST_BUDGET = 1024  # the API's
+
+# Statuses by which parts of a question are refused, by this API and those who pass it on.
+_REFUSALS = frozenset({400, 422})
+_ERRORS = ClientErrors(
+    any=anthropic.AnthropicError,
+    status=anthropic.APIStatusError,
+    connection=anthropic.APIConnectionError,
+    timeout=anthropic.APITimeoutError,
+)
+
+
+class ClaudeMind:
+    """One Claude model; the key is read from ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN.
+
+    A model that does not think is made to call the tool. One that thinks cannot be made to, so
+    it is free to; and of a model that always thinks the API's refusal to force it is
+    understood, once, without being told.
+    """
+
+    def __init__(
+        self,
+        model: str = "claude-opus-4-8",
+        *,
+        effort: str | None = None,
+        thinking: str | int | None = None,
+        cache_ttl: str | None = None,
+        max_retries: int = 6,
+        timeout: float = 60.0,
+        patience: float = PATIENCE_S,
+        provider: str = DIRECT,
+        client: AnyClient | None = None,
+    ) -> None:
+        """Prepares a mind; nothing is asked yet.
+
+        Args:
+            model: Which Claude.
+            effort: How hard it tries: low, medium, high, xhigh or max, where the model knows
+                them; None: its own.
+            thinking: "adaptive"; a budget of at least 1,024 tokens, for models up to
+                claude-opus-4-6; None: the model's own.
+            cache_ttl: How long the API keeps what questions begin with, "5m" or "1h"; None: as
+                is best, five minutes, or an hour in batches.
+            max_retries: How often the client asks again.
+            timeout: Seconds that it waits for one answer.
+            patience: Seconds that a question may take, retries included.
+            provider: Through whom: "anthropic"; "bedrock" or "vertex", whose keys and regions
+                are where Amazon's and Google's own tools look for them.
+            client: A client of your own, with its own key, timeout and retries.
+
+        Raises:
+            MissingKeyError: If there is no key.
+            ValueError: If a value is not allowed.
+        """
+        thinking = _plain_thinking(thinking)
+        max_retries, timeout, patience = plain_connection(
+            max_retries=max_retries, timeout=timeout, patience=patience
+        )
+        if cache_ttl not in (None, "5m", "1h"):
+            raise ValueError(f'cache_ttl must be "5m" or "1h", got {cache_ttl!r}.')
+        self._model = model
+        self._effort = effort
+        self._thinking = thinking
+        self._cache_ttl = cache_ttl
+        self._forced = thinking is None
+        self._strict = True
+        door = door_of(provider)
+        self.client = client or connected(
+            door, max_retries=max_retries, timeout=timeout, patience=patience
+        )
+        self.endpoint = Endpoint(
+            name=door.name,
+            url=str(self.client.base_url),
+            model=model,
+            key_name=door.key_name,
+            errors=_ERRORS,
+            patience=patience,
+            key=key_of(self.client),
+        )
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self._model
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Effort and thinking, where they were set."""
+        options = {"effort": self._effort, "thinking": self._thinking}
+        return {name: value for name, value in options.items() if value is not None}
+
+    @property
+    def thinking_tokens(self) -> int:
+        """Tokens that it may think, beyond those of the answer."""
+        if isinstance(self._thinking, int):
+            return self._thinking
+        return 0 if self._forced else ADAPTIVE_TOKENS
+
+    async def ask(self, question: Question) -> Reply:
+        """Asks and waits for the reply.
+
+        Raises:
+            MindError: If none can be had.
+        """
+        while True:
+            params = self.params(question)
+            try:
+                return await self._asked(params, question.tool.name)
+            except ApiError as error:
+                if not (error.status in _REFUSALS and self.lets_go(params, error.message)):
+                    raise
+
+    async def close(self) -> None:
+        """Lets go of connections."""
+        await self.client.close()
+
+    def params(self, question: Question, *, cache_ttl: str = "5m") -> dict[str, Any]:
+        """What the API is sent.
+
+        Args:
+            question: What is asked.
+            cache_ttl: How long its beginning is kept, unless this mind was told otherwise.
+        """
+        tool = question.tool
+        strict = {"strict": True} if self._strict else {}
+        kept = {"cache_control": {"type": "ephemeral", "ttl": self._cache_ttl or cache_ttl}}
+        texts = [_text(text) for text in question.earlier]
+        if texts:
+            texts[-1] |= kept
+        now = "\n\n".join(filter(None, (question.now, question.correction)))
+        return {
+            "model": self._model,
+            "max_tokens": question.max_tokens + self.thinking_tokens,
+            "system": [_text(question.system) | kept],
+            "tools": [
+                {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "input_schema": dict(tool.schema),
+                    **strict,
+                }
+            ],
+            "tool_choice": self._choice(tool.name),
+            "messages": [{"role": "user", "content": [*texts, _text(now)]}],
+            **self._thoughts(),
+        }
+
+    def lets_go(self, params: Mapping[str, Any], message: str) -> bool:
+        """Whether a refusal was for forcing the tool, or for its being strict.
+
+        Then neither is asked for again: a model may not let itself be forced, and those who pass
+        questions on may know no strict tools.
+
+        Args:
+            params: What was refused.
+            message: The API's words.
+        """
+        if params["tool_choice"]["type"] == "tool" and "tool_choice" in message:
+            self._forced = False
+            return True
+        if "strict" in params["tools"][0] and "strict" in message:
+            self._strict = False
+            return True
+        return False
+
+    async def _asked(self, params: dict[str, Any], tool: str) -> Reply:
+        return await self.endpoint.call(
+            lambda: self._sent(params),
+            lambda response: reply_from(
+                response.http_response.json(),
+                tool=tool,
+                request_id=response.headers.get("request-id"),
+            ),
+        )
+
+    async def _sent(self, params: dict[str, Any]) -> Any:
+        try:
+            return await self.client.messages.with_raw_response.create(**params)
+        except anthropic.AnthropicError:
+            raise
+        except Exception as error:
+            if isinstance(self.client, anthropic.AsyncAnthropic):
+                raise
+            # Amazon's and Google's libraries raise what they like where there is no account.
+            what = self.endpoint.quoted(f"{type(error).__name__}: {error}")
+            failure = MindError(f"{self.endpoint.name} could not be asked ({what}).", fatal=True)
+        raise failure
+
+    def _choice(self, tool: str) -> dict[str, Any]:
+        choice = {"type": "tool", "name": tool} if self._forced else {"type": "auto"}
+        return {**choice, "disable_parallel_tool_use": True}
+
+    def _thoughts(self) -> dict[str, Any]:
+        """What is said of thinking and effort, if anything is."""
+        said: dict[str, Any] = {}
+        if self._thinking == ADAPTIVE:
+            said["thinking"] = {"type": "adaptive", "display": "summarized"}
+        elif self._thinking is not None:
+            said["thinking"] = {"type": "enabled", "budget_tokens": self._thinking}
+        if self._effort is not None:
+            said["output_config"] = {"effort": self._effort}
+        return said
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def _plain_thinking(thinking: Any) -> Any:
+    if thinking is None or thinking == ADAPTIVE:
+        return thinking
+    try:
+        return plain_int("thinking", thinking, least=LEAST_BUDGET)
+    except ValueError:
+        raise ValueError(
+            f'thinking must be "{ADAPTIVE}" or at least {LEAST_BUDGET} tokens, got {thinking!r}.'
+        ) from None

@@ -1,0 +1,276 @@
+"""`Decider`: how one decision is had: remembered, or asked for until there is a usable answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+
+from arena_breaker_agents.tutor import prompt
+from arena_breaker_agents.tutor.bill import tokens_of
+from arena_breaker_agents.tutor.books import Books
+from arena_breaker_agents.tutor.decision import Decision, UnusableAnswer
+from arena_breaker_agents.tutor.mind import (
+    CALLED,
+    CUT,
+    REFUSED,
+    Mind,
+    MindError,
+    Question,
+    Reply,
+    Tool,
+    Usage,
+)
+from arena_breaker_agents.tutor.prices import Prices
+from arena_breaker_agents.tutor.prompt import Prompt
+from arena_breaker_agents.tutor.sitting import Sitting
+from arena_breaker_agents.tutor.transcript import (
+    ANSWERED,
+    LOST,
+    UNUSABLE,
+    Line,
+    TranscriptError,
+)
+from arena_breaker_agents.tutor.transcript import CUT as CUT_SHORT
+from arena_breaker_agents.tutor.transcript import REFUSED as DECLINED
+from arena_breaker_gym.rollout.agent import RunStopped
+
+LETTERS_PER_TOKEN = 2.0  # fewer than any text here has: what a question may cost is no guess below
+_OUTCOMES = {REFUSED: DECLINED, CUT: CUT_SHORT}
+
+
+class DecisionLost(Exception):  # noqa: N818 - it names an outcome, not a fault in code
+    """A decision cannot be had; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How decisions are asked for.
+
+    Attributes:
+        decision_steps: Most steps that one move may be held.
+        most_holds: Most moves in a decision.
+        max_tokens: Most tokens of an answer.
+        repairs: How often an unusable answer is asked for again.
+        concurrency: Most questions under way at once.
+        warm_up: Whether the first question goes alone, to fill the provider's cache.
+    """
+
+    decision_steps: int
+    most_holds: int
+    max_tokens: int
+    repairs: int
+    concurrency: float
+    warm_up: bool
+
+
+class Decider:
+    """Finds decisions in a transcript or asks a mind for them, and writes down all it hears."""
+
+    def __init__(
+        self,
+        mind: Mind,
+        told: Prompt,
+        terms: Terms,
+        *,
+        books: Books,
+        prices: Prices,
+    ) -> None:
+        """Prepares to ask.
+
+        Args:
+            mind: Whom.
+            told: The constant part of each question.
+            terms: How.
+            books: What was heard before, and what may be spent.
+            prices: What it costs.
+        """
+        self._mind, self._told, self._terms = mind, told, terms
+        self._books = books
+        self._price = prices.of(mind.model)
+        self._places = anyio.CapacityLimiter(terms.concurrency)
+        self._first = anyio.Lock()
+        self._warm = not terms.warm_up
+
+    async def decide(self, sitting: Sitting, snapshot: Mapping[str, Any]) -> Decision:
+        """The next decision of an episode.
+
+        Args:
+            sitting: The episode.
+            snapshot: What is seen.
+
+        Raises:
+            DecisionLost: If there is none to be had: the mind declines, or cannot be reached,
+                or never answers usably.
+            RunStopped: If no other question would fare better, or the money is spent.
+            TranscriptError: If the transcript is of another game.
+        """
+        known = await self._books.of(sitting.seed, sitting.decisions)
+        _check_same(known, snapshot, self._books.place)
+        if known and known[-1].answered:
+            return self._read(known[-1].answer)
+        mistake = next((one.problem for one in reversed(known) if one.values["usage"]), "")
+        for attempt in range(len(known), len(known) + self._terms.repairs + 1):
+            line = await self._ask(sitting, snapshot, attempt, mistake)
+            if line.answered:
+                return self._read(line.answer)
+            mistake = line.problem
+            if line.values["outcome"] in (DECLINED, LOST):
+                break
+        raise DecisionLost(mistake)
+
+    def _read(self, answer: Any) -> Decision:
+        terms = self._terms
+        return Decision.from_call(
+            answer, decision_steps=terms.decision_steps, most_holds=terms.most_holds
+        )
+
+    async def _ask(
+        self, sitting: Sitting, snapshot: Mapping[str, Any], attempt: int, mistake: str
+    ) -> Line:
+        """Asks once and writes down what comes of it."""
+        question = self._question(sitting, snapshot, attempt, mistake)
+        about = {
+            "seed": sitting.seed,
+            "stage": snapshot["stage"],
+            "decision": sitting.decisions,
+            "attempt": attempt,
+            "step": sitting.steps,
+            "prompt": self._told.version,
+        }
+        async with self._books.reserve(self._most(question)):
+            began = time.perf_counter()
+            try:
+                reply = await self._reply(question)
+            except MindError as error:
+                if error.fatal:
+                    raise RunStopped(error.reason) from error
+                heard = {**_nothing_heard(self._mind.model), "problem": error.reason}
+            else:
+                heard = self._heard(reply)
+            latency = round(time.perf_counter() - began, 3)
+            when = datetime.now(UTC).isoformat(timespec="milliseconds")
+            # What was paid is written before anything else can go wrong.
+            return await self._books.add(
+                {**about, **heard, "latency_s": latency, "at": when, "snapshot": snapshot}
+            )
+
+    async def _reply(self, question: Question) -> Reply:
+        """Asks; the very first question goes alone, so that all others find its cache."""
+        async with self._first:
+            if not self._warm:
+                try:
+                    return await self._mind.ask(question)
+                finally:
+                    self._warm = True
+        async with self._places:
+            return await self._mind.ask(question)
+
+    def _question(
+        self, sitting: Sitting, snapshot: Mapping[str, Any], attempt: int, mistake: str
+    ) -> Question:
+        return Question(
+            ident=f"s{sitting.seed}-d{sitting.decisions}-a{attempt}",
+            system=self._told.system,
+            tool=self._told.tool,
+            earlier=sitting.earlier,
+            now=prompt.now(snapshot),
+            correction=prompt.correction(mistake) if mistake else "",
+            max_tokens=self._terms.max_tokens,
+        )
+
+    def _most(self, question: Question) -> float:
+        """Dollars that a question may cost at most, but for what a mind thinks beyond it."""
+        if self._price is None:
+            return 0.0
+        tokens = letters_of(question) / LETTERS_PER_TOKEN
+        written = question.max_tokens + getattr(self._mind, "thinking_tokens", 0)
+        return self._price.dollars(Usage(cache_write_1h=int(tokens) + 1, output=written))
+
+    def _heard(self, reply: Reply) -> dict[str, Any]:
+        """A reply as a transcript's line has it."""
+        outcome, problem = self._judged(reply)
+        price = self._price
+        return {
+            "outcome": outcome,
+            "problem": problem or None,
+            "request_id": reply.request_id,
+            "model": reply.model,
+            "usage": tokens_of(reply.usage),
+            "dollars": None if price is None else round(price.dollars(reply.usage), 8),
+            "answer": _storable(reply.call),
+            "said": reply.said,
+            "thought": reply.thought,
+        }
+
+    def _judged(self, reply: Reply) -> tuple[str, str]:
+        """What a reply comes to, and what is wrong with it."""
+        if reply.ending != CALLED:
+            return _OUTCOMES.get(reply.ending, UNUSABLE), _WRONG[reply.ending]
+        try:
+            self._read(reply.call)
+        except UnusableAnswer as mistake:
+            return UNUSABLE, str(mistake)
+        return ANSWERED, ""
+
+
+_WRONG = {
+    REFUSED: "the model declined to answer.",
+    CUT: "the answer was cut off at its most tokens; be brief.",
+    "spoke": "there was no call of the tool.",
+}
+
+
+def letters_of(question: Question) -> int:
+    """Letters of all that a question says."""
+    texts = (question.system, *question.earlier, question.now, question.correction)
+    return sum(map(len, texts)) + len(tool_in_words(question.tool))
+
+
+def tool_in_words(tool: Tool) -> str:
+    """A tool as it is told, about."""
+    return f"{tool.name} {tool.description} {json.dumps(tool.schema)}"
+
+
+def digest_of(told: Prompt) -> str:
+    """SHA-256 of what every question of a run says."""
+    whole = json.dumps([told.version, told.system, told.tool.description, told.tool.schema])
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _nothing_heard(model: str) -> dict[str, Any]:
+    return {
+        "outcome": LOST,
+        "problem": None,
+        "request_id": None,
+        "model": model,
+        "usage": None,
+        "dollars": 0.0,
+        "answer": None,
+        "said": "",
+        "thought": "",
+    }
+
+
+def _storable(call: Any) -> Any:
+    """A call as JSON can hold it; what it cannot is kept as text."""
+    try:
+        json.dumps(call, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return repr(call)[:1000]
+    return call
+
+
+def _check_same(known: Any, snapshot: Mapping[str, Any], place: str) -> None:
+    for line in known:
+        if line.snapshot != snapshot:
+            raise TranscriptError(
+                f"{place} was played in another game: decision {line.decision} of the "
+                f"episode with seed {line.seed} saw something else."
+            )

@@ -1,0 +1,265 @@
+"""`Endpoint`: a provider's API as minds call it: with patience, its errors put into sentences.
+
+The providers' clients retry by themselves what may go better the next time. What is left to do
+is the same for all of them: replies that arrived damaged are asked for again, no call takes
+longer than its patience however long the API wants to be left alone, and whatever is raised
+becomes a `MindError` in which no key stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import anyio
+
+from arena_breaker_agents.tutor.mind import MindError
+from arena_breaker_agents.tutor.refusal import DamagedAnswer, ErrorInside, Told, told_by
+from arena_breaker_agents.tutor.waiting import in_words, waited_by
+from arena_breaker_agents.tutor.way import through_proxy
+from arena_breaker_gym.plain import plain_float, plain_int
+
+PATIENCE_S = 600.0  # for one call, all retries included
+
+_READINGS = 3  # how often a call is made whose reply arrives damaged
+_PAUSE_S = 0.5  # before the second; twice as long before the third
+_LONGEST = 300  # letters of an API's own words
+_BEGINNING = 120  # letters of an answer that cannot be read
+_LONG_WAIT_S = 60.0  # asked for by an API; from here on it is said
+
+# A status between 400 and 499 that another try, or another question, may not get.
+_PASSING = frozenset({408, 409, 425, 429, 499})
+
+# What a status means, and what to do about it.
+_MEANING: Mapping[int, tuple[str, str]] = MappingProxyType(
+    {
+        400: (
+            "refused the question",
+            "not every model takes every thinking, effort and length of answer",
+        ),
+        401: ("refused the key", "check {key_name}"),
+        402: ("wants to be paid", "check the account's credit and payment details"),
+        403: ("does not allow this", "check what the key in {key_name} may use"),
+        404: ("knows nothing of that name", "check the model's name, {model}, and the base URL"),
+        413: ("finds the question too large", "tell fewer earlier turns"),
+        422: ("refused the question", "not every server takes every question"),
+        429: ("has no room for more now", "lower the number of questions at once"),
+    }
+)
+
+_Response = TypeVar("_Response")
+_Read = TypeVar("_Read")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientErrors:
+    """The classes that a provider's client raises.
+
+    Attributes:
+        any: What all of them derive from.
+        status: The API answered with an error.
+        connection: It did not answer.
+        timeout: It did not answer in time; one of `connection`.
+    """
+
+    any: type[Exception]
+    status: type[Exception]
+    connection: type[Exception]
+    timeout: type[Exception]
+
+
+class ApiError(MindError):
+    """The API answered with an error.
+
+    Attributes:
+        status: Its HTTP status.
+        message: Its own words; "" where it had none.
+        code: Its own name for the error; "" where it had none.
+    """
+
+    def __init__(
+        self, reason: str, *, fatal: bool, status: int, message: str, code: str = ""
+    ) -> None:
+        """Says why.
+
+        Args:
+            reason: One sentence.
+            fatal: Whether no other question would fare better.
+            status: As in this class.
+            message: As in this class.
+            code: As in this class.
+        """
+        super().__init__(reason, fatal=fatal)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """One provider's API.
+
+    Attributes:
+        name: As sentences call it.
+        url: Where it is.
+        model: Who is asked there.
+        key_name: The environment variable with the key.
+        errors: What its client raises.
+        patience: Seconds that one call may take.
+        key: Never said.
+    """
+
+    name: str
+    url: str
+    model: str
+    key_name: str
+    errors: ClientErrors
+    patience: float
+    key: str | None = field(default=None, repr=False)
+
+    async def call(
+        self, send: Callable[[], Awaitable[_Response]], read: Callable[[_Response], _Read]
+    ) -> _Read:
+        """Calls the API and reads what it answers.
+
+        Args:
+            send: Makes the call through the provider's client, which retries by itself.
+            read: Makes something of the answer; a ValueError means that it arrived damaged.
+
+        Raises:
+            MindError: If no answer can be had.
+        """
+        with anyio.move_on_after(self.patience):
+            return await self._read(send, read)
+        raise MindError(
+            f"{self.name} gave no answer within {self.patience:g} seconds, retries included."
+        )
+
+    async def _read(
+        self, send: Callable[[], Awaitable[_Response]], read: Callable[[_Response], _Read]
+    ) -> _Read:
+        failure = self._unreadable(ValueError())
+        for reading in range(_READINGS):
+            if reading:
+                await anyio.sleep(_PAUSE_S * reading)
+            response = await self._sent(send)
+            try:
+                return read(response)
+            except ErrorInside as error:
+                failure = self._refused(error.told, error.told.status or 200)
+                if failure.fatal:
+                    break
+            except (ValueError, RecursionError) as error:  # no JSON, another one, or too deep
+                failure = self._unreadable(error)
+        raise failure
+
+    def _unreadable(self, error: Exception) -> MindError:
+        begins = self.quoted(str(error)[:_BEGINNING]) if isinstance(error, DamagedAnswer) else ""
+        told = f" (the last begins {begins!r})" if begins else ""
+        return MindError(f"{self.name} sent {_READINGS} answers that cannot be read{told}.")
+
+    async def _sent(self, send: Callable[[], Awaitable[_Response]]) -> _Response:
+        try:
+            return await send()
+        except self.errors.any as error:
+            failure = self._failure(error)
+        raise failure  # out here, so that nothing of the client's hangs on to it
+
+    def _failure(self, error: Exception) -> MindError:
+        errors = self.errors
+        if isinstance(error, errors.status):
+            return self._api_error(error)
+        if isinstance(error, errors.timeout):
+            return MindError(f"{self.name} did not answer in time, nor when asked again.")
+        cause = error.__cause__ or error
+        what = self.quoted(f"{type(cause).__name__}: {cause}")
+        if isinstance(error, errors.connection):
+            where = place_of(self.url) + through_proxy(self.url)
+            return MindError(f"{self.name} cannot be reached at {where} ({what}).")
+        return MindError(f"{self.name} could not be asked ({what}).")
+
+    def _api_error(self, error: Any) -> ApiError:
+        return self._refused(
+            told_by(error.body),
+            int(error.status_code),
+            request=str(error.request_id or ""),
+            wait=waited_by(error.response.headers),
+        )
+
+    def _refused(
+        self, told: Told, status: int, *, request: str = "", wait: float | None = None
+    ) -> ApiError:
+        """What a refusal means: its status, its own words, and what to do."""
+        message, kind = self.quoted(told.message), self.quoted(told.kind)
+        about = [" ".join(filter(None, (str(status), kind)))]
+        if request:
+            about.append(f"request {self.quoted(request)}")
+        fatal = 400 <= status < 500 and status not in _PASSING
+        if "insufficient_quota" in (told.kind, told.code):  # a 429 that waiting does not cure
+            fatal, status = True, 402
+        what, advice = _MEANING.get(status, ("failed", "" if fatal else "try again later"))
+        sentence = f"{self.name} {what} ({', '.join(about)})"
+        sentence += f": {message}" if message else ""
+        if wait is not None and wait >= _LONG_WAIT_S:
+            advice = f"it wants to be left alone for {in_words(wait)}"
+        advice = advice.format(key_name=self.key_name, model=self.model)
+        reason = f"{sentence}; {advice}." if advice else f"{sentence}."
+        return ApiError(reason, fatal=fatal, status=status, message=message, code=told.code)
+
+    def quoted(self, text: str) -> str:
+        """Another's words as part of a sentence: in one line, not long, and without the key.
+
+        Args:
+            text: What was said.
+        """
+        if self.key:
+            text = text.replace(self.key, "…")
+        text = " ".join(text.split()).rstrip(".")
+        return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def checked_url(url: str, name: str) -> str:
+    """An API's address.
+
+    Args:
+        url: As somebody gave it.
+        name: Where it was given, for the sentence.
+
+    Raises:
+        ValueError: If it is not a whole http address.
+    """
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        whole = False
+    if not whole:
+        raise ValueError(f"{name} must be an address such as http://127.0.0.1:8000, got {url!r}.")
+    return url
+
+
+def place_of(url: str) -> str:
+    """Host and port of an address, without anything else that may stand in it."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+
+def plain_connection(
+    *, max_retries: int, timeout: float, patience: float
+) -> tuple[int, float, float]:
+    """What a mind's connection is made with, checked and in plain numbers.
+
+    Raises:
+        ValueError: If a value is not allowed.
+    """
+    retries = plain_int("max_retries", max_retries, least=0)
+    seconds = {"timeout": timeout, "patience": patience}
+    plain = {name: plain_float(name, value) for name, value in seconds.items()}
+    for name, value in plain.items():
+        if not value > 0.0:
+            raise ValueError(f"{name} must be above 0 seconds, got {value!r}.")
+    return retries, plain["timeout"], plain["patience"]

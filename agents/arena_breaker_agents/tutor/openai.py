@@ -1,0 +1,219 @@
+"""`OpenAIMind`: asks any server that speaks OpenAI's chat completions, such as one of your own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import openai
+
+from arena_breaker_agents.tutor.chat_form import NEW_LENGTH, OLD_LENGTH, ChatForm
+from arena_breaker_agents.tutor.chat_reply import reply_from
+from arena_breaker_agents.tutor.chat_stream import completion_in
+from arena_breaker_agents.tutor.endpoint import (
+    PATIENCE_S,
+    ApiError,
+    ClientErrors,
+    Endpoint,
+    checked_url,
+    place_of,
+    plain_connection,
+)
+from arena_breaker_agents.tutor.key import MissingKeyError, read_key
+from arena_breaker_agents.tutor.mind import SPOKE, Question, Reply, Tool
+from arena_breaker_agents.tutor.refusal import DamagedAnswer, ErrorInside
+from arena_breaker_agents.tutor.waiting import no_longer_than
+from arena_breaker_agents.tutor.way import way_prepared
+
+KEY_NAME = "OPENAI_API_KEY"
+URL_NAME = "OPENAI_BASE_URL"
+DEFAULT_URL = "https://api.openai.com/v1"
+NO_KEY = "none"  # servers of one's own want none, the client wants one
+MISCALLED = "tool_use_failed"  # Groq's: the model's answer was no call, which it need not stay
+UNBOUND_TOKENS = 16_384  # of an answer that no server could be told to keep short; our guess
+
+# Statuses by which servers refuse parts of a question; 200 is an error inside a good answer.
+_REFUSALS = frozenset({200, 400, 404, 405, 415, 422, 500, 501})
+_REFUSED = re.compile(r"support|requir|unknown|unrecogni|invalid|allow|must|enable|expect", re.I)
+_LOG = logging.getLogger(__name__)
+
+_ERRORS = ClientErrors(
+    any=openai.OpenAIError,
+    status=openai.APIStatusError,
+    connection=openai.APIConnectionError,
+    timeout=openai.APITimeoutError,
+)
+
+
+class OpenAIMind:
+    """One model behind an OpenAI-compatible endpoint; a key is read from OPENAI_API_KEY."""
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        base_url: str | None = None,
+        max_retries: int = 6,
+        timeout: float = 60.0,
+        patience: float = PATIENCE_S,
+        client: openai.AsyncOpenAI | None = None,
+    ) -> None:
+        """Prepares a mind; nothing is asked yet.
+
+        Args:
+            model: Which model, as the endpoint knows it.
+            base_url: The endpoint, such as "http://127.0.0.1:8000/v1"; None: what
+                OPENAI_BASE_URL says, or else OpenAI's own.
+            max_retries: How often the client asks again.
+            timeout: Seconds that it waits for one answer.
+            patience: Seconds that a question may take, retries included.
+            client: A client of your own, with its own key, endpoint, timeout and retries.
+
+        Raises:
+            MissingKeyError: If OPENAI_API_KEY is not set and the endpoint is OpenAI's own.
+            ValueError: If a value is not allowed.
+        """
+        max_retries, timeout, patience = plain_connection(
+            max_retries=max_retries, timeout=timeout, patience=patience
+        )
+        self._model = model
+        self.client = client or _connected(
+            base_url, max_retries=max_retries, timeout=timeout, patience=patience
+        )
+        url = str(self.client.base_url)
+        at_openai = _is_openai(url)
+        # OpenAI's newer models refuse the old name, servers of one's own may not know the new.
+        lengths = (NEW_LENGTH, OLD_LENGTH) if at_openai else (OLD_LENGTH, NEW_LENGTH)
+        self._form = ChatForm(lengths=lengths)
+        self.endpoint = Endpoint(
+            name="The OpenAI API" if at_openai else f"The API at {place_of(url)}",
+            url=url,
+            model=model,
+            key_name=KEY_NAME,
+            errors=_ERRORS,
+            patience=patience,
+            key=None if self.client.api_key == NO_KEY else self.client.api_key,
+        )
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self._model
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """None."""
+        return {}
+
+    @property
+    def thinking_tokens(self) -> int:
+        """Tokens that an answer may have beyond those it was asked to have at most."""
+        return 0 if self._form.lengths else UNBOUND_TOKENS
+
+    async def ask(self, question: Question) -> Reply:
+        """Asks and waits for the reply; what the server refuses is left out from then on.
+
+        Raises:
+            MindError: If none can be had.
+        """
+        while True:
+            form = self._form
+            try:
+                return await self._asked(form, question)
+            except ApiError as error:
+                if error.code == MISCALLED:
+                    return Reply(ending=SPOKE, said=error.message)
+                if not self._simplified(form, error):
+                    raise
+
+    async def close(self) -> None:
+        """Lets go of connections."""
+        await self.client.close()
+
+    def params(self, question: Question) -> dict[str, Any]:
+        """What the API is sent.
+
+        Args:
+            question: What is asked.
+        """
+        return self._form.params(self._model, question)
+
+    async def _asked(self, form: ChatForm, question: Question) -> Reply:
+        params = form.params(self._model, question)
+        tool = question.tool
+        return await self.endpoint.call(
+            lambda: self._sent(params),
+            lambda answer: _read(*answer, tool),
+        )
+
+    async def _sent(self, params: dict[str, Any]) -> tuple[bytes, Mapping[str, str]]:
+        """Sends a question and waits for the whole answer, which may come in pieces."""
+        response = await self.client.chat.completions.with_raw_response.create(**params)
+        try:
+            return await response.http_response.aread(), response.headers
+        except Exception:  # whichever HTTP library the client uses: the stream broke off
+            return b"", response.headers
+
+    def _simplified(self, form: ChatForm, error: ApiError) -> bool:
+        """Whether the next try may be better: what was refused is left out, here or already."""
+        if self._form != form:  # another question has found it out meanwhile
+            return True
+        worth = error.status in _REFUSALS and (error.fatal or _REFUSED.search(error.message))
+        simpler = form.without(error.message) if worth else None
+        if simpler is None:
+            return False
+        _LOG.warning(
+            "%s does not take %s and is asked without from now on: %s.",
+            self.endpoint.name,
+            form.told(simpler),
+            error.message,
+        )
+        self._form = simpler
+        return True
+
+
+def _connected(
+    base_url: str | None, *, max_retries: int, timeout: float, patience: float
+) -> openai.AsyncOpenAI:
+    name, url = ("base_url", base_url)
+    if not url:
+        name, url = URL_NAME, os.environ.get(URL_NAME, "").strip()
+    url = checked_url(url, name) if url else DEFAULT_URL
+    key = read_key(KEY_NAME, "the API")
+    if key is None and _is_openai(url):
+        raise MissingKeyError(
+            f"Set {KEY_NAME} to a key of the OpenAI API, or name another server with base_url "
+            f"or {URL_NAME}."
+        )
+    with way_prepared(f"The API at {place_of(url)}"):
+        hooks = {"response": [no_longer_than(patience)]}
+        return openai.AsyncOpenAI(
+            api_key=key or NO_KEY,
+            base_url=url,
+            max_retries=max_retries,
+            timeout=timeout,
+            http_client=openai.DefaultAsyncHttpxClient(event_hooks=hooks),
+        )
+
+
+def _read(body: bytes, headers: Mapping[str, str], tool: Tool) -> Reply:
+    try:
+        return reply_from(
+            completion_in(body),
+            tool=tool.name,
+            request_id=headers.get("x-request-id"),
+            keys=tool.schema.get("required", ()),
+        )
+    except ErrorInside:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise DamagedAnswer(body.decode("utf-8", "replace")) from error
+
+
+def _is_openai(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host == "openai.com" or host.endswith(".openai.com")
