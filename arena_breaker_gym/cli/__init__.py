@@ -5,8 +5,11 @@ for neither the engine nor a model.
 """
 
 import io
+import signal
 import sys
+import threading
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -26,6 +29,9 @@ COMMANDS = {
 }
 
 
+_LONGEST = 2000  # letters of an error's sentence
+
+
 def build() -> typer.Typer:
     """The command line with all its commands."""
     app = typer.Typer(
@@ -42,12 +48,20 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what a terminal has no letter for is a "?"
             stream.reconfigure(errors="replace")
+    if threading.current_thread() is threading.main_thread():  # nobody else may
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         _check_folder()
         build()(prog_name="arena-breaker")
     except (ValueError, ImportError, OSError) as error:
         sys.stderr.write(f"Error: {_sentence(error)}\n")
         sys.exit(1)
+
+
+def _interrupt(number: int, _: object) -> NoReturn:
+    """A polite request to end (`kill`, a cluster's scheduler) ends a command as Ctrl-C does."""
+    signal.signal(number, signal.SIG_DFL)  # the second time it is meant
+    raise KeyboardInterrupt
 
 
 def _check_folder() -> None:
@@ -64,5 +78,13 @@ def _check_folder() -> None:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror or error}."
-    return " ".join(str(error).split())
+        return _cut(f"{error.filename}: {error.strerror or error}.")
+    return _cut(" ".join(str(error).split()))
+
+
+def _cut(sentence: str) -> str:
+    """A sentence that quotes a damaged file may be as long as the file."""
+    if len(sentence) <= _LONGEST:
+        return sentence
+    half = _LONGEST // 2
+    return f"{sentence[:half]} ... {sentence[-half:]}"

@@ -10,7 +10,6 @@ import numpy as np
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import (
     CAUSES,
-    MAX_BURSTS,
     MAX_ENEMIES,
     PLAYER_HIT,
     PLAYING,
@@ -137,10 +136,10 @@ def _is_way(x: float, z: float) -> bool:
 
 @compiled
 def _sound_enemies(arena: Record, stage: Record) -> bool:
-    for slot in range(MAX_ENEMIES):
-        if not _sound_enemy(arena, arena.enemies[slot], stage):
-            return False
-    return True
+    sound = True
+    for enemy in arena.enemies:
+        sound = sound and _sound_enemy(arena, enemy, stage)
+    return sound
 
 
 @compiled
@@ -169,10 +168,10 @@ def _sound_hazards(arena: Record, stage: Record) -> bool:
 
 @compiled
 def _sound_bursts(arena: Record) -> bool:
-    for slot in range(MAX_BURSTS):
-        if not _sound_burst(arena, arena.bursts[slot]):
-            return False
-    return True
+    sound = True
+    for mark in arena.bursts:
+        sound = sound and _sound_burst(arena, mark)
+    return sound
 
 
 @compiled

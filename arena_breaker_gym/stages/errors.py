@@ -23,8 +23,12 @@ def refusal(file: str, path: str, *, found: str, expected: str) -> StageError:
     Returns:
         The error, for the caller to raise.
     """
-    place = f"{file}: {path}" if path else file
-    return StageError(f"{place}: found {found}, expected {expected}.")
+    place = f"{_cut(file)}: {_cut(path)}" if path else _cut(file)
+    return StageError(f"{place}: found {_cut(found)}, expected {_cut(expected)}.")
+
+
+def _cut(words: str, *, longest: int = 400) -> str:
+    return words if len(words) <= longest else words[: longest - 3] + "..."
 
 
 def json_path(location: Sequence[str | int]) -> str:

@@ -23,7 +23,9 @@ from arena_breaker_gym.stages.errors import refusal
 from arena_breaker_gym.stages.model import Stage
 from arena_breaker_gym.stages.plan import plan_of
 from arena_breaker_gym.stages.schema import read_stage
+from arena_breaker_gym.stored import StoredError, read_stored
 
+LARGEST_FILE = 2**20  # bytes; the largest that comes along has some 6,000
 GEOMETRY_VERSION = 4  # raise it when checks, shapes or baking change, so that caches are left
 PACKAGED = tuple(Path(__file__).with_name(f"stage_{number}.json") for number in (1, 2, 3))
 
@@ -56,7 +58,8 @@ def load_campaign(files: str | Path | Sequence[str | Path] | None = None) -> Loa
     """Loads stage files, checked and baked.
 
     Args:
-        files: Path or paths of stage files in the order of play; None for the packaged three.
+        files: Path or paths of stage files in the order of play; None for the packaged three. In
+            place of a path may stand the JSON text of a stage, from its brace on.
 
     Returns:
         The campaign. The same stages give the same object again.
@@ -66,16 +69,35 @@ def load_campaign(files: str | Path | Sequence[str | Path] | None = None) -> Loa
         ValueError: `files` is empty.
     """
     paths = _paths(files)
-    stages = [read_stage(_text_of(Path(path)), file=str(path)) for path in paths]
+    names = [_name_of(path, number) for number, path in enumerate(paths, start=1)]
+    texts = [_bytes_of(path) for path in paths]
+    stages = [read_stage(text, file=name) for text, name in zip(texts, names, strict=True)]
     digests = [_digest_of(stage) for stage in stages]
     digest = hashlib.sha256("\n".join(digests).encode()).hexdigest()
     if digest not in _loaded:
         fields = [
-            load_fields(key) or _bake(stage, key, file=str(path))
-            for stage, key, path in zip(stages, digests, paths, strict=True)
+            load_fields(key) or _bake(stage, key, file=name)
+            for stage, key, name in zip(stages, digests, names, strict=True)
         ]
         _loaded[digest] = LoadedCampaign(tuple(stages), _table(stages, fields), digest)
     return _loaded[digest]
+
+
+def is_text_of_stage(stage: str | Path) -> bool:
+    """Whether this is a stage's JSON text, not the path of its file."""
+    return isinstance(stage, str) and stage.lstrip().startswith("{")
+
+
+def texts_of(stages: Sequence[str]) -> list[str]:
+    """Stages as texts, which mean the same wherever they are read.
+
+    Args:
+        stages: Paths of stage files, or texts.
+
+    Raises:
+        StageError: If a file cannot be read.
+    """
+    return [_bytes_of(one).decode() for one in stages]
 
 
 def stage_schema() -> dict[str, Any]:
@@ -93,9 +115,21 @@ def _paths(files: str | Path | Sequence[str | Path] | None) -> Sequence[str | Pa
     return files
 
 
+def _name_of(stage: str | Path, number: int) -> str:
+    return f"stage {number}'s text" if is_text_of_stage(stage) else str(stage)
+
+
+def _bytes_of(stage: str | Path) -> bytes:
+    if isinstance(stage, str) and is_text_of_stage(stage):
+        return stage.encode(errors="replace")
+    return _text_of(Path(stage))
+
+
 def _text_of(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_stored(path, most=LARGEST_FILE)
+    except StoredError as error:
+        raise refusal(str(path), "", found=f"that {error}", expected="a stage file") from None
     except FileNotFoundError:
         siblings = [file.name for file in path.parent.glob("*.json")]
         near = difflib.get_close_matches(path.name, siblings, n=1)
