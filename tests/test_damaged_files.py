@@ -270,6 +270,7 @@ def test_a_line_that_the_disk_has_no_room_for_leaves_whole_lines(tmp_path):
     assert path.read_bytes() == b"one\n"
     disk.room = 10**9
     assert lines.add(b"third\n") == 4
+    lines.close()
     assert path.read_bytes() == b"one\nthird\n"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.files import sweep_leftovers, written_whole
+from arena_breaker_gym.files import Claim, claimed, folder_written_whole, written_whole
+from arena_breaker_gym.stored import StoredError, is_number, json_in, read_stored, shortened
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.training.board import Board
 from nitrogen_adapter.training.heldout import HeldOut, Scores
@@ -23,6 +23,8 @@ Advance = Callable[[str, float], None]
 
 UNTRAINED, MEAN_ACTION, POST_TRAINED = "untrained", "mean action", "post-trained"
 """Who is judged: the base, whoever always says the mean action, and what came out."""
+
+_LARGEST = 2**24  # bytes of a JSON file of a training; a report has some 5,000
 
 SAVE_EVERY = 60.0
 """Seconds between two saves."""
@@ -66,6 +68,7 @@ class TrainingRun:
         self.keep_adapter = keep_adapter
         self._main = (processes or Processes()).main
         self._saved = time.monotonic()
+        self._claim: Claim | None = None
 
     @property
     def unfinished(self) -> Path:
@@ -86,13 +89,17 @@ class TrainingRun:
             advance: called with what is going on and the share done, in [0, 1].
 
         Raises:
-            ValueError: if the folder's training is another one, or the loss is no longer a number.
+            ValueError: if the folder's training is another one, another run is at work there, the
+                folder is deleted meanwhile, or the loss is no longer a number.
         """
         if not self._main:
             self._resume()
             self.trainer.run()
             return
-        sweep_leftovers(self.folder)
+        with claimed(self.folder) as self._claim:
+            self._run(mean_row, advance)
+
+    def _run(self, mean_row: Callable[[], NDArray[np.float32]] | None, advance: Advance) -> None:
         baseline = self._baseline(mean_row, advance)
         self._resume()
         board = Board(self.folder, step=self.trainer.step)
@@ -116,8 +123,7 @@ class TrainingRun:
             return {}
         path = self.folder / "baseline.json"
         if path.exists():
-            found: dict[str, dict[str, Scores]] = json.loads(path.read_text(encoding="utf-8"))
-            return found
+            return _scores_in(_object_in(path), path)
         advance("The untrained model is judged", 0.0)
         model = self.trainer.model.eval()
         scores = {
@@ -139,6 +145,8 @@ class TrainingRun:
             self._save(board)
 
     def _save(self, board: Board) -> None:
+        if self._claim is not None:
+            self._claim.check()
         board.save()  # first, so that what is noted reaches to the step that is saved
         self.trainer.save(self.unfinished)
         self._saved = time.monotonic()
@@ -168,10 +176,8 @@ class TrainingRun:
         adapters = self.trainer.adapters
         if adapters is not None:
             if self.keep_adapter:
-                part, folder = self.folder / ".adapter.part", self.folder / "adapter"
-                adapters.save(part)
-                shutil.rmtree(folder, ignore_errors=True)
-                part.rename(folder)
+                with folder_written_whole(self.folder / "adapter") as part:
+                    adapters.save(part)
             adapters.merge()
         checkpoint.save(self.result, self.trainer.model)
 
@@ -193,11 +199,7 @@ def claim(folder: Path, about: Mapping[str, Any], *, processes: Processes | None
     if team.main and not path.exists():
         write_json(path, wanted)
     team.wait()
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: damaged; give this training a folder of its own.") from error
-    difference = _difference(found, wanted)
+    difference = _difference(_object_in(path), wanted)
     if difference is not None:
         raise ValueError(
             f"{folder} holds a training with another {difference} (see {path.name}): "
@@ -210,7 +212,8 @@ def finished(folder: Path) -> dict[str, Any] | None:
     report = folder / "report.json"
     if not (report.exists() and (folder / "model.pt").exists()):
         return None
-    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    found = _object_in(report)
+    _scores_in(found.get("scores"), report)
     return found
 
 
@@ -220,17 +223,62 @@ def write_json(path: Path, value: object) -> None:
         part.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
+def _object_in(path: Path) -> dict[str, Any]:
+    """The JSON object that a file of a training's folder holds.
+
+    Raises:
+        ValueError: if it is damaged.
+    """
+    try:
+        found = json_in(read_stored(path, most=_LARGEST))
+    except StoredError as error:
+        raise ValueError(
+            f"{path}: damaged ({error}); give this training a folder of its own."
+        ) from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: damaged; give this training a folder of its own.")
+    return found
+
+
+def _scores_in(found: Any, path: Path) -> dict[str, dict[str, Scores]]:
+    """Scores as `HeldOut` gives them, by who is judged.
+
+    Raises:
+        ValueError: if these are none.
+    """
+    if not isinstance(found, dict) or not all(_is_judged(one) for one in found.values()):
+        raise ValueError(f"{path}: damaged, its scores are none; delete it to judge anew.")
+    return found
+
+
+def _is_judged(judged: Any) -> bool:
+    if not isinstance(judged, dict) or not {"played", "chunk"} <= judged.keys():
+        return False
+    return all(
+        isinstance(scores, dict) and all(v is None or is_number(v) for v in scores.values())
+        for scores in judged.values()
+    )
+
+
 def _difference(found: Any, wanted: Any, name: str = "") -> str | None:
     """Names the first entry in which two nested dicts differ, and says how."""
     if found == wanted:
         return None
     if not (isinstance(found, dict) and isinstance(wanted, dict)):
-        return f"{name or 'plan'}: {json.dumps(found)}, not {json.dumps(wanted)}"
+        return f"{shortened(name or 'plan')[1:-1]}: {_said(found)}, not {_said(wanted)}"
     for key in [*wanted, *(found.keys() - wanted.keys())]:
         below = _difference(found.get(key), wanted.get(key), f"{name}.{key}" if name else key)
         if below is not None:
             return below
     return None
+
+
+def _said(value: Any) -> str:
+    return shortened(value) if isinstance(value, dict | list) else _cut(json.dumps(value))
+
+
+def _cut(text: str, longest: int = 200) -> str:
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def _figures(now: Progress) -> dict[str, float | None]:
