@@ -133,13 +133,28 @@ def check_places(stage: Stage, space: pymunk.Space, *, file: str) -> None:
     for index, zone in enumerate(stage.zones):
         _check_zone(stage, zone, space, f"zones[{index}]", file)
     for index, hazard in enumerate(stage.hazards):
+        places = hazard.track if isinstance(hazard, Saw) else [(hazard.x, hazard.z)]
+        for place in places:
+            _check_on_floor(stage, place, f"hazards[{index}]", file)
         if isinstance(hazard, Saw):
             _check_course(hazard, space, f"hazards[{index}].track", file)
         else:
             _check_spikes(stage, hazard, space, f"hazards[{index}]", file)
 
 
+def _check_on_floor(stage: Stage, place: Point, path: str, file: str) -> None:
+    if abs(place[0]) > stage.size.width / 2 or abs(place[1]) > stage.size.depth / 2:
+        raise refusal(
+            file,
+            path,
+            found=f"a place beyond the walls, x = {place[0]:g}, z = {place[1]:g}",
+            expected=f"one on the floor, x up to {stage.size.width / 2:g} "
+            f"and z up to {stage.size.depth / 2:g}",
+        )
+
+
 def _check_start(stage: Stage, space: pymunk.Space, file: str) -> None:
+    _check_on_floor(stage, (stage.start.x, stage.start.z), "start", file)
     near = _nearest(space, (stage.start.x, stage.start.z), PLAYER_ROOM)
     if near:
         raise refusal(

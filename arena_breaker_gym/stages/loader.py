@@ -22,11 +22,13 @@ from arena_breaker_gym.stages.checks import check_places, check_plan, check_walk
 from arena_breaker_gym.stages.errors import refusal
 from arena_breaker_gym.stages.model import Stage
 from arena_breaker_gym.stages.plan import plan_of
+from arena_breaker_gym.stages.room import check_room
 from arena_breaker_gym.stages.schema import read_stage
 from arena_breaker_gym.stored import StoredError, read_stored
 
 LARGEST_FILE = 2**20  # bytes; the largest that comes along has some 6,000
-GEOMETRY_VERSION = 4  # raise it when checks, shapes or baking change, so that caches are left
+GEOMETRY_VERSION = 4  # raise it when shapes or baking change: it is part of the stages' digest
+CHECKS_VERSION = 5  # raise it when checks change, so that caches are left
 PACKAGED = tuple(Path(__file__).with_name(f"stage_{number}.json") for number in (1, 2, 3))
 
 
@@ -76,7 +78,7 @@ def load_campaign(files: str | Path | Sequence[str | Path] | None = None) -> Loa
     digest = hashlib.sha256("\n".join(digests).encode()).hexdigest()
     if digest not in _loaded:
         fields = [
-            load_fields(key) or _bake(stage, key, file=name)
+            load_fields(_cached(key)) or _bake(stage, key, file=name)
             for stage, key, name in zip(stages, digests, names, strict=True)
         ]
         _loaded[digest] = LoadedCampaign(tuple(stages), _table(stages, fields), digest)
@@ -147,6 +149,11 @@ def _digest_of(stage: Stage) -> str:
     return hashlib.sha256(f"{GEOMETRY_VERSION}\n{text}".encode()).hexdigest()
 
 
+def _cached(digest: str) -> str:
+    """What a stage's fields are kept under: those of a stage that was checked less are left."""
+    return hashlib.sha256(f"{CHECKS_VERSION}\n{digest}".encode()).hexdigest()
+
+
 def _bake(stage: Stage, digest: str, *, file: str) -> Fields:
     # pymunk is slow to import, and a warm cache never gets here.
     from arena_breaker_gym.stages.flow import bake_flow
@@ -158,8 +165,9 @@ def _bake(stage: Stage, digest: str, *, file: str) -> Fields:
     distance = bake_distance(stage, space)
     flow = bake_flow(distance, width=stage.size.width, depth=stage.size.depth)
     check_walks(stage, flow, file=file)
+    check_room(stage, distance, flow, file=file)
     fields = Fields(distance, flow)
-    save_fields(digest, fields)
+    save_fields(_cached(digest), fields)
     return fields
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from arena_breaker_gym.stages.table import (
+    LARGEST_HAZARD,
     MAX_GROUPS,
     MAX_HAZARDS,
     MAX_TRACK_POINTS,
@@ -114,7 +115,7 @@ class Saw(_Part):
     track: Annotated[tuple[Point, ...], Field(min_length=2, max_length=MAX_TRACK_POINTS)]
     closed: bool = False
     speed: Annotated[float, Field(gt=0.0, le=12.0)] = 3.0  # m/s
-    radius: Annotated[float, Field(ge=0.2, le=2.0)] = 0.85
+    radius: Annotated[float, Field(ge=0.2, le=LARGEST_HAZARD)] = 0.85
 
 
 class Spikes(_Part):
@@ -123,7 +124,7 @@ class Spikes(_Part):
     type: Literal["spikes"]
     x: Coordinate
     z: Coordinate
-    radius: Annotated[float, Field(ge=0.2, le=3.0)] = 0.9
+    radius: Annotated[float, Field(ge=0.2, le=LARGEST_HAZARD)] = 0.9
     down: Annotated[float, Field(ge=0.1, le=60.0)] = 2.0
     warn: Annotated[float, Field(ge=0.1, le=60.0)] = 0.5
     up: Annotated[float, Field(ge=0.1, le=60.0)] = 1.0
