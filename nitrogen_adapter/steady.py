@@ -14,7 +14,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-ROWS = 64  # fewer are filled up to this many
+ROWS = 16  # fewer are filled up to this many: from here on all take the same way
+HEAVY = 2**20  # weights of a layer; one with as many, and a row a player, takes few at a time
+GROUP = 2
 
 _Forward = Callable[[Tensor], Tensor]
 
@@ -45,18 +47,27 @@ class Steady:
 
 
 def _filled(layer: nn.Linear, rows: Tensor) -> Tensor:
-    width = rows.shape[-1]
-    count = rows.numel() // width
+    if rows.ndim == 2 and layer.weight.numel() >= HEAVY:
+        return _grouped(layer, rows)
+    count = rows.shape[:-1].numel()
     if count >= ROWS:
         return nn.functional.linear(rows, layer.weight, layer.bias)
-    full = rows.new_zeros((ROWS, width))
-    full[:count] = rows.reshape(count, width)
-    result = nn.functional.linear(full, layer.weight, layer.bias)
-    return result[:count].reshape(*rows.shape[:-1], result.shape[-1])
+    full = nn.functional.pad(rows.flatten(0, -2), (0, 0, 0, ROWS - count))
+    result = nn.functional.linear(full, layer.weight, layer.bias)[:count]
+    return result if rows.ndim == 2 else result.reshape(*rows.shape[:-1], result.shape[-1])
+
+
+def _grouped(layer: nn.Linear, rows: Tensor) -> Tensor:
+    """Some rows at a time: where weights are many, filling up to `ROWS` would take long."""
+    parts = []
+    for first in range(0, len(rows), GROUP):
+        part = rows[first : first + GROUP]
+        full = nn.functional.pad(part, (0, 0, 0, GROUP - len(part)))
+        parts.append(nn.functional.linear(full, layer.weight, layer.bias)[: len(part)])
+    return torch.cat(parts)
 
 
 def _paired(layer: nn.Conv2d, pictures: Tensor) -> Tensor:
-    if pictures.shape[0] > 1:
-        return layer._conv_forward(pictures, layer.weight, layer.bias)
-    pair = torch.cat([pictures, pictures])
-    return layer._conv_forward(pair, layer.weight, layer.bias)[:1]
+    pair = torch.cat([pictures, pictures]) if len(pictures) == 1 else pictures
+    result: Tensor = layer._conv_forward(pair, layer.weight, layer.bias)
+    return result[: len(pictures)]

@@ -250,6 +250,23 @@ def test_saved_states_are_checked(env):
     assert env.unwrapped.save_state() == state
 
 
+def test_near_ties_stand_in_one_order_in_snapshot_and_tables():
+    arenas = Arenas(Settings(), count=1)
+    arenas.reset(0, [1, 2])
+    record = arenas.records[0]
+    record.player.x = record.player.z = 0.0
+    # Two whose squared distances differ in the last bit, and whose distances do not.
+    far = np.nextafter(3.0, 4.0)
+    while np.sqrt(far * far) != np.sqrt(9.0) and far * far == 9.0:
+        far = np.nextafter(far, 4.0)
+    for slot, (kind, x) in enumerate(((1, far), (2, 3.0))):
+        enemy = record.enemies[slot]
+        enemy.kind, enemy.x, enemy.z, enemy.hp = kind, x, 0.0, 1
+    kinds = [enemy["type"] for enemy in arenas.snapshot(0)["enemies"]]
+    flags = arenas.observe().enemies[0, :2, 6:].argmax(axis=1)
+    assert kinds == [("swarmer", "shooter")[flag] for flag in flags]
+
+
 def _played(env, *, steps):
     """A state under way, with enemies, shots and hazards in it."""
     env.reset(seed=0)
