@@ -10,6 +10,7 @@ import pytest
 
 from agents.random import RandomAgent
 from agents.tutor.batch_log import BatchLog, BatchRequest
+from agents.tutor.bill import Bill
 from agents.tutor.transcript import Transcript, TranscriptError
 from arena_breaker_gym.line_file import LineFile
 from arena_breaker_gym.rollout import EpisodeError, EpisodeStore, rollout, verify
@@ -297,3 +298,36 @@ def test_damaged_results_are_refused_in_a_sentence(tmp_path, text):
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(ValueError, match=r"results\.json: this is no file of results"):
         Results.load(tmp_path)
+
+
+def damages(path, seed):
+    """Damages a file again and again: flipped bits, and now and then a cut."""
+    whole, random = path.read_bytes(), np.random.default_rng(seed)
+    for _ in range(60):
+        cut = random.random() < 0.2
+        damaged = bytearray(whole[: random.integers(1, len(whole))] if cut else whole)
+        for at in random.integers(len(damaged), size=random.integers(1, 4)):
+            damaged[at] ^= 1 << int(random.integers(8))
+        path.write_bytes(damaged)
+        yield
+
+
+# By hand, for as long as one likes: ARENA_BREAKER_FUZZ=300 pytest tests/test_damaged_files.py
+@pytest.mark.parametrize("seed", range(int(os.environ.get("ARENA_BREAKER_FUZZ", "3"))))
+def test_damaged_transcripts_logs_and_results_end_in_sentences(tmp_path, seed):
+    def one_sentence(read):
+        try:
+            read()
+        except ValueError as error:
+            assert len(str(error)) < LONGEST
+
+    path = transcript_of(tmp_path / "t.jsonl", *({**LINE, "decision": n} for n in range(5)))
+    for _ in damages(path, seed):
+        one_sentence(lambda: Bill.of(Transcript(path).lines).sentence())
+    log = tmp_path / "batches.jsonl"
+    BatchLog(log).add("one", [BatchRequest("a", {})])
+    for _ in damages(log, seed):
+        one_sentence(lambda: BatchLog(log))
+    row = {"agent": "a", "stage": 1, "episodes": 1, "status": {}}
+    for _ in damages(Results([row], {}, {"a": 1.0}).save(tmp_path), seed):
+        one_sentence(lambda: Results.load(tmp_path))
