@@ -4,10 +4,12 @@ Command files import what they run inside the function that runs it, so that `--
 for neither the engine nor a model.
 """
 
+import contextlib
 import io
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -48,14 +50,25 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what a terminal has no letter for is a "?"
             stream.reconfigure(errors="replace")
-    if threading.current_thread() is threading.main_thread():  # nobody else may
-        signal.signal(signal.SIGTERM, _interrupt)
     try:
-        _check_folder()
-        build()(prog_name="arena-breaker")
+        with _polite_end():
+            _check_folder()
+            build()(prog_name="arena-breaker")
     except (ValueError, ImportError, OSError) as error:
         sys.stderr.write(f"Error: {_sentence(error)}\n")
         sys.exit(1)
+
+
+@contextlib.contextmanager
+def _polite_end() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # nobody else may
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _interrupt(number: int, _: object) -> NoReturn:
