@@ -53,6 +53,10 @@ def read_note(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
+    return {name: value for name, value in _note_in(path).items() if name != _DIGEST}
+
+
+def _note_in(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, "pt") as file:
             note = json_in(file.metadata()[_NOTE])
@@ -69,7 +73,7 @@ def restore_checkpoint(model: OnPolicyAlgorithm, path: Path) -> None:
     Raises:
         CheckpointError: If the file does not fit the model.
     """
-    note = read_note(path) or {}
+    note = _note_in(path)
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
     if _DIGEST in note and note[_DIGEST] != _digest_of(tensors):
