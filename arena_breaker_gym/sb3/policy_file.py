@@ -2,7 +2,7 @@
 
 Stable-Baselines3's own files hold pickled Python, which may run anything; in this form nothing can
 run, and all that is needed to play is there: kit, settings, layers, architecture. `save_policy`
-writes it of a PPO or A2C, `load_policy` reads it, `agents/sb3.py` plays it.
+writes it of a PPO or A2C, `load_policy` reads it, `agents/arena_breaker_agents/sb3.py` plays it.
 """
 
 from __future__ import annotations
