@@ -1,7 +1,10 @@
-"""Takes a bootcamp's results into docs: data, and the tables between the markers of bootcamp.md.
+"""Takes a bootcamp's results into docs: data, the tables of bootcamp.md, and README's film.
 
-arena-breaker bootcamp --out runs/bootcamp --dagger 1
-python examples/write_bootcamp_page.py runs/bootcamp
+    arena-breaker bootcamp --out runs/bootcamp --dagger 1
+    python examples/write_bootcamp_page.py runs/bootcamp
+
+The film is of one seed: the student before post-training beside itself after, where it makes its
+median number of kills with the fix.
 """
 
 from __future__ import annotations
@@ -14,13 +17,18 @@ from typing import Annotated, Any
 import typer
 
 from arena_breaker_gym.bootcamp.page import verdict_of
+from arena_breaker_gym.bootcamp.plan import POST_TRAINED, ZERO_SHOT
 from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.report.markdown import markdown_table, put_between_markers
+from arena_breaker_gym.rollout.benchmark import store_of
+from arena_breaker_gym.rollout.layers import Layers
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
+from arena_breaker_gym.rollout.video import export_side_by_side
 
 PAGE = Path("docs/bootcamp.md")
 DATA = Path("docs/data/bootcamp.json")
+FILM = Path("docs/images/payoff.gif")
 SHOWN = (
     "kills",
     "aim_magnitude",
@@ -52,6 +60,24 @@ def facts(results: Results, dataset: dict[str, Any]) -> str:
     )
 
 
+def film(folder: Path, episodes: int) -> None:
+    """README's film."""
+    before, after = (
+        store_of(folder / "evaluation/fix", name, stage=1) for name in (ZERO_SHOT, POST_TRAINED)
+    )
+    kills = sorted((after.load(index).metrics["kills"], index) for index in range(episodes))
+    _, index = kills[episodes // 2]
+    export_side_by_side(
+        [before.load(index), after.load(index)],
+        FILM,
+        labels=["zero-shot, kills {kills}", "post-trained, kills {kills}"],
+        size=240,
+        layers=Layers(hud=False, gamepad=True, caption=True),
+        speed=2.0,
+        fps=10.0,
+    )
+
+
 def main(folder: Annotated[Path, typer.Argument(help="Of a bootcamp that has been run.")]) -> None:
     """Writes data and page."""
     results = Results.load(folder)
@@ -67,7 +93,8 @@ def main(folder: Annotated[Path, typer.Argument(help="Of a bootcamp that has bee
     text = put_between_markers(text, "rows", table(list(results.rows)))
     with written_whole(PAGE) as part:
         part.write_text(text, encoding="utf-8")
-    print(f"Page: {PAGE}\nData: {DATA}")
+    film(folder, int(results.settings["evaluations"]))
+    print(f"Page: {PAGE}\nData: {DATA}\nFilm: {FILM}")
 
 
 if __name__ == "__main__":
