@@ -1,4 +1,4 @@
-"""CONTRIBUTING's lists name files and commands that there are, and docs name tests that there are."""
+"""CONTRIBUTING and others name files and commands that there are."""
 
 import re
 from pathlib import Path
