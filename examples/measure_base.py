@@ -56,12 +56,17 @@ def measured(agent: Agent, skin: str, episodes: int) -> Row:
 
 
 def curve(path: Path) -> list[dict[str, Any]]:
-    """The evaluations and losses noted while the base was made."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    """The evaluations and losses noted while the base was made, in this folder and before it."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    first = min(one["step"] for one in lines)
+    if first <= PretrainingConfig().steps_a_round:  # it began from nothing
+        return lines
+    before = json.loads(DATA.read_text(encoding="utf-8"))["training"]
+    return [one for one in before if one["step"] < first] + lines
 
 
 def draw(lines: list[dict[str, Any]]) -> None:
-    """The loss of each round, by examples."""
+    """The loss of each round and the kills of each evaluation, by examples."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -76,6 +81,17 @@ def draw(lines: list[dict[str, Any]]) -> None:
     axes.set_xlabel("million examples")
     axes.set_ylabel("loss, mean of a round")
     axes.grid(alpha=0.25, linewidth=0.6)
+    played = [one for one in lines if one["kind"] == "play"]
+    if played:
+        right = axes.twinx()
+        right.plot(
+            [one["step"] * batch / 1e6 for one in played],
+            [one["kills"] for one in played],
+            "o-",
+            color="#c0392b",
+        )
+        right.set_ylabel("kills on a seen skin (dots)", color="#c0392b")
+        right.set_ylim(bottom=0)
     figure.tight_layout()
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(PICTURE) as part:

@@ -138,6 +138,8 @@ def test_a_base_is_made_in_rounds_and_goes_on_where_it_was_left(tmp_path):
     assert again.rounds == 4
     after = checkpoint.load(base).state_dict()
     assert any(not torch.equal(weights[name], after[name]) for name in weights)
+    elsewhere = Pretraining(tmp_path / "more", small(), start=base, num_threads=1)
+    assert elsewhere.rounds == 4  # it counts on from what lies beside the base
     size = sum(value.numel() for value in after.values())
     assert base.stat().st_size < 2.2 * size, "half precision"
     with pytest.raises(ValueError, match="holds a base with another"):

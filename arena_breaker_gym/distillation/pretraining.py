@@ -26,7 +26,7 @@ from arena_breaker_gym.distillation.quiet_student import quiet_student
 from arena_breaker_gym.distillation.states import LabelledStates, Looks, StateExamples
 from arena_breaker_gym.files import sweep_leftovers
 from arena_breaker_gym.rollout import rollout
-from arena_breaker_gym.run_folder import claim_folder
+from arena_breaker_gym.run_folder import claim_folder, write_json
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import LocalPredictor
@@ -42,6 +42,8 @@ tenth, so that nothing was left to teach."""
 HELD_OUT_SKINS = ("default", "candy", "desert", "garden", "ice", "lava", "newsprint", "paper")
 
 BASE, UNFINISHED, SETTINGS = "base.safetensors", "training.pt", "settings.json"
+SO_FAR = "training.json"
+"""How far a base's training had come, beside the base: who begins with it counts on from there."""
 
 Advance = Callable[[str, float], None]
 
@@ -105,8 +107,9 @@ class Pretraining:
     """One base in one folder, killed and run again as often as one likes.
 
     The folder gets `settings.json`, `training.pt` (what goes on), `base.safetensors` with its
-    configuration (the averaged weights, in half precision), `metrics.jsonl` and `tensorboard/`.
-    States are not kept: a run that goes on plays anew before it learns.
+    configuration (the averaged weights, in half precision) and `training.json` (how far it has
+    come), `metrics.jsonl` and `tensorboard/`. States are not kept: a run that goes on plays anew
+    before it learns.
     """
 
     def __init__(
@@ -122,7 +125,8 @@ class Pretraining:
         Args:
             folder: Of the run.
             config: How; None: as the shipped base.
-            start: A checkpoint whose weights it begins with; None: fresh ones.
+            start: A checkpoint whose weights it begins with; None: fresh ones. If `training.json`
+                lies beside it, steps are counted on from there.
             num_threads: That compute.
 
         Raises:
@@ -141,9 +145,12 @@ class Pretraining:
         self._kept: deque[LabelledStates] = deque(maxlen=self.config.rounds_kept)
         self._played_before = start is not None
         self._trainer = self._new_trainer(model)
+        if start is not None:
+            self._count_on(start.with_name(SO_FAR))
         if (folder / UNFINISHED).exists():
             self._trainer.resume(folder / UNFINISHED)
             self._played_before = True
+        if self._trainer.step:
             self._collector = self._new_collector(self._trainer.step, num_threads)
 
     @property
@@ -225,6 +232,13 @@ class Pretraining:
     def _save_base(self) -> None:
         with self._trainer.averaged() as model:
             checkpoint.save(self.folder / BASE, model, dtype=torch.float16)
+        so_far = {"steps": self._trainer.step, "seconds": round(self._trainer.seconds, 1)}
+        write_json(self.folder / SO_FAR, so_far)
+
+    def _count_on(self, file: Path) -> None:
+        if file.exists():
+            so_far = json.loads(file.read_text(encoding="utf-8"))
+            self._trainer.begin_at(int(so_far["steps"]), float(so_far["seconds"]))
 
     def _new_collector(self, step: int, num_threads: int) -> Collector:
         return Collector(

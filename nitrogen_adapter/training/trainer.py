@@ -162,6 +162,13 @@ class Trainer:
         self.examples = examples
         self._first = self.step
 
+    def begin_at(self, step: int, seconds: float) -> None:
+        """Count on from another training's steps, whose weights this one begins with.
+
+        The learning rate and the average go on from there; what AdamW remembered is not known.
+        """
+        self.step, self.seconds, self._first = step, seconds, step
+
     @torch.no_grad()
     def use_average(self) -> None:
         """Put the running average of the weights into the model."""
