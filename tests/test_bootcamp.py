@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import torch
 
+from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.random import RandomAgent
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
+from arena_breaker_gym.bootcamp.homework import homework
 from arena_breaker_gym.bootcamp.page import bootcamp_report
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, BootcampPlan
 from arena_breaker_gym.bootcamp.sweep import SweepError, read_sweep, run_sweep, sweep_report
@@ -25,6 +27,7 @@ from nitrogen_adapter import NitroGen, checkpoint, gamepad
 from nitrogen_adapter.data.dataset import ChunkSettings, build_examples, kept_starts
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.remote.server import NitroGenServer
+from nitrogen_adapter.training.config import TrainingConfig
 
 MINIATURE = {
     "demonstrations": 3,
@@ -156,6 +159,21 @@ def test_examples_are_the_frames_and_the_next_actions_of_the_episodes():
         assert np.allclose(examples.actions[row], gamepad.pack(chunk))
 
 
+def test_homework_tells_what_the_tutor_thought_of_each_frame():
+    tutor = ExpertAgent()
+    episodes = rollout(tutor, episodes=2, seed=4, stage=(1, 2), max_steps=60)
+    plan = replace(PLAN, tutor="expert", posttrain=TrainingConfig.adapting())
+    examples, balance = homework(episodes, plan, NitroGen.preset("tiny").config)
+    assert len(examples) == balance.kept == len(examples.teacher.aim)
+    # It fires where it said that it aims: the first action of a chunk that begins with a decision.
+    starts = kept_starts(episodes[0].actions, plan.chunks)
+    decided = [row for row, start in enumerate(starts) if start % 3 == 0]
+    aims = examples.teacher.aim[: len(starts)][decided]
+    assert np.allclose(aims, episodes[0].actions[starts][decided, 2:4], atol=1e-6)
+    silent = replace(plan, tutor="scripted")
+    assert homework(episodes, silent, NitroGen.preset("tiny").config)[0].teacher is None
+
+
 def test_idle_chunks_are_left_out():
     actions = np.zeros((100, 5), np.float32)
     actions[40:60, 2] = 0.2  # beyond the idle threshold of 0.1
@@ -228,7 +246,7 @@ def test_its_page_answers_the_articles_questions(camp, tmp_path):
 
 def test_the_shipped_base_adapts_frozen_and_whole_and_by_dagger(tmp_path):
     terms = {**MINIATURE, "realtime_evaluations": 0, "evaluations": 2}
-    plan = BootcampPlan.for_student("base", seed=0, dagger=1, **terms)
+    plan = BootcampPlan.for_student("base", seed=0, dagger=1, fine_tuning=1, **terms)
     plan = replace(plan, posttrain=replace(plan.posttrain, epochs=1))
     made = Bootcamp(plan, tmp_path / "camp")
     results = made.run(ignore)
@@ -238,6 +256,7 @@ def test_the_shipped_base_adapts_frozen_and_whole_and_by_dagger(tmp_path):
         "post-trained",
         "post-trained, encoder frozen",
         "DAgger 1",
+        "PPO",
         "tutor",
     ]
     base = made.student.fresh().state_dict()
@@ -255,6 +274,7 @@ def test_the_shipped_base_adapts_frozen_and_whole_and_by_dagger(tmp_path):
         name: json.loads((folder / "report.json").read_text())
         for name, folder in made.training_folders().items()
     }
+    assert reports["PPO"]["updates"] == 1
     assert reports["DAgger 1"]["examples"] > 1.9 * reports["post-trained"]["examples"]
 
 

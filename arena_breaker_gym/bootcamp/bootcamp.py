@@ -17,6 +17,7 @@ from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym.bootcamp.clock import Clock
 from arena_breaker_gym.bootcamp.dagger import joined, visited_examples
+from arena_breaker_gym.bootcamp.homework import homework
 from arena_breaker_gym.bootcamp.plan import (
     FINE_TUNED,
     FROZEN,
@@ -40,10 +41,8 @@ from arena_breaker_gym.run_folder import claim_folder, write_json
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.config import NitroGenConfig
-from nitrogen_adapter.data.dataset import build_examples
 from nitrogen_adapter.data.examples import ArrayExamples, Examples
 from nitrogen_adapter.data.features import cache_features
-from nitrogen_adapter.gamepad import GamepadSettings
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.training.run import TrainingRun, finished
@@ -246,6 +245,8 @@ class Bootcamp:
             return
         with self.clock.part("posttrain"):
             learned: Examples = examples
+            if examples.teacher is None:  # a tutor that cannot say more than what it does
+                config = replace(config, teacher_weight=0.0)
             if config.sight_is_frozen:
                 learned = cache_features(model, examples)
             trainer = Trainer(model, learned, config)
@@ -357,18 +358,10 @@ class Bootcamp:
         self, demonstrations: list[Episode], config: NitroGenConfig, advance: Advance
     ) -> ArrayExamples:
         """Frames and chunks as the student's checkpoint wants them."""
-        chunks = replace(
-            self.plan.chunks,
-            action_shift=config.action_shift,
-            frames=config.frame_per_sample,
-            frame_spacing=config.frame_spacing,
-        )
-        examples, balance = build_examples(
+        examples, balance = homework(
             demonstrations,
-            chunks,
-            size=config.vision.image_size,
-            skin=self.plan.skin,
-            buttons=GamepadSettings(old_layout=config.old_layout),
+            self.plan,
+            config,
             on_episode=lambda done, total: advance("Frames are drawn", _DRAWING * done / total),
         )
         write_json(self.out / "dataset.json", asdict(balance))

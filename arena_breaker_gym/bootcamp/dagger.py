@@ -11,7 +11,7 @@ from arena_breaker_gym.distillation.collector import Collector, CollectorConfig
 from arena_breaker_gym.distillation.states import Looks, StateExamples
 from arena_breaker_gym.rollout import Agent
 from arena_breaker_gym.settings import Settings
-from nitrogen_adapter.data.examples import ArrayExamples
+from nitrogen_adapter.data.examples import ArrayExamples, TeacherTargets
 
 ARENAS = 64  # in which the student plays side by side
 SEEDS = 30_000_000  # of the first round's games; no seed that is measured
@@ -43,12 +43,20 @@ def visited_examples(
     collector = Collector(tutor, config, looks, settings=settings, seed=SEEDS + seed)
     states = collector.collect(predict, -(-count // ARENAS))
     batch = StateExamples(states, looks, seed=seed).batch(np.arange(len(states.records)))
-    return ArrayExamples(batch.inputs, batch.actions)
+    return ArrayExamples(*batch)
 
 
 def joined(first: ArrayExamples, second: ArrayExamples) -> ArrayExamples:
     """All examples of two collections, without what only one of them knows."""
+    sights = teacher = None
+    if first.sights is not None and second.sights is not None:
+        sights = np.concatenate([first.sights, second.sights])
+    if first.teacher is not None and second.teacher is not None:
+        pairs = zip(first.teacher, second.teacher, strict=True)
+        teacher = TeacherTargets(*(np.concatenate(pair) for pair in pairs))
     return ArrayExamples(
         np.concatenate([first.inputs, second.inputs]),
         np.concatenate([first.actions, second.actions]),
+        sights,
+        teacher,
     )

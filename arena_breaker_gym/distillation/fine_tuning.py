@@ -153,7 +153,7 @@ class FineTuning:
         finally:
             board.close()
         checkpoint.save(self.result, self.model)
-        write_json(self.folder / "report.json", {"updates": self.update})
+        write_json(self.folder / "report.json", {"updates": self.update, "scores": {}})
         return self.model
 
     def _round(self, board: Board) -> float:

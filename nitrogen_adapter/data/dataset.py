@@ -118,6 +118,20 @@ class EpisodeExamples(SequenceExamples):
             renderer.compose(arenas.records, frame)
             yield Seen(frame[0], _sights_in(arenas, self.size))
 
+    def records(self) -> Iterator[NDArray[np.void]]:
+        """Yield for every episode its states of play (n,) at the examples' steps.
+
+        Raises:
+            ReplayError: if an episode does not play as recorded.
+        """
+        for sequence, episode in enumerate(self.episodes):
+            steps = self.moments[self.moments[:, 0] == sequence, 1] + self.settings.action_shift
+            arenas, _ = self._world(episode.settings)
+            key_frames = KeyFrames(episode, spacing=self._spacing)
+            found = [arenas.records[0].copy() for _ in key_frames.walk(arenas, steps.tolist())]
+            if found:
+                yield np.stack(found)
+
     def rows_at(self, sequence: int, steps: NDArray[np.int64]) -> NDArray[np.float32]:
         """Pack the actions of some steps."""
         return gamepad.pack(self.episodes[sequence].actions[steps], self.buttons)

@@ -83,11 +83,13 @@ class ArrayExamples:
         inputs: (N, S, S, 3) uint8 frames, or (N, T, C) float features.
         actions: (N, 18, 25) float32 packed rows.
         sights: (N, M, 3) as in `Batch`, or None.
+        teacher: of all frames, or None.
     """
 
     inputs: NDArray[Any]
     actions: NDArray[np.float32]
     sights: NDArray[np.float32] | None = None
+    teacher: TeacherTargets | None = None
 
     def __post_init__(self) -> None:
         """Refuse inputs and actions of different number.
@@ -110,12 +112,13 @@ class ArrayExamples:
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """Return the examples of these numbers, in this order."""
         sights = None if self.sights is None else self.sights[rows]
-        return Batch(self.inputs[rows], self.actions[rows], sights)
+        teacher = None if self.teacher is None else self.teacher.rows(rows)
+        return Batch(self.inputs[rows], self.actions[rows], sights, teacher)
 
     def fingerprint(self) -> str:
         """Return a digest of the arrays; they are read to the end for it."""
         digest = blake2b(digest_size=32)
-        for array in (self.inputs, self.actions, self.sights):
+        for array in (self.inputs, self.actions, self.sights, *(self.teacher or ())):
             if array is None:
                 continue
             digest.update(f"{array.dtype} {array.shape}".encode())

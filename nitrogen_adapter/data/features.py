@@ -78,7 +78,8 @@ def cache_features(
             for inputs, actions in _looked(look, writer.rows):
                 writer.append(inputs=inputs, actions=actions)
                 _tell(on_batch, writer.rows, writer.count)
-    return ArrayExamples(**store.open())
+    kept = store.open()
+    return ArrayExamples(kept["inputs"], kept["actions"])
 
 
 class _Look(NamedTuple):
@@ -96,11 +97,14 @@ class _Look(NamedTuple):
 def _in_memory(
     look: _Look, columns: Mapping[str, Column], on_batch: Callable[[int, int], None] | None
 ) -> ArrayExamples:
-    whole = ArrayExamples(**{name: np.empty(one.shape, one.dtype) for name, one in columns.items()})
+    inputs, actions = (
+        np.empty(columns[name].shape, columns[name].dtype) for name in ("inputs", "actions")
+    )
+    whole = ArrayExamples(inputs, actions)
     done = 0
-    for inputs, actions in _looked(look, 0):
-        end = done + len(inputs)
-        whole.inputs[done:end], whole.actions[done:end] = inputs, actions
+    for features, rows in _looked(look, 0):
+        end = done + len(features)
+        inputs[done:end], actions[done:end] = features, rows
         done = end
         _tell(on_batch, done, len(whole))
     return whole

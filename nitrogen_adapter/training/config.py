@@ -195,7 +195,8 @@ class TrainingConfig:
 
         All of it learns: NitroGen's vision encoder has seen the world and may be frozen, the base's
         has seen four looks and is blind in a fifth. The sticks and the default dash button count
-        more than the twenty buttons that nobody presses.
+        more than the twenty buttons that nobody presses; where the data know what stands where,
+        that is told as well, and what the teacher thinks if it can say.
 
         Args:
             changes: settings that are to be others.
@@ -211,6 +212,8 @@ class TrainingConfig:
             "schedule": "cosine",
             "ema_decay": 0.99,
             "weights": dict.fromkeys(PLAYED, PLAYED_WEIGHT),
+            "sight_weight": 0.3,
+            "teacher_weight": 0.1,
         }
         return cls(**{**values, **changes})
 

@@ -295,6 +295,8 @@ def _fitted(config: PostTrainingConfig, split: DataSplit) -> TrainingConfig:
     training = config.training
     if split.train.sight_rows is None:  # nobody noted what stands where
         training = replace(training, sight_weight=0.0)
+    # Recorded play says what was done; what else a teacher thought is known to a bootcamp alone.
+    training = replace(training, teacher_weight=0.0)
     if config.balanced:
         training = replace(training, weights={**split.balance.weights(), **training.weights})
     return training
