@@ -16,6 +16,7 @@ from typing import NoReturn
 import typer
 
 from arena_breaker_gym.cli.commands import add_commands
+from arena_breaker_gym.cli.top import EXAMPLE, top
 
 # Each command's name, and where its function or its group of commands stands.
 COMMANDS = {
@@ -40,11 +41,12 @@ def build() -> typer.Typer:
     """The command line with all its commands."""
     app = typer.Typer(
         help="Arena Breaker: a twin-stick arena for agents that play, teach and learn.",
+        epilog=EXAMPLE,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
     )
-    return add_commands(app, COMMANDS)
+    add_commands(app, COMMANDS).callback()(top)
+    return app
 
 
 def main() -> None:
