@@ -28,7 +28,11 @@ ALL = dict(commands(get_command(build())))
 
 def ran(*arguments, **variables):
     return subprocess.run(
-        [*BASE, *arguments], capture_output=True, text=True, env={**os.environ, **variables}
+        [*BASE, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **variables},
     )
 
 
