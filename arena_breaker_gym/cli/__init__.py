@@ -31,6 +31,7 @@ COMMANDS = {
     "mcp": "arena_breaker_gym.cli.mcp:mcp",
     "bootcamp": "arena_breaker_gym.cli.bootcamp:bootcamp",
     "nitrogen": "arena_breaker_gym.cli.nitrogen:nitrogen",
+    "export": "arena_breaker_gym.cli.export:export",
     "doctor": "arena_breaker_gym.cli.doctor:doctor",
 }
 
