@@ -27,8 +27,8 @@ sums = []
 for one in data:
     seen = one.observations
     sums.append([int(one.id), len(one.rewards), float(one.rewards.sum()),
-        int(one.infos["score"][-1]), float(one.actions.sum()), bool(one.truncations[-1]), list(seen["pixels"].shape),
-        int(seen["pixels"].sum()), float(seen["player"].sum())])
+        int(one.infos["score"][-1]), float(one.actions.sum()), bool(one.truncations[-1]),
+        list(seen["pixels"].shape), int(seen["pixels"].sum()), float(seen["player"].sum())])
 raw = data.storage.metadata
 print(json.dumps({"sums": sums, "steps": int(data.total_steps), "license": raw["license"],
     "agent": raw["algorithm_name"], "seeds": [int(m["seed"]) for m in
