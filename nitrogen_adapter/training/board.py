@@ -38,8 +38,8 @@ class Board:
         with written_whole(path) as part:
             part.write_text("".join(map(_text, kept)), encoding="utf-8")
         self._noted = {(line["kind"], line["step"]) for line in kept}
-        self._file = LineFile(path)
         self._loggers = loggers_of(folder, step=step, kept=kept)
+        self._file = LineFile(path)
 
     def note(self, kind: str, step: int, figures: Figures) -> None:
         """Note some figures of a step, unless that was done before the run was cut short.
