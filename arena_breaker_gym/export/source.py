@@ -54,7 +54,9 @@ def source_of(store: EpisodeStore) -> Source:
         ValueError: If one is damaged, or names stages or a skin that must be vouched for.
     """
     first: Episode | None = None
-    indices, agents, steps, digest = [], set(), 0, sha256()
+    indices: list[int] = []
+    agents: set[str] = set()
+    steps, digest = 0, sha256()
     for index in store.indices():
         episode = store.load(index)
         if episode.failed or not len(episode):
