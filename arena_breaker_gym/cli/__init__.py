@@ -16,6 +16,7 @@ from typing import NoReturn
 import typer
 
 from arena_breaker_gym.cli.commands import add_commands
+from arena_breaker_gym.cli.top import EXAMPLE, top
 
 # Each command's name, and where its function or its group of commands stands.
 COMMANDS = {
@@ -30,6 +31,8 @@ COMMANDS = {
     "mcp": "arena_breaker_gym.cli.mcp:mcp",
     "bootcamp": "arena_breaker_gym.cli.bootcamp:bootcamp",
     "nitrogen": "arena_breaker_gym.cli.nitrogen:nitrogen",
+    "export": "arena_breaker_gym.cli.export:export",
+    "doctor": "arena_breaker_gym.cli.doctor:doctor",
 }
 
 
@@ -40,11 +43,12 @@ def build() -> typer.Typer:
     """The command line with all its commands."""
     app = typer.Typer(
         help="Arena Breaker: a twin-stick arena for agents that play, teach and learn.",
+        epilog=EXAMPLE,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
     )
-    return add_commands(app, COMMANDS)
+    add_commands(app, COMMANDS).callback()(top)
+    return app
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ FOLDER = Path("docs/leaderboard")
 
 leaderboard = typer.Typer(
     help="Measures an agent on the public seeds, and shows all that were measured.",
+    epilog="Example: arena-breaker leaderboard show docs/leaderboard",
     no_args_is_help=True,
 )
 

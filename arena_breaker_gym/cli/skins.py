@@ -9,13 +9,17 @@ from arena_breaker_gym.cli.report import print_json, say_faults
 
 skins = typer.Typer(
     help="Lists the skins, checks skin files of your own, prints their schema.",
+    epilog="Example: arena-breaker skins check mine.json",
     no_args_is_help=True,
 )
 
 
 @skins.command("list")
 def list_(json: options.Json = False) -> None:
-    """Lists the skins that come along, with their files; each may be a parent of yours."""
+    """Lists the skins that come along, with their files; each may be a parent of yours.
+
+    Example: arena-breaker skins list --json
+    """
     from arena_breaker_gym.rendering.skins import file_of, names
 
     _show([{"file": str(file_of(name)), **_outline(name)} for name in names()], json=json)

@@ -9,13 +9,17 @@ from arena_breaker_gym.cli.report import print_json, say_faults
 
 stages = typer.Typer(
     help="Lists the stages, checks stage files of your own, prints their schema.",
+    epilog="Example: arena-breaker stages check mine.json",
     no_args_is_help=True,
 )
 
 
 @stages.command("list")
 def list_(json: options.Json = False) -> None:
-    """Lists the stages that come along, with their files, which are good to begin from."""
+    """Lists the stages that come along, with their files, which are good to begin from.
+
+    Example: arena-breaker stages list --json
+    """
     from arena_breaker_gym.stages.loader import PACKAGED
 
     _show([_outline(str(path)) for path in PACKAGED], json=json)

@@ -1,21 +1,19 @@
-"""`Board`: where a training's figures are noted, as JSON lines and for TensorBoard."""
+"""`Board`: where a training's figures are noted, as JSON lines and by the loggers asked for."""
 
 from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from arena_breaker_gym.extras import require
 from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.line_file import LineFile
 from arena_breaker_gym.stored import StoredError, is_text, is_whole, json_in, read_stored
+from nitrogen_adapter.training.loggers import loggers_of
 
 LINES = "metrics.jsonl"
-EVENTS = "tensorboard"
 
 Figures = Mapping[str, float | None]
 
@@ -32,54 +30,43 @@ class Board:
                 all is.
 
         Raises:
-            MissingExtraError: if TensorBoard is not installed.
+            MissingExtraError: if a logger's library is not installed.
+            ValueError: if `ARENA_BREAKER_LOG` names a logger that there is not.
         """
-        require("tensorboard", "nitrogen")
-        from torch.utils.tensorboard import SummaryWriter
-
         path = folder / LINES
         kept = [line for line in _lines(path) if step > 0 and line["step"] <= step]
         with written_whole(path) as part:
             part.write_text("".join(map(_text, kept)), encoding="utf-8")
         self._noted = {(line["kind"], line["step"]) for line in kept}
+        self._loggers = loggers_of(folder, step=step, kept=kept)
         self._file = LineFile(path)
-        _let_a_second_pass(folder / EVENTS)
-        self._writer = SummaryWriter(str(folder / EVENTS), purge_step=step + 1 if step else 0)
 
     def note(self, kind: str, step: int, figures: Figures) -> None:
         """Note some figures of a step, unless that was done before the run was cut short.
 
         Args:
-            kind: what they are of; in TensorBoard they are named `kind/figure`.
+            kind: what they are of; loggers name them `kind/figure`.
             step: steps done.
             figures: by name; None where there is none.
         """
         if (kind, step) in self._noted:
             return
         clean = {name: _finite(value) for name, value in figures.items()}
-        self._file.add(_text({"kind": kind, "step": step, **clean}).encode())
-        for name, value in clean.items():
-            if value is not None:
-                self._writer.add_scalar(f"{kind}/{name}", value, step)
+        line = {"kind": kind, "step": step, **clean}
+        self._file.add(_text(line).encode())
+        for logger in self._loggers:
+            logger.note(line)
 
     def save(self) -> None:
         """Bring all that was noted to the disk: before the step is that a resumed run begins at."""
-        self._writer.flush()
+        for logger in self._loggers:
+            logger.save()
 
     def close(self) -> None:
         """Save and close."""
         self._file.close()
-        self._writer.close()
-
-
-def _let_a_second_pass(folder: Path) -> None:
-    """Waits where files of this very second are there.
-
-    TensorBoard reads files in the order of their names, which begin with a second; in one second
-    it would be up to the processes' numbers which comes first.
-    """
-    while any(f".tfevents.{int(time.time()):010d}." in file.name for file in folder.glob("*")):
-        time.sleep(0.05)
+        for logger in self._loggers:
+            logger.close()
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

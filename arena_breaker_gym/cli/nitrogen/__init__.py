@@ -19,6 +19,7 @@ nitrogen = add_commands(
     typer.Typer(
         help="NitroGen's kind of model, which turns pictures into a gamepad: look into one, "
         "train it, let it answer other programs.",
+        epilog="Example: arena-breaker nitrogen info ng.pt",
         no_args_is_help=True,
     ),
     COMMANDS,

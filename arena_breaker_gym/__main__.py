@@ -1,0 +1,6 @@
+"""`python -m arena_breaker_gym`: the command line where its script is not on the path."""
+
+from arena_breaker_gym.cli import main
+
+if __name__ == "__main__":
+    main()

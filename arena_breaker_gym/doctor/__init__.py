@@ -1,0 +1,9 @@
+"""The doctor: what is installed, what the machine has, and whether the game plays.
+
+Nothing here changes anything, and no check opens a window or asks a server.
+"""
+
+from arena_breaker_gym.doctor.doctor import CHECKS, examine
+from arena_breaker_gym.doctor.finding import FAULT, OK, WARNING, Finding
+
+__all__ = ["CHECKS", "FAULT", "OK", "WARNING", "Finding", "examine"]

@@ -1,0 +1,91 @@
+"""The command line as a whole: its version, its completion, and help that shows how it is used."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+import arena_breaker_gym
+from arena_breaker_gym.cli import build
+
+BASE = [sys.executable, "-m", "arena_breaker_gym"]
+
+
+def commands(command, path=()):
+    """Every command and group of commands, with the words that call it."""
+    found = [(path, command)]
+    for name, inner in getattr(command, "commands", {}).items():
+        found += commands(inner, (*path, name))
+    return found
+
+
+ALL = dict(commands(get_command(build())))
+
+
+def ran(*arguments, **variables):
+    return subprocess.run(
+        [*BASE, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **variables},
+    )
+
+
+def test_the_module_is_the_command_and_knows_its_version():
+    done = ran("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"arena-breaker {arena_breaker_gym.__version__}\n"
+
+
+def test_a_shell_can_complete_commands():
+    done = ran(
+        _ARENA_BREAKER_COMPLETE="complete_bash", COMP_WORDS="arena-breaker ro", COMP_CWORD="1"
+    )
+    assert done.stdout.split() == ["rollout"]
+    assert "--install-completion" in CliRunner().invoke(build(), ["--help"]).stdout
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_every_help_shows_an_example(words):
+    command = ALL[words]
+    said = f"{command.help or ''}{command.epilog or ''}"
+    assert " ".join(("Example: arena-breaker", *words)) in said or not words
+    assert "Example: arena-breaker" in CliRunner().invoke(build(), [*words, "--help"]).stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["stages", "list"],
+        ["skins", "list"],
+        ["rollout", "idle", "-n", "1", "--max-steps", "3"],
+        ["benchmark", "idle", "-n", "1", "--max-steps", "3"],
+        ["nitrogen", "info", "tiny"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_json_is_all_that_stands_on_standard_output(words):
+    done = CliRunner().invoke(build(), [*words, "--json"])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["rollout", "random", "-n", "2", "--max-steps", "3"],
+        ["nitrogen", "info", "tiny"],
+        ["benchmark", "--help"],
+        ["rollout", "nobody"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_what_no_terminal_reads_has_neither_colours_nor_bars(words):
+    done = CliRunner().invoke(build(), words)
+    assert "\x1b" not in done.output
+    assert "\r" not in done.output

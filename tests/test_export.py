@@ -1,0 +1,202 @@
+"""Stored episodes leave as data sets: nothing is lost, and readers need nothing of ours."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from arena_breaker_agents.random import RandomAgent
+from arena_breaker_gym.cli import main
+from arena_breaker_gym.export import ExportError, export_lerobot, export_minari
+from arena_breaker_gym.rollout import EpisodeStore, replay, rollout
+
+minari = pytest.importorskip("minari")
+NAME = "arenabreaker/random-v0"
+
+READER = """
+import json, sys
+sys.modules["arena_breaker_gym"] = None  # an import of it fails
+import minari
+data = minari.load_dataset(sys.argv[1])
+sums = []
+for one in data:
+    seen = one.observations
+    sums.append([int(one.id), len(one.rewards), float(one.rewards.sum()),
+        int(one.infos["score"][-1]), float(one.actions.sum()), bool(one.truncations[-1]),
+        list(seen["pixels"].shape), int(seen["pixels"].sum()), float(seen["player"].sum())])
+raw = data.storage.metadata
+print(json.dumps({"sums": sums, "steps": int(data.total_steps), "license": raw["license"],
+    "agent": raw["algorithm_name"], "seeds": [int(m["seed"]) for m in
+    data.storage.get_episode_metadata(range(len(data)))]}))
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Two episodes of 40 steps, the second on stage 2."""
+    found = EpisodeStore(tmp_path_factory.mktemp("episodes"))
+    game = {"pixel_size": 64, "skin": "garden"}
+    rollout(RandomAgent(), episodes=2, seed=5, stage=[1, 2], max_steps=40, env=game, recorder=found)
+    return found
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "sets"))
+    return tmp_path / "sets"
+
+
+def test_minari_alone_reads_what_was_written(store, root):
+    export_minari(store, NAME, author="A. Tester")
+    done = subprocess.run(
+        [sys.executable, "-c", READER, NAME],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "MINARI_DATASETS_PATH": str(root)},
+    )
+    read = json.loads(done.stdout)
+    assert (read["steps"], read["seeds"], read["license"]) == (80, [5, 6], "MIT")
+    assert read["agent"] == "random"
+    for number, episode in enumerate(store):
+        row = read["sums"][number]
+        assert row[:2] == [number, 40]
+        assert row[2] == pytest.approx(float(episode.rewards.sum()))
+        assert row[3] == episode.metrics["score"]
+        assert row[4] == pytest.approx(float(episode.actions.sum()), abs=1e-4)
+        assert row[5:7] == [True, [41, 64, 64, 3]]
+
+
+def test_the_recovered_environment_gives_the_same_bytes_again(store, root):
+    export_minari(store, NAME)
+    data = minari.load_dataset(NAME)
+    env = data.recover_environment()
+    assert env.spec.max_episode_steps == 40 and env.observation_space == data.observation_space
+    for number, one in enumerate(data):
+        about = next(iter(data.storage.get_episode_metadata([number])))
+        options = {"stage": int(about["options"]["stage"])}
+        seen, info = env.reset(seed=about["seed"], options=options)
+        for step in range(len(one.rewards) + 1):
+            assert all(np.array_equal(seen[key], one.observations[key][step]) for key in seen)
+            assert all(info[key] == one.infos[key][step] for key in one.infos)
+            if step < len(one.rewards):
+                seen, reward, terminated, truncated, info = env.step(one.actions[step])
+                ended = (one.terminations[step], one.truncations[step])
+                assert (reward, terminated, truncated) == (one.rewards[step], *ended)
+
+
+@pytest.mark.parametrize(
+    ("observation", "space"), [("state", gym.spaces.Dict), ("pixels", gym.spaces.Box)]
+)
+def test_either_half_is_enough(store, root, observation, space):
+    export_minari(store, NAME, observation=observation, pixel_size=84)
+    data = minari.load_dataset(NAME)
+    assert isinstance(data.observation_space, space)
+    assert data.recover_environment().observation_space == data.observation_space
+    first = data[0].observations
+    assert "pixels" not in first if observation == "state" else first.shape == (41, 84, 84, 3)
+
+
+class StoppedError(Exception):
+    """Stands for a kill in the middle."""
+
+
+def test_a_killed_export_leaves_nothing_and_begins_anew(store, root):
+    def stop(done, total):
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        export_minari(store, NAME, progress=stop)
+    assert minari.list_local_datasets() == {} and not (root / NAME).exists()
+    told = []
+    place = export_minari(store, NAME, progress=lambda *figures: told.append(figures))
+    assert told == [(40, 80), (80, 80)]
+    before = (place / "data/main_data.hdf5").stat().st_mtime_ns
+    assert export_minari(store, NAME) == place
+    assert (place / "data/main_data.hdf5").stat().st_mtime_ns == before
+    assert list(minari.list_local_datasets()) == [NAME]
+
+
+def test_what_cannot_be_exported_is_refused_in_a_sentence(store, root, tmp_path):
+    with pytest.raises(ExportError, match="is no name of a Minari data set"):
+        export_minari(store, "without version")
+    with pytest.raises(ExportError, match="holds no episode"):
+        export_minari(EpisodeStore(tmp_path / "nothing"), NAME)
+    export_minari(store, NAME, observation="state")
+    with pytest.raises(ExportError, match="holds something else already"):
+        export_minari(store, NAME, observation="pixels")
+    mixed = EpisodeStore(tmp_path / "mixed")
+    rollout(RandomAgent(), episodes=1, max_steps=3, env={"skin": "ice"}, recorder=mixed)
+    mixed.save(1, store.load(0))
+    with pytest.raises(
+        ExportError, match=r"episodes 0 and 1 differ in skin \('ice' and 'garden'\)"
+    ):
+        export_minari(mixed, NAME)
+
+
+def test_the_command_writes_and_says_where(store, root, monkeypatch, capsys):
+    words = ["export", "minari", str(store.folder), "--name", NAME, "--observation", "state"]
+    monkeypatch.setattr(sys, "argv", ["arena-breaker", *words, "--json"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert not ended.value.code
+    assert Path(json.loads(out)["out"]) == root / NAME and str(root / NAME) in err
+
+
+def film_of(path, size):
+    """The frames of a film, decoded."""
+    program = pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()
+    words = [program, "-loglevel", "error", "-i", str(path), "-f", "rawvideo"]
+    done = subprocess.run([*words, "-pix_fmt", "rgb24", "-"], capture_output=True, check=True)
+    return np.frombuffer(done.stdout, np.uint8).reshape(-1, size, size, 3)
+
+
+def test_lerobot_gets_tables_and_a_film_with_a_frame_for_every_action(store, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    place = export_lerobot(store, tmp_path / "set")
+    info = json.loads((place / "meta/info.json").read_text())
+    assert (info["codebase_version"], info["fps"], info["total_frames"]) == ("v3.0", 30, 80)
+    episodes = parquet.read_table(place / "meta/episodes/chunk-000/file-000.parquet").to_pylist()
+    key = "observation.images.arena"
+    for number, (told, episode) in enumerate(zip(episodes, store, strict=True)):
+        where = {"chunk_index": told["data/chunk_index"], "file_index": told["data/file_index"]}
+        rows = parquet.read_table(place / info["data_path"].format(**where))
+        assert set(rows.column_names) | {key} == set(info["features"])
+        assert np.array_equal(rows["action"].to_pylist(), episode.actions)
+        assert np.allclose(rows["next.reward"], episode.rewards)
+        assert rows["frame_index"].to_pylist() == list(range(40))
+        assert rows["index"].to_pylist() == list(range(40 * number, 40 * number + 40))
+        assert rows["next.done"].to_pylist() == [False] * 39 + [True]
+        assert np.allclose(rows["timestamp"], np.arange(40) / 30)
+        assert (told["dataset_from_index"], told["seed"]) == (40 * number, episode.seed)
+        film = film_of(place / info["video_path"].format(video_key=key, **where), 64)
+        shown = np.stack(list(replay(episode)))[:-1]
+        assert film.shape == shown.shape
+        away = np.abs(film.astype(int) - shown).mean(axis=(1, 2, 3))
+        assert away.max() < 6  # of 255: H.264 is lossy, but no frame stands in another's place
+
+
+def test_a_lerobot_set_is_whole_or_not_there_and_never_overwritten(store, tmp_path):
+    def stop(done, total):
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        export_lerobot(store, tmp_path / "set", progress=stop)
+    assert not list(tmp_path.iterdir())
+    place = export_lerobot(store, tmp_path / "set")
+    told = []
+    assert export_lerobot(store, place, progress=lambda *figures: told.append(figures)) == place
+    assert not told
+    with pytest.raises(ExportError, match="holds something else already"):
+        export_lerobot(store, place, pixel_size=84)
+    stats = json.loads((place / "meta/stats.json").read_text())
+    actions = np.concatenate([one.actions for one in store])
+    assert np.allclose(stats["action"]["mean"], actions.mean(axis=0))
+    assert np.allclose(stats["action"]["std"], actions.std(axis=0))
+    assert np.array(stats["observation.images.arena"]["max"]).shape == (3, 1, 1)

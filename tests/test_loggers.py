@@ -1,0 +1,74 @@
+"""A training's figures also go where `ARENA_BREAKER_LOG` says, and go on there after a kill."""
+
+import csv
+
+import pytest
+
+pytest.importorskip("torch")
+
+from nitrogen_adapter.training.board import Board
+from nitrogen_adapter.training.loggers import LOGGERS, VARIABLE
+
+
+def rows_in(folder):
+    with (folder / "metrics.csv").open() as file:
+        return [tuple(row.values()) for row in csv.DictReader(file)]
+
+
+def noted(folder, step, *lines):
+    board = Board(folder, step=step)
+    for line in lines:
+        board.note(*line)
+    board.save()
+    board.close()
+
+
+def test_a_table_holds_every_figure_once_through_a_kill(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "csv")
+    noted(tmp_path, 0, ("train", 1, {"loss": 0.5, "odd": None}), ("train", 2, {"loss": 0.25}))
+    noted(tmp_path, 1, ("train", 1, {"loss": 0.5}), ("train", 2, {"loss": float("nan"), "lr": 1}))
+    assert rows_in(tmp_path) == [("train", "1", "loss", "0.5"), ("train", "2", "lr", "1")]
+    assert not (tmp_path / "tensorboard").exists()
+
+
+class Spy:
+    """Stands for a library's logger."""
+
+    def __init__(self, folder, *, step, kept):
+        self.seen = [step, *kept]
+        self.note = self.seen.append
+
+    def save(self):
+        self.seen.append("saved")
+
+    def close(self):
+        self.seen.append("closed")
+
+
+def test_every_logger_that_is_named_hears_all(tmp_path, monkeypatch):
+    spies = []
+
+    def make(*words, **more):
+        spies.append(Spy(*words, **more))
+        return spies[-1]
+
+    monkeypatch.setattr("nitrogen_adapter.training.loggers.LOGGERS", {**LOGGERS, "spy": make})
+    monkeypatch.setenv(VARIABLE, "csv, spy")
+    noted(tmp_path, 0, ("train", 1, {"loss": 0.5}))
+    assert spies[0].seen == [0, {"kind": "train", "step": 1, "loss": 0.5}, "saved", "closed"]
+    assert rows_in(tmp_path) == [("train", "1", "loss", "0.5")]
+
+
+def test_a_logger_that_there_is_not_is_refused_with_the_nearest(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "tensorbord")
+    with pytest.raises(ValueError, match="ARENA_BREAKER_LOG names 'tensorbord': did you mean"):
+        Board(tmp_path, step=0)
+
+
+def test_weights_and_biases_keeps_a_run_offline(tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv(VARIABLE, "wandb")
+    noted(tmp_path, 0, ("train", 1, {"loss": 0.5}))
+    (kept,) = (tmp_path / "wandb").glob("offline-run-*/run-*.wandb")
+    assert b"train/loss" in kept.read_bytes()
