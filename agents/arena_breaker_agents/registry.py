@@ -19,7 +19,7 @@ AGENTS: Mapping[str, str] = MappingProxyType(
         "scripted": "arena_breaker_agents.scripted:ScriptedBaseline",
         "planner": "arena_breaker_agents.planner:PlannerAgent.from_source",
         "expert": "arena_breaker_agents.expert:ExpertAgent.from_source",
-        "sb3": "agents.sb3:SB3Agent.from_source",
+        "sb3": "arena_breaker_agents.sb3:SB3Agent.from_source",
         "nitrogen": "arena_breaker_agents.nitrogen:NitroGenPolicy.from_source",
         "claude": "arena_breaker_agents.claude_tutor:ClaudeTutor.from_source",
         "openai": "arena_breaker_agents.openai_tutor:OpenAITutor.from_source",
