@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.crew import Crew
-from arena_breaker_gym.engine.arena import ARENA, CAUSES, PLAYING, TICKS_PER_SECOND, VICTORY
+from arena_breaker_gym.engine.arena import ARENA, CAUSES, TICKS_PER_SECOND, VICTORY
 from arena_breaker_gym.engine.record import Stages
+from arena_breaker_gym.engine.soundness import PARTS
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.observation import STATE_NUMBERS, Room, StateTables, room_to_sort, tables_in
 from arena_breaker_gym.plain import plain_int
@@ -29,15 +30,20 @@ from arena_breaker_gym.stepping import (
     begin_chosen,
     first_bad,
     observe_rows,
+    put_back,
     step_rows,
-    write_info,
+    sums_of,
 )
 
 __all__ = ["ACTION_LENGTH", "INFO", "REWARD_TERMS", "Arenas"]
 
 _LEAST_ROWS = 64  # arenas that a thread must have to step for a second one to pay
-_STATE_HEADER = struct.Struct("<4sI32s")  # magic, engine version, digest of the stages
-_STATE_MAGIC = b"ABS1"
+# Before a saved record: magic, engine version, digest of the stages, sums over the record.
+_STATE_HEADER = struct.Struct("<4sI32sqq")
+_STATE_MAGIC = b"ABS2"
+# Before there were sums; such states are still read, though damage may then go unnoticed.
+_OLD_HEADER = struct.Struct("<4sI32s")
+_OLD_MAGIC = b"ABS1"
 
 
 class Arenas:
@@ -81,6 +87,8 @@ class Arenas:
         self.state = np.zeros(count * STATE_NUMBERS, dtype=np.float32)
         self._weights = np.array([settings.reward[term] for term in REWARD_TERMS], np.float64)
         self._blank = np.zeros(1, dtype=ARENA)
+        self._kept = np.zeros(1, dtype=ARENA)  # a saved state, until it has been looked at
+        self._kept_bytes = self._kept.view(np.uint8)
         self._everyone = np.ones(count, dtype=np.bool_)
         self._actions = np.zeros((count, ACTION_LENGTH))
         self._keys = np.zeros((count, 2), dtype=np.int64)
@@ -292,9 +300,9 @@ class Arenas:
 
     def save(self, index: int) -> bytes:
         """The whole state of one arena: a header and its record."""
-        header = _STATE_HEADER.pack(_STATE_MAGIC, ENGINE_VERSION, self._digest)
         record: bytes = self.records[index].tobytes()
-        return header + record
+        sums = sums_of(np.frombuffer(record, np.uint32))
+        return _STATE_HEADER.pack(_STATE_MAGIC, ENGINE_VERSION, self._digest, *sums) + record
 
     def restore(self, index: int, state: bytes) -> None:
         """Puts a saved state into one arena.
@@ -304,25 +312,48 @@ class Arenas:
             state: What `save` gave, of this or another batch with the same stages.
 
         Raises:
-            ValueError: If it is no such state, of another version, or of other stages; the
-                arena is untouched then.
+            ValueError: If it is no such state, of another version, of other stages, or damaged;
+                the arena is untouched then.
+        """
+        self._kept_bytes[:] = np.frombuffer(state, np.uint8, offset=self._checked_header(state))
+        fault = put_back(
+            self._kept,
+            self.records,
+            range(len(self))[index],
+            self.campaign,
+            self.limit * self.settings.frame_skip,
+            self.terminated,
+            self.truncated,
+            self._info_columns,
+        )
+        if fault:
+            raise ValueError(
+                "This saved state is damaged, or was made by something else: its "
+                f"{PARTS[fault]} is such as no game on these stages has."
+            )
+
+    def _checked_header(self, state: bytes) -> int:
+        """Where a saved state's record begins.
+
+        Raises:
+            ValueError: If what stands before is not what `save` writes there.
         """
         expected = _STATE_HEADER.size + ARENA.itemsize
-        if not isinstance(state, bytes) or len(state) != expected:
-            size = f"{len(state)} bytes" if isinstance(state, bytes) else repr(type(state))
-            raise ValueError(f"A saved state is {expected} bytes long, got {size}.")
-        header = _STATE_HEADER.unpack_from(state)
-        if header != (_STATE_MAGIC, ENGINE_VERSION, self._digest):
+        if not isinstance(state, bytes):
+            raise ValueError(f"A saved state is {expected} bytes long, got {type(state)!r}.")
+        header = _OLD_HEADER if state.startswith(_OLD_MAGIC) else _STATE_HEADER
+        if len(state) != header.size + ARENA.itemsize:
+            raise ValueError(f"A saved state is {expected} bytes long, got {len(state)} bytes.")
+        magic, version, digest, *sums = header.unpack_from(state)
+        known = magic in (_STATE_MAGIC, _OLD_MAGIC)
+        if not known or (version, digest) != (ENGINE_VERSION, self._digest):
             raise ValueError(
                 "This saved state belongs to another engine version or to other stages, "
                 f"expected engine version {ENGINE_VERSION} and the same stage files."
             )
-        self.records[index] = np.frombuffer(state, dtype=ARENA, offset=_STATE_HEADER.size)[0]
-        arena = self.records[index]
-        self.terminated[index] = arena.outcome != PLAYING
-        out_of_time = 0 < self.limit * self.settings.frame_skip <= arena.tick
-        self.truncated[index] = out_of_time and not self.terminated[index]
-        write_info(self.records, self._info_columns, index)
+        if sums and tuple(sums) != sums_of(np.frombuffer(state, np.uint32, offset=header.size)):
+            raise ValueError("This saved state is damaged: its record is not the one it was.")
+        return header.size
 
     def summary(self, index: int) -> dict[str, Any]:
         """What the metrics table needs of an arena's episode, in plain numbers."""

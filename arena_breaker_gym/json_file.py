@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from arena_breaker_gym.faults import Fault, json_path, one_of, quoted
+from arena_breaker_gym.stored import StoredError, read_stored
 
 _SCHEMA_KEY = "$schema"
 
@@ -45,15 +46,18 @@ _EXPECTED = {
 }
 
 
-def text_of(path: Path, *, kind: str) -> bytes | Fault:
+def text_of(path: Path, *, kind: str, most: int = 2**20) -> bytes | Fault:
     """What a file holds, or why it cannot be had, with a guess at the file that was meant.
 
     Args:
         path: The file.
         kind: What was expected to be one, such as "a stage file".
+        most: Bytes that a file of its kind may have.
     """
     try:
-        return path.read_bytes()
+        return read_stored(path, most=most)
+    except StoredError as error:
+        return Fault("", f"that {error}", kind)
     except FileNotFoundError:
         siblings = [file.name for file in path.parent.glob("*.json")]
         near = difflib.get_close_matches(path.name, siblings, n=1)

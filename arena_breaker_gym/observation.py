@@ -18,7 +18,7 @@ from arena_breaker_gym.engine.player import DASH_COOLDOWN, DASH_SPEED, HP
 from arena_breaker_gym.engine.record import Record, Stages
 from arena_breaker_gym.engine.roster.stats import HP as ENEMY_HP
 from arena_breaker_gym.stages.names import SPIKES
-from arena_breaker_gym.stages.table import MAX_HAZARDS
+from arena_breaker_gym.stages.table import LARGEST_HAZARD, MAX_HAZARDS
 
 ENEMY_ROWS = 16
 PROJECTILE_ROWS = 24
@@ -65,7 +65,7 @@ TABLES: dict[str, tuple[tuple[int, ...], float]] = {
     "player": ((9,), 1.0),
     "enemies": ((ENEMY_ROWS, 12), 2.0),
     "enemy_projectiles": ((PROJECTILE_ROWS, 5), 2.0),
-    "hazards": ((HAZARD_ROWS, 6), 2.0),
+    "hazards": ((HAZARD_ROWS, 6), LARGEST_HAZARD),
     "progress": ((4,), 1.0),
 }
 

@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.stored import StoredError, json_in, read_stored, shortened
+
+_LARGEST = 2**24  # bytes
+_LONGEST = 200  # letters that a sentence quotes
 
 
 def claim_folder(file: Path, about: Mapping[str, Any], *, what: str) -> None:
@@ -27,9 +31,9 @@ def claim_folder(file: Path, about: Mapping[str, Any], *, what: str) -> None:
 def check_claim(file: Path, about: Mapping[str, Any], *, what: str) -> None:
     """Refuses a folder that is another run's; see `claim_folder`."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        raise ValueError(f"{file}: damaged; give this run a folder of its own.") from None
+        found = json_in(read_stored(file, most=_LARGEST))
+    except StoredError as error:
+        raise ValueError(f"{file}: damaged ({error}); give this run a folder of its own.") from None
     difference = _difference(found, json.loads(json.dumps(about)))
     if difference is not None:
         raise ValueError(
@@ -49,9 +53,14 @@ def _difference(found: Any, wanted: Any, name: str = "") -> str | None:
     if found == wanted:
         return None
     if not (isinstance(found, dict) and isinstance(wanted, dict)):
-        return f"{name or 'plan'}: {json.dumps(found)}, not {json.dumps(wanted)}"
+        return f"{shortened(name or 'plan')[1:-1]}: {_said(found)}, not {_said(wanted)}"
     for key in [*wanted, *(found.keys() - wanted.keys())]:
         below = _difference(found.get(key), wanted.get(key), f"{name}.{key}" if name else key)
         if below is not None:
             return below
     return None
+
+
+def _said(value: Any) -> str:
+    text = shortened(value) if isinstance(value, dict | list) else json.dumps(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."

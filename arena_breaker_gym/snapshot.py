@@ -56,8 +56,10 @@ def _enemies(enemies: NDArray[np.void], x: float, z: float) -> list[dict[str, An
     present = np.flatnonzero(enemies["kind"])
     dx = enemies["x"][present] - x
     dz = enemies["z"][present] - z
-    distance = np.sqrt(dx * dx + dz * dz)
-    order = np.argsort(distance, kind="stable")
+    squared = dx * dx + dz * dz
+    # By the square, as the state's tables: two that differ may have one root.
+    order = np.argsort(squared, kind="stable")
+    distance = np.sqrt(squared)
     columns = (
         enemies["kind"][present[order]].tolist(),
         _rounded(dx[order]),

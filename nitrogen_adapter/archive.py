@@ -8,6 +8,7 @@ memory holds. So our own machine, which can do neither, reads the pickle first.
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +19,8 @@ from nitrogen_adapter.unpickler import StandIn, Unfinished, Unpickler, Unreadabl
 MAX_STEPS = 2_000_000  # opcodes; the golden file has 12,139 and a saved training 18,292
 MAX_VALUES = 1_000_000  # in all containers together, each counted wherever it stands
 MAX_DEPTH = 32
+
+_PIECE = 2**20  # bytes read at once
 
 _STORAGE = 5  # values that say where a tensor's numbers lie
 
@@ -32,12 +35,33 @@ def check_archive(path: Path) -> None:
     """
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
+        _check_sums(archive, members)
     # A compressed member could be small on disk and fill the memory.
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise UnreadableError("It is compressed, which no checkpoint of tensors is.")
     # Read as torch will read it: two readers of archives may disagree about a hostile one.
     reader = torch._C.PyTorchFileReader(str(path))
     _check_size(_Reader(reader.get_record("data.pkl")).load())
+
+
+def _check_sums(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> None:
+    """Refuse a file of which some members are not as they were written.
+
+    Torch can be told to leave check sums out; then none fits, and nothing can be said.
+    """
+    whole = [_is_whole(archive, one) for one in members if one.compress_type == zipfile.ZIP_STORED]
+    if any(whole) and not all(whole):
+        raise UnreadableError("It is damaged: a check sum does not fit.")
+
+
+def _is_whole(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    try:
+        with archive.open(member) as file:
+            while file.read(_PIECE):
+                pass
+    except (zipfile.BadZipFile, EOFError):
+        return False
+    return True
 
 
 class _Reader(Unpickler):

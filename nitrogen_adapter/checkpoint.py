@@ -10,11 +10,12 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -25,6 +26,7 @@ from nitrogen_adapter.model import NitroGen, Waves
 from nitrogen_adapter.vision import restore_buffers
 
 SAFETENSORS = ".safetensors"
+DIGEST = "weights_sha256"  # in a file's metadata
 LARGEST_CONFIG = 2**20  # bytes of a JSON file; the public configuration has some 3,000
 
 _Weights = Mapping[str, Any]
@@ -90,8 +92,9 @@ def save(path: str | Path, model: NitroGen, *, dtype: torch.dtype | None = None)
         text = json.dumps(model.config.to_dict(), indent=2)
     except TypeError as error:
         raise CheckpointError(f"The configuration cannot be written as JSON: {error}.") from error
+    weights = {n: t.to(dtype).contiguous() for n, t in model.state_dict().items()}
     with written_whole(path) as part:
-        save_file({n: t.to(dtype).contiguous() for n, t in model.state_dict().items()}, part)
+        _save_tensors(weights, part, path)
     with written_whole(path.with_suffix(".json")) as part:
         part.write_text(text + "\n", encoding="utf-8")
 
@@ -122,9 +125,72 @@ def read(path: str | Path, *, expected: tuple[str, ...]) -> dict[str, Any]:
 
 
 def write(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Save a dict under a temporary name and rename it, so that no half file is ever found."""
-    with written_whole(Path(path)) as part:
-        torch.save(dict(content), part)
+    """Save a dict under a temporary name and rename it, so that no half file is ever found.
+
+    Equal dicts give equal files: torch would name the archive inside after the file, whose
+    temporary name is drawn.
+
+    Raises:
+        OSError: if there is no room for it.
+    """
+    with written_whole(Path(path)) as part, part.open("wb") as file:
+        disk = _Disk(file)
+        torch.save(dict(content), cast("IO[bytes]", disk))
+        disk.check()
+
+
+class _Disk:
+    """A file that torch writes to; its errors are kept, for torch hides which they were."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write some bytes, or after an error none."""
+        if self._error is None:
+            try:
+                self._file.write(data)
+            except OSError as error:
+                self._error = error
+        return len(data)
+
+    def flush(self) -> None:
+        """Bring to the disk what is in memory."""
+        if self._error is None:
+            try:
+                self._file.flush()
+            except OSError as error:
+                self._error = error
+
+    def check(self) -> None:
+        """Raise the first error, if there was one."""
+        self.flush()
+        if self._error is not None:
+            raise self._error
+
+
+def _save_tensors(weights: Mapping[str, Tensor], part: Path, path: Path) -> None:
+    """Writes a safetensors file with a digest of what it holds.
+
+    Raises:
+        OSError: if there is no room for it.
+    """
+    metadata = {DIGEST: digest_of(weights)}
+    try:
+        save_file(dict(weights), part, metadata=metadata)
+    except SafetensorError as error:  # which hides what the system said
+        raise OSError(f"{path} could not be written: {_one_line(error)}.") from error
+
+
+def digest_of(weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, kinds, shapes and numbers of tensors, in the order of their names."""
+    digest = sha256()
+    for name in sorted(weights):
+        tensor = weights[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _read_parts(path: Path) -> tuple[_Weights, Mapping[str, Any]]:
@@ -141,9 +207,13 @@ def _read_safetensors(path: Path) -> tuple[_Weights, Mapping[str, Any]]:
         if not file.is_file():
             raise CheckpointError(f"There is no checkpoint at {path}: {file.name} is missing.")
     try:
+        with safe_open(path, "pt") as file:
+            digest = (file.metadata() or {}).get(DIGEST)
         weights = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path} is truncated or no safetensors file.") from error
+    if digest is not None and digest != digest_of(weights):
+        raise CheckpointError(f"{path} is damaged: its weights are not those that were written.")
     if beside.stat().st_size > LARGEST_CONFIG:
         raise CheckpointError(f"{beside} is too large to be a configuration.")
     try:

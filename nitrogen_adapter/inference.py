@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from torch import Tensor
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.freight import PackedModel
 from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.steady import Steady
 from nitrogen_adapter.vision import normalise
 
 
@@ -59,9 +61,9 @@ class ChunkPredictor(Protocol):
 class LocalPredictor:
     """Runs a model for all sessions in one forward pass.
 
-    Sums in a matrix product may be ordered differently for another number of sessions, so what is
-    predicted beside others agrees to rounding, not to the bit. On CUDA it runs in bfloat16 unless
-    told otherwise.
+    On a CPU, what a session gets is the same to the bit however many play beside it (see `steady`),
+    on one machine. On CUDA, or compiled, sums may be ordered differently for another number of
+    sessions, so it agrees to rounding only. On CUDA it runs in bfloat16 unless told otherwise.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class LocalPredictor:
         self.max_sessions: int | None = None
         self._earlier: dict[int, deque[Tensor]] = {}
         self._generators: dict[int, torch.Generator] = {}
+        self._steady = Steady(self.model)
         if compile:
             self.model.compile_parts()
 
@@ -211,7 +214,9 @@ class LocalPredictor:
         seen = zip(sessions, newest, strict=True)
         pixels = torch.stack([torch.stack([*self._earlier[one], frame]) for one, frame in seen])
         noise = self._noise(sessions).to(pixels.device)
-        with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.autocast):
+        device = pixels.device.type
+        alike = self._steady.on() if device == "cpu" and not self.compiled else nullcontext()
+        with alike, torch.autocast(device, torch.bfloat16, enabled=self.autocast):
             rows = self.model.sample(pixels, noise, self.steps, self.guidance, game=self.game)
         return rows.float().cpu().numpy()
 

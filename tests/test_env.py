@@ -11,6 +11,8 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 from arena_breaker_gym import ArenaBreakerEnv, FlattenTables
+from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.engine.arena import ARENA
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 
 SHAPES = {
@@ -247,6 +249,124 @@ def test_saved_states_are_checked(env):
         with pytest.raises(ValueError, match=r"saved state"):
             env.unwrapped.restore_state(bad)
     assert env.unwrapped.save_state() == state
+
+
+def test_near_ties_stand_in_one_order_in_snapshot_and_tables():
+    arenas = Arenas(Settings(), count=1)
+    arenas.reset(0, [1, 2])
+    record = arenas.records[0]
+    record.player.x = record.player.z = 0.0
+    # Two whose squared distances differ in the last bit, and whose distances do not.
+    far = np.nextafter(3.0, 4.0)
+    while np.sqrt(far * far) != np.sqrt(9.0) and far * far == 9.0:
+        far = np.nextafter(far, 4.0)
+    for slot, (kind, x) in enumerate(((1, far), (2, 3.0))):
+        enemy = record.enemies[slot]
+        enemy.kind, enemy.x, enemy.z, enemy.hp = kind, x, 0.0, 1
+    kinds = [enemy["type"] for enemy in arenas.snapshot(0)["enemies"]]
+    flags = arenas.observe().enemies[0, :2, 6:].argmax(axis=1)
+    assert kinds == [("swarmer", "shooter")[flag] for flag in flags]
+
+
+def _played(env, *, steps):
+    """A state under way, with enemies, shots and hazards in it."""
+    env.reset(seed=0)
+    for _ in range(steps):
+        env.step(np.array([1, 0, 1, 0, 0], np.float32))
+    return env.unwrapped.save_state()
+
+
+def _without_sums(state):
+    """The same state as it was saved before there were sums over the record."""
+    return b"ABS1" + state[4:40] + state[-ARENA.itemsize :]
+
+
+def test_a_flipped_bit_anywhere_in_a_saved_state_is_refused(env):
+    state, random = _played(env, steps=60), np.random.default_rng(0)
+    for at in random.integers(len(state), size=300):
+        bad = bytearray(state)
+        bad[at] ^= 1 << int(random.integers(8))
+        with pytest.raises(ValueError, match=r"saved state"):
+            env.unwrapped.restore_state(bytes(bad))
+    assert env.unwrapped.save_state() == state
+
+
+def test_a_state_saved_before_there_were_sums_is_still_read(env):
+    state = _played(env, steps=60)
+    env.reset(seed=1)
+    env.unwrapped.restore_state(_without_sums(state))
+    assert env.unwrapped.save_state() == state
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("stage", 3),
+        ("stage", -(10**12)),
+        ("outcome", 7),
+        ("burst_count", -5),
+        ("player.x", np.nan),
+        ("player.hp", 10**6),
+        ("player.vx", np.inf),
+        ("enemies.kind", 99),
+        ("enemies.phase", -1),
+        ("enemies.x", 1e300),
+        ("shots.passing", -1),
+        ("enemy_shots.kind", -7),
+        ("hazards.leg", 10**12),
+        ("hazards.kind", 2**40),
+        ("bursts.kind", 12),
+        ("bursts.tick", 10**9),
+        ("director.wave", 10**10),
+        ("director.pause", -1),
+        ("random.counter", 2**62),
+        ("tally.cause_of_death", 99),
+        ("tally.score", -1),
+    ],
+)
+def test_no_record_sends_the_rules_outside_an_array(env, field, value):
+    state = _played(env, steps=60)
+    record = np.frombuffer(state[-ARENA.itemsize :], ARENA).copy()
+    place = record
+    for name in field.split("."):
+        place = place[name]
+    place.flat[0] = value
+    with pytest.raises(ValueError, match=r"saved state is damaged"):
+        env.unwrapped.restore_state(_without_sums(state)[: -ARENA.itemsize] + record.tobytes())
+    assert env.unwrapped.save_state() == state
+
+
+def test_what_is_let_in_is_played_without_harm(env):
+    state, random = _played(env, steps=60), np.random.default_rng(0)
+    let_in = 0
+    for _ in range(200):
+        bad = bytearray(_without_sums(state))
+        bad[int(random.integers(40, len(bad)))] ^= 1 << int(random.integers(8))
+        try:
+            env.unwrapped.restore_state(bytes(bad))
+        except ValueError:
+            continue
+        let_in += 1
+        for _ in range(5):
+            observation, *_ = env.step(env.action_space.sample())
+            assert env.observation_space.contains(observation)
+        env.unwrapped.snapshot()
+    assert let_in > 50
+
+
+def test_every_state_of_a_game_to_its_end_is_sound():
+    arenas = Arenas(Settings(), count=1)
+    other = Arenas(arenas.settings, count=1)
+    arenas.reset(0, [1, 2])
+    action, record = np.zeros((1, 5)), arenas.records[0]
+    while record.outcome == 0:
+        record.player.hp, record.enemies["hp"] = 5, np.minimum(record.enemies["hp"], 1)
+        alive = record.enemies[record.enemies["kind"] > 0]
+        if len(alive):
+            action[0, 2:4] = alive["x"][0] - record.player.x, alive["z"][0] - record.player.z
+        arenas.step(action.copy())
+        other.restore(0, arenas.save(0))
+    assert record.stage == 2 and other.records[0] == record
 
 
 def test_time_left_is_a_share_of_the_standard_limit():

@@ -1,5 +1,6 @@
 """Checkpoints: read and written in the public form, and refused where they are anything else."""
 
+import io
 import pickle
 import zipfile
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.checkpoint import CheckpointError
@@ -360,3 +362,57 @@ def test_a_compressed_file_is_refused(tmp_path, tiny):
             small.writestr(name, plain.read(name))
     with pytest.raises(CheckpointError, match=r"small\.pt is truncated or not a checkpoint"):
         checkpoint.load(tmp_path / "small.pt")
+
+
+def test_a_flipped_bit_in_the_weights_is_said(tmp_path, tiny):
+    generator = np.random.default_rng(0)
+    for name in ("tiny.pt", "tiny.safetensors"):
+        path = tmp_path / name
+        checkpoint.save(path, tiny)
+        whole = path.read_bytes()
+        weights = max(tiny.state_dict().values(), key=torch.numel)
+        place = whole.find(weights.numpy().tobytes())
+        for at in generator.integers(weights.numel() * 4, size=5):
+            damaged = bytearray(whole)
+            damaged[place + int(at)] ^= 1 << int(generator.integers(8))
+            path.write_bytes(damaged)
+            with pytest.raises(CheckpointError, match=name):
+                checkpoint.load(path)
+
+
+def test_a_safetensors_file_without_a_digest_is_still_read(tmp_path, tiny):
+    checkpoint.save(tmp_path / "tiny.safetensors", tiny)
+    weights = load_file(tmp_path / "tiny.safetensors")
+    save_file(weights, tmp_path / "tiny.safetensors")
+    checkpoint.load(tmp_path / "tiny.safetensors")
+
+
+def test_equal_weights_are_equal_files(tmp_path, tiny):
+    for name in ("one.pt", "two.pt", "one.safetensors", "two.safetensors"):
+        checkpoint.save(tmp_path / name, tiny)
+    for suffix in ("pt", "safetensors"):
+        one, two = (tmp_path / f"{name}.{suffix}" for name in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_full_disk_is_said_in_a_sentence_and_the_old_file_is_whole(tmp_path, tiny, monkeypatch):
+    path = tmp_path / "tiny.pt"
+    checkpoint.save(path, tiny)
+    before = path.read_bytes()
+
+    class Full(io.FileIO):
+        def write(self, data):
+            if self.tell() > 10_000:
+                raise OSError(28, "No space left on device")
+            return super().write(data)
+
+    def opened(self, mode="r", **options):
+        return Full(self, "wb") if mode == "wb" else builtins_open(self, mode, **options)
+
+    builtins_open = Path.open
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(OSError, match="No space left") as caught:
+        checkpoint.save(path, tiny)
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["tiny.pt"]

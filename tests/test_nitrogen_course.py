@@ -113,6 +113,9 @@ def test_a_run_leaves_a_model_a_report_and_curves(whole):
     assert changed
     assert all(name.startswith(("model.", "action_", "position_")) for name in changed)
     assert report == json.loads((out / "report.json").read_text())
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert f"{report['examples']:,} examples" in page
+    assert "Held-out aim" in page
     assert report["trained_parameters"] == int(model.trainable_parameters("acts"))
     assert set(report["scores"]) == {"untrained", "mean action", "post-trained"}
     settings = json.loads((out / "settings.json").read_text())

@@ -46,6 +46,33 @@ class Calls(LocalPredictor):
         return super().predict(frames, sessions)
 
 
+@pytest.mark.parametrize("preset", ["tiny", "student"])
+def test_what_a_session_gets_does_not_depend_on_how_many_play_beside_it(preset):
+    model = lively(preset_config(preset))
+    shown = frames(8, side=model.config.vision.image_size)
+    predictor = LocalPredictor(model, quiet=True)
+
+    def told(rows):
+        predictor.reset(range(8), 0)
+        return predictor.predict(shown[rows], list(range(8))[: len(shown[rows])])
+
+    whole = told(slice(None))
+    for first, last in ((0, 1), (7, 8), (0, 2), (3, 6), (2, 7)):
+        assert told(slice(first, last)).tobytes() == whole[first:last].tobytes()
+    assert "forward" not in model.action_decoder.layer1.__dict__
+
+
+def test_episodes_are_equal_bytes_however_many_are_played_side_by_side():
+    def play(num_envs):
+        policy = NitroGenPolicy(lively())
+        game = {"pixel_size": 64}
+        return rollout(policy, episodes=3, seed=1000, num_envs=num_envs, max_steps=40, env=game)
+
+    reference = [one.final_hash for one in play(3)]
+    for num_envs in (1, 2):
+        assert [one.final_hash for one in play(num_envs)] == reference
+
+
 def test_sessions_in_one_pass_get_what_each_gets_alone():
     shown = frames(3)
     together, alone = LocalPredictor(lively()), LocalPredictor(lively())

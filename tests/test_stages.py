@@ -7,17 +7,21 @@ import math
 import subprocess
 import sys
 
+import gymnasium as gym
 import numpy as np
 import pymunk
 import pytest
 
 from arena_breaker_gym.engine.arena import MAX_ENEMIES
+from arena_breaker_gym.engine.roster.stats import RADIUS as ENEMY_RADIUS
+from arena_breaker_gym.observation import TABLES
 from arena_breaker_gym.stages.checks import PLAYER_ROOM
 from arena_breaker_gym.stages.errors import StageError
 from arena_breaker_gym.stages.geometry import build_space
 from arena_breaker_gym.stages.loader import PACKAGED, load_campaign, stage_schema
 from arena_breaker_gym.stages.model import MAX_ALIVE, Spikes
 from arena_breaker_gym.stages.names import ENEMY_TYPES, SAW, SPIKES, SWARMER
+from arena_breaker_gym.stages.table import RADII
 
 GOOD = {
     "name": "Test Yard",
@@ -470,3 +474,57 @@ def test_the_schema_is_json_and_names_every_part(packaged):
 def test_models_are_frozen(packaged):
     with pytest.raises(ValueError, match="frozen"):
         packaged.models[0].name = "other"
+
+
+@pytest.mark.parametrize("kind", ["saw", "spikes"])
+def test_a_hazard_keeps_to_the_observations_bound(tmp_path, kind):
+    radius = TABLES["hazards"][1]
+    saw = {"type": "saw", "track": [[-2, -3.5], [2, -3.5]]}
+    hazard = saw if kind == "saw" else {"type": "spikes", "x": 3, "z": 3}
+    message = refused(tmp_path, changed("hazards", to=[{**hazard, "radius": radius + 0.01}]))
+    assert "at most 2" in message
+    file = tmp_path / "good.json"
+    file.write_text(
+        json.dumps(changed("obstacles", to=[]) | {"hazards": [{**hazard, "radius": radius}]})
+    )
+    env = gym.make("ArenaBreaker-v0", stages=[str(file)], observation="state")
+    assert env.observation_space.contains(env.reset(seed=0)[0])
+
+
+@pytest.mark.parametrize(
+    ("step", "place"),
+    [
+        ("hazards", [{"type": "spikes", "x": 25, "z": 0}]),
+        ("hazards", [{"type": "saw", "track": [[20, 20], [25, 20]]}]),
+        ("start", {"x": 20, "z": 0}),
+    ],
+)
+def test_nothing_lies_beyond_the_walls(tmp_path, step, place):
+    assert "beyond the walls" in refused(tmp_path, changed(step, to=place))
+
+
+def test_a_gap_in_which_somebody_would_be_squeezed_is_refused(tmp_path):
+    pillars = [
+        {"shape": "box", "x": x, "z": 0, "width": 2, "depth": 1} for x in (-4.0, -1.5)
+    ]  # half a metre apart
+    message = refused(tmp_path, changed("obstacles", to=pillars) | {"start": {"x": 2, "z": 0}})
+    assert "m wide, in which" in message and "would be stuck" in message
+
+
+def test_the_largest_enemy_fits_wherever_it_is_needed(tmp_path):
+    fence = [
+        {"shape": "box", "x": -4.1, "z": 3.5, "width": 5.8, "depth": 0.4},
+        {"shape": "box", "x": 4.1, "z": 3.5, "width": 5.8, "depth": 0.4},
+    ]  # a gap of 2.4 m between them: enough for all
+    stage = changed("obstacles", to=fence) | {"hazards": []}
+    stage["waves"] = [{"groups": [{"type": "sentinel", "count": 1, "zone": "south"}]}]
+    file = tmp_path / "good.json"
+    file.write_text(json.dumps(stage))
+    load_campaign([file])
+    fence[0]["width"] = fence[1]["width"] = 5.8 + 0.45
+    fence[0]["x"], fence[1]["x"] = -4.1 + 0.225, 4.1 - 0.225  # 1.5 m are left
+    assert "a sentinel" in refused(tmp_path, stage)
+
+
+def test_the_checks_know_the_enemies_radii():
+    assert [RADII[name] for name in ENEMY_TYPES[1:]] == ENEMY_RADIUS[1:].tolist()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from arena_breaker_agents.paid import limited
 from arena_breaker_agents.registry import make_agent
@@ -297,10 +298,18 @@ class Bootcamp:
                     piece(f"{name} is measured", now.share)
 
                 engine = self.engine if entry.terms.latency is None else None
-                rows += evaluate(
+                found = evaluate(
                     entry.name, entry.make, entry.terms, out=entry.folder, engine=engine, watch=show
                 )
+                rows += [{**row, **self._passes(entry.name)} for row in found]
         return rows
+
+    def _passes(self, name: str) -> dict[str, Any]:
+        """How often a student went over its examples, of how often it was to."""
+        if name not in self._trained_names():
+            return {}
+        report = finished(self.student.training_folder(name)) or {}
+        return {"passes": report["passes"]} if "passes" in report else {}
 
     def film(self, advance: Advance) -> None:
         """Two films: the student before and after training and the tutor; bug and fix."""

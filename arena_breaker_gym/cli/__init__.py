@@ -4,9 +4,14 @@ Command files import what they run inside the function that runs it, so that `--
 for neither the engine nor a model.
 """
 
+import contextlib
 import io
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
@@ -28,6 +33,9 @@ COMMANDS = {
 }
 
 
+_LONGEST = 2000  # letters of an error's sentence
+
+
 def build() -> typer.Typer:
     """The command line with all its commands."""
     app = typer.Typer(
@@ -45,11 +53,30 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # what a terminal has no letter for is a "?"
             stream.reconfigure(errors="replace")
     try:
-        _check_folder()
-        build()(prog_name="arena-breaker")
+        with _polite_end():
+            _check_folder()
+            build()(prog_name="arena-breaker")
     except (ValueError, ImportError, OSError) as error:
         sys.stderr.write(f"Error: {_sentence(error)}\n")
         sys.exit(1)
+
+
+@contextlib.contextmanager
+def _polite_end() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # nobody else may
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, _: object) -> NoReturn:
+    """A polite request to end (`kill`, a cluster's scheduler) ends a command as Ctrl-C does."""
+    signal.signal(number, signal.SIG_DFL)  # the second time it is meant
+    raise KeyboardInterrupt
 
 
 def _check_folder() -> None:
@@ -66,5 +93,13 @@ def _check_folder() -> None:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror or error}."
-    return " ".join(str(error).split())
+        return _cut(f"{error.filename}: {error.strerror or error}.")
+    return _cut(" ".join(str(error).split()))
+
+
+def _cut(sentence: str) -> str:
+    """A sentence that quotes a damaged file may be as long as the file."""
+    if len(sentence) <= _LONGEST:
+        return sentence
+    half = _LONGEST // 2
+    return f"{sentence[:half]} ... {sentence[-half:]}"

@@ -1,7 +1,8 @@
 """`arena-breaker benchmark`: several agents on equal seeds and settings, in one table."""
 
 import functools
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -92,3 +93,18 @@ def benchmark(
     say_where("Results", None if out is None else out / FILE_NAME)
     if out is not None:
         keep_page(benchmark_report(results, out, command=this_command()), out / PAGE_NAME)
+    _check_played(results.rows)
+
+
+def _check_played(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Ends with status 1 where an agent failed in all its episodes: its row says nothing."""
+    from arena_breaker_gym.rollout.episode import AGENT_FAILED
+
+    for row in rows:
+        if row["status"].get(AGENT_FAILED) == row["episodes"]:
+            typer.echo(
+                f"Error: {row['agent']} failed in every episode on stage {row['stage']} "
+                f"({row['episodes']}).",
+                err=True,
+            )
+            raise typer.Exit(1)

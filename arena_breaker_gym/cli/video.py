@@ -92,6 +92,7 @@ def video(
             help="Pictures a second; fewer make a smaller file, such as 15. Default: all there are."
         ),
     ] = None,
+    stages: options.StageFiles = None,
     json: options.Json = False,
 ) -> None:
     """Films stored episodes, several side by side.
@@ -102,7 +103,7 @@ def video(
     from arena_breaker_gym.rollout.video import export_side_by_side
 
     files = [_file_of(source, episode) for source in sources]
-    episodes = [load_episode(file) for file in files]
+    episodes = [load_episode(file, stages=stages) for file in files]
     with bar(resume="No video was written; run the same command again.") as advance:
         film = export_side_by_side(
             episodes,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.extras import require
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.files import scratch_folder, sweep_leftovers, written_whole
 
 # For each kind of file, by its suffix, what ffmpeg is to make of the frames.
 _FORMATS = {
@@ -99,18 +99,19 @@ def encoder(
         MissingExtraError: If the extra "video" is not installed.
     """
     check_name(path)
+    sweep_leftovers(path.parent, of=path.name)
     kind = path.suffix.lower()
     program = require("imageio_ffmpeg", "video").get_ffmpeg_exe()
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps)]
     start = [program, "-y", "-loglevel", "error", *source, "-i", "-"]
     shape = (height, width, 3)
     with (
-        tempfile.TemporaryDirectory(prefix="arena-breaker-") as folder,
+        scratch_folder() as folder,
         written_whole(path) as part,
     ):
         inputs = []
         if kind == ".gif":
-            palette = str(Path(folder, "palette.png"))
+            palette = str(folder / "palette.png")
             with _ffmpeg([*start, *_PALETTE, palette], path, shape) as sampled:
                 for frame in samples:
                     sampled.write(frame)

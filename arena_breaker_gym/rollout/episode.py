@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout.latency import Latency
 from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.stages.loader import is_text_of_stage
+from arena_breaker_gym.stored import shortened
 
 COMPLETED = "completed"
 TIME_LIMIT = "time limit"
@@ -77,6 +79,43 @@ class Episode:
         from arena_breaker_gym.rollout.inline import inline_video
 
         return inline_video(self)
+
+
+class StoredEpisode(Episode):
+    """An episode that was read from a file.
+
+    Its settings are a file's word: a path that they name is not opened, for nobody here named it.
+    Who has stages or a skin of his own for it, names them.
+    """
+
+    def stages_named(self) -> bool:
+        """Whether its stages can be had: those that come along, or texts that lie in its file."""
+        return all(is_text_of_stage(one) for one in self.settings.stages or ())
+
+    def named(self, stages: Sequence[str] | None) -> Episode:
+        """The same episode with stage files that somebody vouches for."""
+        own = None if stages is None else tuple(stages)
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return Episode(**{**values, "settings": replace(self.settings, stages=own)})
+
+
+def looks_of(episode: Episode, skin: str | None = None) -> str:
+    """What an episode is drawn in.
+
+    Args:
+        episode: Any.
+        skin: What somebody asks for; None: that in which it was played.
+
+    Raises:
+        ValueError: If it was read from a file and was played in a skin that is a file of its own.
+    """
+    own = episode.settings.skin
+    if skin is None and isinstance(episode, StoredEpisode) and own.endswith(".json"):
+        raise ValueError(
+            f"The episode of {shortened(episode.agent)} with seed {shortened(episode.seed)} was "
+            f"played in a skin of its own, {shortened(own)}: say which skin to draw it in."
+        )
+    return own if skin is None else skin
 
 
 def hash_of(record: np.record) -> str:

@@ -2,13 +2,13 @@
 
 import base64
 import itertools
-import tempfile
 from fractions import Fraction
 from html import escape
 from pathlib import Path
 
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.extras import MissingExtraError
+from arena_breaker_gym.files import scratch_folder
 from arena_breaker_gym.rollout.encoder import encoder
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.layers import Layers
@@ -54,7 +54,7 @@ def _film(episode: Episode, seconds: float, largest: int) -> tuple[bytes, int]:
     rate = _rate(episode)
     frames = max(1, min(len(episode) + 1, int(seconds * rate)))
     while True:
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch_folder() as folder:
             path = Path(folder, "episode.mp4")
             with encoder(path, width=SIZE, height=SIZE, fps=rate) as film:
                 for frame in itertools.islice(replay(episode, size=SIZE, layers=_LAYERS), frames):

@@ -14,6 +14,7 @@ from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.latency import Latency
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign
+from arena_breaker_gym.stored import shortened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ class Plan:
             if stored[name] != value:
                 if name == "stages_digest":
                     return "other stage files than there are now"
-                return f"{name}={stored[name]!r}, not {value!r}"
+                return f"{name}={shortened(stored[name])}, not {shortened(value)}"
         return None
 
     def _identity(self, index: int, stages_digest: str) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import draw_keys
 from arena_breaker_gym.plain import plain_int
-from arena_breaker_gym.rollout.episode import Episode, hash_of
+from arena_breaker_gym.rollout.episode import Episode, StoredEpisode, hash_of, looks_of
 from arena_breaker_gym.rollout.layers import CAPTION, Layers, filled
+from arena_breaker_gym.stored import shortened
 
 if TYPE_CHECKING:
     from arena_breaker_gym.rendering.renderer import Renderer
@@ -40,6 +41,7 @@ def resimulate(episode: Episode) -> Iterator[tuple[int, Arenas]]:
         ReplayError: Before the first moment if engine or stages are others than those it was
             played with, and after the last if the end is not the recorded one.
     """
+    check_stages_named(episode)
     arenas = Arenas(episode.settings, count=1, limit=episode.max_steps)
     _check_world(episode, arenas)
     keys = draw_keys(seeding.np_random(episode.seed)[0])
@@ -94,7 +96,7 @@ def replay(
         ReplayError: As `resimulate`, if the episode does not play as recorded.
     """
     settings = episode.settings
-    look = replace(episode, settings=replace(settings, skin=skin or settings.skin))
+    look = replace(episode, settings=replace(settings, skin=looks_of(episode, skin)))
     renderer: Renderer | None = None
     every = plain_int("every", every)
     for step, arenas in resimulate(look):
@@ -136,5 +138,18 @@ def _check_world(episode: Episode, arenas: Arenas) -> None:
         raise ReplayError(f"{_title(episode)} was played on stages that have been changed since.")
 
 
+def check_stages_named(episode: Episode) -> None:
+    """Refuses an episode whose file only names the stages that it was played on.
+
+    Raises:
+        ReplayError: If it is such.
+    """
+    if isinstance(episode, StoredEpisode) and not episode.stages_named():
+        raise ReplayError(
+            f"{_title(episode)} was played on stage files that it only names "
+            f"({shortened((episode.settings.stages or ('',))[0])}): name them yourself."
+        )
+
+
 def _title(episode: Episode) -> str:
-    return f"The episode of {episode.agent!r} with seed {episode.seed}"
+    return f"The episode of {shortened(episode.agent)} with seed {shortened(episode.seed)}"

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.rollout.metrics import Row
+from arena_breaker_gym.rollout.metrics import METRICS, Row
+from arena_breaker_gym.stored import StoredError, is_number, is_text, is_whole, json_in, read_stored
 
 FILE_NAME = "results.json"
+_LARGEST = 2**26  # bytes; a row has some 2,000
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,35 @@ class Results:
         """
         path = folder / FILE_NAME
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(values["rows"], values["settings"], values["timings_s"])
+            values = json_in(read_stored(path, most=_LARGEST))
+            rows, settings, timings = (values[k] for k in ("rows", "settings", "timings_s"))
+            _check(rows, settings, timings)
+            return cls(rows, settings, timings)
         except FileNotFoundError:
             raise ValueError(f"{path}: there are no results yet.") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path}: this is no file of results.") from error
+
+
+def _check(rows: Any, settings: Any, timings: Any) -> None:
+    """Refuses what is of another kind than `Results.to_dict` gives."""
+    kinds = isinstance(rows, list) and isinstance(settings, dict) and isinstance(timings, dict)
+    if not kinds or not all(is_number(seconds) for seconds in timings.values()):
+        raise StoredError("its parts are of other kinds")
+    if not all(_is_row(row) for row in rows):
+        raise StoredError("a row is none")
+
+
+def _is_row(row: Any) -> bool:
+    if not isinstance(row, dict) or not is_text(row.get("agent")):
+        return False
+    counts = isinstance(row.get("status"), dict) and isinstance(row.get("failures", {}), dict)
+    whole = is_whole(row.get("stage")) and is_whole(row.get("episodes"))
+    return counts and whole and all(_is_estimate(row[name]) for name in METRICS if name in row)
+
+
+def _is_estimate(value: Any) -> bool:
+    names = ("mean", "low", "high")
+    return isinstance(value, dict) and all(
+        name in value and (value[name] is None or is_number(value[name])) for name in names
+    )

@@ -2,15 +2,16 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from arena_breaker_gym.files import Claim, claimed
 from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.agent import NEEDS, Agent, RunStopped
 from arena_breaker_gym.rollout.engines.choice import opened
 from arena_breaker_gym.rollout.engines.engine import MOST_ARENAS, Engine, Report, Work
-from arena_breaker_gym.rollout.episode import Episode
+from arena_breaker_gym.rollout.episode import Episode, StoredEpisode
 from arena_breaker_gym.rollout.latency import MEASURED, Latency, checked_latency
 from arena_breaker_gym.rollout.plan import Plan, stages_from
 from arena_breaker_gym.rollout.store import EpisodeError, EpisodeStore
@@ -106,23 +107,33 @@ def rollout(
         latency=latency,
     )
     digest = plan.checked_digest()
-    stored = {} if recorder is None else _stored(plan, recorder, digest)
-    if retry_failed:
-        stored = {index: one for index, one in stored.items() if not one.failed}
-    finished = {index: stored[index] for index in range(episodes) if index in stored}
-    waiting = deque(index for index in range(episodes) if index not in finished)
-    work = Work(
-        agent=agent,
-        plan=plan,
-        waiting=waiting,
-        arenas=count,
-        keep_snapshots=keep_snapshots and "snapshot" in agent.needs,
-        folder=None if recorder is None else recorder.folder,
-        watched=progress is not None,
-    )
-    with opened(engine) as chosen:
-        _Run(work, finished, recorder, progress).play(chosen)
+    with _claimed(recorder) as claim:
+        stored = {} if recorder is None else _stored(plan, recorder, digest)
+        if retry_failed:
+            stored = {index: one for index, one in stored.items() if not one.failed}
+        finished = {index: stored[index] for index in range(episodes) if index in stored}
+        waiting = deque(index for index in range(episodes) if index not in finished)
+        work = Work(
+            agent=agent,
+            plan=plan,
+            waiting=waiting,
+            arenas=count,
+            keep_snapshots=keep_snapshots and "snapshot" in agent.needs,
+            folder=None if recorder is None else recorder.folder,
+            watched=progress is not None,
+        )
+        with opened(engine) as chosen:
+            _Run(work, finished, recorder, progress, claim).play(chosen)
     return [finished[index] for index in range(episodes)]
+
+
+@contextlib.contextmanager
+def _claimed(recorder: EpisodeStore | None) -> Iterator[Claim | None]:
+    if recorder is None:
+        yield None
+    else:
+        with claimed(recorder.folder) as claim:
+            yield claim
 
 
 class _Run:
@@ -134,7 +145,9 @@ class _Run:
         finished: dict[int, Episode],
         recorder: EpisodeStore | None,
         progress: Callable[[Progress], None] | None,
+        claim: Claim | None,
     ) -> None:
+        self.claim = claim
         self.work = work
         self.finished = finished
         self.recorder = recorder
@@ -155,7 +168,8 @@ class _Run:
     def _take(self, report: Report) -> None:
         """Writes finished episodes down before anything else is played."""
         for index, episode in report.finished.items():
-            if self.recorder is not None:
+            if self.recorder is not None and self.claim is not None:
+                self.claim.check()
                 self.recorder.save(index, episode)
             self.finished[index] = episode
         self.steps += report.steps
@@ -190,7 +204,6 @@ def _stored(plan: Plan, recorder: EpisodeStore, stages_digest: str) -> dict[int,
     Raises:
         EpisodeError: If one of them is not the plan's.
     """
-    recorder.sweep()
     found: dict[int, Episode] = {}
     for index in recorder.indices():
         episode = recorder.load(index)
@@ -200,5 +213,8 @@ def _stored(plan: Plan, recorder: EpisodeStore, stages_digest: str) -> dict[int,
                 f"{recorder.path_of(index)} belongs to another rollout ({difference}): "
                 "give this one a folder of its own."
             )
+        # Its stages are the plan's, which whoever plays has named.
+        if isinstance(episode, StoredEpisode):
+            episode = episode.named(plan.settings.stages)
         found[index] = episode
     return found

@@ -1,10 +1,9 @@
 """`EpisodeStore`: a folder with one file an episode, each of which is there whole or not at all."""
 
-import io
+import contextlib
 import json
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,20 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.arenas import ACTION_LENGTH
 from arena_breaker_gym.files import sweep_leftovers, written_whole
-from arena_breaker_gym.rollout.episode import Episode
+from arena_breaker_gym.rollout.about import check_about
+from arena_breaker_gym.rollout.episode import Episode, StoredEpisode
 from arena_breaker_gym.rollout.metrics import CHARGED
 from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.stages.loader import load_campaign, texts_of
+from arena_breaker_gym.stored import Arrays, StoredError, json_in, open_stored, shortened
 
 FORMAT = "arena-breaker-episode"
 FORMAT_VERSION = 1
-_ARRAYS = ("about", "actions", "rewards", "snapshots")
-# What comes of reading a file that is damaged or something else.
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+# What an episode can honestly hold: what is more is not taken in.
+MOST_STEPS = 2_000_000  # 18 hours of play
+_ABOUT = 2**22  # bytes, of which the texts of stages of one's own may need most
+_SNAPSHOT = 8192  # bytes; with all slots taken it has some 6,000
+_PACKED = 250  # times; snapshots of a player who stands idle shrink to a 60th
 
 
 class EpisodeError(ValueError):
@@ -96,20 +91,33 @@ class EpisodeStore:
         sweep_leftovers(self.folder)
 
 
-def load_episode(path: Path) -> Episode:
+def load_episode(path: Path, *, stages: Sequence[str | Path] | None = None) -> Episode:
     """Reads an episode's file.
+
+    Nothing that the file names is opened: an episode on stages of one's own holds their texts.
+    Those of earlier versions hold only paths, and are played again on what `stages` names.
+
+    Args:
+        path: The file.
+        stages: The stage files that it was played on; None: those in the file.
 
     Raises:
         EpisodeError: If it is missing, cut short, damaged, or no episode's file.
     """
     try:
-        return _episode_from(_read(path), path)
+        episode = _episode_from(path)
     except EpisodeError:
         raise
     except FileNotFoundError:
         raise EpisodeError(f"{path}: there is no such episode.") from None
-    except _UNREADABLE as error:
+    except StoredError as error:
+        raise EpisodeError(
+            f"{path}: cut short, damaged, or not an episode's file ({error})."
+        ) from error
+    # A damaged file can make its readers fail in any way; none of them is worth telling apart.
+    except Exception as error:
         raise EpisodeError(f"{path}: cut short, damaged, or not an episode's file.") from error
+    return episode if stages is None else episode.named(_file_names(stages))
 
 
 def _about(episode: Episode) -> dict[str, Any]:
@@ -117,7 +125,7 @@ def _about(episode: Episode) -> dict[str, Any]:
         "format": FORMAT,
         "version": FORMAT_VERSION,
         "agent": episode.agent,
-        "settings": episode.settings.to_dict(),
+        "settings": _settings(episode),
         "seed": episode.seed,
         "stage": episode.stage,
         "max_steps": episode.max_steps,
@@ -137,42 +145,63 @@ def _about(episode: Episode) -> dict[str, Any]:
     return {**about, "metrics": metrics}
 
 
+def _settings(episode: Episode) -> dict[str, Any]:
+    """Its settings, in which stages of one's own stand as texts: files may move or change."""
+    values = episode.settings.to_dict()
+    if episode.settings.stages is not None and not isinstance(episode, StoredEpisode):
+        with contextlib.suppress(ValueError):  # the files are gone or changed: their names stay
+            texts = texts_of(episode.settings.stages)
+            if load_campaign(texts).digest == episode.stages_digest:
+                values["stages"] = texts
+    return values
+
+
+def _file_names(stages: Sequence[str | Path]) -> list[str]:
+    return [str(one) for one in stages]
+
+
 def _bytes_of(value: object) -> NDArray[np.uint8]:
     return np.frombuffer(json.dumps(value, ensure_ascii=False).encode(), dtype=np.uint8)
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a file; raises one of `_UNREADABLE` if it is not whole or not of our kind."""
-    with zipfile.ZipFile(path) as archive:
-        return {
-            name: np.lib.format.read_array(io.BytesIO(archive.read(f"{name}.npy")))
-            for name in _ARRAYS
-        }
-
-
-def _episode_from(arrays: dict[str, NDArray[Any]], path: Path) -> Episode:
-    about = json.loads(arrays["about"].tobytes())
-    if (about["format"], about["version"]) != (FORMAT, FORMAT_VERSION):
-        raise EpisodeError(
-            f"{path}: holds {about['format']!r} in version {about['version']!r}, "
-            f"expected {FORMAT!r} in version {FORMAT_VERSION}."
-        )
+def _episode_from(path: Path) -> StoredEpisode:
+    with open_stored(path) as file, zipfile.ZipFile(file) as archive:
+        arrays = Arrays(archive)
+        about = json_in(arrays.read("about", dtype=np.uint8, columns=None, most=_ABOUT).tobytes())
+        _check_format(about, path)
+        rewards = arrays.read("rewards", dtype=np.float64, columns=None, most=MOST_STEPS)
+        actions = arrays.read("actions", dtype=np.float32, columns=ACTION_LENGTH, most=len(rewards))
+        most = min(_SNAPSHOT * (len(rewards) + 1), _ABOUT + _PACKED * arrays.packed("snapshots"))
+        text = arrays.read("snapshots", dtype=np.uint8, columns=None, most=most).tobytes()
     del about["format"], about["version"]
+    check_about(about)
     about["settings"] = Settings.from_keywords(about["settings"])
     if about.get("latency") is None:
         about["metrics"] |= dict.fromkeys(CHARGED, 0.0)
-    snapshots = json.loads(arrays["snapshots"].tobytes())
-    episode = Episode(
-        **about, actions=arrays["actions"], rewards=arrays["rewards"], snapshots=snapshots
-    )
-    _check_shapes(episode)
+    episode = StoredEpisode(**about, actions=actions, rewards=rewards, snapshots=json_in(text))
+    _check_play(episode)
     return episode
 
 
-def _check_shapes(episode: Episode) -> None:
-    steps = len(episode)
-    actions, rewards, snapshots = episode.actions, episode.rewards, episode.snapshots
-    fits = actions.shape == (steps, ACTION_LENGTH) and actions.dtype == np.float32
-    fits = fits and rewards.shape == (steps,) and rewards.dtype == np.float64
-    if not fits or (snapshots is not None and len(snapshots) != steps):
-        raise ValueError("arrays of other shapes")
+def _check_format(about: object, path: Path) -> None:
+    if not isinstance(about, dict):
+        raise StoredError("it says nothing of itself")
+    if (about.get("format"), about.get("version")) != (FORMAT, FORMAT_VERSION):
+        raise EpisodeError(
+            f"{path}: holds {shortened(about.get('format'))} in version "
+            f"{shortened(about.get('version'))}, expected {FORMAT!r} in version {FORMAT_VERSION}."
+        )
+
+
+def _check_play(episode: Episode) -> None:
+    steps, snapshots = len(episode), episode.snapshots
+    if len(episode.rewards) != steps or steps > episode.max_steps:
+        raise StoredError("it has more or fewer steps than it says")
+    if not np.isfinite(episode.actions).all() or not np.isfinite(episode.rewards).all():
+        raise StoredError("an action or a reward is no number")
+    if snapshots is None:
+        return
+    if not isinstance(snapshots, list) or len(snapshots) != steps:
+        raise StoredError("it has more or fewer snapshots than steps")
+    if not all(isinstance(one, dict) for one in snapshots):
+        raise StoredError("a snapshot is none")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from torch import Tensor
 
 from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.sb3.policy_file import put_weights, weights_of
+from arena_breaker_gym.stored import json_in
 
-_NOTE = "note"
+_NOTE, _DIGEST = "note", "tensors_sha256"
 
 
 class CheckpointError(ValueError):
@@ -36,7 +38,11 @@ def save_checkpoint(model: OnPolicyAlgorithm, path: Path, note: dict[str, Any]) 
     tensors["random"] = torch.get_rng_state()
     with written_whole(path) as part:
         kept = {name: one.detach().cpu().contiguous() for name, one in tensors.items()}
-        save_file(kept, part, metadata={_NOTE: json.dumps(note)})
+        text = json.dumps({**note, _DIGEST: _digest_of(kept)})
+        try:
+            save_file(kept, part, metadata={_NOTE: text})
+        except SafetensorError as error:  # which hides what the system said
+            raise OSError(f"{path} could not be written: {error}.") from error
 
 
 def read_note(path: Path) -> dict[str, Any] | None:
@@ -47,9 +53,13 @@ def read_note(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
+    return {name: value for name, value in _note_in(path).items() if name != _DIGEST}
+
+
+def _note_in(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, "pt") as file:
-            note = json.loads(file.metadata()[_NOTE])
+            note = json_in(file.metadata()[_NOTE])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged, or no training under way.") from error
     if not isinstance(note, dict):
@@ -63,16 +73,29 @@ def restore_checkpoint(model: OnPolicyAlgorithm, path: Path) -> None:
     Raises:
         CheckpointError: If the file does not fit the model.
     """
+    note = _note_in(path)
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
+    if _DIGEST in note and note[_DIGEST] != _digest_of(tensors):
+        raise CheckpointError(f"{path} is damaged: its numbers are not those that were written.")
     policy = {k.removeprefix("policy."): v for k, v in tensors.items() if k.startswith("policy.")}
     try:
         put_weights(model.policy, policy)
         optimizer = model.policy.optimizer
         optimizer.load_state_dict({**optimizer.state_dict(), "state": _memories(tensors)})
         torch.set_rng_state(tensors["random"])
-    except (RuntimeError, KeyError, ValueError, TypeError) as error:
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} does not fit this training.") from error
+
+
+def _digest_of(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over names, kinds, shapes and numbers, in the order of the names."""
+    digest = sha256()
+    for name in sorted(tensors):
+        one = tensors[name].contiguous()
+        digest.update(f"{name} {one.dtype} {tuple(one.shape)}\n".encode())
+        digest.update(one.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _memories(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:

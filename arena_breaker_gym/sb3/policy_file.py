@@ -2,7 +2,7 @@
 
 Stable-Baselines3's own files hold pickled Python, which may run anything; in this form nothing can
 run, and all that is needed to play is there: kit, settings, layers, architecture. `save_policy`
-writes it of a PPO or A2C, `load_policy` reads it, `agents/sb3.py` plays it.
+writes it of a PPO or A2C, `load_policy` reads it, `agents/arena_breaker_agents/sb3.py` plays it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import (
@@ -34,6 +33,7 @@ from arena_breaker_gym.plain import plain_int, plain_value
 from arena_breaker_gym.sb3.layers import layers_of, made_layers
 from arena_breaker_gym.sb3.networks import SmallCNN
 from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.stored import shortened
 from arena_breaker_gym.wrappers.kit import Kit
 
 DESCRIPTION, WEIGHTS = "policy.json", "policy.safetensors"
@@ -109,8 +109,11 @@ def save_policy(model: BaseAlgorithm, path: str | Path) -> None:
     weights |= {name: torch.as_tensor(np.array(one)) for name, one in tensors.items()}
     text = json.dumps(description, indent=2)
     with written_whole(Path(path)) as part, zipfile.ZipFile(part, "w") as archive:
-        archive.writestr(DESCRIPTION, text + "\n")
-        archive.writestr(WEIGHTS, save({k: v.cpu().contiguous() for k, v in weights.items()}))
+        # Without the time of day: equal policies are equal files.
+        archive.writestr(zipfile.ZipInfo(DESCRIPTION), text + "\n")
+        archive.writestr(
+            zipfile.ZipInfo(WEIGHTS), save({k: v.cpu().contiguous() for k, v in weights.items()})
+        )
 
 
 def load_policy(path: str | Path) -> SavedPolicy:
@@ -219,14 +222,14 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise PolicyFileError(f"There is no policy at {path}.") from None
     except PolicyFileError:
         raise
-    except (zipfile.BadZipFile, SafetensorError, KeyError, OSError, ValueError, RecursionError):
+    # A damaged file can make its readers fail in any way; none of them is worth telling apart.
+    except Exception:
         raise PolicyFileError(f"{path} is damaged, or no policy that save_policy wrote.") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise PolicyFileError(f"{path} holds no policy of Arena Breaker.")
     if description.get("version") != VERSION:
-        raise PolicyFileError(
-            f"{path} has version {description.get('version')!r}, this package reads {VERSION}."
-        )
+        found = shortened(description.get("version"))
+        raise PolicyFileError(f"{path} has version {found}, this package reads {VERSION}.")
     return description, weights
 
 

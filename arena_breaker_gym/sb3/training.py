@@ -1,6 +1,6 @@
 """`train`: a recipe becomes a policy in a folder, killed and run again as often as you like.
 
-The folder holds `model.zip` (what `agents/sb3.py` plays), `curve.json` (the learning curve and the
+The folder holds `model.zip` (what `agents/arena_breaker_agents/sb3.py` plays), `curve.json` (the learning curve and the
 recipe) and `checkpoint.safetensors` (what a later call goes on from). Episodes that were under way
 when a training was killed are lost, and what was learnt in the last 20 s.
 """
@@ -19,7 +19,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
 
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
-from arena_breaker_gym.files import sweep_leftovers, written_whole
+from arena_breaker_gym.files import Claim, claimed, written_whole
 from arena_breaker_gym.sb3 import make_vec_env
 from arena_breaker_gym.sb3.checkpoint import (
     CheckpointError,
@@ -29,6 +29,7 @@ from arena_breaker_gym.sb3.checkpoint import (
 )
 from arena_breaker_gym.sb3.policy_file import ACTIVATIONS, EXTRACTORS, save_policy
 from arena_breaker_gym.sb3.recipe import Recipe
+from arena_breaker_gym.stored import is_number, is_whole
 
 MODEL, CURVE, CHECKPOINT = "model.zip", "curve.json", "checkpoint.safetensors"
 
@@ -65,16 +66,16 @@ def train(
     Raises:
         CheckpointError: If the folder holds another training.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    sweep_leftovers(out)
-    run = _Run(recipe, out, seed, minutes, num_threads, watch)
-    try:
-        if run.share < 1.0:
-            left = max(recipe.steps - run.model.num_timesteps, 1)
-            run.model.learn(left, callback=run, reset_num_timesteps=False)
-            run.keep()
-    finally:
-        run.env.close()
+    with claimed(out) as claim:
+        run = _Run(recipe, out, seed, minutes, num_threads, watch)
+        run.claim = claim
+        try:
+            if run.share < 1.0:
+                left = max(recipe.steps - run.model.num_timesteps, 1)
+                run.model.learn(left, callback=run, reset_num_timesteps=False)
+                run.keep()
+        finally:
+            run.env.close()
     return out / MODEL
 
 
@@ -82,6 +83,7 @@ class _Run(BaseCallback):
     """One call of `train` under way."""
 
     model: PPO
+    claim: Claim
 
     def __init__(
         self,
@@ -136,6 +138,7 @@ class _Run(BaseCallback):
 
     def keep(self) -> None:
         """Writes all three files."""
+        self.claim.check()
         note = {
             "recipe": self.recipe.to_dict(),
             "seed": self.seed,
@@ -191,6 +194,8 @@ class _Run(BaseCallback):
             kept = {"recipe": Recipe.from_dict(note["recipe"]), "seed": note["seed"]}
         except (KeyError, TypeError, ValueError):
             raise CheckpointError(f"{self.out / CHECKPOINT} is no training under way.") from None
+        if not _is_account(note):
+            raise CheckpointError(f"{self.out / CHECKPOINT} is no training under way.")
         for name, value in kept.items():
             if getattr(self, name) != value:
                 raise CheckpointError(
@@ -198,6 +203,16 @@ class _Run(BaseCallback):
                     "give this one a folder of its own."
                 )
         return note
+
+
+def _is_account(note: dict[str, Any]) -> bool:
+    """Whether a note says how far a training has come."""
+    curve = note.get("curve")
+    times = is_number(note.get("seconds")) and is_number(note.get("cpu_seconds"))
+    rows = isinstance(curve, list) and all(isinstance(row, dict) for row in curve)
+    if not times or not rows or not is_whole(note.get("steps")):
+        return False
+    return all(is_whole(row.get("steps")) and is_number(row.get("kills")) for row in curve or ())
 
 
 def _env(recipe: Recipe, num_threads: int | None) -> VecEnv:

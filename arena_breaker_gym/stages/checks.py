@@ -115,6 +115,9 @@ def place_faults(stage: Stage, space: pymunk.Space) -> list[Fault]:
     for index, zone in enumerate(stage.zones):
         faults += _zone(stage, zone, space, f"zones[{index}]")
     for index, hazard in enumerate(stage.hazards):
+        places = hazard.track if isinstance(hazard, Saw) else [(hazard.x, hazard.z)]
+        for place in places:
+            faults += _on_floor(stage, place, f"hazards[{index}]")
         if isinstance(hazard, Saw):
             faults += _course(hazard, space, f"hazards[{index}].track")
         else:
@@ -122,7 +125,18 @@ def place_faults(stage: Stage, space: pymunk.Space) -> list[Fault]:
     return faults
 
 
+def _on_floor(stage: Stage, place: Point, path: str) -> Iterator[Fault]:
+    if abs(place[0]) > stage.size.width / 2 or abs(place[1]) > stage.size.depth / 2:
+        yield Fault(
+            path,
+            f"a place beyond the walls, x = {place[0]:g}, z = {place[1]:g}",
+            f"one on the floor, x up to {stage.size.width / 2:g} "
+            f"and z up to {stage.size.depth / 2:g}",
+        )
+
+
 def _start(stage: Stage, space: pymunk.Space) -> Iterator[Fault]:
+    yield from _on_floor(stage, (stage.start.x, stage.start.z), "start")
     near = _nearest(space, (stage.start.x, stage.start.z), PLAYER_ROOM)
     if near:
         yield Fault(

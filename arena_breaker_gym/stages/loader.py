@@ -23,9 +23,12 @@ from arena_breaker_gym.stages.checks import place_faults, shape_faults, walk_fau
 from arena_breaker_gym.stages.errors import StageError
 from arena_breaker_gym.stages.model import Stage
 from arena_breaker_gym.stages.plan import plan_of
+from arena_breaker_gym.stages.room import room_faults
 from arena_breaker_gym.stages.schema import read_stage
 
-GEOMETRY_VERSION = 4  # raise it when checks, shapes or baking change, so that caches are left
+LARGEST_FILE = 2**20  # bytes; the largest that comes along has some 6,000
+GEOMETRY_VERSION = 4  # raise it when shapes or baking change: it is part of the stages' digest
+CHECKS_VERSION = 5  # raise it when checks change, so that caches are left
 PACKAGED = tuple(Path(__file__).with_name(f"stage_{number}.json") for number in (1, 2, 3))
 
 
@@ -57,7 +60,8 @@ def load_campaign(files: str | Path | Sequence[str | Path] | None = None) -> Loa
     """Loads stage files, checked and baked.
 
     Args:
-        files: Path or paths of stage files in the order of play; None for the packaged three.
+        files: Path or paths of stage files in the order of play; None for the packaged three. In
+            place of a path may stand the JSON text of a stage, from its brace on.
 
     Returns:
         The campaign. The same stages give the same object again.
@@ -67,16 +71,35 @@ def load_campaign(files: str | Path | Sequence[str | Path] | None = None) -> Loa
         ValueError: `files` is empty.
     """
     paths = _paths(files)
-    stages = [read_stage(_text_of(Path(path)), file=str(path)) for path in paths]
+    names = [_name_of(path, number) for number, path in enumerate(paths, start=1)]
+    texts = [_bytes_of(path) for path in paths]
+    stages = [read_stage(text, file=name) for text, name in zip(texts, names, strict=True)]
     digests = [_digest_of(stage) for stage in stages]
     digest = hashlib.sha256("\n".join(digests).encode()).hexdigest()
     if digest not in _loaded:
         fields = [
-            load_fields(key) or _bake(stage, key, file=str(path))
-            for stage, key, path in zip(stages, digests, paths, strict=True)
+            load_fields(_cached(key)) or _bake(stage, key, file=name)
+            for stage, key, name in zip(stages, digests, names, strict=True)
         ]
         _loaded[digest] = LoadedCampaign(tuple(stages), _table(stages, fields), digest)
     return _loaded[digest]
+
+
+def is_text_of_stage(stage: str | Path) -> bool:
+    """Whether this is a stage's JSON text, not the path of its file."""
+    return isinstance(stage, str) and stage.lstrip().startswith("{")
+
+
+def texts_of(stages: Sequence[str]) -> list[str]:
+    """Stages as texts, which mean the same wherever they are read.
+
+    Args:
+        stages: Paths of stage files, or texts.
+
+    Raises:
+        StageError: If a file cannot be read.
+    """
+    return [_bytes_of(one).decode() for one in stages]
 
 
 def stage_schema() -> dict[str, Any]:
@@ -94,8 +117,18 @@ def _paths(files: str | Path | Sequence[str | Path] | None) -> Sequence[str | Pa
     return files
 
 
+def _name_of(stage: str | Path, number: int) -> str:
+    return f"stage {number}'s text" if is_text_of_stage(stage) else str(stage)
+
+
+def _bytes_of(stage: str | Path) -> bytes:
+    if isinstance(stage, str) and is_text_of_stage(stage):
+        return stage.encode(errors="replace")
+    return _text_of(Path(stage))
+
+
 def _text_of(path: Path) -> bytes:
-    text = text_of(path, kind="a stage file")
+    text = text_of(path, kind="a stage file", most=LARGEST_FILE)
     if isinstance(text, Fault):
         raise StageError(str(path), [text])
     return text
@@ -106,6 +139,11 @@ def _digest_of(stage: Stage) -> str:
     return hashlib.sha256(f"{GEOMETRY_VERSION}\n{text}".encode()).hexdigest()
 
 
+def _cached(digest: str) -> str:
+    """What a stage's fields are kept under: those of a stage that was checked less are left."""
+    return hashlib.sha256(f"{CHECKS_VERSION}\n{digest}".encode()).hexdigest()
+
+
 def _bake(stage: Stage, digest: str, *, file: str) -> Fields:
     """The fields of a stage, kept for the next time, if nothing at all is wrong with it."""
     shapes = shape_faults(stage)
@@ -113,7 +151,7 @@ def _bake(stage: Stage, digest: str, *, file: str) -> Fields:
     faults = [*word_faults(stage), *shapes, *places]
     if fields is None or faults:
         raise StageError(file, faults)
-    save_fields(digest, fields)
+    save_fields(_cached(digest), fields)
     return fields
 
 
@@ -129,7 +167,10 @@ def _fields_of(stage: Stage) -> tuple[Fields | None, list[Fault]]:
         return None, faults
     distance = bake_distance(stage, space)
     flow = bake_flow(distance, width=stage.size.width, depth=stage.size.depth)
-    return Fields(distance, flow), walk_faults(stage, flow)
+    return Fields(distance, flow), [
+        *walk_faults(stage, flow),
+        *room_faults(stage, distance, flow),
+    ]
 
 
 def _table(stages: Sequence[Stage], fields: Sequence[Fields]) -> NDArray[np.void]:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from arena_breaker_gym.stages.table import (
+    LARGEST_HAZARD,
     MAX_GROUPS,
     MAX_HAZARDS,
     MAX_TRACK_POINTS,
@@ -135,7 +136,7 @@ class Saw(_Part):
         description="from the last corner straight on to the first, instead of back again",
     )
     speed: Annotated[float, Field(gt=0.0, le=12.0)] = Field(default=3.0, description="m/s")
-    radius: Annotated[float, Field(ge=0.2, le=2.0)] = Field(
+    radius: Annotated[float, Field(ge=0.2, le=LARGEST_HAZARD)] = Field(
         default=0.85, description="m from its middle to its rim"
     )
 
@@ -149,7 +150,7 @@ class Spikes(_Part):
     type: Literal["spikes"] = Field(description="which kind of hazard this is")
     x: AlongX
     z: AlongZ
-    radius: Annotated[float, Field(ge=0.2, le=3.0)] = Field(
+    radius: Annotated[float, Field(ge=0.2, le=LARGEST_HAZARD)] = Field(
         default=0.9, description="m from its middle to its rim"
     )
     down: Annotated[float, _PHASE] = Field(default=2.0, description="s that they hide")

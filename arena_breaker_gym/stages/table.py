@@ -16,6 +16,18 @@ MAX_TRACK_POINTS = 12
 DISTANCE_NODES = 193  # nodes a side of the signed-distance field, edges of the stage included
 FLOW_CELLS = 32  # cells a side of the flow field's grid
 
+LARGEST_HAZARD = 2.0  # m, of a saw's or a spike plate's radius; the observation's bound, too
+
+# Of enemies, in metres: what the checks need to know of them.
+RADII = {
+    "swarmer": 0.35,
+    "shooter": 0.45,
+    "charger": 0.55,
+    "splitter": 0.65,
+    "bomber": 0.45,
+    "sentinel": 0.80,
+}
+
 GROUP = np.dtype(
     (
         np.record,

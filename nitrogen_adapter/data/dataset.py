@@ -21,6 +21,8 @@ from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import Episode
+from arena_breaker_gym.rollout.episode import looks_of
+from arena_breaker_gym.rollout.replay import check_stages_named
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.balance import Balance, Track, balance_of
@@ -93,7 +95,9 @@ class EpisodeExamples(SequenceExamples):
         )
         self.skin = skin
         self.buttons = buttons
-        for looks in {skin or one.settings.skin for one in self.episodes}:
+        for one in self.episodes:
+            check_stages_named(one)
+        for looks in {looks_of(one, skin) for one in self.episodes}:
             skins.every(looks)
         self._spacing = spacing_for(sum(map(len, self.episodes)), memory)
         self._key_frames: dict[int, KeyFrames] = {}

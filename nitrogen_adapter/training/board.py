@@ -11,6 +11,8 @@ from typing import Any
 
 from arena_breaker_gym.extras import require
 from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.line_file import LineFile
+from arena_breaker_gym.stored import StoredError, is_text, is_whole, json_in, read_stored
 
 LINES = "metrics.jsonl"
 EVENTS = "tensorboard"
@@ -40,7 +42,7 @@ class Board:
         with written_whole(path) as part:
             part.write_text("".join(map(_text, kept)), encoding="utf-8")
         self._noted = {(line["kind"], line["step"]) for line in kept}
-        self._file = path.open("a", encoding="utf-8")
+        self._file = LineFile(path)
         _let_a_second_pass(folder / EVENTS)
         self._writer = SummaryWriter(str(folder / EVENTS), purge_step=step + 1 if step else 0)
 
@@ -55,14 +57,13 @@ class Board:
         if (kind, step) in self._noted:
             return
         clean = {name: _finite(value) for name, value in figures.items()}
-        self._file.write(_text({"kind": kind, "step": step, **clean}))
+        self._file.add(_text({"kind": kind, "step": step, **clean}).encode())
         for name, value in clean.items():
             if value is not None:
                 self._writer.add_scalar(f"{kind}/{name}", value, step)
 
     def save(self) -> None:
         """Bring all that was noted to the disk: before the step is that a resumed run begins at."""
-        self._file.flush()
         self._writer.flush()
 
     def close(self) -> None:
@@ -86,12 +87,19 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for row in read_stored(path).split(b"\n")[:-1]:
         try:
-            lines.append(json.loads(line))
-        except ValueError:
+            line = json_in(row)
+        except StoredError:
             break
+        if not _is_line(line):
+            break
+        lines.append(line)
     return lines
+
+
+def _is_line(line: Any) -> bool:
+    return isinstance(line, dict) and is_text(line.get("kind")) and is_whole(line.get("step"))
 
 
 def _text(line: Mapping[str, Any]) -> str:

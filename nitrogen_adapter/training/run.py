@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.files import sweep_leftovers
+from arena_breaker_gym.files import Claim, claimed, folder_written_whole
 from arena_breaker_gym.run_folder import check_claim, claim_folder, write_json
+from arena_breaker_gym.stored import StoredError, is_number, json_in, read_stored
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.passes import Passes
 from nitrogen_adapter.training.board import Board
@@ -25,6 +24,8 @@ Advance = Callable[[str, float], None]
 
 UNTRAINED, MEAN_ACTION, POST_TRAINED = "untrained", "mean action", "post-trained"
 """Who is judged: the base, whoever always says the mean action, and what came out."""
+
+_LARGEST = 2**24  # bytes of a JSON file of a training; a report has some 5,000
 
 SAVE_EVERY = 60.0
 """Seconds between two saves."""
@@ -68,6 +69,7 @@ class TrainingRun:
         self.keep_adapter = keep_adapter
         self._main = (processes or Processes()).main
         self._saved = time.monotonic()
+        self._claim: Claim | None = None
 
     @property
     def unfinished(self) -> Path:
@@ -88,13 +90,17 @@ class TrainingRun:
             advance: called with what is going on and the share done, in [0, 1].
 
         Raises:
-            ValueError: if the folder's training is another one, or the loss is no longer a number.
+            ValueError: if the folder's training is another one, another run is at work there, the
+                folder is deleted meanwhile, or the loss is no longer a number.
         """
         if not self._main:
             self._resume()
             self.trainer.run()
             return
-        sweep_leftovers(self.folder)
+        with claimed(self.folder) as self._claim:
+            self._run(mean_row, advance)
+
+    def _run(self, mean_row: Callable[[], NDArray[np.float32]] | None, advance: Advance) -> None:
         baseline = self._baseline(mean_row, advance)
         self._resume()
         board = Board(self.folder, step=self.trainer.step)
@@ -118,8 +124,7 @@ class TrainingRun:
             return {}
         path = self.folder / "baseline.json"
         if path.exists():
-            found: dict[str, dict[str, Scores]] = json.loads(path.read_text(encoding="utf-8"))
-            return found
+            return _scores_in(_object_in(path), path)
         advance("The untrained model is judged", 0.0)
         model = self.trainer.model.eval()
         scores = {
@@ -141,6 +146,8 @@ class TrainingRun:
             self._save(board)
 
     def _save(self, board: Board) -> None:
+        if self._claim is not None:
+            self._claim.check()
         board.save()  # first, so that what is noted reaches to the step that is saved
         self.trainer.save(self.unfinished)
         self._saved = time.monotonic()
@@ -171,10 +178,8 @@ class TrainingRun:
         adapters = self.trainer.adapters
         if adapters is not None:
             if self.keep_adapter:
-                part, folder = self.folder / ".adapter.part", self.folder / "adapter"
-                adapters.save(part)
-                shutil.rmtree(folder, ignore_errors=True)
-                part.rename(folder)
+                with folder_written_whole(self.folder / "adapter") as part:
+                    adapters.save(part)
             adapters.merge()
         checkpoint.save(self.result, self.trainer.model)
 
@@ -203,7 +208,8 @@ def finished(folder: Path) -> dict[str, Any] | None:
     report = folder / "report.json"
     if not (report.exists() and (folder / "model.pt").exists()):
         return None
-    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    found = _object_in(report)
+    _scores_in(found.get("scores"), report)
     return found
 
 
@@ -219,6 +225,43 @@ def _passes(trainer: Trainer) -> dict[str, Any]:
         planned=config.epochs,
     )
     return {"passes": passes.to_dict()}
+
+
+def _object_in(path: Path) -> dict[str, Any]:
+    """The JSON object that a file of a training's folder holds.
+
+    Raises:
+        ValueError: if it is damaged.
+    """
+    try:
+        found = json_in(read_stored(path, most=_LARGEST))
+    except StoredError as error:
+        raise ValueError(
+            f"{path}: damaged ({error}); give this training a folder of its own."
+        ) from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: damaged; give this training a folder of its own.")
+    return found
+
+
+def _scores_in(found: Any, path: Path) -> dict[str, dict[str, Scores]]:
+    """Scores as `HeldOut` gives them, by who is judged.
+
+    Raises:
+        ValueError: if these are none.
+    """
+    if not isinstance(found, dict) or not all(_is_judged(one) for one in found.values()):
+        raise ValueError(f"{path}: damaged, its scores are none; delete it to judge anew.")
+    return found
+
+
+def _is_judged(judged: Any) -> bool:
+    if not isinstance(judged, dict) or not {"played", "chunk"} <= judged.keys():
+        return False
+    return all(
+        isinstance(scores, dict) and all(v is None or is_number(v) for v in scores.values())
+        for scores in judged.values()
+    )
 
 
 def _figures(now: Progress) -> dict[str, float | None]:

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from arena_breaker_gym.stored import is_number, is_whole
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.data.examples import Batch, Examples, TeacherTargets, batches
 from nitrogen_adapter.model import NitroGen
@@ -206,7 +207,10 @@ class Trainer:
         own = {"settings": self.config.to_dict(), "examples": self._fixed_examples()}
         for name, value in own.items():
             if _settings_of(state[name]) != value:
-                raise ValueError(f"The saved run had other {name}: {state[name]}, not {value}.")
+                found = _cut(str(state[name]))
+                raise ValueError(f"The saved run had other {name}: {found}, not {value}.")
+        if not is_whole(state["step"]) or not is_number(state["seconds"]):
+            raise ValueError("The saved run does not say how far it came.")
         if state["parameters"].keys() != self._parameters.keys():
             raise ValueError("The saved run trained other parameters than this one does.")
         for name, parameter in self._parameters.items():
@@ -227,7 +231,12 @@ class Trainer:
         Raises:
             ValueError: if the file is no such run or is of another one.
         """
-        self.load_state_dict(checkpoint.read(path, expected=("parameters", "average", "settings")))
+        state = checkpoint.read(path, expected=("parameters", "average", "settings"))
+        try:
+            self.load_state_dict(state)
+        # What is missing or of another kind makes torch fail in any way.
+        except (KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
+            raise ValueError(f"{path} is damaged, or holds no training like this one.") from error
 
     # ---- one step ----
 
@@ -399,3 +408,7 @@ def _shuffled(count: int, seed: int, first: int, epoch: int) -> NDArray[np.int64
     order = np.random.default_rng(key).permutation(count)
     order.flags.writeable = False
     return order
+
+
+def _cut(text: str, longest: int = 1000) -> str:
+    return text if len(text) <= longest else text[: longest - 3] + "..."

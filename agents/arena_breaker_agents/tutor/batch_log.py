@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+from arena_breaker_gym.line_file import LineFile, heal
+from arena_breaker_gym.stored import StoredError, read_stored
 
 
 @dataclass(frozen=True)
@@ -70,22 +72,26 @@ class BatchLog:
         Args:
             batch: The API's name for it.
             requests: What it asks.
+
+        Raises:
+            OSError: If there is no room for it; the file holds whole lines still.
         """
         row = _Row(batch=batch, requests={one.ident: one.digest for one in requests})
-        self._remember(row)
         if self.path is not None:
             at = datetime.now(UTC).isoformat(timespec="seconds")
             _append(self.path, {"batch": batch, "at": at, "requests": row.requests})
+        self._remember(row)
 
     def _remember(self, row: _Row) -> None:
         self._batches |= dict.fromkeys(row.requests.items(), row.batch)
 
     def _read(self, path: Path) -> None:
-        data = path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            os.truncate(path, whole)  # a killed writer's half line
-        for number, line in enumerate(data[:whole].splitlines(), start=1):
+        try:
+            heal(path)  # a killed writer's half line
+            lines = read_stored(path).split(b"\n")[:-1]
+        except StoredError as error:
+            raise ValueError(f"{path} is no log of batches: {error}.") from None
+        for number, line in enumerate(lines, start=1):
             try:
                 self._remember(_Row.model_validate_json(line))
             except ValidationError:
@@ -93,7 +99,8 @@ class BatchLog:
 
 
 def _append(path: Path, row: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab", buffering=0) as file:
-        file.write(json.dumps(row, separators=(",", ":")).encode() + b"\n")
-        os.fsync(file.fileno())
+    file = LineFile(path)
+    try:
+        file.add(json.dumps(row, separators=(",", ":")).encode() + b"\n", durable=True)
+    finally:
+        file.close()

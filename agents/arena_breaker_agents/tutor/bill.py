@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Any
 
 from arena_breaker_agents.tutor.mind import Usage
 from arena_breaker_agents.tutor.transcript import Line
+from arena_breaker_gym.stored import is_whole
 
 _KINDS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
 
@@ -41,8 +42,7 @@ class Bill:
             decisions=sum(line.answered for line in lines),
             requests=sum(line.values["usage"] is not None for line in lines),
             tokens={
-                kind: sum((line.values["usage"] or {}).get(kind, 0) for line in lines)
-                for kind in _KINDS
+                kind: sum(_count(line.values["usage"], kind) for line in lines) for kind in _KINDS
             },
             dollars=None if None in dollars else round(sum(dollars), 6),
         )
@@ -97,3 +97,9 @@ class Bill:
 def tokens_of(usage: Usage) -> dict[str, Any]:
     """A reply's tokens in plain JSON values."""
     return {kind: getattr(usage, kind) for kind in _KINDS} | {"batch": usage.batch}
+
+
+def _count(usage: Mapping[str, Any] | None, kind: str) -> int:
+    """Tokens of a kind; what is no number counts nothing."""
+    count: Any = (usage or {}).get(kind)
+    return count if is_whole(count) else 0

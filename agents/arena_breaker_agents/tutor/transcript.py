@@ -7,17 +7,28 @@ reply that could not be used.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+from arena_breaker_gym.line_file import LineFile, heal
+from arena_breaker_gym.stored import (
+    StoredError,
+    is_number,
+    is_text,
+    is_whole,
+    json_in,
+    open_stored,
+)
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
 FILE_NAME = "transcript.jsonl"
 FORMAT, FORMAT_VERSION = "arena-breaker-transcript", 1
+_LONGEST = 2**26  # bytes of a line; those of a long answer have some 100,000
 
 # What came of a question.
 ANSWERED, UNUSABLE, REFUSED, CUT, LOST = "answered", "unusable", "refused", "cut", "lost"
@@ -93,7 +104,7 @@ class Transcript:
         self.path = path
         self.heading: _Values = {} if heading is None else dict(heading)
         self._places: dict[tuple[int, int], list[_Place]] = {}
-        self._file: IO[bytes] | None = None
+        self._file: LineFile | None = None
         self._lock: FileLock | None = None
         if heading is not None and path is not None:
             self._lock = _locked(path)
@@ -127,12 +138,15 @@ class Transcript:
         return [self._line(place) for place in self._places.get((seed, decision), ())]
 
     def add(self, values: _Values) -> Line:
-        """Writes a line down, at once and whole."""
+        """Writes a line down, at once and whole.
+
+        Raises:
+            OSError: If there is no room for it; the file holds whole lines still.
+        """
         line, encoded = Line(values), _encoded(values)
         place: _Place = encoded
         if self._file is not None:
-            place = (self._file.tell(), len(encoded))
-            self._file.write(encoded)
+            place = (self._file.add(encoded), len(encoded))
         self._remember(line, place)
         return line
 
@@ -169,35 +183,28 @@ class Transcript:
         assert self.path is not None
         with self.path.open("rb") as file:
             file.seek(place[0])
-            return Line(json.loads(file.read(place[1])))
+            return Line({**_UNSAID, **json.loads(file.read(place[1]))})
 
     def _open(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = not path.exists() or path.stat().st_size == 0
-        # Unbuffered, so that a line has left this process when `add` returns.
-        self._file = path.open("ab", buffering=0)
-        self._file.seek(0, os.SEEK_END)
-        if fresh:
+        self._file = LineFile(path)
+        if self._file.size == 0:
             about = {"format": FORMAT, "version": FORMAT_VERSION}
-            self._file.write(_encoded({**about, **self.heading}))
+            self._file.add(_encoded({**about, **self.heading}))
 
     def _read(self, path: Path, heading: _Values | None) -> None:
-        data = path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if heading is not None and whole < len(data):
-            os.truncate(path, whole)  # a killed writer's half line
-        rows = data[:whole].split(b"\n")[:-1]
-        if rows:
-            self._check_heading(path, _decoded(rows[0], path, 1), heading)
-        at = len(rows[0]) + 1 if rows else 0
-        for number, row in enumerate(rows[1:], start=2):
-            try:
-                self._remember(Line(_decoded(row, path, number)), (at, len(row)))
-            except (KeyError, TypeError, ValueError) as error:
-                if isinstance(error, TranscriptError):
-                    raise
-                raise TranscriptError(f"{path}, line {number}: this is no decision.") from None
-            at += len(row) + 1
+        if heading is not None:
+            heal(path)  # a killed writer's half line
+        at = 0
+        # Line by line: a transcript of a long run may be larger than the memory.
+        with _opened(path) as file:
+            for number, row in enumerate(_rows_of(file, path), start=1):
+                values = _decoded(row, path, number)
+                if number == 1:
+                    self._check_heading(path, values, heading)
+                else:
+                    _check_line(values, path, number)
+                    self._remember(Line(values), (at, len(row)))
+                at += len(row)
 
     def _check_heading(self, path: Path, found: _Values, heading: _Values | None) -> None:
         if (found.get("format"), found.get("version")) != (FORMAT, FORMAT_VERSION):
@@ -232,6 +239,59 @@ def _locked(path: Path) -> FileLock:
     return lock
 
 
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return open_stored(path)
+    except StoredError as error:
+        raise TranscriptError(f"{path} is no transcript: {error}.") from None
+
+
+def _rows_of(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    """Whole lines; what follows the last one is a killed writer's half line."""
+    while row := file.readline(_LONGEST):
+        if row.endswith(b"\n"):
+            yield row
+        elif len(row) == _LONGEST:
+            raise TranscriptError(f"{path} has a line that is longer than any that is written.")
+
+
+def _check_line(values: _Values, path: Path, number: int) -> None:
+    """Refuses a line whose parts are not what they are read as."""
+    for name, fits in _KINDS.items():
+        if name in values and not (fits(values[name]) or (name in _UNSAID and not values[name])):
+            raise TranscriptError(
+                f"{path}, line {number}: its {name!r} is no {name} of a decision."
+            )
+    if not {"seed", "decision", "outcome"} <= values.keys():
+        raise TranscriptError(f"{path}, line {number}: this is no decision.")
+
+
+def _is_usage(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_said(value: object) -> bool:
+    return is_text(value, longest=_LONGEST)
+
+
+def _is_snapshot(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+# What the parts of a line must be; those that may be unsaid are null then.
+_KINDS: Mapping[str, Callable[[object], bool]] = {
+    "seed": partial(is_whole, most=2**256),
+    "decision": is_whole,
+    "attempt": is_whole,
+    "outcome": is_text,
+    "dollars": is_number,
+    "usage": _is_usage,
+    "problem": _is_said,
+    "snapshot": _is_snapshot,
+}
+_UNSAID = dict.fromkeys(("dollars", "usage", "problem", "snapshot", "answer"))
+
+
 def _encoded(values: _Values) -> bytes:
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.encode() + b"\n"
@@ -239,8 +299,8 @@ def _encoded(values: _Values) -> bytes:
 
 def _decoded(row: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
-        values = json.loads(row)
-    except ValueError:
+        values = json_in(row)
+    except StoredError:
         values = None
     if not isinstance(values, dict):
         raise TranscriptError(f"{path}, line {number}: this is no JSON object.")

@@ -203,7 +203,11 @@ def _tell(report: Mapping[str, Any], out: Path, *, json: bool) -> None:
         print_json(report)
     else:
         print_scores(report)
-    keep_page(training_report(out, report, command=this_command()), out / "report.html")
+    page = out / "report.html"
+    if page.exists():
+        say_where("Report", page)
+    else:
+        keep_page(training_report(out, report, command=this_command()), page)
     say_where("Curves", out / "tensorboard")
     say_where("Checkpoint", out / "model.pt")
 
