@@ -1,8 +1,9 @@
 """`train`: a recipe becomes a policy in a folder, killed and run again as often as you like.
 
-The folder holds `model.zip` (what `agents/arena_breaker_agents/sb3.py` plays), `curve.json` (the learning curve and the
-recipe) and `checkpoint.safetensors` (what a later call goes on from). Episodes that were under way
-when a training was killed are lost, and what was learnt in the last 20 s.
+The folder holds `model.zip` (what `agents/arena_breaker_agents/sb3.py` plays), `curve.json` (the
+learning curve and the recipe) and `checkpoint.safetensors` (what a later call goes on from).
+Episodes that were under way when a training was killed are lost, and what was learnt in the last
+20 s.
 """
 
 from __future__ import annotations
