@@ -75,7 +75,7 @@ def test_a_post_training_goes_on_where_it_was_killed(tmp_path, monkeypatch):
     where = ["--episodes", str(OLD / "episodes"), "--out", str(run)]
     command = ["nitrogen", "posttrain", str(OLD / "student.pt"), *where, *said.split()]
     monkeypatch.setattr(sys, "argv", ["arena-breaker", *command])
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as ended, pytest.warns(DeprecationWarning, match="--n-action"):
         main()
     assert not ended.value.code
     report = json.loads((run / "report.json").read_text())

@@ -197,7 +197,7 @@ class PostTraining:
             "judged": {
                 "heldout_most": config.heldout_most,
                 "heldout_every": config.heldout_every,
-                "execute": config.n_action_steps,
+                "execute": config.n_action_steps,  # its name in stored files
             },
             "cached": config.cache_features,
         }
@@ -256,7 +256,7 @@ class PostTraining:
         return HeldOut(
             self._split.heldout,
             most=self.config.heldout_most,
-            execute=self.config.n_action_steps,
+            n_action_steps=self.config.n_action_steps,
             buttons=self._split.buttons,
         )
 

@@ -145,7 +145,7 @@ HeldOutEvery = Annotated[
         rich_help_panel=_JUDGED,
     ),
 ]
-Execute = Annotated[
+NActionSteps = Annotated[
     int,
     typer.Option(
         min=1,
@@ -154,6 +154,7 @@ Execute = Annotated[
         rich_help_panel=_JUDGED,
     ),
 ]
+Execute = Annotated[int | None, typer.Option("--execute", min=1, hidden=True)]  # an old name
 
 RecipeName = Annotated[
     str,
