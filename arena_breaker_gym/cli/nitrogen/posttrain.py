@@ -14,7 +14,6 @@ from arena_breaker_gym.cli.nitrogen import posttrain_options as given
 from arena_breaker_gym.cli.nitrogen.scores import print_scores
 from arena_breaker_gym.cli.progress import bar
 from arena_breaker_gym.cli.report import keep_page, print_json, say_where, this_command
-from arena_breaker_gym.deprecated import warn
 
 if TYPE_CHECKING:
     from nitrogen_adapter.training.config import TrainingConfig
@@ -76,7 +75,6 @@ def posttrain(
     heldout_most: given.HeldOutMost = 256,
     heldout_every: given.HeldOutEvery = None,
     n_action_steps: given.NActionSteps = 9,
-    execute: given.Execute = None,
     recipe: given.RecipeName = "published",
     epochs: given.Epochs = None,
     max_seconds: given.MaxSeconds = None,
@@ -166,19 +164,10 @@ def _config(wanted: Mapping[str, Any]) -> "PostTrainingConfig":
         balanced=wanted["balanced"],
         heldout_most=wanted["heldout_most"],
         heldout_every=wanted["heldout_every"],
-        n_action_steps=_n_action_steps(wanted),
+        n_action_steps=wanted["n_action_steps"],
         cache_features=wanted["cache_features"],
         seed=wanted["seed"],
     )
-
-
-def _n_action_steps(wanted: Mapping[str, Any]) -> int:
-    """How many actions are played; `--execute` was this option's name once."""
-    old: int | None = wanted["execute"]
-    if old is None:
-        return int(wanted["n_action_steps"])
-    warn("--execute", "--n-action-steps")
-    return old
 
 
 def _training(wanted: Mapping[str, Any]) -> "TrainingConfig":

@@ -154,8 +154,6 @@ NActionSteps = Annotated[
         rich_help_panel=_JUDGED,
     ),
 ]
-Execute = Annotated[int | None, typer.Option("--execute", min=1, hidden=True)]  # an old name
-
 RecipeName = Annotated[
     str,
     typer.Option(
