@@ -29,8 +29,8 @@ from arena_breaker_gym.bootcamp.student import Student
 from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
 from arena_breaker_gym.distillation.quiet_student import quiet_student
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
+from arena_breaker_gym.rollout.backends.backend import Backend
 from arena_breaker_gym.rollout.benchmark import Terms, evaluate, store_of
-from arena_breaker_gym.rollout.engines.engine import Engine
 from arena_breaker_gym.rollout.latency import MEASURED
 from arena_breaker_gym.rollout.layers import Layers
 from arena_breaker_gym.rollout.metrics import Row
@@ -90,7 +90,7 @@ class Bootcamp:
         out: Path,
         *,
         budget: float | None = None,
-        engine: Engine | None = None,
+        backend: Backend | None = None,
         save_every: float = SAVE_EVERY,
     ) -> None:
         """Prepares a bootcamp; nothing is done yet but that the folder notes the plan.
@@ -99,7 +99,7 @@ class Bootcamp:
             plan: What is compared with what.
             out: Folder for all that is made.
             budget: Dollars that a tutor who costs money may cost in all; None: any.
-            engine: Where the game that waits is played; None: here, as the game that does not.
+            backend: Where the game that waits is played; None: here, as the game that does not.
             save_every: Seconds between two saves of a training under way.
 
         Raises:
@@ -109,7 +109,7 @@ class Bootcamp:
         self.plan = plan
         self.out = out
         self.budget = budget
-        self.engine = engine
+        self.backend = backend
         self.save_every = save_every
         self.student = Student(plan.student, out / "training", seed=plan.seed)
         claim_folder(out / "plan.json", plan.to_dict(), what="a bootcamp")
@@ -184,7 +184,7 @@ class Bootcamp:
                     env=Settings(skin=plan.skin),
                     max_steps=plan.demonstration_steps,
                     recorder=EpisodeStore(folder),
-                    engine=self.engine,
+                    backend=self.backend,
                     progress=lambda now: advance("The tutor plays", now.share),
                 )
         finally:
@@ -297,9 +297,14 @@ class Bootcamp:
                 ) -> None:
                     piece(f"{name} is measured", now.share)
 
-                engine = self.engine if entry.terms.latency is None else None
+                backend = self.backend if entry.terms.latency is None else None
                 found = evaluate(
-                    entry.name, entry.make, entry.terms, out=entry.folder, engine=engine, watch=show
+                    entry.name,
+                    entry.make,
+                    entry.terms,
+                    out=entry.folder,
+                    backend=backend,
+                    watch=show,
                 )
                 rows += [{**row, **self._passes(entry.name)} for row in found]
         return rows

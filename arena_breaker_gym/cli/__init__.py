@@ -34,7 +34,7 @@ COMMANDS = {
 }
 
 # What options were called once; they work for one release.
-OLD_OPTIONS = {"--execute": "--n-action-steps"}
+OLD_OPTIONS = {"--engine": "--backend", "--execute": "--n-action-steps"}
 
 _LONGEST = 2000  # letters of an error's sentence
 

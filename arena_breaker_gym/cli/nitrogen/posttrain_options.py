@@ -154,6 +154,7 @@ NActionSteps = Annotated[
         rich_help_panel=_JUDGED,
     ),
 ]
+
 RecipeName = Annotated[
     str,
     typer.Option(

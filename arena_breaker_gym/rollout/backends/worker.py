@@ -16,9 +16,9 @@ import numba
 
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout.agent import Agent
-from arena_breaker_gym.rollout.engines.engine import Report, Work
-from arena_breaker_gym.rollout.engines.local import LocalEngine
-from arena_breaker_gym.rollout.engines.messages import (
+from arena_breaker_gym.rollout.backends.backend import Report, Work
+from arena_breaker_gym.rollout.backends.local import LocalBackend
+from arena_breaker_gym.rollout.backends.messages import (
     Answer,
     Ended,
     Greeting,
@@ -26,7 +26,7 @@ from arena_breaker_gym.rollout.engines.messages import (
     Question,
     Trouble,
 )
-from arena_breaker_gym.rollout.engines.parcel import Parcel
+from arena_breaker_gym.rollout.backends.parcel import Parcel
 
 PATIENCE_S = 1.0  # how long `collect` waits for the first message
 PULSE_S = 0.2  # between two reports of mere progress
@@ -93,7 +93,7 @@ class Worker:
         try:
             limit_threads(self._threads)
             self._check(orders)
-            self._report(LocalEngine(), self._work(self._seated(parcel), orders))
+            self._report(LocalBackend(), self._work(self._seated(parcel), orders))
         except Exception as error:
             self._outbox.put(Trouble.of(error, _place()))
             self._stopped.set()
@@ -117,10 +117,10 @@ class Worker:
             keep_snapshots=orders.keep_snapshots,
         )
 
-    def _report(self, engine: LocalEngine, work: Work) -> None:
+    def _report(self, backend: LocalBackend, work: Work) -> None:
         """Plays, and says so when an episode ends and now and then."""
         steps, said = 0, time.monotonic()
-        for report in engine.play(work):
+        for report in backend.play(work):
             steps += report.steps
             if report.finished or time.monotonic() - said > PULSE_S:
                 self._outbox.put(Report(report.finished, steps, report.begun))

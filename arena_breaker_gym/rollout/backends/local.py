@@ -1,4 +1,4 @@
-"""`LocalEngine`: plays episodes in this process, in one batch of arenas."""
+"""`LocalBackend`: plays episodes in this process, in one batch of arenas."""
 
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -6,17 +6,17 @@ from collections.abc import Generator, Iterator
 import numpy as np
 
 from arena_breaker_gym.rollout.agent import AgentFailure, Prepares
+from arena_breaker_gym.rollout.backends.backend import Report, Work
 from arena_breaker_gym.rollout.batch import Batch
 from arena_breaker_gym.rollout.deliberation import Deliberation
-from arena_breaker_gym.rollout.engines.engine import Report, Work
 from arena_breaker_gym.rollout.episode import AGENT_FAILED, Episode
 
 
-class LocalEngine:
+class LocalBackend:
     """Plays here; an arena whose episode has ended takes the next that waits."""
 
     def play(self, work: Work) -> Generator[Report, None, None]:
-        """Plays all that waits; see `Engine.play`."""
+        """Plays all that waits; see `Backend.play`."""
         if isinstance(work.agent, Prepares):
             work.agent.prepare(work.plan, work.folder, episodes=len(work.waiting))
         if work.waiting:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.extras import require
 from arena_breaker_gym.rollout.agent import Agent
-from arena_breaker_gym.rollout.engines.messages import first_line
+from arena_breaker_gym.rollout.backends.messages import first_line
 from arena_breaker_gym.rollout.travel import Ask, Recipe, Travels
 
 

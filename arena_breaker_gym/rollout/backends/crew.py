@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from arena_breaker_gym.rollout.engines.cluster import Cluster
-from arena_breaker_gym.rollout.engines.messages import Orders
-from arena_breaker_gym.rollout.engines.worker import Worker
+from arena_breaker_gym.rollout.backends.cluster import Cluster
+from arena_breaker_gym.rollout.backends.messages import Orders
+from arena_breaker_gym.rollout.backends.worker import Worker
 
 CALLS_AT_ONCE = 4  # a worker is fed, answered and stopped while it collects
 

@@ -23,11 +23,11 @@ from arena_breaker_agents.tutor.books import Desk, Hold, OwnBooks
 from arena_breaker_agents.tutor.transcript import Transcript
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import EpisodeStore, RunStopped, rollout
+from arena_breaker_gym.rollout.backends import cluster
+from arena_breaker_gym.rollout.backends.choice import make_backend
+from arena_breaker_gym.rollout.backends.parcel import Parcel
+from arena_breaker_gym.rollout.backends.ray_backend import RayBackend, WorkersLostError
 from arena_breaker_gym.rollout.benchmark import Terms, benchmark
-from arena_breaker_gym.rollout.engines import cluster
-from arena_breaker_gym.rollout.engines.choice import make_engine
-from arena_breaker_gym.rollout.engines.parcel import Parcel
-from arena_breaker_gym.rollout.engines.ray_engine import RayEngine, WorkersLostError
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import NitroGen
 from tests.fake_apis import FakeApis
@@ -48,17 +48,17 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def engine(server):  # a local cluster's workers have the environment in which it was started
+def backend(server):  # a local cluster's workers have the environment in which it was started
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
         patch.setattr(cluster, "STORE_BYTES", 100 * 2**20)
         faulthandler.dump_traceback_later(LONGEST_S, exit=True)
-        engine = RayEngine(workers=2)
+        backend = RayBackend(workers=2)
         try:
-            rollout(RandomAgent(), episodes=2, max_steps=5, engine=engine)
-            yield engine
+            rollout(RandomAgent(), episodes=2, max_steps=5, backend=backend)
+            yield backend
         finally:
-            engine.close()
+            backend.close()
             faulthandler.cancel_dump_traceback_later()
 
 
@@ -74,7 +74,7 @@ def alike(left, right):
 
 
 @pytest.mark.parametrize("num_envs", [None, 1])
-def test_the_same_files_as_here(engine, tmp_path, num_envs):
+def test_the_same_files_as_here(backend, tmp_path, num_envs):
     heard = []
     terms = {**SHORT, "episodes": 9, "stage": (1, 2, 3)}
     here = rollout(ScriptedBaseline(), recorder=EpisodeStore(tmp_path / "here"), **terms)
@@ -82,7 +82,7 @@ def test_the_same_files_as_here(engine, tmp_path, num_envs):
         ScriptedBaseline(),
         recorder=EpisodeStore(tmp_path / "there"),
         num_envs=num_envs,
-        engine=engine,
+        backend=backend,
         progress=heard.append,
         **terms,
     )
@@ -92,7 +92,7 @@ def test_the_same_files_as_here(engine, tmp_path, num_envs):
     assert heard[-1].steps == sum(map(len, there))
 
 
-def test_a_student_plays_the_same_from_shared_weights(engine):
+def test_a_student_plays_the_same_from_shared_weights(backend):
     model = NitroGen.preset("student", seed=1)
     terms = {
         "episodes": 3,
@@ -101,31 +101,31 @@ def test_a_student_plays_the_same_from_shared_weights(engine):
         "env": Settings(pixel_size=model.config.vision.image_size),
     }
     here = rollout(NitroGenPolicy(model, name="tiny"), **terms)
-    there = rollout(NitroGenPolicy(model, name="tiny"), engine=engine, **terms)
+    there = rollout(NitroGenPolicy(model, name="tiny"), backend=backend, **terms)
     assert alike(here, there)
 
 
-def test_snapshots_come_along(engine):
+def test_snapshots_come_along(backend):
     terms = {"episodes": 2, "max_steps": 20, "keep_snapshots": True}
     here = rollout(ScriptedBaseline(), **terms)
-    there = rollout(ScriptedBaseline(), engine=engine, **terms)
+    there = rollout(ScriptedBaseline(), backend=backend, **terms)
     assert [one.snapshots for one in here] == [one.snapshots for one in there]
 
 
-def test_a_benchmark_gives_the_same_rows(engine):
+def test_a_benchmark_gives_the_same_rows(backend):
     makers = {"scripted": ScriptedBaseline, "random": RandomAgent}
     terms = Terms(episodes=4, max_steps=60)
-    assert benchmark(makers, terms, engine=engine).rows == benchmark(makers, terms).rows
+    assert benchmark(makers, terms, backend=backend).rows == benchmark(makers, terms).rows
 
 
-def test_the_command_line_does_too(engine, monkeypatch, capsys):
+def test_the_command_line_does_too(backend, monkeypatch, capsys):
     printed = []
-    for more in ([], ["--engine", "ray", "--workers", "2"]):
+    for more in ([], ["--backend", "ray", "--workers", "2"]):
         arguments = ["rollout", "scripted", "-n", "3", "--max-steps", "40", "--json", *more]
         monkeypatch.setattr(sys, "argv", ["arena-breaker", *arguments])
         monkeypatch.setattr(sys, "path", list(sys.path))
         # This process is connected already, so the command uses the cluster and leaves it.
-        engine._dismiss()
+        backend._dismiss()
         with pytest.raises(SystemExit) as ended:
             main()
         assert not ended.value.code
@@ -149,25 +149,25 @@ class Counting(EpisodeStore):
 
 
 def test_a_worker_that_is_killed_is_replaced_and_nothing_lost_or_counted_twice(
-    engine, tmp_path, capfd
+    backend, tmp_path, capfd
 ):
     terms = {**SHORT, "seed": 0, "episodes": 9}
     store = Counting(tmp_path / "there")
     agent = Doomed(tmp_path / "tally", times=1)
-    there = rollout(agent, engine=engine, recorder=store, **terms)
+    there = rollout(agent, backend=backend, recorder=store, **terms)
     assert (tmp_path / "tally").read_text() == "x"
     assert alike(there, rollout(RandomAgent(), **terms))
     assert sorted(store.saved) == list(range(9))
-    assert len(engine._crew.members) == 2
+    assert len(backend._crew.members) == 2
     assert capfd.readouterr().out == ""  # where results are printed, Ray says nothing
 
 
-def test_what_kills_every_worker_is_given_up_and_the_rest_is_kept(engine, tmp_path):
+def test_what_kills_every_worker_is_given_up_and_the_rest_is_kept(backend, tmp_path):
     store = Counting(tmp_path / "there")
     agent = Doomed(tmp_path / "tally", times=9)
     terms = {**SHORT, "seed": 0, "episodes": 8, "num_envs": 1}
     with pytest.raises(WorkersLostError, match=r"died 3 times over the episodes \[5"):
-        rollout(agent, engine=engine, recorder=store, **terms)
+        rollout(agent, backend=backend, recorder=store, **terms)
     assert (tmp_path / "tally").read_text() == "xxx"
     assert set(store.saved) >= {0, 1, 2}
     mended = rollout(Doomed(tmp_path / "tally", times=0), recorder=store, **terms)
@@ -175,48 +175,48 @@ def test_what_kills_every_worker_is_given_up_and_the_rest_is_kept(engine, tmp_pa
     assert sorted(store.saved) == list(range(8))
 
 
-def test_a_stored_run_goes_on_with_another_engine(engine, tmp_path):
+def test_a_stored_run_goes_on_with_another_backend(backend, tmp_path):
     store = Counting(tmp_path)
     plain = rollout(ScriptedBaseline(), **SHORT)
-    for episodes, chosen in ((2, engine), (4, None), (6, engine), (6, engine)):
+    for episodes, chosen in ((2, backend), (4, None), (6, backend), (6, backend)):
         terms = {**SHORT, "episodes": episodes}
-        played = rollout(ScriptedBaseline(), recorder=store, engine=chosen, **terms)
+        played = rollout(ScriptedBaseline(), recorder=store, backend=chosen, **terms)
     assert sorted(store.saved) == list(range(6))
     assert alike(played, plain)
 
 
-def test_an_agents_own_failure_is_marked_once_and_not_tried_again(engine, tmp_path):
+def test_an_agents_own_failure_is_marked_once_and_not_tried_again(backend, tmp_path):
     store = Counting(tmp_path)
     terms = {"episodes": 6, "max_steps": 60}
-    there = rollout(Fragile(), engine=engine, recorder=store, **terms)
+    there = rollout(Fragile(), backend=backend, recorder=store, **terms)
     assert alike(there, rollout(Fragile(), **terms))
     assert [one.failed for one in there].count(True) == 2
     assert sorted(store.saved) == list(range(6))
 
 
-def test_other_errors_are_not_hidden(engine):
+def test_other_errors_are_not_hidden(backend):
     with pytest.raises(RuntimeError, match=r"^a bug\n") as raised:
-        rollout(Broken(), engine=engine, **SHORT)
+        rollout(Broken(), backend=backend, **SHORT)
     assert "in act" in raised.value.__notes__[0]
     with pytest.raises(ValueError, match=r"cannot be sent to other processes .* method `recipe`"):
-        rollout(Unsendable(), engine=engine, **SHORT)
-    with pytest.raises(ValueError, match="play it with the local engine"):
-        rollout(RandomAgent(), engine=engine, latency="measured", **SHORT)
+        rollout(Unsendable(), backend=backend, **SHORT)
+    with pytest.raises(ValueError, match="play it with the local backend"):
+        rollout(RandomAgent(), backend=backend, latency="measured", **SHORT)
 
 
 # What is sent
 
 
-def test_weights_are_shipped_once_and_each_worker_makes_one_agent(engine, tmp_path):
+def test_weights_are_shipped_once_and_each_worker_makes_one_agent(backend, tmp_path):
     made = tmp_path / "made"
     made.mkdir()
-    there = rollout(Heavy(made), engine=engine, num_envs=1, **{**SHORT, "episodes": 12})
+    there = rollout(Heavy(made), backend=backend, num_envs=1, **{**SHORT, "episodes": 12})
     assert Load.pickled == 1
     assert len(list(made.iterdir())) == 2
     assert alike(there, rollout(RandomAgent(), **{**SHORT, "episodes": 12}))
 
 
-def test_the_cluster_is_this_machines_own(engine):
+def test_the_cluster_is_this_machines_own(backend):
     ray = cluster.import_ray()
     assert [node["NodeManagerAddress"] for node in ray.nodes()] == ["127.0.0.1"]
 
@@ -224,27 +224,27 @@ def test_the_cluster_is_this_machines_own(engine):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"name": "rai"}, "There is no engine 'rai'; did you mean 'ray'"),
-        ({"name": "local", "workers": 2}, "for the engine 'ray' only"),
+        ({"name": "rai"}, "There is no backend 'rai'; did you mean 'ray'"),
+        ({"name": "local", "workers": 2}, "for the backend 'ray' only"),
         ({"name": "ray", "workers": 0}, "workers must be a whole number of at least 1"),
     ],
 )
 def test_what_cannot_be_is_refused(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
-        make_engine(**arguments)
+        make_backend(**arguments)
 
 
-def test_more_workers_than_cpus_are_refused(engine):
+def test_more_workers_than_cpus_are_refused(backend):
     with pytest.raises(ValueError, match="3 workers need a CPU each, and the Ray cluster has 2"):
-        rollout(RandomAgent(), engine=RayEngine(workers=3), **SHORT)
+        rollout(RandomAgent(), backend=RayBackend(workers=3), **SHORT)
 
 
 def test_a_cluster_that_is_not_there_is_named():
     script = (
         "from arena_breaker_agents.random import RandomAgent\n"
         "from arena_breaker_gym.rollout import rollout\n"
-        "from arena_breaker_gym.rollout.engines.ray_engine import RayEngine\n"
-        "rollout(RandomAgent(), episodes=1, engine=RayEngine(address='127.0.0.1:9'))\n"
+        "from arena_breaker_gym.rollout.backends.ray_backend import RayBackend\n"
+        "rollout(RandomAgent(), episodes=1, backend=RayBackend(address='127.0.0.1:9'))\n"
     )
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -254,7 +254,7 @@ def test_a_cluster_that_is_not_there_is_named():
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ImportError, match=r'pip install "arena-breaker-gym\[ray\]"'):
-        rollout(RandomAgent(), engine="ray", **SHORT)
+        rollout(RandomAgent(), backend="ray", **SHORT)
 
 
 # Money
@@ -274,17 +274,17 @@ def asked_since(server, before):
     return len([one for one in server.requests if one.path == "/v1/messages"]) - before
 
 
-def test_a_tutor_asks_from_workers_and_keeps_one_transcript(engine, server, tmp_path):
+def test_a_tutor_asks_from_workers_and_keeps_one_transcript(backend, server, tmp_path):
     before = asked_since(server, 0)
     here = taught()
     alone = asked_since(server, before)
-    there = taught(tmp_path, engine=engine)
+    there = taught(tmp_path, backend=backend)
     assert asked_since(server, before) == 2 * alone
     assert alike(here, there)
     lines = list(Transcript.find(tmp_path).lines)
     assert len({line.values["request_id"] for line in lines}) == len(lines) == alone
     assert not server.malformed
-    replayed = rollout(ReplayAgent.from_source(str(tmp_path)), engine=engine, **SHORT)
+    replayed = rollout(ReplayAgent.from_source(str(tmp_path)), backend=backend, **SHORT)
     assert [one.final_hash for one in replayed] == [one.final_hash for one in there]
     logs = Path(cluster.import_ray()._private.worker._global_node.get_logs_dir_path())
     assert not any(KEY.encode() in path.read_bytes() for path in logs.rglob("*.*"))
@@ -293,7 +293,7 @@ def test_a_tutor_asks_from_workers_and_keeps_one_transcript(engine, server, tmp_
 
 
 def test_a_budget_holds_across_workers_and_a_resumed_run_pays_nothing_twice(
-    engine, server, tmp_path
+    backend, server, tmp_path
 ):
     before = asked_since(server, 0)
     plain = taught(tmp_path / "plain")
@@ -301,12 +301,12 @@ def test_a_budget_holds_across_workers_and_a_resumed_run_pays_nothing_twice(
     cost = sum(line.values["dollars"] for line in Transcript.find(tmp_path / "plain").lines)
     limit = 0.6 * cost
     with pytest.raises(RunStopped, match="The budget of") as stopped:
-        taught(tmp_path / "there", budget=limit, engine=engine)
+        taught(tmp_path / "there", budget=limit, backend=backend)
     assert stopped.value.wanted
     lines = list(Transcript.find(tmp_path / "there").lines)
     assert 0.0 < sum(line.values["dollars"] for line in lines) <= limit
     assert asked_since(server, before) == alone + len(lines)  # every reply was written down
-    there = taught(tmp_path / "there", engine=engine)
+    there = taught(tmp_path / "there", backend=backend)
     assert alike(plain, there)
     assert asked_since(server, before) == 2 * alone
 
@@ -324,15 +324,15 @@ def test_what_a_dead_deputy_had_under_way_counts_at_its_most():
         desk.hear(3, Hold(0, 0.4))
 
 
-def test_batches_are_gathered_in_one_process(engine):
+def test_batches_are_gathered_in_one_process(backend):
     with pytest.raises(ValueError, match="gathers its questions in batches"):
-        rollout(ClaudeTutor(batch=True), engine=engine, **SHORT)
+        rollout(ClaudeTutor(batch=True), backend=backend, **SHORT)
 
 
 def test_a_temporary_folder_too_long_for_sockets_is_named(tmp_path):
     long = tmp_path / ("x" * 100)
     long.mkdir()
-    command = ["rollout", "idle", "-n", "1", "--max-steps", "5", "--engine", "ray"]
+    command = ["rollout", "idle", "-n", "1", "--max-steps", "5", "--backend", "ray"]
     surroundings = {name: one for name, one in os.environ.items() if name != "RAY_TMPDIR"}
     done = subprocess.run(
         [sys.executable, "-m", "arena_breaker_gym.cli", *command],

@@ -1,4 +1,4 @@
-"""`Engine`: what plays a rollout's episodes; it writes nothing, the rollout that asked it does."""
+"""`Backend`: what plays a rollout's episodes; it writes nothing, the rollout that asked it does."""
 
 from collections import deque
 from collections.abc import Generator, Mapping
@@ -10,7 +10,7 @@ from arena_breaker_gym.rollout.agent import Agent
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.plan import Plan
 
-ENGINES = ("local", "ray")
+BACKENDS = ("local", "ray")
 MOST_ARENAS = 16  # in a batch that nobody gave a size
 
 
@@ -21,7 +21,7 @@ class Work:
     Attributes:
         agent: Who plays.
         plan: What is played.
-        waiting: Numbers of the episodes not begun yet; an engine takes them from the left, and
+        waiting: Numbers of the episodes not begun yet; a backend takes them from the left, and
             others may be appended while it plays.
         arenas: Most arenas side by side in one process.
         keep_snapshots: Whether episodes keep a snapshot of each moment before an action.
@@ -53,8 +53,8 @@ class Report:
     begun: float
 
 
-class Engine(Protocol):
-    """Plays episodes somewhere; each equals the one that any other engine plays."""
+class Backend(Protocol):
+    """Plays episodes somewhere; each equals the one that any other backend plays."""
 
     def play(self, work: Work) -> Generator[Report, None, None]:
         """Plays all that waits; whoever stops iterating ends it.
@@ -70,4 +70,4 @@ class Engine(Protocol):
         """
 
     def close(self) -> None:
-        """Lets go of processes and machines. Whoever made the engine calls it."""
+        """Lets go of processes and machines. Whoever made the backend calls it."""

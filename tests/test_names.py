@@ -1,0 +1,48 @@
+"""Names are the field's: ours of before stand nowhere, and where users typed them they warn."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from arena_breaker_agents.random import RandomAgent
+from arena_breaker_gym.cli import main
+from arena_breaker_gym.rollout import rollout
+from arena_breaker_gym.rollout.engines import ray_engine
+
+ROOT = Path(__file__).parent.parent
+
+# By the folders they must not stand in: names that nobody but us would understand.
+GONE = {
+    "arena_breaker_gym agents nitrogen_adapter": "Engine LocalEngine RayEngine make_engine EXECUTE",
+    "agents nitrogen_adapter": "execute",
+}
+# Files that know old names in order to warn of them.
+ALIASES = ("engines/ray_engine.py", "agents/arena_breaker_agents/source.py", "deprecated.py")
+
+
+@pytest.mark.parametrize("folders", GONE)
+def test_old_names_are_gone(folders):
+    words = re.compile(rf"(?<!\w)({'|'.join(GONE[folders].split())})(?!\w)")
+    files = [file for folder in folders.split() for file in (ROOT / folder).rglob("*.py")]
+    found = [
+        f"{file.relative_to(ROOT)}:{number}: {line.strip()}"
+        for file in files
+        if not file.as_posix().endswith(ALIASES)
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if words.search(line) and "old name" not in line and "stored files" not in line
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_the_old_names_of_backends_work_and_warn(monkeypatch, capsys):
+    with pytest.warns(DeprecationWarning, match=r"rollout\(backend=\)"):
+        assert rollout(RandomAgent(), episodes=1, max_steps=2, engine="local")
+    with pytest.warns(DeprecationWarning, match="RayBackend"):
+        assert ray_engine.RayEngine.__name__ == "RayBackend"
+    told = ["rollout", "random", "-n", "1", "--max-steps", "2", "--engine=local", "--json"]
+    monkeypatch.setattr(sys, "argv", ["arena-breaker", *told])
+    with pytest.raises(SystemExit) as ended, pytest.warns(DeprecationWarning, match="--backend"):
+        main()
+    assert not ended.value.code, capsys.readouterr().err
