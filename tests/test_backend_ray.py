@@ -24,15 +24,15 @@ from arena_breaker_agents.tutor.transcript import Transcript
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import EpisodeStore, RunStopped, rollout
 from arena_breaker_gym.rollout.backends import cluster
+from arena_breaker_gym.rollout.backends.agent_spec import AgentSpec
 from arena_breaker_gym.rollout.backends.choice import make_backend
-from arena_breaker_gym.rollout.backends.parcel import Parcel
 from arena_breaker_gym.rollout.backends.ray_backend import RayBackend, WorkersLostError
 from arena_breaker_gym.rollout.benchmark import Terms, benchmark
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import NitroGen
 from tests.fake_apis import FakeApis
+from tests.remote_agents import Broken, Doomed, Heavy, Load, Unsendable
 from tests.test_rollout import Fragile, same
-from tests.travellers import Broken, Doomed, Heavy, Load, Unsendable
 
 KEY = "test-key-not-to-be-seen"
 LONGEST_S = 1200.0  # after which these tests are hung and end
@@ -125,7 +125,7 @@ def test_the_command_line_does_too(backend, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["arena-breaker", *arguments])
         monkeypatch.setattr(sys, "path", list(sys.path))
         # This process is connected already, so the command uses the cluster and leaves it.
-        backend._dismiss()
+        backend._shut_down()
         with pytest.raises(SystemExit) as ended:
             main()
         assert not ended.value.code
@@ -158,7 +158,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_lost_or_counted_twice(
     assert (tmp_path / "tally").read_text() == "x"
     assert alike(there, rollout(RandomAgent(), **terms))
     assert sorted(store.saved) == list(range(9))
-    assert len(backend._crew.members) == 2
+    assert len(backend._pool.workers) == 2
     assert capfd.readouterr().out == ""  # where results are printed, Ray says nothing
 
 
@@ -198,7 +198,7 @@ def test_other_errors_are_not_hidden(backend):
     with pytest.raises(RuntimeError, match=r"^a bug\n") as raised:
         rollout(Broken(), backend=backend, **SHORT)
     assert "in act" in raised.value.__notes__[0]
-    with pytest.raises(ValueError, match=r"cannot be sent to other processes .* method `recipe`"):
+    with pytest.raises(ValueError, match=r"cannot be sent to other .* method `agent_factory`"):
         rollout(Unsendable(), backend=backend, **SHORT)
     with pytest.raises(ValueError, match="play it with the local backend"):
         rollout(RandomAgent(), backend=backend, latency="measured", **SHORT)
@@ -288,8 +288,8 @@ def test_a_tutor_asks_from_workers_and_keeps_one_transcript(backend, server, tmp
     assert [one.final_hash for one in replayed] == [one.final_hash for one in there]
     logs = Path(cluster.import_ray()._private.worker._global_node.get_logs_dir_path())
     assert not any(KEY.encode() in path.read_bytes() for path in logs.rglob("*.*"))
-    parcel = Parcel.packed(ClaudeTutor())
-    assert KEY.encode() not in parcel.recipe
+    spec = AgentSpec.packed(ClaudeTutor())
+    assert KEY.encode() not in spec.factory
 
 
 def test_a_budget_holds_across_workers_and_a_resumed_run_pays_nothing_twice(
@@ -314,14 +314,14 @@ def test_a_budget_holds_across_workers_and_a_resumed_run_pays_nothing_twice(
 def test_what_a_dead_deputy_had_under_way_counts_at_its_most():
     books = OwnBooks(Transcript(None, heading={}), limit=1.0)
     desk = Desk(books, concurrency=4)
-    assert desk.hear(1, Hold(0, 0.4))
-    assert not desk.hear(2, Hold(0, 0.4))  # the first goes alone
-    desk.bury(1)
+    assert desk.handle_request(1, Hold(0, 0.4))
+    assert not desk.handle_request(2, Hold(0, 0.4))  # the first goes alone
+    desk.on_worker_lost(1)
     assert books.budget.spent == pytest.approx(0.4)
-    assert desk.hear(2, Hold(0, 0.4))
-    desk.bury(2)
+    assert desk.handle_request(2, Hold(0, 0.4))
+    desk.on_worker_lost(2)
     with pytest.raises(RunStopped):
-        desk.hear(3, Hold(0, 0.4))
+        desk.handle_request(3, Hold(0, 0.4))
 
 
 def test_batches_are_gathered_in_one_process(backend):

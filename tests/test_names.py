@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent
 GONE = {
     "arena_breaker_gym agents nitrogen_adapter": "Engine LocalEngine RayEngine make_engine EXECUTE",
     "agents nitrogen_adapter": "execute",
+    "arena_breaker_gym/rollout agents": "Travels Presides Parcel freight travel hear bury Recipe",
+    "arena_breaker_gym/rollout": "Crew Member Orders Question crew member hand parcel deputy",
 }
 # Files that know old names in order to warn of them.
 ALIASES = ("engines/ray_engine.py", "agents/arena_breaker_agents/source.py", "deprecated.py")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from arena_breaker_agents.source import Source
 from arena_breaker_gym.deprecated import old_keyword
 from arena_breaker_gym.rollout.agent import Observations
-from arena_breaker_gym.rollout.travel import Ask, Recipe
+from arena_breaker_gym.rollout.remote_agent import AgentFactory, SendRequest
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
 from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor, PackedPredictor
@@ -113,13 +113,13 @@ class NitroGenPolicy:
             policy.name = f"{policy.name}?{found.said}"
         return policy
 
-    def recipe(self) -> Recipe:
-        """How it is made in another process; see `arena_breaker_gym.rollout.travel`.
+    def agent_factory(self) -> AgentFactory:
+        """How it is made in another process; see `arena_breaker_gym.rollout.remote_agent`.
 
         Raises:
             ValueError: If its predictor can predict here only.
         """
-        return _Recipe(_sent(self.predictor), self.name, self.n_action_steps, self.buttons)
+        return _Factory(_sent(self.predictor), self.name, self.n_action_steps, self.buttons)
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """Drops what is left of these arenas' chunks and seeds their noise."""
@@ -177,7 +177,7 @@ class _Server:
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class _Factory:
     """A policy on its way to another process."""
 
     predictor: PackedPredictor | _Server
@@ -189,7 +189,7 @@ class _Recipe:
     def gpu(self) -> bool:
         return self.predictor.gpu
 
-    def __call__(self, ask: Ask) -> NitroGenPolicy:
+    def __call__(self, ask: SendRequest) -> NitroGenPolicy:
         predictor = self.predictor.unpacked()
         return NitroGenPolicy(
             predictor, name=self.name, n_action_steps=self.n_action_steps, buttons=self.buttons

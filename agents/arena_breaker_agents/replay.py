@@ -14,7 +14,7 @@ from arena_breaker_agents.tutor.decision import Decision
 from arena_breaker_agents.tutor.sitting import Sitting
 from arena_breaker_agents.tutor.transcript import Line, Transcript
 from arena_breaker_gym.rollout.agent import AgentFailure, Observations
-from arena_breaker_gym.rollout.travel import Ask, Recipe
+from arena_breaker_gym.rollout.remote_agent import AgentFactory, SendRequest
 
 _MOST = 10**6  # whatever a tutor was allowed to answer has been checked when it did
 
@@ -57,9 +57,9 @@ class ReplayAgent:
             "latency": plan["latency"],
         }
 
-    def recipe(self) -> Recipe:
+    def agent_factory(self) -> AgentFactory:
         """How it is made in another process: from the transcript's lines, without its file."""
-        return _Recipe(self.transcript.copied())
+        return _Factory(self.transcript.copied())
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """An episode begins in these arenas."""
@@ -98,10 +98,10 @@ class ReplayAgent:
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class _Factory:
     transcript: Transcript
 
-    def __call__(self, ask: Ask) -> ReplayAgent:
+    def __call__(self, ask: SendRequest) -> ReplayAgent:
         return ReplayAgent(self.transcript)
 
 

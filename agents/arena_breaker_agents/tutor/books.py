@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from arena_breaker_agents.tutor.budget import Budget
 from arena_breaker_agents.tutor.transcript import Line, Transcript
-from arena_breaker_gym.rollout.travel import Ask
+from arena_breaker_gym.rollout.remote_agent import SendRequest
 
 PAUSE_S = 0.05  # before a deputy asks again for dollars that others have under way
 
@@ -112,7 +112,7 @@ class DeputyBooks:
 
     place = "The transcript"
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: SendRequest) -> None:
         """Takes a way to ask.
 
         Args:
@@ -163,8 +163,8 @@ class Desk:
         self._held: dict[tuple[int, int], float] = {}
         self._warm = False  # whether a reply has filled the provider's cache
 
-    def hear(self, deputy: int, question: Any) -> Any:
-        """Answers a deputy; see `Presides.hear`.
+    def handle_request(self, deputy: int, question: Any) -> Any:
+        """Answers a deputy; see `Coordinator.handle_request`.
 
         Raises:
             RunStopped: If the money is spent.
@@ -181,7 +181,7 @@ class Desk:
             case _:
                 raise ValueError(f"{question!r} is no question for the books.")
 
-    def bury(self, deputy: int) -> None:
+    def on_worker_lost(self, deputy: int) -> None:
         """A deputy is gone; each of its questions under way counts as if it had cost its most."""
         for key in [key for key in self._held if key[0] == deputy]:
             most = self._held.pop(key)

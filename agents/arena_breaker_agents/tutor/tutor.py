@@ -28,7 +28,7 @@ from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym.plain import plain_float, plain_int
 from arena_breaker_gym.rollout.agent import AgentFailure, Observations
 from arena_breaker_gym.rollout.plan import Plan
-from arena_breaker_gym.rollout.travel import Ask, Recipe
+from arena_breaker_gym.rollout.remote_agent import AgentFactory, SendRequest
 from arena_breaker_gym.settings import Settings, closest
 
 GRACE_S = 20.0  # how long answers under way are waited for, and written down, when a run ends
@@ -97,7 +97,7 @@ class Tutor:
         model: str,
         settings: TutorSettings | None = None,
         batched: bool = False,
-        ask: Ask | None = None,
+        ask: SendRequest | None = None,
     ) -> None:
         """Prepares a tutor; nothing is asked yet.
 
@@ -176,8 +176,8 @@ class Tutor:
             remember(folder / "batches.jsonl")
         self._decider = Decider(mind, told, self._terms(), books=books, prices=prices)
 
-    def recipe(self) -> Recipe:
-        """How a deputy is made in another process; see `arena_breaker_gym.rollout.travel`.
+    def agent_factory(self) -> AgentFactory:
+        """How a deputy is made in another process; see `arena_breaker_gym.rollout.remote_agent`.
 
         Raises:
             ValueError: If questions are gathered in batches, which one process does.
@@ -189,19 +189,19 @@ class Tutor:
             )
         return _Deputy(self._make_mind, self.name, self.model, self.settings)
 
-    def hear(self, deputy: int, question: Any) -> Any:
+    def handle_request(self, deputy: int, question: Any) -> Any:
         """Answers a deputy, for the transcript and the budget that are kept here.
 
         Raises:
             RunStopped: If the money is spent.
         """
         assert self._desk is not None  # `prepare` has seen to it
-        return self._desk.hear(deputy, question)
+        return self._desk.handle_request(deputy, question)
 
-    def bury(self, deputy: int) -> None:
+    def on_worker_lost(self, deputy: int) -> None:
         """A deputy is gone; what it had under way counts as if it had cost its most."""
         if self._desk is not None:
-            self._desk.bury(deputy)
+            self._desk.on_worker_lost(deputy)
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """An episode begins in these arenas."""
@@ -380,7 +380,7 @@ class _Deputy:
     model: str
     settings: TutorSettings
 
-    def __call__(self, ask: Ask) -> Tutor:
+    def __call__(self, ask: SendRequest) -> Tutor:
         settings = replace(self.settings, budget=None)
         return Tutor(self.mind, name=self.name, model=self.model, settings=settings, ask=ask)
 

@@ -24,11 +24,11 @@ class Greeting:
 
 
 @dataclass(frozen=True)
-class Orders:
+class Job:
     """What a worker is to play.
 
     Attributes:
-        serial: Number of these orders.
+        serial: Its number.
         plan: The whole rollout's.
         digest: Of the stage files that the driver has.
         arenas: Most arenas side by side.
@@ -45,15 +45,15 @@ class Orders:
 
 
 @dataclass(frozen=True)
-class Question:
-    """A deputy asks the agent that stayed with the driver."""
+class WorkerRequest:
+    """A worker's agent asks the agent that stayed with the driver."""
 
     ident: int
     content: Any
 
 
 @dataclass(frozen=True)
-class Answer:
+class WorkerResponse:
     """What it is told: a value, or an exception to raise."""
 
     ident: int

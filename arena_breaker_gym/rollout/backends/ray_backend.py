@@ -1,4 +1,4 @@
-"""`RayBackend`: spreads episodes over Ray's workers and hears what becomes of them.
+"""`RayBackend`: spreads episodes over Ray's workers and collects what becomes of them.
 
 Workers only play. The driver, the process that called `rollout`, hands each as many numbers of
 episodes as it has arenas, takes every number back exactly once, finished or not, and is the only
@@ -13,31 +13,31 @@ from typing import Any
 
 from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.agent import Agent, Prepares
+from arena_breaker_gym.rollout.backends.agent_spec import AgentSpec
 from arena_breaker_gym.rollout.backends.backend import Report, Work
 from arena_breaker_gym.rollout.backends.cluster import STORE_BYTES, Cluster, import_ray
-from arena_breaker_gym.rollout.backends.crew import Crew, Member
 from arena_breaker_gym.rollout.backends.local import LocalBackend
 from arena_breaker_gym.rollout.backends.messages import (
-    Answer,
     Ended,
     Greeting,
-    Orders,
-    Question,
+    Job,
     Trouble,
+    WorkerRequest,
+    WorkerResponse,
     first_line,
     sendable,
 )
-from arena_breaker_gym.rollout.backends.parcel import Parcel
 from arena_breaker_gym.rollout.backends.worker import release
+from arena_breaker_gym.rollout.backends.worker_pool import WorkerHandle, WorkerPool
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.latency import MEASURED
-from arena_breaker_gym.rollout.travel import Presides
+from arena_breaker_gym.rollout.remote_agent import Coordinator
 
 MOST_LOSSES = 3  # workers that may die over an episode before it is given up
 STILLBORN = -1  # among numbers of episodes: workers that died before they greeted
 START_S = 180.0  # in which the first worker must have started
-GRACE_S = 25.0  # in which deputies may end what they have paid for
-WAIT_S = 0.5  # between two looks at a crew that says nothing
+GRACE_S = 25.0  # in which workers may end what they have paid for
+WAIT_S = 0.5  # between two looks at a pool that says nothing
 
 
 class WorkersLostError(ConnectionError):
@@ -67,7 +67,7 @@ class RayBackend:
         import_ray()
         self.address = address
         self._cluster: Cluster | None = None
-        self._crew: Crew | None = None
+        self._pool: WorkerPool | None = None
         self._serials = itertools.count(1)
 
     def play(self, work: Work) -> Generator[Report, None, None]:
@@ -85,62 +85,62 @@ class RayBackend:
         if not work.waiting:
             yield from LocalBackend().play(work)
             return
-        parcel = Parcel.packed(work.agent)  # as it is before it is prepared here
-        if isinstance(work.agent, Prepares) and isinstance(work.agent, Presides):
+        spec = AgentSpec.packed(work.agent)  # as it is before it is prepared here
+        if isinstance(work.agent, Prepares) and isinstance(work.agent, Coordinator):
             work.agent.prepare(work.plan, work.folder, episodes=len(work.waiting))
-        cluster = self._connected(parcel)
-        crew = self._manned(cluster, gpu=parcel.gpu)
-        shift = _Shift(cluster.ray, crew, work, cluster.ray.put(parcel), self._serials)
+        cluster = self._connected(spec)
+        pool = self._pool_for(cluster, gpu=spec.gpu)
+        dispatch = _Dispatch(cluster.ray, pool, work, cluster.ray.put(spec), self._serials)
         try:
-            yield from shift.reports()
+            yield from dispatch.reports()
         except BaseException:
-            self._dismiss()
+            self._shut_down()
             raise
 
     def close(self) -> None:
         """Ends the workers, and a cluster that was started for them."""
-        self._dismiss()
+        self._shut_down()
         if self._cluster is not None:
             self._cluster.close()
             self._cluster = None
 
-    def _connected(self, parcel: Parcel) -> Cluster:
-        store = STORE_BYTES + 2 * parcel.nbytes
+    def _connected(self, spec: AgentSpec) -> Cluster:
+        store = STORE_BYTES + 2 * spec.nbytes
         held = self._cluster
-        if held is not None and held.own and held.store < STORE_BYTES // 2 + parcel.nbytes:
+        if held is not None and held.own and held.store < STORE_BYTES // 2 + spec.nbytes:
             self.close()  # a larger one takes its place
         if self._cluster is None:
             self._cluster = Cluster(self.address, store=store)
         return self._cluster
 
-    def _manned(self, cluster: Cluster, *, gpu: bool) -> Crew:
-        if self._crew is not None and self._crew.gpu is not gpu:
-            self._dismiss()
-        if self._crew is None:
-            self._crew = Crew(cluster, self.workers, gpu=gpu)
-        return self._crew
+    def _pool_for(self, cluster: Cluster, *, gpu: bool) -> WorkerPool:
+        if self._pool is not None and self._pool.gpu is not gpu:
+            self._shut_down()
+        if self._pool is None:
+            self._pool = WorkerPool(cluster, self.workers, gpu=gpu)
+        return self._pool
 
-    def _dismiss(self) -> None:
-        if self._crew is not None:
-            self._crew.dismiss()
-            self._crew = None
+    def _shut_down(self) -> None:
+        if self._pool is not None:
+            self._pool.shut_down()
+            self._pool = None
 
 
-class _Shift:
-    """Some work under way on a crew."""
+class _Dispatch:
+    """Some work under way on a pool."""
 
     def __init__(
-        self, ray: Any, crew: Crew, work: Work, parcel: Any, serials: Iterator[int]
+        self, ray: Any, pool: WorkerPool, work: Work, spec: Any, serials: Iterator[int]
     ) -> None:
         self.ray = ray
-        self.crew = crew
+        self.pool = pool
         self.work = work
-        self.parcel = parcel
+        self.spec = spec
         self.serials = serials
         self.digest = work.plan.checked_digest()
         self.waiting: deque[int] = work.waiting
         # As many for each as are left when all have the same.
-        self.arenas = min(work.arenas, -(-len(self.waiting) // len(crew.members)))
+        self.arenas = min(work.arenas, -(-len(self.waiting) // len(pool.workers)))
         self.losses: Counter[int] = Counter()
         self.finished: dict[int, Episode] = {}
         self.steps = 0
@@ -150,8 +150,8 @@ class _Shift:
     def reports(self) -> Iterator[Report]:
         over = False
         try:
-            while self.waiting or any(member.hand for member in self.crew.members):
-                self._hand_out()
+            while self.waiting or any(worker.assigned for worker in self.pool.workers):
+                self._assign_all()
                 self._listen(WAIT_S)
                 if self.finished or self.steps:
                     yield self._report()
@@ -161,22 +161,22 @@ class _Shift:
         finally:
             self._settle(over=over)
 
-    def _hand_out(self) -> None:
+    def _assign_all(self) -> None:
         """Keeps every worker's arenas busy, and one episode ahead while there are plenty."""
-        spare = 1 if len(self.waiting) > len(self.crew.members) else 0
-        for member in self.crew.members:
-            if not member.ready:
+        spare = 1 if len(self.waiting) > len(self.pool.workers) else 0
+        for worker in self.pool.workers:
+            if not worker.ready:
                 continue
-            room = min(self.arenas + spare - len(member.hand), len(self.waiting))
+            room = min(self.arenas + spare - len(worker.assigned), len(self.waiting))
             if room > 0:
                 numbers = tuple(self.waiting.popleft() for _ in range(room))
-                self._hand(member, numbers)
+                self._assign(worker, numbers)
 
-    def _hand(self, member: Member, numbers: tuple[int, ...]) -> None:
-        if member.playing:
-            member.feed(numbers)
+    def _assign(self, worker: WorkerHandle, numbers: tuple[int, ...]) -> None:
+        if worker.playing:
+            worker.feed(numbers)
             return
-        orders = Orders(
+        job = Job(
             serial=next(self.serials),
             plan=self.work.plan,
             digest=self.digest,
@@ -184,80 +184,82 @@ class _Shift:
             keep_snapshots=self.work.keep_snapshots,
             numbers=numbers,
         )
-        member.order(self.parcel, orders)
+        worker.start(self.spec, job)
 
     def _listen(self, timeout: float) -> None:
         """Hears whoever has something to say."""
-        speakers = {one.listening: one for one in self.crew.members if one.listening is not None}
+        speakers = {one.listening: one for one in self.pool.workers if one.listening is not None}
         heard, _ = self.ray.wait([*speakers], num_returns=1, timeout=timeout)
         for reference in heard:
             self._hear(speakers[reference], reference)
-        if not any(member.ready for member in self.crew.members):
+        if not any(worker.ready for worker in self.pool.workers):
             self._check_patience()
 
-    def _hear(self, member: Member, reference: Any) -> None:
+    def _hear(self, worker: WorkerHandle, reference: Any) -> None:
         try:
             said = self.ray.get(reference)
         except self.ray.exceptions.RayTaskError:
             raise  # a fault in our own code
         except self.ray.exceptions.RayError as error:
-            self._replace(member, error)
+            self._replace(worker, error)
             return
         self.heard = time.monotonic()
         if isinstance(said, Greeting):
             _check_release(said)
-            member.ready, member.listening = True, None
+            worker.ready, worker.listening = True, None
             return
         for message in said:
-            self._take(member, message)
-        if member.playing:
-            member.listen()
+            self._take(worker, message)
+        if worker.playing:
+            worker.listen()
 
-    def _take(self, member: Member, message: Any) -> None:
+    def _take(self, worker: WorkerHandle, message: Any) -> None:
         match message:
             case Report():
-                self._keep(member, message)
-            case Question():
-                member.actor.answer.remote(self._answer(member, message))
+                self._keep(worker, message)
+            case WorkerRequest():
+                worker.actor.answer.remote(self._answer(worker, message))
             case Trouble():
                 self.trouble = self.trouble or message.error
             case Ended():
-                self._put_back(member.rest())
+                self._put_back(worker.finish())
 
-    def _keep(self, member: Member, report: Report) -> None:
-        """Takes episodes off a worker's hand; what is on nobody's hand was counted before."""
+    def _keep(self, worker: WorkerHandle, report: Report) -> None:
+        """Takes finished episodes; one that is assigned to no worker was counted before."""
         for number, episode in report.finished.items():
-            if number in member.hand:
-                member.hand.remove(number)
+            if number in worker.assigned:
+                worker.assigned.remove(number)
                 self.finished[number] = episode
         self.steps += report.steps
-        member.begun = report.begun
+        worker.begun = report.begun
 
-    def _answer(self, member: Member, question: Question) -> Answer:
-        agent: Agent | Presides = self.work.agent
+    def _answer(self, worker: WorkerHandle, request: WorkerRequest) -> WorkerResponse:
+        agent: Agent | Coordinator = self.work.agent
         try:
-            if not isinstance(agent, Presides):
-                raise ValueError(f"Agent {agent.name!r} hears no questions.")  # noqa: TRY301
-            return Answer(question.ident, agent.hear(member.number, question.content))
+            if not isinstance(agent, Coordinator):
+                raise ValueError(f"Agent {agent.name!r} handles no requests.")  # noqa: TRY301
+            return WorkerResponse(
+                request.ident, agent.handle_request(worker.number, request.content)
+            )
         except Exception as error:
-            return Answer(question.ident, error=sendable(error))
+            return WorkerResponse(request.ident, error=sendable(error))
 
     def _put_back(self, numbers: list[int]) -> None:
         self.waiting.extendleft(sorted(numbers, reverse=True))
 
-    def _replace(self, member: Member, error: Exception) -> None:
+    def _replace(self, worker: WorkerHandle, error: Exception) -> None:
         """A worker died: another takes its place, and its episodes wait again."""
-        lost = member.rest()
-        if isinstance(self.work.agent, Presides):
-            self.work.agent.bury(member.number)
+        lost = worker.finish()
+        if isinstance(self.work.agent, Coordinator):
+            self.work.agent.on_worker_lost(worker.number)
         self._put_back(lost)
-        self.losses.update(lost if member.ready else [STILLBORN])
+        self.losses.update(lost if worker.ready else [STILLBORN])
         if any(self.losses[number] >= MOST_LOSSES for number in [*lost, STILLBORN]):
-            over = f"over the episodes {sorted(lost)}" if member.ready else "before they could play"
+            over = f"over the episodes {sorted(lost)}" if worker.ready else "before they could play"
             raise WorkersLostError(
                 f"Ray's workers died {MOST_LOSSES} times {over} ({first_line(error)})."
             )
-        self.crew.replace(member)
+        self.pool.replace(worker)
 
     def _check_patience(self) -> None:
         if time.monotonic() - self.heard > START_S:
@@ -267,21 +269,21 @@ class _Shift:
             )
 
     def _settle(self, *, over: bool) -> None:
-        """Calls workers back: those that have ended rest, deputies may end what they paid for."""
-        if not over and not isinstance(self.work.agent, Presides):
-            return  # they are dismissed
-        busy = [member for member in self.crew.members if member.playing]
+        """Calls workers back: those that have ended rest, agents may end what they paid for."""
+        if not over and not isinstance(self.work.agent, Coordinator):
+            return  # they are shut down
+        busy = [worker for worker in self.pool.workers if worker.playing]
         if not over:
-            for member in busy:
-                member.actor.stop.remote()
+            for worker in busy:
+                worker.actor.stop.remote()
         until = time.monotonic() + GRACE_S
-        while any(one.playing for one in busy if one in self.crew.members):
+        while any(one.playing for one in busy if one in self.pool.workers):
             if time.monotonic() > until:
                 return
             self._listen(WAIT_S)
 
     def _report(self) -> Report:
-        begun = sum(member.begun for member in self.crew.members)
+        begun = sum(worker.begun for worker in self.pool.workers)
         report = Report(self.finished, self.steps, begun)
         self.finished, self.steps = {}, 0
         return report

@@ -16,22 +16,22 @@ import numba
 
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout.agent import Agent
+from arena_breaker_gym.rollout.backends.agent_spec import AgentSpec
 from arena_breaker_gym.rollout.backends.backend import Report, Work
 from arena_breaker_gym.rollout.backends.local import LocalBackend
 from arena_breaker_gym.rollout.backends.messages import (
-    Answer,
     Ended,
     Greeting,
-    Orders,
-    Question,
+    Job,
     Trouble,
+    WorkerRequest,
+    WorkerResponse,
 )
-from arena_breaker_gym.rollout.backends.parcel import Parcel
 
 PATIENCE_S = 1.0  # how long `collect` waits for the first message
 PULSE_S = 0.2  # between two reports of mere progress
 
-Message = Report | Question | Trouble | Ended
+Message = Report | WorkerRequest | Trouble | Ended
 
 
 class Worker:
@@ -51,23 +51,23 @@ class Worker:
         self._waiting: deque[int] = deque()
         self._serial = 0
         self._stopped = threading.Event()
-        self._seat: tuple[str, Agent] | None = None
+        self._made: tuple[str, Agent] | None = None
         self._idents = itertools.count()
-        self._asked: dict[int, queue.SimpleQueue[Answer]] = {}
+        self._asked: dict[int, queue.SimpleQueue[WorkerResponse]] = {}
 
     def greet(self) -> Greeting:
         """Says who this is, once it is ready."""
         return Greeting(_place(), os.getpid(), release())
 
-    def play(self, parcel: Parcel, orders: Orders) -> None:
+    def play(self, spec: AgentSpec, job: Job) -> None:
         """Begins to play; what comes of it is collected."""
-        self._serial = orders.serial
-        self._waiting = deque(orders.numbers)
+        self._serial = job.serial
+        self._waiting = deque(job.numbers)
         self._stopped.clear()
-        threading.Thread(target=self._play, args=(parcel, orders), daemon=True).start()
+        threading.Thread(target=self._play, args=(spec, job), daemon=True).start()
 
     def feed(self, serial: int, numbers: Sequence[int]) -> None:
-        """Adds episodes to the orders under way; orders that have ended take none."""
+        """Adds episodes to the job under way; one that has ended takes none."""
         if serial == self._serial:
             self._waiting.extend(numbers)
 
@@ -85,15 +85,15 @@ class Worker:
         except queue.Empty:
             return messages
 
-    def answer(self, answer: Answer) -> None:
-        """The driver's agent answers a question."""
+    def answer(self, answer: WorkerResponse) -> None:
+        """The driver's agent answers a request."""
         self._asked[answer.ident].put(answer)
 
-    def _play(self, parcel: Parcel, orders: Orders) -> None:
+    def _play(self, spec: AgentSpec, job: Job) -> None:
         try:
             limit_threads(self._threads)
-            self._check(orders)
-            self._report(LocalBackend(), self._work(self._seated(parcel), orders))
+            self._check(job)
+            self._report(LocalBackend(), self._work(self._agent_of(spec), job))
         except Exception as error:
             self._outbox.put(Trouble.of(error, _place()))
             self._stopped.set()
@@ -102,19 +102,19 @@ class Worker:
                 self._leave()  # a tutor hears what it has paid for, and writes it down
         except Exception as error:
             self._outbox.put(Trouble.of(error, _place()))
-        self._outbox.put(Ended(orders.serial))
+        self._outbox.put(Ended(job.serial))
 
-    def _check(self, orders: Orders) -> None:
-        if orders.plan.checked_digest() != orders.digest:
+    def _check(self, job: Job) -> None:
+        if job.plan.checked_digest() != job.digest:
             raise ValueError(f"{_place()} has other stage files under the names given.")
 
-    def _work(self, agent: Agent, orders: Orders) -> Work:
+    def _work(self, agent: Agent, job: Job) -> Work:
         return Work(
             agent=agent,
-            plan=orders.plan,
+            plan=job.plan,
             waiting=self._waiting,
-            arenas=orders.arenas,
-            keep_snapshots=orders.keep_snapshots,
+            arenas=job.arenas,
+            keep_snapshots=job.keep_snapshots,
         )
 
     def _report(self, backend: LocalBackend, work: Work) -> None:
@@ -128,24 +128,24 @@ class Worker:
             if self._stopped.is_set():
                 break
 
-    def _seated(self, parcel: Parcel) -> Agent:
-        """The parcel's agent, made when it is first asked for."""
-        if self._seat is None or self._seat[0] != parcel.key:
+    def _agent_of(self, spec: AgentSpec) -> Agent:
+        """The spec's agent, made when it is first asked for."""
+        if self._made is None or self._made[0] != spec.key:
             self._leave()
-            self._seat = (parcel.key, parcel.unpacked()(self._ask))
+            self._made = (spec.key, spec.unpacked()(self._ask))
             limit_threads(self._threads)  # of libraries that came with it
-        return self._seat[1]
+        return self._made[1]
 
     def _leave(self) -> None:
-        if self._seat is not None:
-            self._seat[1].close()
-            self._seat = None
+        if self._made is not None:
+            self._made[1].close()
+            self._made = None
 
     def _ask(self, content: Any) -> Any:
-        """Asks the driver's agent, on any thread; see `travel.Ask`."""
+        """Asks the driver's agent, on any thread; see `remote_agent.SendRequest`."""
         ident = next(self._idents)
         reply = self._asked[ident] = queue.SimpleQueue()
-        self._outbox.put(Question(ident, content))
+        self._outbox.put(WorkerRequest(ident, content))
         answer = reply.get()
         del self._asked[ident]
         if answer.error is not None:

@@ -1,4 +1,4 @@
-"""`Travels` and `Presides`: agents that also play in other processes, on other machines.
+"""`RemoteAgent` and `Coordinator`: agents that also play in other processes, on other machines.
 
 Any agent that can be pickled is copied to where it plays, as it was before it played. These are
 for agents that hold a model, a connection or an account.
@@ -9,18 +9,18 @@ from typing import Any, Protocol, runtime_checkable
 
 from arena_breaker_gym.rollout.agent import Agent
 
-# Puts a question to the agent that stayed behind, and waits for its answer or its exception.
-Ask = Callable[[Any], Any]
+# Sends a request to the agent in the driver's process, and waits for its answer or exception.
+SendRequest = Callable[[Any], Any]
 
 # Makes the agent where it is to play. An attribute `gpu` that is true asks for a share of a GPU.
-Recipe = Callable[[Ask], Agent]
+AgentFactory = Callable[[SendRequest], Agent]
 
 
 @runtime_checkable
-class Travels(Protocol):
+class RemoteAgent(Protocol):
     """An agent that says how it is made elsewhere."""
 
-    def recipe(self) -> Recipe:
+    def agent_factory(self) -> AgentFactory:
         """How to make one that plays the same; called before the agent is prepared for a run.
 
         It is pickled once, however many workers there are. NumPy arrays in it lie in memory that
@@ -32,19 +32,19 @@ class Travels(Protocol):
 
 
 @runtime_checkable
-class Presides(Protocol):
-    """An agent whose copies elsewhere, its deputies, keep one account, which stays with it.
+class Coordinator(Protocol):
+    """An agent that keeps one account for its copies in other processes.
 
     It is prepared for the run as if it played itself.
     """
 
-    def hear(self, deputy: int, question: Any) -> Any:
-        """Answers a deputy at once; whatever this raises is raised where the deputy asked.
+    def handle_request(self, worker: int, request: Any) -> Any:
+        """Answers a copy at once; what this raises is raised in the copy's process.
 
         Args:
-            deputy: Which one asks.
-            question: What it gave to its `Ask`.
+            worker: Number of the worker that the copy plays in.
+            request: What it gave to its `SendRequest`.
         """
 
-    def bury(self, deputy: int) -> None:
-        """A deputy is gone without a word; what it had under way will never be told."""
+    def on_worker_lost(self, worker: int) -> None:
+        """A worker has died; what its copy had under way will never be reported."""

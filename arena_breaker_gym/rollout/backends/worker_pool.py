@@ -1,4 +1,4 @@
-"""`Crew`: a driver's workers on a Ray cluster, and what each of them has in hand."""
+"""`WorkerPool`: a driver's workers on a Ray cluster, and what each of them is assigned."""
 
 import itertools
 import sys
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arena_breaker_gym.rollout.backends.cluster import Cluster
-from arena_breaker_gym.rollout.backends.messages import Orders
+from arena_breaker_gym.rollout.backends.messages import Job
 from arena_breaker_gym.rollout.backends.worker import Worker
 
 CALLS_AT_ONCE = 4  # a worker is fed, answered and stopped while it collects
 
 
 @dataclass(eq=False)
-class Member:
+class WorkerHandle:
     """One worker.
 
     Attributes:
@@ -22,9 +22,9 @@ class Member:
         actor: Ray's handle.
         listening: What was asked of it last and is to be heard; None: it is idle.
         ready: Whether it has greeted.
-        playing: Whether it has orders.
-        serial: Number of its orders.
-        hand: Episodes that it was handed and has not finished, in the order it was handed them.
+        playing: Whether it has a job.
+        serial: Number of its job.
+        assigned: Episodes that it was given and has not finished, in that order.
         begun: What it said last of those under way; see `Report`.
     """
 
@@ -34,37 +34,37 @@ class Member:
     ready: bool = False
     playing: bool = False
     serial: int = 0
-    hand: list[int] = field(default_factory=list)
+    assigned: list[int] = field(default_factory=list)
     begun: float = 0.0
 
-    def order(self, parcel: Any, orders: Orders) -> None:
+    def start(self, spec: Any, job: Job) -> None:
         """Lets it play."""
-        self.playing, self.serial = True, orders.serial
-        self.hand.extend(orders.numbers)
-        self.actor.play.remote(parcel, orders)
+        self.playing, self.serial = True, job.serial
+        self.assigned.extend(job.numbers)
+        self.actor.play.remote(spec, job)
         self.listen()
 
     def feed(self, numbers: Sequence[int]) -> None:
-        """Hands it more of the same orders."""
-        self.hand.extend(numbers)
+        """Gives it more of the same job."""
+        self.assigned.extend(numbers)
         self.actor.feed.remote(self.serial, numbers)
 
     def listen(self) -> None:
         """Asks for its next messages."""
         self.listening = self.actor.collect.remote()
 
-    def rest(self) -> list[int]:
-        """Its orders have ended; returns what it did not come to."""
-        left, self.hand = self.hand, []
+    def finish(self) -> list[int]:
+        """Its job has ended; returns what it did not come to."""
+        left, self.assigned = self.assigned, []
         self.playing, self.listening, self.begun = False, None, 0.0
         return left
 
 
-class Crew:
+class WorkerPool:
     """Workers that start side by side and are replaced when they die.
 
     Attributes:
-        members: Those alive, as far as is known.
+        workers: Those alive, as far as is known.
         gpu: Whether each has a share of a GPU.
     """
 
@@ -89,23 +89,25 @@ class Crew:
         self._maker = remote.options(
             num_cpus=share, num_gpus=gpus, max_concurrency=CALLS_AT_ONCE, max_restarts=0
         )
-        self.members = [self._started() for _ in range(count)]
+        self.workers = [self._started() for _ in range(count)]
 
-    def replace(self, member: Member) -> None:
+    def replace(self, worker: WorkerHandle) -> None:
         """Starts another in the place of one that has died."""
-        self._kill(member)
-        self.members[self.members.index(member)] = self._started()
+        self._kill(worker)
+        self.workers[self.workers.index(worker)] = self._started()
 
-    def dismiss(self) -> None:
+    def shut_down(self) -> None:
         """Ends all of them, whatever they do."""
-        for member in self.members:
-            self._kill(member)
-        self.members.clear()
+        for worker in self.workers:
+            self._kill(worker)
+        self.workers.clear()
 
-    def _started(self) -> Member:
-        member = Member(next(self._numbers), self._maker.remote(list(sys.path), self._threads))
-        member.listening = member.actor.greet.remote()
-        return member
+    def _started(self) -> WorkerHandle:
+        worker = WorkerHandle(
+            next(self._numbers), self._maker.remote(list(sys.path), self._threads)
+        )
+        worker.listening = worker.actor.greet.remote()
+        return worker
 
-    def _kill(self, member: Member) -> None:
-        self._cluster.ray.kill(member.actor, no_restart=True)
+    def _kill(self, worker: WorkerHandle) -> None:
+        self._cluster.ray.kill(worker.actor, no_restart=True)

@@ -52,7 +52,7 @@ class Heavy(RandomAgent):
         super().__init__()
         self.folder, self.weights = folder, np.arange(10**6, dtype=np.float32)
 
-    def recipe(self):
+    def agent_factory(self):
         return Load(self.weights, self.folder)
 
 
