@@ -19,7 +19,7 @@ from arena_breaker_agents.nitrogen import NitroGenPolicy
 from arena_breaker_agents.random import RandomAgent
 from arena_breaker_agents.replay import ReplayAgent
 from arena_breaker_agents.scripted import ScriptedBaseline
-from arena_breaker_agents.tutor.books import Desk, Hold, OwnBooks
+from arena_breaker_agents.tutor.ledger import Hold, LedgerServer, LocalLedger
 from arena_breaker_agents.tutor.transcript import Transcript
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import EpisodeStore, RunStopped, rollout
@@ -312,16 +312,16 @@ def test_a_budget_holds_across_workers_and_a_resumed_run_pays_nothing_twice(
 
 
 def test_what_a_dead_deputy_had_under_way_counts_at_its_most():
-    books = OwnBooks(Transcript(None, heading={}), limit=1.0)
-    desk = Desk(books, concurrency=4)
-    assert desk.handle_request(1, Hold(0, 0.4))
-    assert not desk.handle_request(2, Hold(0, 0.4))  # the first goes alone
-    desk.on_worker_lost(1)
-    assert books.budget.spent == pytest.approx(0.4)
-    assert desk.handle_request(2, Hold(0, 0.4))
-    desk.on_worker_lost(2)
+    ledger = LocalLedger(Transcript(None, heading={}), limit=1.0)
+    ledger_server = LedgerServer(ledger, concurrency=4)
+    assert ledger_server.handle_request(1, Hold(0, 0.4))
+    assert not ledger_server.handle_request(2, Hold(0, 0.4))  # the first goes alone
+    ledger_server.on_worker_lost(1)
+    assert ledger.budget.spent == pytest.approx(0.4)
+    assert ledger_server.handle_request(2, Hold(0, 0.4))
+    ledger_server.on_worker_lost(2)
     with pytest.raises(RunStopped):
-        desk.handle_request(3, Hold(0, 0.4))
+        ledger_server.handle_request(3, Hold(0, 0.4))
 
 
 def test_batches_are_gathered_in_one_process(backend):

@@ -1,5 +1,6 @@
 """Names are the field's: ours of before stand nowhere, and where users typed them they warn."""
 
+import asyncio
 import re
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.tutor import llm_client, mind
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.engines import ray_engine
@@ -19,9 +21,18 @@ GONE = {
     "agents nitrogen_adapter": "execute",
     "arena_breaker_gym/rollout agents": "Travels Presides Parcel freight travel hear bury Recipe",
     "arena_breaker_gym/rollout": "Crew Member Orders Question crew member hand parcel deputy",
+    "agents/arena_breaker_agents": (
+        "Mind MindError mind Question Reply Books Own Desk Deputy deputy Sitting "
+        "hungry Terms spoken"
+    ),
 }
 # Files that know old names in order to warn of them.
-ALIASES = ("engines/ray_engine.py", "agents/arena_breaker_agents/source.py", "deprecated.py")
+ALIASES = (
+    "tutor/mind.py",
+    "engines/ray_engine.py",
+    "agents/arena_breaker_agents/source.py",
+    "deprecated.py",
+)
 
 
 @pytest.mark.parametrize("folders", GONE)
@@ -48,3 +59,16 @@ def test_the_old_names_of_backends_work_and_warn(monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended, pytest.warns(DeprecationWarning, match="--backend"):
         main()
     assert not ended.value.code, capsys.readouterr().err
+
+
+def test_the_old_names_of_llm_clients_work_and_warn():
+    class Still:
+        model, options = "still", {}
+
+        async def ask(self, question):
+            return mind.Reply(ending="called", call={})
+
+    with pytest.warns(DeprecationWarning, match=r"Still.ask is now called complete"):
+        complete = llm_client.completion(Still())
+    with pytest.warns(DeprecationWarning, match=r"mind.Reply is now called .*Response"):
+        assert asyncio.run(complete(None)).ending == "called"

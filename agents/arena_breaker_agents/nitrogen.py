@@ -134,10 +134,10 @@ class NitroGenPolicy:
 
     def act(self, observations: Observations, arenas: Sequence[int]) -> NDArray[np.float32]:
         """The next action of each arena's chunk, (n, 5)."""
-        hungry = [row for row, arena in enumerate(arenas) if not self._ahead[arena]]
-        self._looked = frozenset(arenas[row] for row in hungry)
-        if hungry:
-            self._look(observations.pixels[hungry], [arenas[row] for row in hungry])
+        due = [row for row, arena in enumerate(arenas) if not self._ahead[arena]]
+        self._looked = frozenset(arenas[row] for row in due)
+        if due:
+            self._look(observations.pixels[due], [arenas[row] for row in due])
         return np.stack([self._ahead[arena].popleft() for arena in arenas])
 
     def looked(self, arenas: Sequence[int]) -> list[bool]:

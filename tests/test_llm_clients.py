@@ -11,24 +11,24 @@ import numpy as np
 import pytest
 
 from arena_breaker_agents.tutor import endpoint
-from arena_breaker_agents.tutor.batches import BatchMind
+from arena_breaker_agents.tutor.api_key import MissingKeyError
+from arena_breaker_agents.tutor.batches import BatchClient
 from arena_breaker_agents.tutor.chat_reply import reply_from as reply_from_chat
-from arena_breaker_agents.tutor.claude import ClaudeMind
+from arena_breaker_agents.tutor.claude import ClaudeClient
 from arena_breaker_agents.tutor.claude_reply import reply_from as reply_from_claude
 from arena_breaker_agents.tutor.decision import Decision, act_tool
 from arena_breaker_agents.tutor.endpoint import plain_connection
-from arena_breaker_agents.tutor.key import MissingKeyError
-from arena_breaker_agents.tutor.mind import (
+from arena_breaker_agents.tutor.llm_client import (
     CALLED,
     CUT,
     REFUSED,
     SPOKE,
-    MindError,
-    Question,
+    LLMError,
+    Request,
     Tool,
     Usage,
 )
-from arena_breaker_agents.tutor.openai import OpenAIMind
+from arena_breaker_agents.tutor.openai import OpenAIClient
 from arena_breaker_agents.tutor.refusal import told_by
 from arena_breaker_agents.tutor.tutor import TutorSettings
 from tests.fake_apis import (
@@ -89,19 +89,19 @@ def question(number=1, **changes):
         "now": "Now:\n" + json.dumps({"score": number}),
         "max_tokens": 1024,
     }
-    return Question(**{**said, **changes})
+    return Request(**{**said, **changes})
 
 
 def claude(**options):
-    return ClaudeMind(**{"timeout": 10.0, **options})
+    return ClaudeClient(**{"timeout": 10.0, **options})
 
 
 def chat(**options):
-    return OpenAIMind("local-model", **{"timeout": 10.0, **options})
+    return OpenAIClient("local-model", **{"timeout": 10.0, **options})
 
 
 def batches(log=None, *, poll=0.01, gather=0.02, patience=10.0, **options):
-    return BatchMind(claude(**options), log=log, gather=gather, poll=poll, patience=patience)
+    return BatchClient(claude(**options), log=log, gather=gather, poll=poll, patience=patience)
 
 
 both = pytest.mark.parametrize("make", [claude, chat])
@@ -109,34 +109,34 @@ each = pytest.mark.parametrize("make", [claude, chat, batches])
 
 
 @contextlib.asynccontextmanager
-async def opened(mind):
+async def opened(llm):
     try:
-        yield mind
+        yield llm
     finally:
-        await mind.close()
+        await llm.close()
 
 
-def ask(mind, *questions):
+def ask(llm, *questions):
     """Asks all at once, hangs up, and returns what came of each, errors included."""
 
     async def asked():
-        async with opened(mind):
-            asks = [mind.ask(one) for one in questions or (question(),)]
+        async with opened(llm):
+            asks = [llm.complete(one) for one in questions or (question(),)]
             return await asyncio.gather(*asks, return_exceptions=True)
 
     return asyncio.run(asked())
 
 
-def ask_one(mind, one=None):
-    [reply] = ask(mind, one or question())
+def ask_one(llm, one=None):
+    [reply] = ask(llm, one or question())
     if isinstance(reply, BaseException):
         raise reply
     return reply
 
 
-def fails(mind, one=None):
-    with pytest.raises(MindError) as caught:
-        ask_one(mind, one)
+def fails(llm, one=None):
+    with pytest.raises(LLMError) as caught:
+        ask_one(llm, one)
     assert "\n" not in caught.value.reason
     assert caught.value.reason.endswith(".")
     return caught.value
@@ -205,8 +205,8 @@ def test_a_chat_is_sent_plain_text_and_one_function(server):
 
 def test_what_questions_share_is_read_from_the_cache_the_second_time(server):
     async def twice():
-        async with opened(claude()) as mind:
-            return [(await mind.ask(question(number))).usage for number in (1, 2)]
+        async with opened(claude()) as llm:
+            return [(await llm.complete(question(number))).usage for number in (1, 2)]
 
     first, second = asyncio.run(twice())
     assert first.cache_write_5m == second.cache_read > 1024
@@ -243,31 +243,31 @@ def test_tokens_kept_for_nobody_says_how_long_are_kept_for_five_minutes():
 def test_a_mind_that_thinks_is_free_to_call_and_tells_its_thoughts(
     server, model, thinking, said, tokens
 ):
-    mind = claude(model=model, thinking=thinking)
-    reply = ask_one(mind)
+    llm = claude(model=model, thinking=thinking)
+    reply = ask_one(llm)
     [request] = server.requests
     assert request.body["thinking"] == said
     assert request.body["max_tokens"] == 1024 + tokens
     assert request.body["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
-    assert mind.thinking_tokens == tokens
-    assert mind.options == {"thinking": thinking}
+    assert llm.thinking_tokens == tokens
+    assert llm.options == {"thinking": thinking}
     assert reply.ending == CALLED
     assert "nearest enemy" in reply.thought
     assert not server.malformed
 
 
 def test_effort_is_sent_and_told(server):
-    mind = claude(effort="low")
-    ask_one(mind)
+    llm = claude(effort="low")
+    ask_one(llm)
     assert server.requests[0].body["output_config"] == {"effort": "low"}
-    assert mind.options == {"effort": "low"}
+    assert llm.options == {"effort": "low"}
     assert not server.malformed
 
 
 def test_a_model_that_no_tool_can_be_forced_on_is_refused_once_and_then_left_free(server):
     async def twice():
-        async with opened(claude(model="claude-opus-5-5")) as mind:
-            return [(await mind.ask(question(number))).ending for number in (1, 2)]
+        async with opened(claude(model="claude-opus-5-5")) as llm:
+            return [(await llm.complete(question(number))).ending for number in (1, 2)]
 
     assert asyncio.run(twice()) == [CALLED, CALLED]
     assert len(server.malformed) == 1
@@ -427,16 +427,16 @@ def test_without_a_key_one_sentence_says_what_to_set(monkeypatch, value):
         if value is not None:
             monkeypatch.setenv(name, value)
     with pytest.raises(MissingKeyError, match=r"^Set ANTHROPIC_API_KEY to a key of the Anth.*\.$"):
-        ClaudeMind()
+        ClaudeClient()
     with pytest.raises(MissingKeyError, match=r"^Set OPENAI_API_KEY .*base_url.*\.$"):
-        OpenAIMind("gpt-5")
+        OpenAIClient("gpt-5")
 
 
 @pytest.mark.parametrize("value", ["sk-“quoted”", "sk-one two", "sk-line\nbreak"])
 def test_what_cannot_be_a_key_is_refused_and_not_repeated(monkeypatch, value):
     monkeypatch.setenv("ANTHROPIC_API_KEY", value)
     with pytest.raises(MissingKeyError, match="ANTHROPIC_API_KEY is no key") as caught:
-        ClaudeMind()
+        ClaudeClient()
     assert value not in "".join(traceback.format_exception(caught.value))
 
 
@@ -449,8 +449,8 @@ def test_a_local_server_needs_no_key(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
     with FakeApis(key="none", policy=policy) as server:
-        mind = OpenAIMind("local-model", base_url=f"{server.url}/v1")
-        assert ask_one(mind).ending == CALLED
+        llm = OpenAIClient("local-model", base_url=f"{server.url}/v1")
+        assert ask_one(llm).ending == CALLED
 
 
 @each
@@ -459,9 +459,9 @@ def test_the_key_stands_in_no_error_no_log_and_no_repr(server, make, fault, capl
     caplog.set_level(logging.DEBUG)
     monkeypatch.setitem(ERRORS, "authentication", Refusal(f"{KEY} is no key", 401))
     server.faults = server.batch_faults = Script(always=fault)
-    mind = make(max_retries=1)
-    [outcome] = ask(mind)
-    told = [repr(mind), str(vars(mind)), repr(outcome), caplog.text]
+    llm = make(max_retries=1)
+    [outcome] = ask(llm)
+    told = [repr(llm), str(vars(llm)), repr(outcome), caplog.text]
     if isinstance(outcome, BaseException):
         told += traceback.format_exception(outcome)
         assert outcome.__context__ is None
@@ -487,28 +487,28 @@ def test_the_key_stands_in_no_error_no_log_and_no_repr(server, make, fault, capl
 def test_values_that_are_not_allowed_are_refused(server, options):
     [name] = options
     with pytest.raises(ValueError, match=rf"^{name} must be"):
-        ClaudeMind(**options)
+        ClaudeClient(**options)
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000/v1", "ftp://there", "http://", "http://a:b"])
 def test_a_base_url_that_is_no_address_is_refused(server, monkeypatch, url):
     with pytest.raises(ValueError, match=r"^base_url must be"):
-        OpenAIMind("local-model", base_url=url)
+        OpenAIClient("local-model", base_url=url)
     monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
     with pytest.raises(ValueError, match=r"^ANTHROPIC_BASE_URL must be"):
-        ClaudeMind()
+        ClaudeClient()
 
 
 def test_a_client_of_ones_own_brings_its_own_key(server, monkeypatch):
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     client = anthropic.AsyncAnthropic(auth_token=KEY, base_url=server.url)
-    assert ask_one(ClaudeMind(client=client)).ending == CALLED
+    assert ask_one(ClaudeClient(client=client)).ending == CALLED
 
 
 def test_openai_itself_is_told_the_length_by_its_newer_name(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    params = OpenAIMind("gpt-5").params(question())
+    params = OpenAIClient("gpt-5").params(question())
     assert params["max_completion_tokens"] == 1024
     assert "max_tokens" not in params
 
@@ -610,13 +610,13 @@ def test_what_a_server_lacks_is_left_out_and_not_tried_again(server, lacks, capl
     server.policy = Steady(6)
     if "tools" in lacks or "tools_said_inside" in lacks:
         server.policy = None  # there is no tool to be called: it says what it likes
-    mind = chat(max_retries=0)
+    llm = chat(max_retries=0)
     now = "Now:\n" + json.dumps(SNAPSHOT)
-    replies = ask(mind, *(question(one, tool=ACT, now=now) for one in range(5)))
+    replies = ask(llm, *(question(one, tool=ACT, now=now) for one in range(5)))
     assert {reply.ending for reply in replies} <= {CALLED, SPOKE}
     assert not server.malformed
     assert "is asked without from now on" in caplog.text
-    assert not refused(mind.params(question(tool=ACT)), lacks)
+    assert not refused(llm.params(question(tool=ACT)), lacks)
     assert refused(chat().params(question(tool=ACT)), lacks)
 
 
@@ -641,10 +641,10 @@ def test_a_server_that_says_that_its_model_miscalled_is_not_asked_more_simply(se
     monkeypatch.setattr(endpoint, "_PAUSE_S", 0.0)
     words = "Failed to call a function. Please adjust your prompt."
     server.inside = {"error": {"message": words, "code": "tool_use_failed"}}
-    mind = chat(max_retries=0)
-    reply = ask_one(mind)
+    llm = chat(max_retries=0)
+    reply = ask_one(llm)
     assert (reply.ending, reply.call) == (SPOKE, None)
-    assert "tools" in mind.params(question())
+    assert "tools" in llm.params(question())
 
 
 def test_a_refusal_that_names_nothing_we_send_stops_with_the_servers_words(server):
@@ -720,9 +720,9 @@ def test_a_bearer_token_alone_will_do(server, monkeypatch):
 
 def test_where_there_is_a_key_no_token_is_sent(server, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "another")
-    mind = claude()
-    assert ask_one(mind).ending == CALLED
-    assert mind.client.auth_token is None
+    llm = claude()
+    assert ask_one(llm).ending == CALLED
+    assert llm.client.auth_token is None
 
 
 def test_bedrock_is_asked_through_its_own_client(server, monkeypatch):
@@ -741,7 +741,7 @@ def test_bedrock_without_an_account_says_so(monkeypatch):
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("ANTHROPIC_BEDROCK_BASE_URL", "http://127.0.0.1:9")
-    with pytest.raises((ValueError, MindError), match=r"^Amazon Bedrock") as said:
+    with pytest.raises((ValueError, LLMError), match=r"^Amazon Bedrock") as said:
         ask_one(claude(provider="bedrock", max_retries=0))
     assert "\n" not in str(said.value)
 
@@ -761,7 +761,7 @@ def test_batches_through_others_are_refused(server, monkeypatch):
     monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", KEY)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     with pytest.raises(ValueError, match="Anthropic's own API only"):
-        BatchMind(claude(provider="bedrock"))
+        BatchClient(claude(provider="bedrock"))
 
 
 # The way there
@@ -804,8 +804,8 @@ def test_questions_that_come_close_together_go_out_as_one_batch(server):
 
 def test_questions_that_come_later_go_out_in_a_batch_of_their_own(server):
     async def in_turn():
-        async with opened(batches()) as mind:
-            return [await mind.ask(question(number)) for number in range(3)]
+        async with opened(batches()) as llm:
+            return [await llm.complete(question(number)) for number in range(3)]
 
     assert [reply.ending for reply in asyncio.run(in_turn())] == [CALLED] * 3
     assert creations(server) == 3
@@ -829,14 +829,14 @@ def test_two_questions_of_one_name_go_out_apart(server):
 async def _killed_while_waiting(server, log, questions):
     """Asks, and is gone as soon as the batch has been written down."""
     server.batch_polls = 10**9
-    mind = batches(log)
-    asks = [asyncio.ensure_future(mind.ask(one)) for one in questions]
+    llm = batches(log)
+    asks = [asyncio.ensure_future(llm.complete(one)) for one in questions]
     while not log.exists() or not log.read_bytes().endswith(b"\n"):
         await asyncio.sleep(0.005)
     for one in asks:
         one.cancel()
     await asyncio.gather(*asks, return_exceptions=True)
-    await mind.close()
+    await llm.close()
     server.batch_polls = 0
 
 
@@ -846,9 +846,9 @@ def test_a_killed_run_finds_its_batch_again_and_pays_nothing(server, tmp_path):
     asyncio.run(_killed_while_waiting(server, log, questions))
     assert creations(server) == 1
     for _ in range(2):  # once while it is under way, once after it has ended
-        mind = batches()
-        mind.set_log(log)
-        replies = ask(mind, *questions)
+        llm = batches()
+        llm.set_log(log)
+        replies = ask(llm, *questions)
         assert [reply.call["plan"][0]["hold"] for reply in replies] == list(range(5))
     assert creations(server) == 1
     assert server.spent["replies"] == 5
@@ -859,8 +859,8 @@ def test_results_of_a_batch_of_before_may_be_asked_for_one_by_one(server, tmp_pa
     ask(batches(log), question(1), question(2))
 
     async def in_turn():
-        async with opened(batches(log)) as mind:
-            return [await mind.ask(question(number)) for number in (2, 1)]
+        async with opened(batches(log)) as llm:
+            return [await llm.complete(question(number)) for number in (2, 1)]
 
     assert [reply.call["plan"][0]["hold"] for reply in asyncio.run(in_turn())] == [2, 1]
     assert creations(server) == 1
@@ -956,9 +956,9 @@ def test_a_batch_that_never_ends_is_given_up_when_patience_ends(server):
 
 def test_who_leaves_before_a_batch_goes_out_is_not_asked_for(server):
     async def leave():
-        async with opened(batches(gather=0.1)) as mind:
-            leaving = asyncio.ensure_future(mind.ask(question(1)))
-            staying = asyncio.ensure_future(mind.ask(question(2)))
+        async with opened(batches(gather=0.1)) as llm:
+            leaving = asyncio.ensure_future(llm.complete(question(1)))
+            staying = asyncio.ensure_future(llm.complete(question(2)))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             leaving.cancel()
@@ -980,8 +980,8 @@ def test_a_batch_that_is_being_created_at_the_end_is_written_down(server, tmp_pa
     server.batch_faults = Script(["unavailable"])
 
     async def leave():
-        async with opened(batches(log)) as mind:
-            asking = asyncio.ensure_future(mind.ask(question()))
+        async with opened(batches(log)) as llm:
+            asking = asyncio.ensure_future(llm.complete(question()))
             while not server.requests:
                 await asyncio.sleep(0.005)
             asking.cancel()
@@ -995,7 +995,7 @@ def test_a_batch_that_is_being_created_at_the_end_is_written_down(server, tmp_pa
 @pytest.mark.parametrize("name", ["gather", "poll", "patience"])
 def test_times_of_a_batch_must_be_above_nothing(server, name):
     with pytest.raises(ValueError, match=rf"^{name} must be above 0 seconds"):
-        BatchMind(claude(), **{name: 0.0})
+        BatchClient(claude(), **{name: 0.0})
 
 
 def test_a_tutors_settings_take_numpys_numbers_and_hold_plain_ones():

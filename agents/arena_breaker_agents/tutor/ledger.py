@@ -1,4 +1,4 @@
-"""`Books`: what a run has heard and what it may still cost: kept here, or by whom a deputy asks."""
+"""`Ledger`: what a run has heard and may still cost: kept here, or in the driver's process."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from arena_breaker_agents.tutor.budget import Budget
 from arena_breaker_agents.tutor.transcript import Line, Transcript
 from arena_breaker_gym.rollout.remote_agent import SendRequest
 
-PAUSE_S = 0.05  # before a deputy asks again for dollars that others have under way
+PAUSE_S = 0.05  # before a worker asks again for dollars that others have under way
 
 
-class Books(Protocol):
+class Ledger(Protocol):
     """A run's transcript and its budget."""
 
     @property
@@ -36,8 +36,8 @@ class Books(Protocol):
         """Writes a line down and counts what it cost."""
 
 
-class OwnBooks:
-    """Books that this process keeps."""
+class LocalLedger:
+    """A ledger that this process keeps."""
 
     def __init__(self, transcript: Transcript, *, limit: float | None) -> None:
         """Opens them.
@@ -74,11 +74,11 @@ class OwnBooks:
         return line
 
 
-# What a deputy says to whoever keeps the books.
+# What a worker's tutor sends to the process that keeps the ledger.
 
 
 @dataclass(frozen=True)
-class Look:
+class Lookup:
     """What is known of a decision?"""
 
     seed: int
@@ -107,8 +107,8 @@ class Release:
     ident: int
 
 
-class DeputyBooks:
-    """Books that somebody else keeps, who is asked."""
+class RemoteLedger:
+    """A ledger that another process keeps."""
 
     place = "The transcript"
 
@@ -116,14 +116,14 @@ class DeputyBooks:
         """Takes a way to ask.
 
         Args:
-            ask: Puts a `Look`, `Hold`, `Write` or `Release` and waits for the answer.
+            ask: Puts a `Lookup`, `Hold`, `Write` or `Release` and waits for the answer.
         """
         self._ask = ask
         self._idents = itertools.count()
 
     async def of(self, seed: int, decision: int) -> Sequence[Line]:
         """What a decision's questions came to so far."""
-        known: Sequence[Line] = await self._put(Look(seed, decision))
+        known: Sequence[Line] = await self._put(Lookup(seed, decision))
         return known
 
     @contextlib.asynccontextmanager
@@ -144,59 +144,59 @@ class DeputyBooks:
             line: Line = await self._put(Write(dict(values)))
         return line
 
-    async def _put(self, question: Any) -> Any:
-        return await anyio.to_thread.run_sync(partial(self._ask, question))
+    async def _put(self, request: Any) -> Any:
+        return await anyio.to_thread.run_sync(partial(self._ask, request))
 
 
-class Desk:
-    """Answers deputies for the books of this process."""
+class LedgerServer:
+    """Answers workers about the ledger of this process."""
 
-    def __init__(self, books: OwnBooks, *, concurrency: float) -> None:
-        """Opens the desk.
+    def __init__(self, ledger: LocalLedger, *, concurrency: float) -> None:
+        """Prepares to answer.
 
         Args:
-            books: The run's.
-            concurrency: Most questions under way at once, of all deputies together.
+            ledger: The run's.
+            concurrency: Most questions under way at once, of all workers together.
         """
-        self._books = books
+        self._ledger = ledger
         self._concurrency = concurrency
         self._held: dict[tuple[int, int], float] = {}
         self._warm = False  # whether a reply has filled the provider's cache
 
-    def handle_request(self, deputy: int, question: Any) -> Any:
-        """Answers a deputy; see `Coordinator.handle_request`.
+    def handle_request(self, worker: int, request: Any) -> Any:
+        """Answers a worker; see `Coordinator.handle_request`.
 
         Raises:
             RunStopped: If the money is spent.
         """
-        match question:
-            case Look():
-                return self._books.transcript.of(question.seed, question.decision)
+        match request:
+            case Lookup():
+                return self._ledger.transcript.of(request.seed, request.decision)
             case Hold():
-                return self._hold(deputy, question)
+                return self._hold(worker, request)
             case Write():
-                return self._books.write(question.values)
+                return self._ledger.write(request.values)
             case Release():
-                return self._release(deputy, question)
+                return self._release(worker, request)
             case _:
-                raise ValueError(f"{question!r} is no question for the books.")
+                raise ValueError(f"{request!r} is no request for the ledger.")
 
-    def on_worker_lost(self, deputy: int) -> None:
-        """A deputy is gone; each of its questions under way counts as if it had cost its most."""
-        for key in [key for key in self._held if key[0] == deputy]:
+    def on_worker_lost(self, worker: int) -> None:
+        """A worker is gone; each of its questions under way counts as if it had cost its most."""
+        for key in [key for key in self._held if key[0] == worker]:
             most = self._held.pop(key)
-            self._books.budget.charge(most)
-            self._books.budget.release(most)
+            self._ledger.budget.charge(most)
+            self._ledger.budget.release(most)
 
-    def _hold(self, deputy: int, asked: Hold) -> bool:
-        under_way = self._books.budget.held
+    def _hold(self, worker: int, asked: Hold) -> bool:
+        under_way = self._ledger.budget.held
         if under_way >= (self._concurrency if self._warm else 1):
             return False  # the very first question goes alone, so that all others find its cache
-        if not self._books.budget.hold(asked.most):
+        if not self._ledger.budget.hold(asked.most):
             return False
-        self._held[deputy, asked.ident] = asked.most
+        self._held[worker, asked.ident] = asked.most
         return True
 
-    def _release(self, deputy: int, asked: Release) -> None:
+    def _release(self, worker: int, asked: Release) -> None:
         self._warm = True
-        self._books.budget.release(self._held.pop((deputy, asked.ident)))
+        self._ledger.budget.release(self._held.pop((worker, asked.ident)))

@@ -1,4 +1,4 @@
-"""`Sitting`: a tutor's memory of one episode under way in one arena."""
+"""`EpisodeContext`: a tutor's memory of one episode under way in one arena."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from arena_breaker_agents.tutor import prompt
 from arena_breaker_agents.tutor.decision import Decision
 
 
-class Sitting:
+class EpisodeContext:
     """What is still to be played of the last decision, and what led to it.
 
     Attributes:
@@ -37,7 +37,7 @@ class Sitting:
         self._past: list[str] = []
 
     @property
-    def hungry(self) -> bool:
+    def needs_decision(self) -> bool:
         """Whether the next step needs a new decision."""
         return not self._held
 
