@@ -185,13 +185,13 @@ def test_a_policy_plays_its_chunk_and_looks_again():
     policy.reset([0, 1], seed=0)
     shown = frames(2)
     actions = [shown_to(policy, shown, [0, 1]) for _ in range(5)]
-    looked = policy.looked([0, 1])
+    looked = policy.was_queried([0, 1])
     assert predictor.passes == [2, 2]
     assert looked == [True, True]
     np.testing.assert_allclose(actions[4], actions[0], atol=1e-5)  # the same frame, looked at anew
     assert np.abs(actions[1] - actions[0]).max() > 1e-3
     shown_to(policy, shown, [0, 1])
-    assert policy.looked([0, 1]) == [False, False]
+    assert policy.was_queried([0, 1]) == [False, False]
 
 
 def test_only_arenas_without_a_plan_are_looked_at():
@@ -201,7 +201,7 @@ def test_only_arenas_without_a_plan_are_looked_at():
     shown_to(policy, frames(1), [0])
     shown_to(policy, frames(2), [0, 1])
     assert predictor.passes == [1, 1]
-    assert policy.looked([0, 1]) == [False, True]
+    assert policy.was_queried([0, 1]) == [False, True]
 
 
 def test_the_old_chunk_goes_on_while_the_new_one_is_awaited():
@@ -212,11 +212,11 @@ def test_the_old_chunk_goes_on_while_the_new_one_is_awaited():
     for one in (policy, whole):
         one.reset([0], seed=0)
     chunk = [shown_to(whole, shown, [0])[0] for _ in range(18)]
-    np.testing.assert_array_equal(policy.meanwhile([0])[0], np.zeros(5))
+    np.testing.assert_array_equal(policy.action_while_waiting([0])[0], np.zeros(5))
     for _ in range(16):
         shown_to(policy, shown, [0])
     shown_to(policy, shown, [0])
-    went_on = [policy.meanwhile([0])[0] for _ in range(4)]
+    went_on = [policy.action_while_waiting([0])[0] for _ in range(4)]
     expected = [chunk[16], chunk[17], chunk[17], chunk[17]]
     np.testing.assert_allclose(went_on, expected, atol=1e-5)
 

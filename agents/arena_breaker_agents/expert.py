@@ -159,7 +159,7 @@ class ExpertAgent:
 
         return self._held.act(arenas, decide)
 
-    def looked(self, arenas: Sequence[int]) -> Sequence[bool]:
+    def was_queried(self, arenas: Sequence[int]) -> Sequence[bool]:
         """Whether the last `act` decided anew in these arenas."""
         return self._held.decided(arenas)
 

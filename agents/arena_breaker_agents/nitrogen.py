@@ -140,11 +140,11 @@ class NitroGenPolicy:
             self._look(observations.pixels[due], [arenas[row] for row in due])
         return np.stack([self._ahead[arena].popleft() for arena in arenas])
 
-    def looked(self, arenas: Sequence[int]) -> list[bool]:
+    def was_queried(self, arenas: Sequence[int]) -> list[bool]:
         """In which of these arenas the last `act` looked anew."""
         return [arena in self._looked for arena in arenas]
 
-    def meanwhile(self, arenas: Sequence[int]) -> NDArray[np.float32]:
+    def action_while_waiting(self, arenas: Sequence[int]) -> NDArray[np.float32]:
         """What goes on while a new chunk is awaited, (n, 5): the old one, then its last action."""
         return np.stack([_next_of(self._old[arena]) for arena in arenas])
 

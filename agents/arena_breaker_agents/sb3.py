@@ -103,7 +103,7 @@ class SB3Agent:
 
         return self._held.act(arenas, decide)
 
-    def looked(self, arenas: Sequence[int]) -> Sequence[bool]:
+    def was_queried(self, arenas: Sequence[int]) -> Sequence[bool]:
         """Whether the last `act` decided anew in these arenas."""
         return self._held.decided(arenas)
 

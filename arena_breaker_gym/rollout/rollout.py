@@ -71,8 +71,9 @@ def rollout(
         max_steps: Steps after which an episode is cut off.
         latency: Ticks of 1/60 s, rounded up to whole steps, that pass in an arena from the
             agent's look until its answer takes effect; meanwhile it is not asked, and the last
-            action goes on (or what `CarriesOn.meanwhile` says). "measured": as many ticks as
-            went by on the clock while the agent's `act` ran; that needs one arena at a time.
+            action goes on (or what `HoldsAction.action_while_waiting` says). "measured": as many
+            ticks as went by on the clock while the agent's `act` ran; that needs one arena at a
+            time.
             None or 0: the game waits.
         recorder: Where each finished episode is written at once. Episodes that it holds already
             are taken from there and not played again.

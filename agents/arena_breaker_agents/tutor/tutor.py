@@ -211,7 +211,7 @@ class Tutor:
             self._contexts[arena] = EpisodeContext(seed or 0, history=self.settings.history)
             self._pending.pop(arena, None)
 
-    def ponder(self, observations: Observations, arenas: Sequence[int]) -> list[int]:
+    def wait_ready(self, observations: Observations, arenas: Sequence[int]) -> list[int]:
         """Asks where a decision is due, and waits until one arena can move on.
 
         Raises:
@@ -242,7 +242,7 @@ class Tutor:
             raise AgentFailure(failures, actions=rows)
         return rows
 
-    def looked(self, arenas: Sequence[int]) -> list[bool]:
+    def was_queried(self, arenas: Sequence[int]) -> list[bool]:
         """In which of these arenas the last `act` played a new decision."""
         return [arena in self._looked for arena in arenas]
 

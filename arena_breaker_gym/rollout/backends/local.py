@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterator
 
 import numpy as np
 
-from arena_breaker_gym.rollout.agent import AgentFailure, Prepares
+from arena_breaker_gym.rollout.agent import AgentFailure, RunAware
 from arena_breaker_gym.rollout.backends.backend import Report, Work
 from arena_breaker_gym.rollout.batch import Batch
 from arena_breaker_gym.rollout.deliberation import Deliberation
@@ -17,7 +17,7 @@ class LocalBackend:
 
     def play(self, work: Work) -> Generator[Report, None, None]:
         """Plays all that waits; see `Backend.play`."""
-        if isinstance(work.agent, Prepares):
+        if isinstance(work.agent, RunAware):
             work.agent.prepare(work.plan, work.folder, episodes=len(work.waiting))
         if work.waiting:
             yield from _Playing(work).reports()

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from arena_breaker_gym.plain import plain_int
-from arena_breaker_gym.rollout.agent import Agent, Prepares
+from arena_breaker_gym.rollout.agent import Agent, RunAware
 from arena_breaker_gym.rollout.backends.agent_spec import AgentSpec
 from arena_breaker_gym.rollout.backends.backend import Report, Work
 from arena_breaker_gym.rollout.backends.cluster import STORE_BYTES, Cluster, import_ray
@@ -86,7 +86,7 @@ class RayBackend:
             yield from LocalBackend().play(work)
             return
         spec = AgentSpec.packed(work.agent)  # as it is before it is prepared here
-        if isinstance(work.agent, Prepares) and isinstance(work.agent, Coordinator):
+        if isinstance(work.agent, RunAware) and isinstance(work.agent, Coordinator):
             work.agent.prepare(work.plan, work.folder, episodes=len(work.waiting))
         cluster = self._connected(spec)
         pool = self._pool_for(cluster, gpu=spec.gpu)

@@ -1,4 +1,4 @@
-"""Agents that ponder: arenas with an answer move on, the others wait, and nothing else changes."""
+"""Agents that answer when ready: arenas with an answer move on, and nothing else changes."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.test_rollout import same
 STEPS = {"episodes": 7, "seed": 3, "max_steps": 90}
 
 
-class Pondering:
+class Waiting:
     """Lets a generator choose which arenas have their answer, and plays as another agent does."""
 
     def __init__(self, agent, seed=0):
@@ -23,7 +23,7 @@ class Pondering:
     def reset(self, arenas, seed):
         self.agent.reset(arenas, seed)
 
-    def ponder(self, observations, arenas):
+    def wait_ready(self, observations, arenas):
         ready = [arena for arena in arenas if self.draw.random() < 0.4]
         return ready[::-1] or arenas[-1:]
 
@@ -39,12 +39,12 @@ class Pondering:
 @pytest.mark.parametrize("num_envs", [1, 3, 7])
 def test_waiting_changes_no_episode(agent, num_envs):
     plain = rollout(agent(), **STEPS)
-    pondered = rollout(Pondering(agent()), num_envs=num_envs, **STEPS)
-    assert all(same(left, right) for left, right in zip(plain, pondered, strict=True))
+    waited = rollout(Waiting(agent()), num_envs=num_envs, **STEPS)
+    assert all(same(left, right) for left, right in zip(plain, waited, strict=True))
 
 
 def test_only_arenas_with_an_answer_are_asked_and_move():
-    agent = Pondering(RandomAgent())
+    agent = Waiting(RandomAgent())
     rollout(agent, num_envs=7, **STEPS)
     assert all(asked == sorted(asked) for asked in agent.shown)
     assert {len(asked) for asked in agent.shown} >= {1, 2, 3}
@@ -52,11 +52,11 @@ def test_only_arenas_with_an_answer_are_asked_and_move():
 
 def test_snapshots_are_kept_once_a_step_however_long_an_arena_waits():
     plain = rollout(ScriptedBaseline(), keep_snapshots=True, **STEPS)
-    pondered = rollout(Pondering(ScriptedBaseline()), keep_snapshots=True, num_envs=7, **STEPS)
-    assert [one.snapshots for one in plain] == [one.snapshots for one in pondered]
+    waited = rollout(Waiting(ScriptedBaseline()), keep_snapshots=True, num_envs=7, **STEPS)
+    assert [one.snapshots for one in plain] == [one.snapshots for one in waited]
 
 
-class Failing(Pondering):
+class Failing(Waiting):
     """Fails in its episode of seed 5 after ten answers."""
 
     def reset(self, arenas, seed):
@@ -78,7 +78,7 @@ def test_a_failed_episode_can_be_played_again(tmp_path):
     first = rollout(Failing(RandomAgent()), recorder=store, **STEPS)
     assert [one.failed for one in first] == [False, False, True, False, False, False, False]
     assert len(first[2]) == 10
-    asked = Pondering(RandomAgent())
+    asked = Waiting(RandomAgent())
     again = rollout(asked, recorder=store, **STEPS)
     assert not asked.shown
     assert again[2].failed
@@ -88,13 +88,13 @@ def test_a_failed_episode_can_be_played_again(tmp_path):
     assert not store.load(2).failed
 
 
-class Stopping(Pondering):
+class Stopping(Waiting):
     """Ends the run after some answers."""
 
-    def ponder(self, observations, arenas):
+    def wait_ready(self, observations, arenas):
         if len(self.shown) > 250:
             raise RunStopped("The money is spent.", wanted=True)
-        return super().ponder(observations, arenas)
+        return super().wait_ready(observations, arenas)
 
 
 def test_a_stopped_run_keeps_what_is_finished_and_goes_on_from_there(tmp_path):
