@@ -13,6 +13,7 @@ from arena_breaker_agents.tutor import llm_client, mind
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.engines import ray_engine
+from arena_breaker_gym.sb3 import make_vec_env
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,8 +22,11 @@ GONE = {
     "arena_breaker_gym agents nitrogen_adapter": "Engine LocalEngine RayEngine make_engine EXECUTE",
     "agents nitrogen_adapter": "execute",
     "arena_breaker_gym agents": "Ponders CarriesOn Deliberates",
-    "arena_breaker_gym/rollout agents": "Travels Presides Parcel freight travel hear bury Recipe",
-    "arena_breaker_gym/rollout": "Crew Member Orders Question crew member hand parcel deputy",
+    "arena_breaker_gym/wrappers arena_breaker_gym/sb3 agents": (
+        "Kit Shrink Interface KitEnv KitVectorEnv Recipe recipe"
+    ),
+    "arena_breaker_gym/rollout agents": "Travels Presides Parcel freight bury Recipe",
+    "arena_breaker_gym/rollout": "Crew Member Orders Question crew member parcel deputy",
     "agents/arena_breaker_agents": (
         "Mind MindError mind Question Reply Books Own Desk Deputy deputy Sitting "
         "hungry Terms spoken"
@@ -36,7 +40,9 @@ ALIASES = (
     "deprecated.py",
 )
 # Lines that name an old name on purpose.
-ALLOWED = re.compile(r'old name|stored files|": f"\{_|OLD_|"(looked|meanwhile|ponder|recipe)"')
+ALLOWED = re.compile(
+    r'old name|old_keyword|old_names|stored files|": f"\{_|OLD_|"(looked|meanwhile|ponder|recipe)"'
+)
 
 
 @pytest.mark.parametrize("folders", GONE)
@@ -91,3 +97,14 @@ def test_methods_of_agents_under_their_old_names_work_and_warn():
     assert (episode.actions[:2] == 1.0).all()
     with pytest.warns(DeprecationWarning, match="AsyncAgent"):
         from arena_breaker_gym.rollout import Ponders  # noqa: F401
+
+
+def test_the_old_names_of_preprocessing_work_and_warn():
+    pytest.importorskip("stable_baselines3")
+    import arena_breaker_gym
+
+    with pytest.warns(DeprecationWarning, match="Kit is now called .*PreprocessingConfig"):
+        kit = arena_breaker_gym.Kit(headings=8)
+    with pytest.warns(DeprecationWarning, match="kit is now called preprocessing"):
+        envs = make_vec_env(1, kit=kit)
+    assert envs.preprocessing == kit

@@ -372,7 +372,7 @@ class Tutor:
 class _Factory:
     """A tutor on its way to another process, where it keeps no ledger of its own.
 
-    Keys do not travel: the client reads them from the environment where it is made.
+    Keys are not sent: the client reads them from the environment where it is made.
     """
 
     llm: Callable[[], LLMClient]

@@ -69,7 +69,7 @@ class Trouble:
 
     @classmethod
     def of(cls, error: Exception, place: str) -> Self:
-        """An exception as it can travel, with a note of where it was raised."""
+        """An exception that can be pickled, with a note of where it was raised."""
         told = sendable(error)
         told.add_note(f"Raised on {place}:\n{''.join(traceback.format_exception(error))}")
         return cls(told)
@@ -88,7 +88,7 @@ def sendable(error: Exception) -> Exception:
         again = pickle.loads(pickle.dumps(error))
         if type(again) is type(error) and str(again) == str(error):
             return error
-    except Exception:  # whatever it is, it cannot travel
+    except Exception:  # whatever it is, it cannot be pickled
         pass
     return RuntimeError(f"{type(error).__name__}: {error}")
 

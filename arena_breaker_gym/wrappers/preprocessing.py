@@ -1,7 +1,7 @@
-"""`Kit`: through what a learner sees and plays, as plain values; `Interface`: the kit at work.
+"""`PreprocessingConfig`: how observations and actions are changed for a learner; `Preprocessor`.
 
-One implementation for a batch serves `KitEnv`, `KitVectorEnv`, Stable-Baselines3's `VecEnv` and the
-agents that play what was learnt.
+One implementation for a batch serves `PreprocessedEnv`, `PreprocessedVectorEnv`, the `VecEnv` for
+Stable-Baselines3 and the agents that play what was trained.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ from arena_breaker_gym.observation import TABLES, StateTables
 from arena_breaker_gym.plain import plain_bool, plain_int
 from arena_breaker_gym.settings import Settings, closest
 from arena_breaker_gym.stages.loader import load_campaign
-from arena_breaker_gym.wrappers.choices import Choices
-from arena_breaker_gym.wrappers.senses import Senses
-from arena_breaker_gym.wrappers.shrink import Shrink
+from arena_breaker_gym.wrappers.discrete_actions import DiscreteActions
+from arena_breaker_gym.wrappers.downsample import Downsample
+from arena_breaker_gym.wrappers.feature_extractor import FeatureExtractor
 
 # The least and the most that each number may be.
 _RANGES = {"headings": (0, 64), "targets": (0, 16), "aims": (1, 64), "shrink": (1, 16)}
@@ -30,11 +30,11 @@ _ENEMY_HIDDEN = slice(3, 6)  # of `StateTables.enemies`, likewise
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kit:
+class PreprocessingConfig:
     """What stands between a learner and the game.
 
     Attributes:
-        senses: Whether it is shown the vector of `Senses` instead of the state's tables.
+        senses: Whether it is shown the vector of `FeatureExtractor` instead of the state's tables.
         headings: Along how many headings it can choose to walk and dash; 0: it moves both sticks
             and presses the button itself, as five numbers, and what follows does not count.
         targets: How many targets the aim assist offers; 0: no aim assist.
@@ -73,7 +73,9 @@ class Kit:
         names = [one.name for one in fields(cls)]
         for name in values:
             if name not in names:
-                raise ValueError(f"A kit has no {name!r}; {closest(str(name), names)}.")
+                raise ValueError(
+                    f"A preprocessing config has no {name!r}; {closest(str(name), names)}."
+                )
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -85,33 +87,33 @@ class Kit:
         """Whether actions depend on the state that is shown."""
         return self.headings > 0 and self.targets > 0
 
-    def made_for(self, settings: Settings) -> "Interface":
-        """The kit at work in a game.
+    def made_for(self, settings: Settings) -> "Preprocessor":
+        """The preprocessor for a game.
 
         Raises:
             ValueError: If it needs the state, or pixels, and the settings show something else.
         """
-        return Interface(self, settings)
+        return Preprocessor(self, settings)
 
 
-class Interface:
-    """A kit at work in a game: turns what n arenas show and what a learner chooses.
+class Preprocessor:
+    """Turns what n arenas show, and what a learner chooses, as a config says.
 
     Attributes:
         observation_space: What the learner sees of one arena.
         action_space: What it chooses for one arena.
     """
 
-    def __init__(self, kit: Kit, settings: Settings) -> None:
-        """Makes one; see `Kit.made_for`."""
-        needs = [name for name in ("senses", "assisted") if getattr(kit, name)]
+    def __init__(self, config: PreprocessingConfig, settings: Settings) -> None:
+        """Makes one; see `PreprocessingConfig.made_for`."""
+        needs = [name for name in ("senses", "assisted") if getattr(config, name)]
         if needs and settings.observation != "state":
-            word = "Senses" if kit.senses else "The aim assist"
+            word = "Senses" if config.senses else "The aim assist"
             raise ValueError(
                 f'{word} read the state: make the game with observation="state", '
                 f"not {settings.observation!r}."
             )
-        if kit.shrink > 1 and settings.observation != "pixels":
+        if config.shrink > 1 and settings.observation != "pixels":
             raise ValueError(
                 'Only pictures can be shrunk: make the game with observation="pixels", '
                 f"not {settings.observation!r}."
@@ -119,15 +121,17 @@ class Interface:
         campaign = load_campaign(settings.stages).table
         self.observation_space: spaces.Space[Any] = observation_space_of(settings)
         self.action_space: spaces.Space[Any] = action_space_of()
-        self._senses = Senses(campaign) if kit.senses else None
+        self._senses = FeatureExtractor(campaign) if config.senses else None
         self._choices = (
-            Choices(campaign, headings=kit.headings, targets=kit.targets, aims=kit.aims)
-            if kit.headings
+            DiscreteActions(
+                campaign, headings=config.headings, targets=config.targets, aims=config.aims
+            )
+            if config.headings
             else None
         )
-        self._assisted = kit.assisted
-        self._read = _single_frame if kit.single_frame else _tables
-        self._shrink = Shrink(settings.pixel_size, kit.shrink) if kit.shrink > 1 else None
+        self._assisted = config.assisted
+        self._read = _single_frame if config.single_frame else _tables
+        self._shrink = Downsample(settings.pixel_size, config.shrink) if config.shrink > 1 else None
         if self._senses is not None:
             self.observation_space = self._senses.space
         if self._shrink is not None:

@@ -1,4 +1,4 @@
-"""`Senses`: the state's tables as one vector of what a player would look for; compiled.
+"""`FeatureExtractor`: the state's tables as one vector of what a player needs; compiled.
 
 All is seen from the player, and much of it per heading: how far the way is free, and how close
 enemies, shots and hazards would come to somebody who walked or dashed there. It is computed from
@@ -97,7 +97,7 @@ class _Way(NamedTuple):
     seconds: float
 
 
-class Senses:
+class FeatureExtractor:
     """Computes the vectors of n arenas at once.
 
     Attributes:

@@ -7,34 +7,41 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from arena_breaker_gym import Kit, KitEnv, KitVectorEnv
+from arena_breaker_gym import PreprocessedEnv, PreprocessedVectorEnv, PreprocessingConfig
 from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.settings import Settings
-from arena_breaker_gym.wrappers.senses import COMPASS, LENGTH
+from arena_breaker_gym.wrappers.feature_extractor import COMPASS, LENGTH
 
-LEARNER = Kit(senses=True, headings=16, targets=4)
-
-
-def single(kit=LEARNER, **settings):
-    return KitEnv(gym.make("ArenaBreaker-v0", **{"observation": "state", **settings}), kit)
+LEARNER = PreprocessingConfig(senses=True, headings=16, targets=4)
 
 
-def batch(count, kit=LEARNER, **settings):
+def single(preprocessing=LEARNER, **settings):
+    return PreprocessedEnv(
+        gym.make("ArenaBreaker-v0", **{"observation": "state", **settings}), preprocessing
+    )
+
+
+def batch(count, preprocessing=LEARNER, **settings):
     settings = {"observation": "state", **settings}
-    return KitVectorEnv(gym.make_vec("ArenaBreaker-v0", num_envs=count, **settings), kit)
+    return PreprocessedVectorEnv(
+        gym.make_vec("ArenaBreaker-v0", num_envs=count, **settings), preprocessing
+    )
 
 
-def choices_of(kit_env, seed, steps):
-    space = kit_env.action_space
+def choices_of(env, seed, steps):
+    space = env.action_space
     space.seed(seed)
     return [space.sample() for _ in range(steps)]
 
 
-@pytest.mark.parametrize("kit", [LEARNER, Kit(headings=8, targets=1), Kit(headings=8, aims=12)])
-def test_gymnasiums_own_checker_has_nothing_to_remark(kit):
+@pytest.mark.parametrize(
+    "preprocessing",
+    [LEARNER, PreprocessingConfig(headings=8, targets=1), PreprocessingConfig(headings=8, aims=12)],
+)
+def test_gymnasiums_own_checker_has_nothing_to_remark(preprocessing):
     with warnings.catch_warnings():  # it remarks that there is a wrapper, which is the point
         warnings.filterwarnings("ignore", ".*different from the unwrapped version.*")
-        check_env(single(kit), skip_render_check=True)
+        check_env(single(preprocessing), skip_render_check=True)
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
@@ -75,7 +82,7 @@ def test_senses_stay_in_their_space_and_change_nothing_of_the_game():
 
 
 def test_a_choice_walks_dashes_rests_and_shoots_along_its_headings():
-    env = single(Kit(headings=4, aims=8))
+    env = single(PreprocessingConfig(headings=4, aims=8))
     env.reset(seed=0)
     player = env.unwrapped.arenas.records[0].player
     for choice, speed in ((1, 6.0), (8, 0.0), (5, 20.0)):  # walk, rest, dash
@@ -112,23 +119,27 @@ def shown(arenas):
 def test_the_aim_assist_takes_the_nearest_in_sight_first_and_the_hidden_last(choice, expected):
     # The third stands behind the box at (4.4, -4.6), nearer than nobody else that is in sight.
     arenas = arena_with((-5.0, 0.0, 0.0, 0.0), (0.0, 3.0, 0.0, 0.0), (6.3, -6.6, 0.0, 0.0))
-    interface = Kit(headings=4, targets=4).made_for(Settings(observation="state"))
-    action = interface.act(np.array([[8, choice]]), shown(arenas))[0]
+    preprocessor = PreprocessingConfig(headings=4, targets=4).made_for(
+        Settings(observation="state")
+    )
+    action = preprocessor.act(np.array([[8, choice]]), shown(arenas))[0]
     assert action[:2].tolist() == [0.0, 0.0] and action[4] == 0.0
     assert action[2:4] == pytest.approx(expected, abs=1e-3)
 
 
 def test_the_aim_assist_leads_and_rests_without_a_target():
-    interface = Kit(headings=4, targets=1).made_for(Settings(observation="state"))
+    preprocessor = PreprocessingConfig(headings=4, targets=1).made_for(
+        Settings(observation="state")
+    )
     arenas = arena_with((6.0, 0.0, 0.0, 5.6))
-    _, _, x, z, _ = interface.act(np.array([[8, 0]]), shown(arenas))[0].tolist()
+    _, _, x, z, _ = preprocessor.act(np.array([[8, 0]]), shown(arenas))[0].tolist()
     seconds = 6.0 / (18.0 * x)  # until the shot is where the enemy walks
     assert 18.0 * z * seconds == pytest.approx(5.6 * seconds, rel=0.05)
-    assert interface.act(np.array([[8, 0]]), shown(arena_with()))[0].tolist() == [0.0] * 5
+    assert preprocessor.act(np.array([[8, 0]]), shown(arena_with()))[0].tolist() == [0.0] * 5
 
 
 def test_senses_know_free_ways_and_where_danger_comes_from():
-    senses = Kit(senses=True).made_for(Settings(observation="state"))
+    senses = PreprocessingConfig(senses=True).made_for(Settings(observation="state"))
     calm = senses.observe(shown(arena_with()))[0]
     arenas = arena_with((3.0, 0.0, -2.0, 0.0))
     vector = senses.observe(shown(arenas))[0]
@@ -159,35 +170,42 @@ def test_bad_choices_are_refused_and_the_arena_stays(choices, sentence):
 
 
 def test_pixels_want_no_help_from_the_state():
-    for kit, word in ((Kit(senses=True), "Senses"), (Kit(headings=8, targets=1), "aim assist")):
+    for preprocessing, word in (
+        (PreprocessingConfig(senses=True), "Senses"),
+        (PreprocessingConfig(headings=8, targets=1), "aim assist"),
+    ):
         with pytest.raises(ValueError, match=word):
-            single(kit, observation="pixels")
-    seen, _ = single(Kit(headings=8), observation="pixels", pixel_size=84).reset(seed=0)
+            single(preprocessing, observation="pixels")
+    seen, _ = single(PreprocessingConfig(headings=8), observation="pixels", pixel_size=84).reset(
+        seed=0
+    )
     assert seen.shape == (84, 84, 3)
 
 
 def test_shrunk_pictures_are_means_of_blocks():
     bare = gym.make("ArenaBreaker-v0", observation="pixels", pixel_size=84)
-    kit = single(Kit(shrink=3), observation="pixels", pixel_size=84)
+    preprocessing = single(PreprocessingConfig(shrink=3), observation="pixels", pixel_size=84)
     picture, _ = bare.reset(seed=0)
-    seen, _ = kit.reset(seed=0)
-    assert kit.observation_space.contains(seen) and seen.shape == (28, 28, 3)
+    seen, _ = preprocessing.reset(seed=0)
+    assert preprocessing.observation_space.contains(seen) and seen.shape == (28, 28, 3)
     means = picture.reshape(28, 3, 28, 3, 3).mean(axis=(1, 3))
     assert np.abs(seen - means).max() <= 0.5
     with pytest.raises(ValueError, match="84 pixels a side cannot be shrunk 5 times"):
-        single(Kit(shrink=5), observation="pixels", pixel_size=84)
+        single(PreprocessingConfig(shrink=5), observation="pixels", pixel_size=84)
     with pytest.raises(ValueError, match="Only pictures can be shrunk"):
-        single(Kit(shrink=2))
+        single(PreprocessingConfig(shrink=2))
 
 
 def test_a_kit_is_plain_values_and_says_what_is_wrong_with_them():
-    assert Kit.from_dict(LEARNER.to_dict()) == LEARNER
+    assert PreprocessingConfig.from_dict(LEARNER.to_dict()) == LEARNER
     with pytest.raises(ValueError, match="did you mean 'targets'"):
-        Kit.from_dict({"target": 3})
-    numpys = Kit(senses=np.bool_(True), headings=np.int64(8), aims=np.array(3), shrink=np.uint8(2))
-    assert numpys == Kit(senses=True, headings=8, aims=3, shrink=2)
+        PreprocessingConfig.from_dict({"target": 3})
+    numpys = PreprocessingConfig(
+        senses=np.bool_(True), headings=np.int64(8), aims=np.array(3), shrink=np.uint8(2)
+    )
+    assert numpys == PreprocessingConfig(senses=True, headings=8, aims=3, shrink=2)
     assert {type(value) for value in numpys.to_dict().values()} == {bool, int}
     with pytest.raises(ValueError, match="headings must be a whole number from 0 to 64"):
-        Kit(headings=65)
+        PreprocessingConfig(headings=65)
     with pytest.raises(ValueError, match="senses must be a bool"):
-        Kit(senses=1)
+        PreprocessingConfig(senses=1)

@@ -1,4 +1,4 @@
-"""`Choices`: a handful of buttons instead of five numbers; compiled where it looks at the state.
+"""`DiscreteActions`: a few buttons instead of five numbers; compiled where it reads the state.
 
 One choice moves: a walk or a dash along one of some headings, or a rest. The other aims: at one of
 the best targets (the aim assist, which needs the state), or along one of some headings.
@@ -16,7 +16,7 @@ from arena_breaker_gym.wrappers.compass import compass
 from arena_breaker_gym.wrappers.targets import lead, rank_targets, stage_of
 
 
-class Choices:
+class DiscreteActions:
     """Makes actions of the choices of n arenas at once.
 
     Attributes:

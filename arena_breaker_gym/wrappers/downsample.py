@@ -1,4 +1,4 @@
-"""`Shrink`: pictures a whole number of times smaller, each pixel the mean of a block; compiled."""
+"""`Downsample`: pictures a whole number of times smaller, each pixel a block's mean; compiled."""
 
 import numpy as np
 from gymnasium import spaces
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from arena_breaker_gym.compiled import entry_point
 
 
-class Shrink:
+class Downsample:
     """Makes the pictures of n arenas smaller at once.
 
     Attributes:
