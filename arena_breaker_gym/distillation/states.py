@@ -12,11 +12,11 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.crew import Crew
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign
+from arena_breaker_gym.thread_pool import ThreadPool
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.dataset import sights_of
 from nitrogen_adapter.data.examples import Batch, TeacherTargets
@@ -62,7 +62,7 @@ class Looks:
         self.size = settings.pixel_size
         self.cameras = [Camera.over(m.size.width, m.size.depth, self.size) for m in models]
         self._renderers = [Renderer(models, size=self.size, skin=skin) for skin in skins]
-        self._crew = Crew(num_threads)
+        self._pool = ThreadPool(num_threads)
 
     def __len__(self) -> int:
         """The number of skins."""
@@ -74,7 +74,7 @@ class Looks:
         for number in np.unique(skins).tolist():
             rows = np.flatnonzero(skins == number)
             renderer = self._renderers[number]
-            frames[rows] = renderer.compose(records[rows], crew=self._crew)
+            frames[rows] = renderer.compose(records[rows], pool=self._pool)
         return frames
 
 

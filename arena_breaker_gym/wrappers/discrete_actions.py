@@ -9,7 +9,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from arena_breaker_gym.arenas import ACTION_LENGTH
-from arena_breaker_gym.compiled import entry_point
+from arena_breaker_gym.compiled import jit_cached
 from arena_breaker_gym.engine.record import Stages
 from arena_breaker_gym.observation import Room, StateTables, room_to_sort
 from arena_breaker_gym.wrappers.compass import compass
@@ -82,7 +82,7 @@ class DiscreteActions:
         return choices
 
 
-@entry_point
+@jit_cached
 def _aim_batch(
     tables: StateTables,
     campaign: Stages,

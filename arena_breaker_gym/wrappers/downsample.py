@@ -4,7 +4,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import entry_point
+from arena_breaker_gym.compiled import jit_cached
 
 
 class Downsample:
@@ -36,7 +36,7 @@ class Downsample:
         return out
 
 
-@entry_point
+@jit_cached
 def _shrink_batch(pictures: NDArray[np.uint8], times: int, out: NDArray[np.uint8]) -> None:
     count = times * times
     for index in range(out.shape[0]):

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled, entry_point
+from arena_breaker_gym.compiled import compiled, jit_cached
 from arena_breaker_gym.engine.arena import TICK
 from arena_breaker_gym.engine.enemy_shots import RADIUS as ENEMY_SHOT_RADIUS
 from arena_breaker_gym.engine.player import DASH_SPEED, DASH_TICKS
@@ -129,7 +129,7 @@ class FeatureExtractor:
         return out
 
 
-@entry_point
+@jit_cached
 def _sense_batch(
     tables: StateTables, campaign: Stages, out: NDArray[np.float32], desk: _Desk
 ) -> None:

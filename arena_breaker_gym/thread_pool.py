@@ -1,4 +1,4 @@
-"""`Crew`: threads that share out the rows of a batch among themselves.
+"""`ThreadPool`: threads that share out the rows of a batch among themselves.
 
 They are Python's own threads; compiled code releases the interpreter while it runs, so they
 run side by side. Which thread does which piece is chance, and no piece knows of it.
@@ -19,22 +19,22 @@ Piece: TypeAlias = tuple[Any, ...]
 Answers: TypeAlias = "SimpleQueue[BaseException | None]"
 
 
-class Crew:
+class ThreadPool:
     """The thread that calls and `size` - 1 helpers, who come with the first work to share.
 
-    Any number of crews may work at once, each called by one thread at a time. A process that
+    Any number of pools may work at once, each called by one thread at a time. A process that
     was forked gets helpers of its own.
     """
 
     def __init__(self, size: int) -> None:
-        """Makes a crew of `size` threads, the caller's among them."""
+        """Makes a pool of `size` threads, the caller's among them."""
         self.size = size
-        self._orders: SimpleQueue[_Order | None] | None = None
+        self._tasks: SimpleQueue[_Task | None] | None = None
         self._process = 0
 
     def __reduce__(self) -> Any:
         """A copy has helpers of its own."""
-        return Crew, (self.size,)
+        return ThreadPool, (self.size,)
 
     def cut(self, rows: int, *, least: int) -> list[tuple[int, int]]:
         """Pieces (first row, row after the last) that make up a batch.
@@ -64,26 +64,26 @@ class Crew:
             for piece in pieces:
                 work(*piece)
             return
-        order = _Order(work, pieces)
-        orders = self._at_work()
+        task = _Task(work, pieces)
+        tasks = self._at_work()
         for _ in range(helpers):
-            orders.put(order)
-        order.carry_out()
-        for failure in [order.answers.get() for _ in range(helpers + 1)]:
+            tasks.put(task)
+        task.run()
+        for failure in [task.answers.get() for _ in range(helpers + 1)]:
             if failure is not None:
                 raise failure
 
-    def _at_work(self) -> "SimpleQueue[_Order | None]":
-        """Where the helpers of this process take their orders from."""
-        if self._orders is None or self._process != os.getpid():
-            self._orders, self._process = SimpleQueue(), os.getpid()
+    def _at_work(self) -> "SimpleQueue[_Task | None]":
+        """Where the helpers of this process take their tasks from."""
+        if self._tasks is None or self._process != os.getpid():
+            self._tasks, self._process = SimpleQueue(), os.getpid()
             for _ in range(self.size - 1):
-                threading.Thread(target=_help, args=(self._orders,), daemon=True).start()
-            weakref.finalize(self, _dismiss, self._orders, self.size - 1).atexit = False
-        return self._orders
+                threading.Thread(target=_help, args=(self._tasks,), daemon=True).start()
+            weakref.finalize(self, _dismiss, self._tasks, self.size - 1).atexit = False
+        return self._tasks
 
 
-class _Order:
+class _Task:
     """Pieces of work that several threads take from until none is left."""
 
     def __init__(self, work: Callable[..., object], pieces: Sequence[Piece]) -> None:
@@ -91,7 +91,7 @@ class _Order:
         self._work = work
         self._left = deque(pieces)
 
-    def carry_out(self) -> None:
+    def run(self) -> None:
         """Does pieces until none is left, and answers with what went wrong, or None."""
         try:
             while (piece := self._next()) is not None:
@@ -109,15 +109,15 @@ class _Order:
             return None
 
 
-def _help(orders: "SimpleQueue[_Order | None]") -> None:
-    while (order := orders.get()) is not None:
-        order.carry_out()
-        del order  # or its arrays would live until the next one
+def _help(tasks: "SimpleQueue[_Task | None]") -> None:
+    while (task := tasks.get()) is not None:
+        task.run()
+        del task  # or its arrays would live until the next one
 
 
-def _dismiss(orders: "SimpleQueue[_Order | None]", helpers: int) -> None:
+def _dismiss(tasks: "SimpleQueue[_Task | None]", helpers: int) -> None:
     for _ in range(helpers):
-        orders.put(None)
+        tasks.put(None)
 
 
 def cores() -> int:

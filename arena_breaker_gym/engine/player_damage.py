@@ -4,7 +4,7 @@ import numpy as np
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import DEFEAT, PLAYER_HIT, PLAYING, ticks
-from arena_breaker_gym.engine.bursts import burst
+from arena_breaker_gym.engine.effects import burst
 from arena_breaker_gym.engine.record import Record
 
 GRACE = ticks(0.75)
@@ -13,7 +13,7 @@ SHOVE_KEPT = 0.86  # share of the shove left after each tick; our own value
 
 
 @compiled
-def harm(arena: Record, damage: int, cause: int, away_x: float, away_z: float) -> bool:
+def damage_player(arena: Record, damage: int, cause: int, away_x: float, away_z: float) -> bool:
     """Hurts the player unless something shields it.
 
     Args:
