@@ -22,9 +22,12 @@ GONE = {
     "arena_breaker_gym agents nitrogen_adapter": "Engine LocalEngine RayEngine make_engine EXECUTE",
     "agents nitrogen_adapter": "execute",
     "arena_breaker_gym agents": "Ponders CarriesOn Deliberates",
-    "arena_breaker_gym": "settled inlined Crew harm births",
+    "arena_breaker_gym": "settled inlined Crew births",
     "arena_breaker_gym/wrappers arena_breaker_gym/sb3 agents": (
         "Kit Shrink Interface KitEnv KitVectorEnv Recipe recipe"
+    ),
+    "nitrogen_adapter arena_breaker_gym/distillation": (
+        "Balance balance_of episode_balance label_balance Sights sights SightHead Lesson Course"
     ),
     "arena_breaker_gym/rollout agents": "Travels Presides Parcel freight bury Recipe",
     "arena_breaker_gym/rollout": "Crew Member Orders Question crew member parcel deputy",

@@ -28,7 +28,7 @@ from nitrogen_adapter.data.examples import ArrayExamples
 from nitrogen_adapter.data.label_examples import LabelExamples, label_tracks
 from nitrogen_adapter.data.label_recorder import LabelRecorder
 from nitrogen_adapter.data.labels import LabelError
-from nitrogen_adapter.data.moments import ChunkSettings
+from nitrogen_adapter.data.windows import ChunkSettings
 from nitrogen_adapter.gamepad import mirror, pack, unpack
 from nitrogen_adapter.mapping import DiscreteMapping
 from nitrogen_adapter.presets import preset_config

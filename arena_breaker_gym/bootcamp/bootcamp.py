@@ -368,7 +368,7 @@ class Bootcamp:
             frames=config.frame_per_sample,
             frame_spacing=config.frame_spacing,
         )
-        examples, balance = build_examples(
+        examples, statistics = build_examples(
             demonstrations,
             chunks,
             size=config.vision.image_size,
@@ -376,7 +376,7 @@ class Bootcamp:
             buttons=GamepadSettings(old_layout=config.old_layout),
             on_episode=lambda done, total: advance("Frames are drawn", _DRAWING * done / total),
         )
-        write_json(self.out / "dataset.json", asdict(balance))
+        write_json(self.out / "dataset.json", asdict(statistics))
         return examples
 
     def _entries(self) -> Iterator[_Entry]:

@@ -18,7 +18,7 @@ from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign
 from arena_breaker_gym.thread_pool import ThreadPool
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.data.dataset import sights_of
+from nitrogen_adapter.data.dataset import auxiliary_targets_of
 from nitrogen_adapter.data.examples import Batch, TeacherTargets
 
 
@@ -105,6 +105,8 @@ class StateExamples:
         # Another order of the same states, another choice of skins.
         rng = np.random.default_rng([self._seed, *rows[:4].tolist()])
         frames = looks.draw(records, rng.integers(len(looks), size=len(rows)))
-        sights = np.stack([sights_of(one, looks.cameras[one["stage"]]) for one in records])
+        auxiliary = np.stack(
+            [auxiliary_targets_of(one, looks.cameras[one["stage"]]) for one in records]
+        )
         teacher = None if states.teacher is None else states.teacher.rows(rows)
-        return Batch(frames, self._rows[rows], sights, teacher)
+        return Batch(frames, self._rows[rows], auxiliary, teacher)

@@ -119,8 +119,8 @@ class Deliberation:
     def _charge(self, arenas: list[int], seconds: float) -> None:
         """Makes arenas wait for the answers that the agent took `seconds` to find."""
         agent = self._agent
-        chunked = isinstance(agent, ChunkedAgent)
-        queried = agent.was_queried(arenas) if chunked else [True] * len(arenas)
+        everywhere = [True] * len(arenas)
+        queried = agent.was_queried(arenas) if isinstance(agent, ChunkedAgent) else everywhere
         thought = [arena for arena, anew in zip(arenas, queried, strict=True) if anew]
         # A game reads its gamepad once a tick, so ticks count when they have gone by.
         measured = self._latency == MEASURED

@@ -293,10 +293,10 @@ def _model(config: PostTrainingConfig, device: str) -> NitroGen:
 def _fitted(config: PostTrainingConfig, split: DataSplit) -> TrainingConfig:
     """How it is trained, as far as the data decide it."""
     training = config.training
-    if split.train.sight_rows is None:  # nobody noted what stands where
+    if split.train.auxiliary_rows is None:  # nobody noted what stands where
         training = replace(training, sight_weight=0.0)
     if config.balanced:
-        training = replace(training, weights={**split.balance.weights(), **training.weights})
+        training = replace(training, weights={**split.statistics.weights(), **training.weights})
     return training
 
 

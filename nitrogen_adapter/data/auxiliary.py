@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from nitrogen_adapter.vision import Fovea
 
 ABSENT = -1
-"""The kind of an empty row in a table of sights."""
+"""The kind of an empty row in a table of auxiliary targets."""
 
 PLAYER = 0
 """The kind that others are located from."""
@@ -34,7 +34,7 @@ WHERE_SHARE = 0.3
 """How much the error of where things are counts beside the error of what they are."""
 
 
-class Sights(NamedTuple):
+class AuxiliaryTargets(NamedTuple):
     """Where things stand in frames, as tensors.
 
     Attributes:
@@ -46,20 +46,20 @@ class Sights(NamedTuple):
     kinds: Tensor
 
     @classmethod
-    def of(cls, table: NDArray[np.float32]) -> Sights:
+    def of(cls, table: NDArray[np.float32]) -> AuxiliaryTargets:
         """Read a table (n, M, 3) of column, row, kind; the first row is the player's."""
         tensor = torch.from_numpy(np.ascontiguousarray(table))
         return cls(tensor[..., :2], tensor[..., 2].long())
 
 
-def mirror_sights(table: NDArray[np.float32]) -> NDArray[np.float32]:
+def mirror_auxiliary(table: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a table (n, M, 3) of column, row, kind as a mirror shows it."""
     result = table.copy()
     result[..., 0] = 1.0 - result[..., 0]
     return result
 
 
-class SightHead(nn.Module):
+class AuxiliaryHead(nn.Module):
     """Reads off a frame's tokens what stands where; its error teaches those who made the tokens."""
 
     def __init__(self, width: int, kinds: int, grid: int) -> None:
@@ -75,24 +75,24 @@ class SightHead(nn.Module):
         self.what = nn.Linear(width, kinds)
         self.where = nn.Linear(width, 2)
 
-    def loss(self, features: Tensor, sights: Sights) -> Tensor:
+    def loss(self, features: Tensor, auxiliary: AuxiliaryTargets) -> Tensor:
         """Return how wrong the head is.
 
         Args:
             features: (n, grid * grid, C) what a model sees of a frame each.
-            sights: of the n frames.
+            auxiliary: of the n frames.
 
         Returns:
             A scalar.
         """
-        frame, row = torch.nonzero(sights.kinds != ABSENT, as_tuple=True)
-        column_row = (sights.places[frame, row] * self.grid).long().clamp(0, self.grid - 1)
+        frame, row = torch.nonzero(auxiliary.kinds != ABSENT, as_tuple=True)
+        column_row = (auxiliary.places[frame, row] * self.grid).long().clamp(0, self.grid - 1)
         cell = column_row[:, 1] * self.grid + column_row[:, 0]
         there = torch.zeros((*features.shape[:2], self.kinds), device=features.device)
-        there[frame, cell, sights.kinds[frame, row]] = 1.0
+        there[frame, cell, auxiliary.kinds[frame, row]] = 1.0
         rarity = torch.full((self.kinds,), RARITY, device=features.device)
         what = F.binary_cross_entropy_with_logits(self.what(features), there, pos_weight=rarity)
-        from_player = sights.places[frame, row] - sights.places[frame, PLAYER]
+        from_player = auxiliary.places[frame, row] - auxiliary.places[frame, PLAYER]
         where = F.smooth_l1_loss(self.where(features[frame, cell]), REACH * from_player)
         return what + WHERE_SHARE * where
 

@@ -1,4 +1,4 @@
-"""`Balance`: how often each button and stick is used in the examples, so that rare ones show."""
+"""`LabelStatistics`: how often each button and stick is used in the examples: rare ones show."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nitrogen_adapter.data.moments import ChunkSettings, chunk_starts, chunk_sums, in_use
+from nitrogen_adapter.data.windows import ChunkSettings, chunk_starts, chunk_sums, in_use
 from nitrogen_adapter.gamepad import BUTTONS
 
 STICK_NAMES = ("LEFT_STICK", "RIGHT_STICK")
@@ -20,7 +20,7 @@ MOST_WEIGHT = 30.0
 
 
 class Track(NamedTuple):
-    """One sequence of steps, as a balance counts it.
+    """One sequence of steps, as the statistics count it.
 
     Attributes:
         rows: (T, 25) gamepad rows.
@@ -66,7 +66,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Balance:
+class LabelStatistics:
     """What the kept chunks hold: a rare action is easily lost in training.
 
     Attributes:
@@ -155,13 +155,13 @@ class Balance:
                 yield f"{name:16}{counts}{group.dashing:9.1%}"
 
 
-def balance_of(
+def label_statistics(
     tracks: Iterable[Track],
     settings: ChunkSettings,
     *,
     old_layout: bool = False,
     dash: str | None = None,
-) -> Balance:
+) -> LabelStatistics:
     """Count what the kept chunks of some sequences hold.
 
     Args:
@@ -182,10 +182,12 @@ def balance_of(
         for kind, name in track.groups.items():
             groups.setdefault(kind, {}).setdefault(name, _Tally()).add(tally)
     if total.kept == 0:
-        raise ValueError("No chunk is busy enough to be kept, so there is no balance to report.")
+        raise ValueError(
+            "No chunk is busy enough to be kept, so there are no statistics to report."
+        )
     names = (*BUTTONS, *STICK_NAMES)
     column = None if dash is None else BUTTONS.index(dash)
-    return Balance(
+    return LabelStatistics(
         moments=moments,
         kept=total.kept,
         dash=dash,
