@@ -193,8 +193,8 @@ def build_examples(
         on_episode: told after every episode how many are done, and of how many.
 
     Returns:
-        Frames (N, size, size, 3) with packed rows (N, horizon, 25), auxiliary targets (N, 41, 3), and
-        what they hold.
+        Frames (N, size, size, 3) with packed rows (N, horizon, 25) and auxiliary targets
+        (N, 41, 3), and what they hold.
 
     Raises:
         ValueError: if nothing is left to learn from, or an episode does not play as recorded.
