@@ -27,7 +27,8 @@ GONE = {
         "Kit Shrink Interface KitEnv KitVectorEnv Recipe recipe"
     ),
     "nitrogen_adapter arena_breaker_gym/distillation": (
-        "Balance balance_of episode_balance label_balance Sights sights SightHead Lesson Course"
+        "Balance balance_of episode_balance label_balance Sights sights SightHead Waves Lesson "
+        "Course"
     ),
     "arena_breaker_gym/rollout agents": "Travels Presides Parcel freight bury Recipe",
     "arena_breaker_gym/rollout": "Crew Member Orders Question crew member parcel deputy",
