@@ -525,7 +525,7 @@ def test_only_moments_with_their_frames_become_examples(tmp_path):
     ]
     two = ChunkSettings(frames=2, frame_spacing=18)
     pairs = LabelExamples(label_tracks(tmp_path), two, size=32)
-    assert pairs.moments[:, 1].tolist() == [1208]
+    assert pairs.windows[:, 1].tolist() == [1208]
     (chunks[0] / "frames" / "000000.png").write_bytes(b"no picture")
     with pytest.raises(LabelError, match=r"000000.png: missing, damaged, or not a picture"):
         examples.batch(np.arange(1))
