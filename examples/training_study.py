@@ -28,7 +28,7 @@ from arena_breaker_agents.registry import make_agent
 from arena_breaker_gym.cli.progress import Advance, bar
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.rollout.benchmark import Terms, evaluate
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, evaluate
 from arena_breaker_gym.sb3.ppo_config import PPOConfig
 from arena_breaker_gym.sb3.training import CURVE, train
 from arena_breaker_gym.settings import Settings
@@ -57,7 +57,7 @@ def trained(kind: str, seed: int, out: Path, advance: Advance) -> dict[str, Any]
 
 def measured(name: str, spec: str, out: Path, advance: Advance) -> dict[str, Any]:
     """A row of the table: one agent's episodes from stage 1."""
-    terms = Terms(
+    terms = BenchmarkConfig(
         episodes=EPISODES,
         settings=Settings(observation="state", pixel_size=84),
         num_envs=EPISODES,

@@ -27,7 +27,7 @@ from arena_breaker_gym.rollout.backends import cluster
 from arena_breaker_gym.rollout.backends.agent_spec import AgentSpec
 from arena_breaker_gym.rollout.backends.choice import make_backend
 from arena_breaker_gym.rollout.backends.ray_backend import RayBackend, WorkersLostError
-from arena_breaker_gym.rollout.benchmark import Terms, benchmark
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, benchmark
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import NitroGen
 from tests.fake_apis import FakeApis
@@ -114,7 +114,7 @@ def test_snapshots_come_along(backend):
 
 def test_a_benchmark_gives_the_same_rows(backend):
     makers = {"scripted": ScriptedBaseline, "random": RandomAgent}
-    terms = Terms(episodes=4, max_steps=60)
+    terms = BenchmarkConfig(episodes=4, max_steps=60)
     assert benchmark(makers, terms, backend=backend).rows == benchmark(makers, terms).rows
 
 

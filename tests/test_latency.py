@@ -19,7 +19,7 @@ from arena_breaker_gym.rollout import (
     rollout,
     verify,
 )
-from arena_breaker_gym.rollout.benchmark import Terms, benchmark
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, benchmark
 from arena_breaker_gym.rollout.metrics import METRICS, row_of, rows_of
 from arena_breaker_gym.rollout.table import results_table
 
@@ -396,9 +396,9 @@ def test_rows_tell_latencies_apart(tmp_path):
 
 
 def test_a_benchmark_charges_all_agents_alike(tmp_path):
-    terms = Terms(episodes=2, max_steps=20, latency=6)
+    terms = BenchmarkConfig(episodes=2, max_steps=20, latency=6)
     results = benchmark({"counter": Counter, "chance": RandomAgent}, terms, out=tmp_path)
     assert [row["latency"] for row in results.rows] == [6, 6]
     assert results.settings["latency"] == 6
     with pytest.raises(EpisodeError, match="latency=6, not None"):
-        benchmark({"counter": Counter}, Terms(episodes=2, max_steps=20), out=tmp_path)
+        benchmark({"counter": Counter}, BenchmarkConfig(episodes=2, max_steps=20), out=tmp_path)

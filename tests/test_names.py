@@ -22,7 +22,7 @@ GONE = {
     "arena_breaker_gym agents nitrogen_adapter": "Engine LocalEngine RayEngine make_engine EXECUTE",
     "agents nitrogen_adapter": "execute",
     "arena_breaker_gym agents": "Ponders CarriesOn Deliberates",
-    "arena_breaker_gym": "settled inlined Crew births",
+    "arena_breaker_gym": "settled inlined Crew births Terms",
     "arena_breaker_gym/wrappers arena_breaker_gym/sb3 agents": (
         "Kit Shrink Interface KitEnv KitVectorEnv Recipe recipe"
     ),

@@ -30,7 +30,7 @@ from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningCon
 from arena_breaker_gym.distillation.quiet_student import quiet_student
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
 from arena_breaker_gym.rollout.backends.backend import Backend
-from arena_breaker_gym.rollout.benchmark import Terms, evaluate, store_of
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, evaluate, store_of
 from arena_breaker_gym.rollout.latency import MEASURED
 from arena_breaker_gym.rollout.layers import Layers
 from arena_breaker_gym.rollout.metrics import Row
@@ -77,7 +77,7 @@ class _Entry:
 
     name: str
     make: Callable[[], Agent]
-    terms: Terms
+    terms: BenchmarkConfig
     folder: Path
 
 
@@ -423,10 +423,10 @@ class Bootcamp:
     def _transcripts(self) -> list[Transcript]:
         return [Transcript.find(path) for path in sorted(self.out.rglob(FILE_NAME))]
 
-    def _terms(self, name: str, *, fix: bool) -> Terms:
+    def _terms(self, name: str, *, fix: bool) -> BenchmarkConfig:
         plan = self.plan
         most = self.student.most_arenas()
-        return Terms(
+        return BenchmarkConfig(
             episodes=plan.evaluations_of(name),
             seed=plan.evaluation_seed,
             settings=Settings(
@@ -437,7 +437,7 @@ class Bootcamp:
             num_envs=plan.evaluations if most is None else min(most, plan.evaluations),
         )
 
-    def _realtime_terms(self, name: str) -> Terms:
+    def _realtime_terms(self, name: str) -> BenchmarkConfig:
         """Those with the fix, but one arena after another that waits for nobody."""
         waiting = self._terms(name, fix=True)
         return replace(

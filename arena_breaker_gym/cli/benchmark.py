@@ -55,7 +55,7 @@ def benchmark(
     from arena_breaker_gym.report.benchmark import FILE_NAME as PAGE_NAME
     from arena_breaker_gym.report.benchmark import benchmark_report
     from arena_breaker_gym.rollout import Progress
-    from arena_breaker_gym.rollout.benchmark import Terms
+    from arena_breaker_gym.rollout.benchmark import BenchmarkConfig
     from arena_breaker_gym.rollout.benchmark import benchmark as measure
     from arena_breaker_gym.rollout.latency import latency_from
     from arena_breaker_gym.rollout.results import FILE_NAME
@@ -65,7 +65,7 @@ def benchmark(
         raise ValueError(
             f"{paid[0]} costs money: name a folder with --out, to keep what it bought."
         )
-    terms = Terms(
+    terms = BenchmarkConfig(
         episodes=episodes,
         seed=seed,
         settings=options.settings_from(

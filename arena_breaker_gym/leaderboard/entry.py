@@ -20,7 +20,7 @@ from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout.agent import Agent
 from arena_breaker_gym.rollout.backends.backend import Backend
-from arena_breaker_gym.rollout.benchmark import Terms, Watch, evaluate
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, Watch, evaluate
 from arena_breaker_gym.rollout.metrics import METRICS, Row
 from arena_breaker_gym.settings import Settings
 
@@ -116,7 +116,7 @@ def measure_entry(
     Raises:
         ValueError: If the agent failed in an episode, so that its mean would be of the others.
     """
-    terms = Terms(
+    terms = BenchmarkConfig(
         episodes=EPISODES,
         seed=FIRST_SEED,
         settings=Settings(pixel_size=pixel_size),

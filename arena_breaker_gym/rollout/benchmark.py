@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from arena_breaker_gym.deprecated import old_names
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.agent import Agent
@@ -26,8 +27,11 @@ Watch = Callable[[str, int, Progress], None]
 Label = Callable[[str, Agent], str]
 
 
+__getattr__ = old_names(__name__, {"Terms": f"{__name__}.BenchmarkConfig"})
+
+
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class BenchmarkConfig:
     """What all agents of a benchmark have in common.
 
     Attributes:
@@ -78,7 +82,7 @@ class Terms:
 
 def benchmark(
     agents: Mapping[str, Callable[[], Agent]],
-    terms: Terms,
+    terms: BenchmarkConfig,
     *,
     out: Path | None = None,
     backend: Backend | str | None = None,
@@ -128,7 +132,7 @@ def benchmark(
 def evaluate(
     name: str,
     make: Callable[[], Agent],
-    terms: Terms,
+    terms: BenchmarkConfig,
     *,
     out: Path | None = None,
     backend: Backend | str | None = None,
@@ -170,7 +174,7 @@ def _reporter(watch: Watch, name: str, stage: int) -> Callable[[Progress], None]
 
 
 def _last_timings(
-    agents: Mapping[str, Callable[[], Agent]], terms: Terms, out: Path | None
+    agents: Mapping[str, Callable[[], Agent]], terms: BenchmarkConfig, out: Path | None
 ) -> Mapping[str, float] | None:
     """The timings on file if nothing is left to play, so that a second look keeps them."""
     if out is None or not (out / FILE_NAME).exists():

@@ -1,4 +1,4 @@
-"""`Terms`: what a run measures, how often and for how long."""
+"""`ThroughputConfig`: what a run measures, how often and for how long."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ QUICK: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class ThroughputConfig:
     """What a run measures.
 
     Attributes:
@@ -50,7 +50,7 @@ class Terms:
 
     @classmethod
     def of(cls, *, quick: bool, **wishes: Any) -> Self:
-        """Terms in which a wish of None leaves what is usual, or usual for a quick run.
+        """A config in which a wish of None leaves what is usual, or usual for a quick run.
 
         Args:
             quick: Whether nothing said means a run of seconds, not of minutes.
