@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from arena_breaker_gym.env import ArenaBreakerEnv
     from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, replay, rollout
     from arena_breaker_gym.vector_env import ArenaBreakerVectorEnv
-    from arena_breaker_gym.wrappers import FlattenTables, Kit, KitEnv, KitVectorEnv
+    from arena_breaker_gym.wrappers import (
+        FlattenTables,
+        PreprocessedEnv,
+        PreprocessedVectorEnv,
+        PreprocessingConfig,
+    )
 
 __version__ = "0.1.0"
 
@@ -25,9 +30,9 @@ __all__ = [
     "Episode",
     "EpisodeStore",
     "FlattenTables",
-    "Kit",
-    "KitEnv",
-    "KitVectorEnv",
+    "PreprocessedEnv",
+    "PreprocessedVectorEnv",
+    "PreprocessingConfig",
     "register_environments",
     "replay",
     "rollout",
@@ -37,9 +42,9 @@ _HOMES = {
     "ArenaBreakerEnv": "arena_breaker_gym.env",
     "ArenaBreakerVectorEnv": "arena_breaker_gym.vector_env",
     "FlattenTables": "arena_breaker_gym.wrappers",
-    "Kit": "arena_breaker_gym.wrappers",
-    "KitEnv": "arena_breaker_gym.wrappers",
-    "KitVectorEnv": "arena_breaker_gym.wrappers",
+    "PreprocessingConfig": "arena_breaker_gym.wrappers",
+    "PreprocessedEnv": "arena_breaker_gym.wrappers",
+    "PreprocessedVectorEnv": "arena_breaker_gym.wrappers",
     "Agent": "arena_breaker_gym.rollout",
     "Episode": "arena_breaker_gym.rollout",
     "EpisodeStore": "arena_breaker_gym.rollout",
@@ -47,10 +52,14 @@ _HOMES = {
     "rollout": "arena_breaker_gym.rollout",
 }
 
+_OLD_NAMES = ("Kit", "KitEnv", "KitVectorEnv")  # for one release
+
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name in _OLD_NAMES:
+        return getattr(import_module("arena_breaker_gym.wrappers"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.crew import Crew
 from arena_breaker_gym.engine.arena import ARENA, CAUSES, TICKS_PER_SECOND, VICTORY
 from arena_breaker_gym.engine.record import Stages
 from arena_breaker_gym.engine.soundness import PARTS
@@ -34,6 +33,7 @@ from arena_breaker_gym.stepping import (
     step_rows,
     sums_of,
 )
+from arena_breaker_gym.thread_pool import ThreadPool
 
 __all__ = ["ACTION_LENGTH", "INFO", "REWARD_TERMS", "Arenas"]
 
@@ -92,10 +92,10 @@ class Arenas:
         self._everyone = np.ones(count, dtype=np.bool_)
         self._actions = np.zeros((count, ACTION_LENGTH))
         self._keys = np.zeros((count, 2), dtype=np.int64)
-        self._crew = Crew(num_threads)
+        self._pool = ThreadPool(num_threads)
         self._pieces = [
             (first, last, room_to_sort())
-            for first, last in self._crew.cut(count, least=_LEAST_ROWS)
+            for first, last in self._pool.cut(count, least=_LEAST_ROWS)
         ]
         self._standard = MAX_EPISODE_STEPS * settings.frame_skip  # ticks
 
@@ -229,7 +229,7 @@ class Arenas:
                 nearest,
             )
 
-        self._crew.share(work, self._pieces)
+        self._pool.share(work, self._pieces)
 
     def observe(self, chosen: NDArray[np.bool_] | None = None) -> StateTables:
         """The state of every arena as `tables`, of which only chosen rows are written anew."""
@@ -247,7 +247,7 @@ class Arenas:
                 nearest,
             )
 
-        self._crew.share(work, self._pieces)
+        self._pool.share(work, self._pieces)
         return self.tables
 
     def compose(
@@ -263,7 +263,7 @@ class Arenas:
             The frames, RGB, without HUD.
         """
         frames: NDArray[np.uint8] = self._renderer.compose(
-            self.records, out, chosen=chosen, crew=self._crew
+            self.records, out, chosen=chosen, pool=self._pool
         )
         return frames
 
@@ -277,7 +277,7 @@ class Arenas:
             built upon what is in it.
         """
         frames: NDArray[np.uint8] = self._renderer.redraw(
-            self.records, self._canvas, chosen=chosen, crew=self._crew
+            self.records, self._canvas, chosen=chosen, pool=self._pool
         )
         return frames
 

@@ -1,8 +1,8 @@
-"""`compiled` and `entry_point`, and their kin: how the rules and the composer become machine code.
+"""`compiled` and `jit_cached`, and their kin: how the rules and the composer become machine code.
 
 Numba's own disk cache notices a change only in the file of the function it stores, not in
 the files of the functions that one calls. Here every stored entry point is stamped with a
-digest of its own room and of all rooms below it, so an edited saw can never hide behind an
+digest of its own package and of all those below it, so an edited saw can never hide behind an
 old tick. And what lies on disk is a convenience, nothing more: where it cannot be read or kept,
 the function is compiled anew and one line says so.
 """
@@ -22,8 +22,8 @@ from numba.core import caching
 from arena_breaker_gym.announcing import compiling
 
 _PACKAGE = Path(__file__).parent
-# Bottom up: a room's compiled code may call into those before it.
-_ROOMS = (
+# Bottom up: a package's compiled code may call into those before it.
+_PACKAGES = (
     "compiled.py",
     "stages",
     "engine",
@@ -47,12 +47,12 @@ def compiled(function: Function) -> Function:
     return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
 
 
-def inlined(function: Function) -> Function:
+def jit_inline(function: Function) -> Function:
     """Compiles a helper into the very place of its call, for the innermost loops."""
     return numba.njit(**_OPTIONS, forceinline=True)(function)  # type: ignore[no-any-return]
 
 
-def entry_point(function: Function) -> Function:
+def jit_cached(function: Function) -> Function:
     """Compiles a function that Python calls, and keeps its machine code on disk."""
     dispatcher = numba.njit(**_OPTIONS)(function)
     if not numba.config.DISABLE_JIT:
@@ -66,7 +66,7 @@ def entry_point(function: Function) -> Function:
     return dispatcher  # type: ignore[no-any-return]
 
 
-def settled(function: Function) -> Function:
+def jit_unchecked(function: Function) -> Function:
     """Compiles an entry point whose arguments are of the same types at every call.
 
     What the first call's types were is not looked up again: for the arguments of an
@@ -74,11 +74,11 @@ def settled(function: Function) -> Function:
     keeps arrays of another kind away: each must have the dtype, the number of axes and lie in
     one piece as the first call's did.
     """
-    dispatcher = entry_point(function)
-    return dispatcher if numba.config.DISABLE_JIT else _Settled(dispatcher)  # type: ignore[return-value]
+    dispatcher = jit_cached(function)
+    return dispatcher if numba.config.DISABLE_JIT else _Unchecked(dispatcher)  # type: ignore[return-value]
 
 
-class _Settled:
+class _Unchecked:
     """A compiled function that is called straight from its second call on."""
 
     def __init__(self, dispatcher: Any) -> None:
@@ -95,10 +95,10 @@ class _Settled:
 
 
 @functools.cache
-def sources_digest(room: str) -> str:
-    """Digest of the source files of a room and of all rooms below it."""
+def sources_digest(package: str) -> str:
+    """Digest of the source files of a package and of all those below it."""
     digest = hashlib.sha256()
-    for name in _ROOMS[: _ROOMS.index(room) + 1]:
+    for name in _PACKAGES[: _PACKAGES.index(package) + 1]:
         path = _PACKAGE / name
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(file.relative_to(_PACKAGE).as_posix().encode())
@@ -121,7 +121,7 @@ def _complain(why: str) -> None:
 
 
 class _Stamped:
-    """Makes a numba cache locator answer with the digest of the function's room."""
+    """Makes a numba cache locator answer with the digest of the function's package."""
 
     _py_file: str
 

@@ -6,7 +6,7 @@ Rows are independent of each other, so threads may share a batch out among thems
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled, entry_point, settled
+from arena_breaker_gym.compiled import compiled, jit_cached, jit_unchecked
 from arena_breaker_gym.engine.arena import PLAYING, VICTORY
 from arena_breaker_gym.engine.player import DASH_THRESHOLD
 from arena_breaker_gym.engine.record import Record, Stages
@@ -32,7 +32,7 @@ INFO = (
 REWARD_TERMS = ("score", "damage", "hits")
 
 
-@entry_point
+@jit_cached
 def begin_chosen(
     arenas: NDArray[np.void],
     chosen: NDArray[np.bool_],
@@ -59,7 +59,7 @@ def begin_chosen(
             _inform(arenas[index], info[:, index])
 
 
-@settled
+@jit_unchecked
 def first_bad(actions: NDArray[np.float64], moving: NDArray[np.bool_]) -> int:
     """The first moving arena whose action is not finite, -1 if there is none."""
     for index in range(actions.shape[0]):
@@ -70,7 +70,7 @@ def first_bad(actions: NDArray[np.float64], moving: NDArray[np.bool_]) -> int:
     return -1
 
 
-@settled
+@jit_unchecked
 def step_rows(
     first: int,
     last: int,
@@ -137,7 +137,7 @@ def step_rows(
             observe_arena(arena, tables, index, campaign, standard, nearest)
 
 
-@settled
+@jit_unchecked
 def observe_rows(
     first: int,
     last: int,
@@ -155,7 +155,7 @@ def observe_rows(
             observe_arena(arenas[index], tables, index, campaign, standard, nearest)
 
 
-@settled
+@jit_unchecked
 def sums_of(words: NDArray[np.uint32]) -> tuple[int, int]:
     """Two sums over a record's words by which damage shows: of the words, and of those sums.
 
@@ -174,7 +174,7 @@ def sums_of(words: NDArray[np.uint32]) -> tuple[int, int]:
     return plain, running
 
 
-@settled
+@jit_unchecked
 def put_back(
     kept: NDArray[np.void],
     arenas: NDArray[np.void],

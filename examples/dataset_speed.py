@@ -1,7 +1,7 @@
 """Measures how fast training examples are made: streamed from episodes, by workers, in memory.
 
 Run `python examples/dataset_speed.py`; it plays a few episodes, then makes shuffled batches of
-256 × 256 frames with their chunks and sights. A figure is the median of several rounds, and
+256 × 256 frames, chunks and auxiliary targets. A figure is the median of several rounds, and
 starting the workers is not part of it.
 """
 

@@ -22,7 +22,7 @@ from arena_breaker_agents.inputs.request import Request, Wish
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.play.scores import Score, Scores, board_name
 from arena_breaker_gym.play.screen import Screen
-from arena_breaker_gym.play.session import Mode, Session, Terms
+from arena_breaker_gym.play.session import Mode, PlayConfig, Session
 from arena_breaker_gym.rollout import EpisodeStore, Observations
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign
@@ -78,7 +78,7 @@ def scores_in(folder: Path) -> Scores:
 
 def session_at(name: str, folder: Path) -> Session:
     """A session that shows a screen."""
-    terms = Terms(
+    terms = PlayConfig(
         settings=Settings(start_stage=2),
         seed=SEED,
         store=EpisodeStore("runs/mine"),

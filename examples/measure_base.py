@@ -45,7 +45,7 @@ def student() -> NitroGenPolicy:
     """The base at play, as in the bootcamp."""
     model = checkpoint.load(SHIPPED["base"])
     predictor = LocalPredictor(model, quiet=True, autocast=bfloat16_is_faster("cpu"))
-    return NitroGenPolicy(predictor, name="base", execute=3)
+    return NitroGenPolicy(predictor, name="base", n_action_steps=3)
 
 
 def measured(agent: Agent, skin: str, episodes: int) -> Row:

@@ -25,21 +25,21 @@ from nitrogen_adapter.presets import PRESETS
 PUSHES = DiscreteMapping([("LEFT",), ("RIGHT",)], name="cart-pole")
 
 
-def play(predictor: LocalPredictor, *, steps: int, execute: int, seed: int) -> list[float]:
+def play(predictor: LocalPredictor, *, steps: int, n_action_steps: int, seed: int) -> list[float]:
     """Plays CartPole by its picture and returns the length of each episode.
 
     Args:
         predictor: Who plays.
         steps: Steps in all.
-        execute: How many of a chunk's actions are played before the next look.
+        n_action_steps: How many of a chunk's actions are played before the next look.
         seed: Of the environment and of the player's noise.
     """
     env = AddRenderObservation(gym.make("CartPole-v1", render_mode="rgb_array"))
     frame, _ = env.reset(seed=seed)
     predictor.reset([0], seed)
-    lengths, chunk, since = [0.0], np.empty(0), execute
+    lengths, chunk, since = [0.0], np.empty(0), n_action_steps
     for _ in range(steps):
-        if since == execute:
+        if since == n_action_steps:
             chunk, since = PUSHES.unpack(predictor.predict(frame[None], [0])[0]), 0
         frame, _, terminated, truncated, _ = env.step(int(chunk[since]))
         since += 1
@@ -48,7 +48,7 @@ def play(predictor: LocalPredictor, *, steps: int, execute: int, seed: int) -> l
             frame, _ = env.reset()
             predictor.reset([0], seed + len(lengths))
             lengths.append(0.0)
-            since = execute
+            since = n_action_steps
     env.close()
     return lengths[:-1]
 
@@ -56,14 +56,18 @@ def play(predictor: LocalPredictor, *, steps: int, execute: int, seed: int) -> l
 def main(
     model: Annotated[str, typer.Option(help="A checkpoint, or the name of a preset.")] = "tiny",
     steps: Annotated[int, typer.Option(min=1, help="Steps to play.")] = 300,
-    execute: Annotated[int, typer.Option(min=1, max=18, help="Actions before a new look.")] = 4,
+    n_action_steps: Annotated[
+        int, typer.Option(min=1, max=18, help="Actions before a new look.")
+    ] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Of game and noise.")] = 0,
 ) -> None:
     """Plays CartPole from pixels and says how long the pole stood."""
     loaded = NitroGen.preset(model) if model in PRESETS else NitroGen.from_checkpoint(model)
     for use in PUSHES.table():
         print(f"{use.number} ({use.xbox}): {use.meaning}")
-    lengths = play(LocalPredictor(loaded, name=model), steps=steps, execute=execute, seed=seed)
+    lengths = play(
+        LocalPredictor(loaded, name=model), steps=steps, n_action_steps=n_action_steps, seed=seed
+    )
     print(f"{len(lengths)} episodes of {np.mean(lengths):.1f} steps on average")
 
 

@@ -16,7 +16,7 @@ from arena_breaker_agents.human import HumanAgent
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.play.playing import play
 from arena_breaker_gym.play.screen import Screen
-from arena_breaker_gym.play.session import Mode, Session, Terms
+from arena_breaker_gym.play.session import Mode, PlayConfig, Session
 from arena_breaker_gym.play.window import USUAL
 from arena_breaker_gym.rollout import Observations
 from arena_breaker_gym.settings import Settings
@@ -64,7 +64,7 @@ def main() -> None:
     size = int(sys.argv[2]) if len(sys.argv) > 2 else USUAL
     screen = Stopwatch(seconds, size)
     screen.prepare()
-    session = Session(Terms(settings=Settings(), seed=0))
+    session = Session(PlayConfig(settings=Settings(), seed=0))
     session.begin(2)
     hands = ScriptedHands(session)
     play(session, screen, hands)

@@ -30,7 +30,7 @@ SEED = 1000  # of the first episode
 def measured(student: Path, channels: tuple[str, ...], *, skin: str, episodes: int) -> Row:
     """A row: the student with the expert's channels."""
     predictor = LocalPredictor(checkpoint.load(student), quiet=True)
-    player = NitroGenPolicy(predictor, name="student", execute=3)
+    player = NitroGenPolicy(predictor, name="student", n_action_steps=3)
     agent = Substitution(player, ExpertAgent(), channels)
     settings = Settings(skin=skin, pixel_size=predictor.model.config.vision.image_size)
     games = rollout(agent, episodes=episodes, seed=SEED, num_envs=episodes, env=settings)

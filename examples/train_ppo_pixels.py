@@ -18,12 +18,12 @@ import torch
 import typer
 
 from arena_breaker_gym.cli.progress import bar
-from arena_breaker_gym.sb3.recipe import Recipe
+from arena_breaker_gym.sb3.ppo_config import PPOConfig
 from arena_breaker_gym.sb3.training import train
-from arena_breaker_gym.wrappers import Kit
+from arena_breaker_gym.wrappers import PreprocessingConfig
 
-RECIPE = Recipe(
-    kit=Kit(headings=8, aims=16, shrink=2),
+CONFIG = PPOConfig(
+    preprocessing=PreprocessingConfig(headings=8, aims=16, shrink=2),
     settings={
         "observation": "pixels",
         "pixel_size": 84,
@@ -32,7 +32,7 @@ RECIPE = Recipe(
     },
     max_episode_steps=600,  # of 12 ticks: the standard 120 s
     policy="CnnPolicy",
-    eyes="SmallCNN",
+    features_extractor="SmallCNN",
     net_arch=(64,),
     num_envs=128,
     n_steps=16,
@@ -51,18 +51,18 @@ def main(
         "runs/pixels"
     ),
     seed: Annotated[int, typer.Option(min=0, help="Of networks, choices and games.")] = 0,
-    steps: Annotated[int, typer.Option(min=1, help="Decisions in all.")] = RECIPE.steps,
+    steps: Annotated[int, typer.Option(min=1, help="Decisions in all.")] = CONFIG.steps,
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="Ends earlier, the schedules too.")
     ] = None,
-    num_envs: Annotated[int, typer.Option(min=1, help="Arenas side by side.")] = RECIPE.num_envs,
+    num_envs: Annotated[int, typer.Option(min=1, help="Arenas side by side.")] = CONFIG.num_envs,
     threads: Annotated[int, typer.Option(min=1, help="That compute.")] = 2,
 ) -> None:
     """Trains the policy, or goes on with what lies in the folder."""
     torch.set_num_threads(threads)
-    recipe = replace(RECIPE, steps=steps, num_envs=num_envs)
+    config = replace(CONFIG, steps=steps, num_envs=num_envs)
     with bar(resume=f"Run the same command again to continue in {out}.") as advance:
-        model = train(recipe, out, seed=seed, minutes=minutes, num_threads=threads, watch=advance)
+        model = train(config, out, seed=seed, minutes=minutes, num_threads=threads, watch=advance)
     agent = f'"sb3:{model}?sampled=true"'
     print(f"Policy: {model}\nMeasure it: arena-breaker benchmark random {agent} --pixel-size 84")
 

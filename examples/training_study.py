@@ -28,14 +28,14 @@ from arena_breaker_agents.registry import make_agent
 from arena_breaker_gym.cli.progress import Advance, bar
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.rollout.benchmark import Terms, evaluate
-from arena_breaker_gym.sb3.recipe import Recipe
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, evaluate
+from arena_breaker_gym.sb3.ppo_config import PPOConfig
 from arena_breaker_gym.sb3.training import CURVE, train
 from arena_breaker_gym.settings import Settings
 
 SEEDS = (0, 1, 2)
 EPISODES = 50  # seeded 0 to 49; trainings begin at a million
-RECIPES: Mapping[str, Recipe] = {"ppo": train_ppo.RECIPE, "pixels": train_ppo_pixels.RECIPE}
+CONFIGS: Mapping[str, PPOConfig] = {"ppo": train_ppo.CONFIG, "pixels": train_ppo_pixels.CONFIG}
 HELD_AGAINST = {"ppo": "scripted", "pixels": "random"}
 OPTIONS = {"ppo": "", "pixels": "?sampled=true"}
 METRICS = ("kills", "score", "survival_seconds", "waves_cleared", "accuracy")
@@ -46,7 +46,7 @@ def trained(kind: str, seed: int, out: Path, advance: Advance) -> dict[str, Any]
     """The curve of one training, which is done first if need be."""
     folder = out / f"{kind}_{seed}"
     train(
-        RECIPES[kind],
+        CONFIGS[kind],
         folder,
         seed=seed,
         watch=lambda words, share: advance(f"{kind}, seed {seed}: {words}", share),
@@ -57,7 +57,7 @@ def trained(kind: str, seed: int, out: Path, advance: Advance) -> dict[str, Any]
 
 def measured(name: str, spec: str, out: Path, advance: Advance) -> dict[str, Any]:
     """A row of the table: one agent's episodes from stage 1."""
-    terms = Terms(
+    terms = BenchmarkConfig(
         episodes=EPISODES,
         settings=Settings(observation="state", pixel_size=84),
         num_envs=EPISODES,
@@ -81,7 +81,7 @@ def study(out: Path) -> dict[str, Any]:
         "kinds": {},
     }
     with bar(resume=f"Run the same command again to continue in {out}.") as advance:
-        for kind in RECIPES:
+        for kind in CONFIGS:
             notes = [trained(kind, seed, out, advance) for seed in SEEDS]
             specs = {HELD_AGAINST[kind]: HELD_AGAINST[kind]} | {
                 f"{kind}, seed {seed}": f"sb3:{out / f'{kind}_{seed}'}/model.zip{OPTIONS[kind]}"

@@ -77,14 +77,16 @@ def play(
     model: Annotated[str, typer.Argument(help="A checkpoint, or a preset's name.")],
     episodes: Annotated[int, typer.Option(min=1, help="Episodes to play.")] = 10,
     max_steps: Annotated[int, typer.Option(min=1, help="Steps of an episode.")] = 100,
-    execute: Annotated[int, typer.Option(min=1, max=18, help="Actions before a new look.")] = 3,
+    n_action_steps: Annotated[
+        int, typer.Option(min=1, max=18, help="Actions before a new look.")
+    ] = 3,
 ) -> None:
     """Lets a model play by the picture alone and says how far it goes before it falls in."""
     file = file_of(model)
     loaded = NitroGen.preset(model) if file is None else NitroGen.from_checkpoint(file)
     predictor = LocalPredictor(loaded, name=model)
     env = AddRenderObservation(game(max_steps))
-    walks = [_walk(env, predictor, execute, 1000 + episode) for episode in range(episodes)]
+    walks = [_walk(env, predictor, n_action_steps, 1000 + episode) for episode in range(episodes)]
     dry = sum(in_time for _, in_time in walks)
     print(
         f"{np.mean([steps for steps, _ in walks]):.1f} cells round the lake on average, "
@@ -93,7 +95,7 @@ def play(
 
 
 def _walk(
-    env: gym.Env[np.ndarray, int], predictor: LocalPredictor, execute: int, seed: int
+    env: gym.Env[np.ndarray, int], predictor: LocalPredictor, n_action_steps: int, seed: int
 ) -> tuple[int, bool]:
     """Cells that a model walks the right way round, and whether it is dry at the end."""
     frame, _ = env.reset(seed=seed)
@@ -101,7 +103,7 @@ def _walk(
     cells = 0
     while True:
         chunk = STEPS.unpack(predictor.predict(frame[None], [0])[0])
-        for action in chunk[:execute]:
+        for action in chunk[:n_action_steps]:
             cells += int(action) == walker(env.unwrapped.s)
             frame, _, terminated, truncated, _ = env.step(int(action))
             if terminated or truncated:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from arena_breaker_gym.engine import enemy_shots, player, shots, waves
 from arena_breaker_gym.engine.arena import TICK
-from arena_breaker_gym.engine.harm import GRACE
+from arena_breaker_gym.engine.player_damage import GRACE
 from arena_breaker_gym.engine.roster import bomber, charger, sentinel, shooter, splitter, stats
 from arena_breaker_gym.stages.names import ENEMY_TYPES
 
@@ -42,7 +42,7 @@ def player_table() -> str:
                 f"{player.RADIUS:g} m, {player.SPEED:g} m/s, {player.HP}",
                 "`engine/player.py`",
             ),
-            ("grace after a hit", f"{seconds(GRACE)} s", "`engine/harm.py`"),
+            ("grace after a hit", f"{seconds(GRACE)} s", "`engine/player_damage.py`"),
             ("fires while", f"the aim stick is at least {fix:g} long", "`engine/player.py`"),
             ("shot", shot, "`engine/shots.py`"),
             (

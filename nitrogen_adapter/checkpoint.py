@@ -22,7 +22,7 @@ from torch import Tensor
 from arena_breaker_gym.files import written_whole
 from nitrogen_adapter.archive import check_archive
 from nitrogen_adapter.config import NitroGenConfig
-from nitrogen_adapter.model import NitroGen, Waves
+from nitrogen_adapter.model import NitroGen, PositionalEncoding
 from nitrogen_adapter.vision import restore_buffers
 
 SAFETENSORS = ".safetensors"
@@ -307,8 +307,8 @@ def _filled(weights: _Weights, model: NitroGen) -> dict[str, Tensor]:
     """Returns a model's weights in single precision, with fixed waves that were left out."""
     result = {name: value.float() for name, value in weights.items()}
     for name in model.state_dict().keys() - weights.keys():
-        _, places, width = model.get_buffer(name).shape
-        result[name] = Waves(places, width).pe
+        _, positions, width = model.get_buffer(name).shape
+        result[name] = PositionalEncoding(positions, width).pe
     return result
 
 

@@ -77,9 +77,9 @@ class TransformerConfig:
         norm_type: of the action transformer's blocks; only the one kind is known.
         norm_eps: of the norm before every MLP of the action transformer.
         norm_elementwise_affine: whether that norm has weights.
-        positional_embeddings: "sinusoidal" adds fixed waves to what every attention reads, None
+        positional_embeddings: "sinusoidal" adds fixed sinusoids to what every attention reads, None
             adds nothing.
-        max_num_positional_embeddings: rows of those waves.
+        max_num_positional_embeddings: rows of that table.
         interleave_self_attention: whether every second block of the action transformer attends to
             the actions themselves instead of the frame.
         cross_attention_dim: width of what the action transformer sees of a frame, where it differs

@@ -19,8 +19,8 @@ from PIL import Image
 from torch import Tensor
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.freight import PackedModel
 from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.shared_weights import PackedModel
 from nitrogen_adapter.steady import Steady
 from nitrogen_adapter.vision import normalise
 

@@ -25,7 +25,7 @@ from torch.utils.checkpoint import checkpoint
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.config import NitroGenConfig, TransformerConfig
 from nitrogen_adapter.splits import DEFAULT_SPLIT, ParameterCount, in_split
-from nitrogen_adapter.vision import build_tower, look, recompute_tower
+from nitrogen_adapter.vision import build_tower, encode_image, recompute_tower
 
 KeysValues = tuple[Tensor, Tensor]
 """Keys and values of one attention, each (B, heads, T, features of a head)."""
@@ -34,29 +34,29 @@ TIME_FEATURES = 256
 """Sinusoids that describe the denoising time to the action transformer."""
 
 
-class Waves(nn.Module):
-    """Fixed sinusoids over the places of tokens, added to them; the checkpoint calls them `pe`."""
+class PositionalEncoding(nn.Module):
+    """Fixed sinusoids over tokens' positions, added to them; the checkpoint calls them `pe`."""
 
     pe: Tensor
 
-    def __init__(self, places: int, width: int) -> None:
+    def __init__(self, positions: int, width: int) -> None:
         """Compute the table: sines in even columns, cosines in odd ones."""
         super().__init__()
         pace = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
-        angles = torch.arange(places)[:, None] * pace
+        angles = torch.arange(positions)[:, None] * pace
         table = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :width]
         self.register_buffer("pe", table[None])
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Add to (n, L, C) tokens the waves of the first L places."""
+        """Add to (n, L, C) tokens the table's first L positions."""
         return tokens + self.pe[:, : tokens.shape[1]]
 
 
-def _places(config: TransformerConfig) -> Waves | None:
-    """Returns the waves of a block, where the configuration wants some."""
+def _positional_encoding(config: TransformerConfig) -> PositionalEncoding | None:
+    """Returns the positional encoding of a block, where the configuration wants some."""
     if config.positional_embeddings is None:
         return None
-    return Waves(config.max_num_positional_embeddings, config.width)
+    return PositionalEncoding(config.max_num_positional_embeddings, config.width)
 
 
 class Attention(nn.Module):
@@ -140,7 +140,7 @@ class SelfAttentionBlock(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         """Build the block."""
         super().__init__()
-        self.pos_embed = _places(config)
+        self.pos_embed = _positional_encoding(config)
         self.norm1 = nn.LayerNorm(config.width)
         self.attn1 = Attention(config)
         self.norm3 = nn.LayerNorm(config.width)
@@ -195,7 +195,7 @@ class ActionBlock(nn.Module):
         """Build the block."""
         super().__init__()
         self.attends_to_frame = attends_to_frame
-        self.pos_embed = _places(config)
+        self.pos_embed = _positional_encoding(config)
         self.norm1 = AdaptiveNorm(config.width)
         self.attn1 = Attention(config, seen_width=config.seen_width if attends_to_frame else None)
         self.norm3 = nn.LayerNorm(
@@ -407,7 +407,7 @@ class NitroGen(nn.Module):
                 f"pixel_values have the shape {tuple(pixel_values.shape)}; "
                 f"expected (samples, frames, 3, {side}, {side})."
             )
-        tokens = look(self.vision_encoder, pixel_values.flatten(0, 1).to(self._dtype))
+        tokens = encode_image(self.vision_encoder, pixel_values.flatten(0, 1).to(self._dtype))
         return tokens.reshape(*pixel_values.shape[:2], *tokens.shape[1:])
 
     def encode(self, pixel_values: Tensor, game: str | int | None = None) -> Tensor:

@@ -28,7 +28,7 @@ def build_tower(config: VisionConfig) -> nn.Module:
     return PatchTower(config) if isinstance(config, PatchConfig) else ConvTower(config)
 
 
-def look(tower: nn.Module, pixel_values: Tensor) -> Tensor:
+def encode_image(tower: nn.Module, pixel_values: Tensor) -> Tensor:
     """Return a tower's visual tokens: (n, 3, S, S) in [-1, 1] to (n, tokens, hidden)."""
     if isinstance(tower, ConvTower | PatchTower):
         return cast("Tensor", tower(pixel_values))

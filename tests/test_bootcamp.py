@@ -149,10 +149,10 @@ def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_table(camp, tmp_
 def test_examples_are_the_frames_and_the_next_actions_of_the_episodes():
     (episode,) = rollout(RandomAgent(), episodes=1, seed=4, max_steps=100)
     settings = ChunkSettings(stride=7, action_shift=2)
-    examples, balance = build_examples([episode], settings)
+    examples, statistics = build_examples([episode], settings)
     starts = kept_starts(episode.actions, settings)
     frames = list(replay(episode))
-    assert len(examples) == len(starts) == balance.kept
+    assert len(examples) == len(starts) == statistics.kept
     for row, start in enumerate(starts):
         assert np.array_equal(examples.inputs[row], frames[start])
         chunk = episode.actions[start + 2 : start + 2 + 18]

@@ -20,11 +20,11 @@ from typer.testing import CliRunner
 from arena_breaker_agents.claude_tutor import ClaudeTutor
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_agents.replay import ReplayAgent
-from arena_breaker_agents.tutor.batches import BatchMind
+from arena_breaker_agents.tutor.batches import BatchClient
 from arena_breaker_agents.tutor.bill import Bill
-from arena_breaker_agents.tutor.claude import ClaudeMind
+from arena_breaker_agents.tutor.claude import ClaudeClient
 from arena_breaker_agents.tutor.estimate import estimate
-from arena_breaker_agents.tutor.mind import Reply
+from arena_breaker_agents.tutor.llm_client import Response
 from arena_breaker_agents.tutor.prices import Prices
 from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
 from arena_breaker_agents.tutor.tutor import Tutor, TutorSettings
@@ -543,7 +543,7 @@ def test_batches_play_the_same_episodes_for_half_the_price(server, tmp_path):
     plain = play(tmp_path / "plain", episodes=6)
     asked = len(server.requests)
     tutor = Tutor(
-        lambda: BatchMind(ClaudeMind(), gather=0.03, poll=0.02),
+        lambda: BatchClient(ClaudeClient(), gather=0.03, poll=0.02),
         name=plain[0].agent,
         model="claude-opus-4-8",
         batched=True,
@@ -583,7 +583,7 @@ def test_a_batch_under_way_is_found_again_and_not_paid_twice(server, tmp_path):
     assert batches_created() == 1
 
 
-def test_another_mind_plays_through_an_openai_compatible_server(server, monkeypatch, tmp_path):
+def test_another_client_plays_through_an_openai_compatible_server(server, monkeypatch, tmp_path):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     model = server.chat_models[0]
     tutor = make_agent(f"openai:{model}?base_url={server.url}/v1&decision_steps=6")
@@ -598,23 +598,23 @@ def test_another_mind_plays_through_an_openai_compatible_server(server, monkeypa
 
 
 class Still:
-    """A mind of one's own: stands and shoots to the right."""
+    """A client of one's own: stands and shoots to the right."""
 
     model, options = "still", MappingProxyType({})
 
-    async def ask(self, question):
+    async def complete(self, request):
         move = {"move": {"x": 0, "z": 0}, "aim": {"x": 1, "z": 0}, "dash": False, "hold": 6}
-        return Reply(ending="called", call={"plan": [move]}, model=self.model)
+        return Response(ending="called", call={"plan": [move]}, model=self.model)
 
     async def close(self):
         self.closed = True
 
 
-def test_a_mind_of_ones_own_is_a_class_with_ask():
-    mind = Still()
-    [episode] = play(tutor=Tutor(lambda: mind, name="still", model="still"), episodes=1)
+def test_a_client_of_ones_own_is_a_class_with_complete():
+    llm = Still()
+    [episode] = play(tutor=Tutor(lambda: llm, name="still", model="still"), episodes=1)
     assert (episode.actions == [0, 0, 1, 0, 0]).all()
-    assert mind.closed
+    assert llm.closed
 
 
 # The whole experiment

@@ -20,7 +20,7 @@ from arena_breaker_gym import ArenaBreakerEnv, EpisodeStore, FlattenTables
 from arena_breaker_gym.observation import TABLES
 from arena_breaker_gym.registration import IDS
 from arena_breaker_gym.rollout import rollout
-from arena_breaker_gym.rollout.benchmark import Terms, benchmark
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, benchmark
 from arena_breaker_gym.settings import Settings
 
 STILL = np.zeros(5, np.float32)
@@ -110,7 +110,7 @@ def test_rollouts_and_benchmarks_take_numpys_numbers_and_keep_plain_ones(tmp_pat
         **numbers,
     )
     assert [(one.seed, one.stage, len(one)) for one in store] == [(7, 1, 5), (8, 2, 5)]
-    terms = Terms(
+    terms = BenchmarkConfig(
         episodes=np.int64(1), stages=(np.int64(1),), settings=Settings(**NUMPYS), **numbers
     )
     benchmark({"idle": IdleAgent}, terms, out=tmp_path / "results")
@@ -145,7 +145,7 @@ def test_what_is_no_number_of_the_right_kind_is_refused_where_it_is_given(keywor
         lambda skin: make_batch(skin=skin),
         lambda skin: rollout(IdleAgent(), episodes=1, env={"skin": skin}),
         lambda skin: benchmark(
-            {"idle": IdleAgent}, Terms(episodes=1, settings=Settings(skin=skin))
+            {"idle": IdleAgent}, BenchmarkConfig(episodes=1, settings=Settings(skin=skin))
         ),
     ],
 )
@@ -159,7 +159,9 @@ def test_an_unknown_skin_is_refused_though_nothing_is_drawn(call, skin, sentence
 
 def test_a_benchmark_refuses_its_last_stage_before_it_plays_the_first(tmp_path):
     with pytest.raises(ValueError, match="stage must be a whole number from 1 to 3, got 4"):
-        benchmark({"idle": IdleAgent}, Terms(episodes=1, stages=(1, 4)), out=tmp_path / "out")
+        benchmark(
+            {"idle": IdleAgent}, BenchmarkConfig(episodes=1, stages=(1, 4)), out=tmp_path / "out"
+        )
     assert not (tmp_path / "out").exists()
 
 

@@ -88,7 +88,7 @@ def test_states_are_drawn_as_the_game_draws_them_each_time_in_skins_of_their_own
     first, again, other = (many.batch(np.array(rows)) for rows in ([0, 1, 2], [0, 1, 2], [2, 1, 0]))
     np.testing.assert_array_equal(first.inputs, again.inputs)
     assert not np.array_equal(first.inputs, other.inputs[::-1])
-    np.testing.assert_array_equal(first.sights, other.sights[::-1])
+    np.testing.assert_array_equal(first.auxiliary, other.auxiliary[::-1])
 
 
 def test_a_collector_labels_every_state_that_the_student_reaches():

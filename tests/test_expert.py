@@ -9,10 +9,10 @@ from arena_breaker_agents.sb3 import SB3Agent
 from arena_breaker_gym.observation import TABLES
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.agent import Observations
-from arena_breaker_gym.sb3.recipe import Recipe
+from arena_breaker_gym.sb3.ppo_config import PPOConfig
 from arena_breaker_gym.sb3.training import train
 from arena_breaker_gym.vector_env import ArenaBreakerVectorEnv
-from arena_breaker_gym.wrappers import ActionNoise, Kit
+from arena_breaker_gym.wrappers import ActionNoise, PreprocessingConfig
 
 
 def states(count=6, steps=90, seed=3):
@@ -71,8 +71,8 @@ def test_its_verdict_is_what_it_acts_by():
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    recipe = Recipe(
-        kit=Kit(senses=True, headings=8, targets=2, single_frame=True),
+    config = PPOConfig(
+        preprocessing=PreprocessingConfig(senses=True, headings=8, targets=2, single_frame=True),
         action_noise=ActionNoise(move=0.1, dash=0.1, aim=0.2),
         settings={"observation": "state", "frame_skip": 6},
         max_episode_steps=50,
@@ -83,7 +83,7 @@ def trained(tmp_path_factory):
         n_epochs=1,
         steps=64,
     )
-    return train(recipe, tmp_path_factory.mktemp("ppo"), num_threads=1)
+    return train(config, tmp_path_factory.mktemp("ppo"), num_threads=1)
 
 
 def test_a_trained_policy_plays_without_torch_as_with_it(trained, tmp_path):

@@ -23,7 +23,12 @@ from arena_breaker_gym.settings import Settings
 
 BASE = [sys.executable, "-m", "arena_breaker_gym.cli"]
 PLAY = ["rollout", "idle", "-n", "1", "--max-steps", "3"]
-NAMES = ["idle", "scripted", "random", "nitrogen:runs/student/model_of_yesterday.pt?execute=12"]
+NAMES = [
+    "idle",
+    "scripted",
+    "random",
+    "nitrogen:runs/student/model_of_yesterday.pt?n_action_steps=12",
+]
 
 
 class Lost:

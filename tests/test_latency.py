@@ -19,7 +19,7 @@ from arena_breaker_gym.rollout import (
     rollout,
     verify,
 )
-from arena_breaker_gym.rollout.benchmark import Terms, benchmark
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, benchmark
 from arena_breaker_gym.rollout.metrics import METRICS, row_of, rows_of
 from arena_breaker_gym.rollout.table import results_table
 
@@ -62,29 +62,29 @@ class Chunks(RandomAgent):
 
     def __init__(self):
         super().__init__()
-        self.chunk, self.tail, self.execute, self.anew = {}, {}, {}, {}
+        self.chunk, self.tail, self.n_action_steps, self.anew = {}, {}, {}, {}
 
     def reset(self, arenas, seed):
         super().reset(arenas, seed)
         for arena in arenas:
             self.chunk[arena], self.tail[arena] = [], []
-            self.execute[arena] = 3 - seed % 2
+            self.n_action_steps[arena] = 3 - seed % 2
 
     def act(self, observations, arenas):
         return np.array([self._next(arena) for arena in arenas])
 
     def _next(self, arena):
         left = self.chunk[arena]
-        self.anew[arena] = len(left) <= 6 - self.execute[arena]
+        self.anew[arena] = len(left) <= 6 - self.n_action_steps[arena]
         if self.anew[arena]:
             self.tail[arena] = left
             left = self.chunk[arena] = [super(Chunks, self).act(None, [arena])[0] for _ in range(6)]
         return left.pop(0)
 
-    def looked(self, arenas):
+    def was_queried(self, arenas):
         return [self.anew[arena] for arena in arenas]
 
-    def meanwhile(self, arenas):
+    def action_while_waiting(self, arenas):
         rest = np.zeros(5)
         return np.array([self.tail[one].pop(0) if self.tail[one] else rest for one in arenas])
 
@@ -151,7 +151,7 @@ def test_an_agent_is_shown_the_moments_at_which_it_is_asked():
     assert list(episode.snapshots) == moments[:-1]
 
 
-def test_a_chunk_costs_one_wait_and_its_tail_goes_on_meanwhile():
+def test_a_chunk_costs_one_wait_and_its_tail_goes_on_while_waiting():
     (episode,) = rollout(Chunks(), episodes=1, seed=0, max_steps=40, latency=4)
     drawn = RandomAgent()
     drawn.reset([0], 0)
@@ -283,7 +283,7 @@ def test_playing_on_from_a_chunk_is_no_thinking_however_long_it_takes():
 
         def act(self, observations, arenas):
             actions = super().act(observations, arenas)
-            anew = any(self.looked(arenas))
+            anew = any(self.was_queried(arenas))
             self.looks += anew
             time.sleep(0.0 if anew else 0.05)
             return actions
@@ -316,7 +316,7 @@ def test_a_bad_latency_is_refused_in_one_sentence(latency):
 
 def test_an_agent_whose_meanwhile_has_another_shape_is_refused():
     class Short(Chunks):
-        def meanwhile(self, arenas):
+        def action_while_waiting(self, arenas):
             return np.zeros(5)
 
     with pytest.raises(ValueError, match=r"to go on with of shape \(1, 5\) and gave \(5,\)"):
@@ -332,10 +332,10 @@ ABOUT = """
 
 def test_a_latency_of_zero_is_a_game_that_waits_and_files_are_as_they_were(tmp_path):
     class Careless(Chunks):
-        def looked(self, arenas):
+        def was_queried(self, arenas):
             raise AssertionError("a game that waits does not ask")
 
-        meanwhile = looked
+        action_while_waiting = was_queried
 
     waits, zero = EpisodeStore(tmp_path / "waits"), EpisodeStore(tmp_path / "zero")
     rollout(Careless(), episodes=2, num_envs=2, max_steps=50, recorder=waits)
@@ -396,9 +396,9 @@ def test_rows_tell_latencies_apart(tmp_path):
 
 
 def test_a_benchmark_charges_all_agents_alike(tmp_path):
-    terms = Terms(episodes=2, max_steps=20, latency=6)
+    terms = BenchmarkConfig(episodes=2, max_steps=20, latency=6)
     results = benchmark({"counter": Counter, "chance": RandomAgent}, terms, out=tmp_path)
     assert [row["latency"] for row in results.rows] == [6, 6]
     assert results.settings["latency"] == 6
     with pytest.raises(EpisodeError, match="latency=6, not None"):
-        benchmark({"counter": Counter}, Terms(episodes=2, max_steps=20), out=tmp_path)
+        benchmark({"counter": Counter}, BenchmarkConfig(episodes=2, max_steps=20), out=tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from arena_breaker_agents.idle import IdleAgent
 from arena_breaker_agents.random import RandomAgent
 from arena_breaker_gym.rollout import AgentFailure, rollout
-from arena_breaker_gym.rollout.benchmark import Terms, benchmark
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, benchmark
 from arena_breaker_gym.rollout.metrics import METRICS, bootstrap_interval, row_of, rows_of
 from arena_breaker_gym.rollout.results import Results
 
@@ -117,7 +117,7 @@ class Flaky(RandomAgent):
 
 
 def test_a_benchmark_plays_equal_seeds_and_writes_its_results(tmp_path):
-    terms = Terms(episodes=4, stages=(1, 2))
+    terms = BenchmarkConfig(episodes=4, stages=(1, 2))
     results = benchmark({"chance": RandomAgent, "flaky": Flaky}, terms, out=tmp_path)
     named = [(row["agent"], row["stage"], row["episodes"]) for row in results.rows]
     assert named == [("chance", 1, 4), ("chance", 2, 4), ("flaky", 1, 4), ("flaky", 2, 4)]
@@ -130,7 +130,7 @@ def test_a_benchmark_plays_equal_seeds_and_writes_its_results(tmp_path):
 
 
 def test_a_benchmark_run_again_plays_nothing_and_says_the_same(tmp_path):
-    terms = Terms(episodes=3)
+    terms = BenchmarkConfig(episodes=3)
     first = benchmark({"chance": RandomAgent}, terms, out=tmp_path)
     steps = []
     again = benchmark(

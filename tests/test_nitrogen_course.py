@@ -28,7 +28,7 @@ from nitrogen_adapter.data.examples import ArrayExamples
 from nitrogen_adapter.data.label_examples import LabelExamples, label_tracks
 from nitrogen_adapter.data.label_recorder import LabelRecorder
 from nitrogen_adapter.data.labels import LabelError
-from nitrogen_adapter.data.moments import ChunkSettings
+from nitrogen_adapter.data.windows import ChunkSettings
 from nitrogen_adapter.gamepad import mirror, pack, unpack
 from nitrogen_adapter.mapping import DiscreteMapping
 from nitrogen_adapter.presets import preset_config
@@ -190,7 +190,7 @@ def test_a_finished_run_is_not_run_again(whole, played, run):
         (("--weight", "EAST"), "expected NAME=NUMBER"),
         (("--weight", "SPACE=2"), "no number of a gamepad row"),
         (("--recipe", "mine"), "no recipe 'mine'; known are published, student"),
-        (("--execute", "19"), "beyond a chunk's 18 actions"),
+        (("--n-action-steps", "19"), "beyond a chunk's 18 actions"),
         (("--split", "eyes"), "no split 'eyes'"),
     ],
 )
@@ -428,7 +428,7 @@ def test_the_first_actions_are_judged_by_themselves():
     examples = chunks()
     late = unpack(examples.actions)
     late[:, 9:, :4] *= -1.0
-    judged = HeldOut(ArrayExamples(examples.inputs, pack(late)), execute=9)
+    judged = HeldOut(ArrayExamples(examples.inputs, pack(late)), n_action_steps=9)
     scores = judged._scores(examples.actions, pack(late), None)
     assert scores["played"]["aim_cosine"] == pytest.approx(1.0)
     assert scores["chunk"]["aim_cosine"] == pytest.approx(0.0, abs=1e-6)

@@ -30,13 +30,13 @@ from nitrogen_adapter.data.dataset import (
     ChunkSettings,
     EpisodeExamples,
     build_examples,
-    episode_balance,
+    episode_statistics,
     kept_starts,
     split_by_episode,
 )
 from nitrogen_adapter.data.examples import ArrayExamples, Batch, batches
 from nitrogen_adapter.data.features import cache_features
-from nitrogen_adapter.data.label_examples import LabelExamples, label_balance, label_tracks
+from nitrogen_adapter.data.label_examples import LabelExamples, label_tracks, track_statistics
 from nitrogen_adapter.data.label_export import export_labels
 from nitrogen_adapter.data.labels import BUTTON_COLUMNS, LabelError, read_rows, write_rows
 from nitrogen_adapter.data.minari_source import MinariError, MinariExamples
@@ -99,28 +99,28 @@ def test_streamed_frames_and_actions_are_those_of_the_replay(episodes):
     settings = ChunkSettings(stride=11, action_shift=3)
     examples = EpisodeExamples(episodes, settings, size=64)
     frames = [list(replay(one, size=64)) for one in episodes]
-    for row, (number, step) in enumerate(examples.moments):
+    for row, (number, step) in enumerate(examples.windows):
         batch = examples.batch(np.array([row]))
         np.testing.assert_array_equal(batch.inputs[0], frames[number][step])
         played = episodes[number].actions[step + 3 : step + 21]
         np.testing.assert_array_equal(batch.actions[0], pack(played))
-        assert batch.sights[0, 0, 2] == 0
+        assert batch.auxiliary[0, 0, 2] == 0
 
 
 def test_several_frames_are_the_moment_and_those_before_it(episodes):
     settings = ChunkSettings(stride=7, frames=3, frame_spacing=7)
     examples = EpisodeExamples(episodes, settings, size=64)
     frames = [list(replay(one, size=64)) for one in episodes]
-    assert examples.moments[:, 1].min() == 14, "moments without their history are left out"
+    assert examples.windows[:, 1].min() == 14, "moments without their history are left out"
     rows = shuffled(examples, count=1, size=8)[0]
     batch = examples.batch(rows)
     assert batch.inputs.shape == (8, 3, 64, 64, 3)
-    for shown, (number, step) in zip(batch.inputs, examples.moments[rows], strict=True):
+    for shown, (number, step) in zip(batch.inputs, examples.windows[rows], strict=True):
         for frame, back in zip(shown, (14, 7, 0), strict=True):
             np.testing.assert_array_equal(frame, frames[number][step - back])
     single = EpisodeExamples(episodes, replace(settings, frames=1), size=64)
-    alone = single.moments.tolist().index(examples.moments[rows[0]].tolist())
-    np.testing.assert_array_equal(single.batch(np.array([alone])).sights[0], batch.sights[0])
+    alone = single.windows.tolist().index(examples.windows[rows[0]].tolist())
+    np.testing.assert_array_equal(single.batch(np.array([alone])).auxiliary[0], batch.auxiliary[0])
 
 
 def test_a_mirror_shows_every_frame_of_several(episodes):
@@ -238,48 +238,48 @@ def acted(episode, *, dashes, steps=200):
 def test_the_balance_counts_steps_chunks_and_presses(episodes):
     settings = ChunkSettings(stride=20)
     episode = acted(episodes[0], dashes=[(0, 2), (100, 104)])
-    balance = episode_balance([episode, acted(episodes[3], dashes=[])], settings)
+    statistics = episode_statistics([episode, acted(episodes[3], dashes=[])], settings)
     per_episode = 10  # moments 0, 20, … 180: the chunk of the last ends at 198
-    assert (balance.moments, balance.kept) == (2 * per_episode, 2 * per_episode)
-    dash = balance.shares["RIGHT_SHOULDER"]
+    assert (statistics.moments, statistics.kept) == (2 * per_episode, 2 * per_episode)
+    dash = statistics.shares["RIGHT_SHOULDER"]
     assert dash.presses == 2
     assert dash.chunks == pytest.approx(2 / 20)
-    assert dash.steps == pytest.approx(6 / (20 * 18)) == balance.dashing
-    assert balance.moving == balance.aiming == 1.0
-    assert balance.shares["SOUTH"].presses == 0
-    stages = balance.groups["stage"]
+    assert dash.steps == pytest.approx(6 / (20 * 18)) == statistics.dashing
+    assert statistics.moving == statistics.aiming == 1.0
+    assert statistics.shares["SOUTH"].presses == 0
+    stages = statistics.groups["stage"]
     assert {name: group.episodes for name, group in stages.items()} == {"1": 1, "2": 1}
     assert stages["1"].dashing == pytest.approx(6 / 180) and stages["2"].dashing == 0.0
-    assert set(balance.groups["agent"]) == {"scripted", "random"}
+    assert set(statistics.groups["agent"]) == {"scripted", "random"}
 
 
 def test_rare_buttons_weigh_more_up_to_a_bound(episodes):
     settings = ChunkSettings(stride=20)
-    rare = episode_balance([acted(episodes[0], dashes=[(0, 2)])], settings)
+    rare = episode_statistics([acted(episodes[0], dashes=[(0, 2)])], settings)
     assert rare.weights() == {"RIGHT_SHOULDER": 30.0}
     assert rare.weights(most=80.0) == {"RIGHT_SHOULDER": pytest.approx(0.5 / (2 / 180))}
-    common = episode_balance([acted(episodes[0], dashes=[(0, 20), (100, 190)])], settings)
+    common = episode_statistics([acted(episodes[0], dashes=[(0, 20), (100, 190)])], settings)
     share = common.shares["RIGHT_SHOULDER"].steps
     assert common.weights() == {"RIGHT_SHOULDER": pytest.approx(0.5 / min(share, 1 - share))}
-    never = episode_balance([acted(episodes[0], dashes=[])], settings)
+    never = episode_statistics([acted(episodes[0], dashes=[])], settings)
     assert never.weights() == {}
     with pytest.raises(ValueError, match="largest weight is 0"):
         rare.weights(most=0.0)
 
 
 def test_the_balance_can_be_read_by_people_and_scripts(episodes):
-    balance = episode_balance(episodes, SMALL)
-    plain = json.loads(json.dumps(balance.to_dict()))
-    assert plain["kept"] == balance.kept and plain["shares"].keys() == balance.shares.keys()
-    table = str(balance)
-    assert f"{balance.kept:,} of {balance.moments:,} moments kept" in table
+    statistics = episode_statistics(episodes, SMALL)
+    plain = json.loads(json.dumps(statistics.to_dict()))
+    assert plain["kept"] == statistics.kept and plain["shares"].keys() == statistics.shares.keys()
+    table = str(statistics)
+    assert f"{statistics.kept:,} of {statistics.moments:,} moments kept" in table
     assert "RIGHT_SHOULDER *" in table and "scripted" in table and "WEST" not in table
 
 
 def test_the_balance_needs_a_kept_chunk(episodes):
     idle = replace(episodes[0], actions=np.zeros((60, 5), np.float32))
     with pytest.raises(ValueError, match="No chunk is busy enough"):
-        episode_balance([idle], SMALL)
+        episode_statistics([idle], SMALL)
 
 
 # ---- features on the disk ----
@@ -439,11 +439,11 @@ def test_labels_come_back_bit_for_bit(tmp_path, store, episodes):
         np.testing.assert_array_equal(track.rows, pack(episode.actions))
     examples = LabelExamples(tracks, SMALL, size=64)
     drawn = EpisodeExamples(episodes, SMALL, size=64)
-    np.testing.assert_array_equal(examples.moments, drawn.moments)
+    np.testing.assert_array_equal(examples.windows, drawn.windows)
     rows = shuffled(examples, count=1, size=20)[0]
     np.testing.assert_array_equal(examples.batch(rows).inputs, drawn.batch(rows).inputs)
     np.testing.assert_array_equal(examples.batch(rows).actions, drawn.batch(rows).actions)
-    counted, known = examples.balance(dash="RIGHT_SHOULDER"), drawn.balance()
+    counted, known = examples.statistics(dash="RIGHT_SHOULDER"), drawn.statistics()
     assert counted.shares == known.shares and counted.groups == known.groups
     (made,) = batches(examples, [rows], workers=1)
     assert_same(made, examples.batch(rows))
@@ -466,10 +466,10 @@ def test_labels_are_plain_whatever_the_layout_and_can_be_read_in_either(tmp_path
     export_labels(store, tmp_path, buttons=old)
     (first, *_) = label_tracks(tmp_path, old_layout=True)
     np.testing.assert_array_equal(first.rows, pack(episodes[0].actions, old))
-    balance = label_balance(label_tracks(tmp_path), SMALL, dash="WEST")
-    other = label_balance(label_tracks(tmp_path, old_layout=True), SMALL, old_layout=True)
-    assert balance.shares == other.shares
-    assert balance.dashing == episode_balance(episodes, SMALL).dashing
+    statistics = track_statistics(label_tracks(tmp_path), SMALL, dash="WEST")
+    other = track_statistics(label_tracks(tmp_path, old_layout=True), SMALL, old_layout=True)
+    assert statistics.shares == other.shares
+    assert statistics.dashing == episode_statistics(episodes, SMALL).dashing
 
 
 def test_exporting_again_goes_on_and_another_episode_is_refused(tmp_path, store, episodes):
@@ -517,7 +517,7 @@ def test_only_moments_with_their_frames_become_examples(tmp_path):
         (chunk / "frames").mkdir(exist_ok=True)
         Image.new("RGB", (90, 60), (row % 256, 7, 9)).save(chunk / "frames" / f"{row:06d}.png")
     examples = LabelExamples(label_tracks(tmp_path), ChunkSettings(), size=32)
-    assert examples.moments[:, 1].tolist() == [0, 1190, 1208]
+    assert examples.windows[:, 1].tolist() == [0, 1190, 1208]
     assert examples.batch(np.arange(3)).inputs[:, 5, 5].tolist() == [
         [0, 7, 9],
         [1190 % 256, 7, 9],
@@ -525,7 +525,7 @@ def test_only_moments_with_their_frames_become_examples(tmp_path):
     ]
     two = ChunkSettings(frames=2, frame_spacing=18)
     pairs = LabelExamples(label_tracks(tmp_path), two, size=32)
-    assert pairs.moments[:, 1].tolist() == [1208]
+    assert pairs.windows[:, 1].tolist() == [1208]
     (chunks[0] / "frames" / "000000.png").write_bytes(b"no picture")
     with pytest.raises(LabelError, match=r"000000.png: missing, damaged, or not a picture"):
         examples.batch(np.arange(1))
@@ -534,7 +534,7 @@ def test_only_moments_with_their_frames_become_examples(tmp_path):
 def test_labels_without_frames_are_labels_only(tmp_path):
     chunk_of(tmp_path, 0, held("SOUTH"))
     tracks = label_tracks(tmp_path)
-    assert label_balance(tracks, SMALL).shares["SOUTH"].steps == 1.0
+    assert track_statistics(tracks, SMALL).shares["SOUTH"].steps == 1.0
     with pytest.raises(LabelError, match="No frames lie beside the labels"):
         LabelExamples(tracks, SMALL)
 
@@ -716,7 +716,7 @@ def test_a_frame_of_a_slower_video_is_seen_until_the_next(tmp_path):
     for row in (3, 4):
         Image.new("RGB", (90, 60), (row, 7, 9)).save(chunk / "frames" / f"{row:06d}.png")
     examples = LabelExamples(label_tracks(tmp_path), ChunkSettings(), size=32)
-    assert examples.moments[:, 1].tolist() == [6, 7, 8, 9]
+    assert examples.windows[:, 1].tolist() == [6, 7, 8, 9]
     assert examples.batch(np.arange(4)).inputs[:, 5, 5, 0].tolist() == [3, 3, 4, 4]
 
 
@@ -816,8 +816,8 @@ def test_a_foreign_game_with_keys_becomes_examples(minari):
     examples = MinariExamples(dataset, WALK, settings=ChunkSettings(action_shift=2), size=64)
     assert len(examples) == 2 * (40 - 18 - 2 + 1)
     batch = examples.batch(np.array([5, 0, 30]))
-    assert batch.inputs.shape == (3, 64, 64, 3) and batch.sights is None
-    (number, step) = examples.moments[30]
+    assert batch.inputs.shape == (3, 64, 64, 3) and batch.auxiliary is None
+    (number, step) = examples.windows[30]
     np.testing.assert_array_equal(
         batch.actions[2], WALK.pack(np.array(steps))[step + 2 : step + 20]
     )
@@ -837,10 +837,10 @@ def test_idle_chunks_of_a_foreign_game_are_left_out_and_its_keys_counted(minari)
         minari, Corridor(), "corridor/idle-v0", episodes=1, steps=60, actions=[0] * 40 + [1] * 20
     )
     examples = MinariExamples(dataset, WALK.pack, size=64)
-    assert examples.moments[:, 1].tolist() == list(range(31, 43))
-    balance = examples.balance()
-    assert balance.shares["DPAD_LEFT"].presses == 1 and balance.dash is None
-    assert balance.weights().keys() == {"DPAD_LEFT"}
+    assert examples.windows[:, 1].tolist() == list(range(31, 43))
+    statistics = examples.statistics()
+    assert statistics.shares["DPAD_LEFT"].presses == 1 and statistics.dash is None
+    assert statistics.weights().keys() == {"DPAD_LEFT"}
 
 
 def test_the_pictures_key_is_found_or_named(minari):
@@ -870,7 +870,7 @@ def test_our_own_game_through_minari_gives_the_frames_and_rows_that_were_played(
     mapping = mapping_for(dataset.action_space, "arena-breaker")
     examples = MinariExamples(dataset, mapping, size=64)
     batch = examples.batch(np.arange(len(examples)))
-    for row, (_, step) in enumerate(examples.moments):
+    for row, (_, step) in enumerate(examples.windows):
         np.testing.assert_array_equal(batch.actions[row], pack(np.array(played))[step : step + 18])
         np.testing.assert_array_equal(batch.inputs[row], dataset[0].observations[step])
 
@@ -900,7 +900,7 @@ def called(*words):
 def test_the_balance_command_prints_a_table_or_json(store, episodes):
     assert "RIGHT_SHOULDER *" in called("balance", store.folder).stdout
     report = json.loads(called("balance", store.folder, "--json", "--stride", 9).stdout)
-    assert report == json.loads(json.dumps(episode_balance(episodes, SMALL).to_dict()))
+    assert report == json.loads(json.dumps(episode_statistics(episodes, SMALL).to_dict()))
 
 
 def test_the_export_command_writes_labels(store, tmp_path, episodes):

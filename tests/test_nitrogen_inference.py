@@ -181,42 +181,42 @@ def shown_to(policy, pixels, arenas):
 
 def test_a_policy_plays_its_chunk_and_looks_again():
     predictor = Calls(lively(), quiet=True)
-    policy = NitroGenPolicy(predictor, execute=4)
+    policy = NitroGenPolicy(predictor, n_action_steps=4)
     policy.reset([0, 1], seed=0)
     shown = frames(2)
     actions = [shown_to(policy, shown, [0, 1]) for _ in range(5)]
-    looked = policy.looked([0, 1])
+    looked = policy.was_queried([0, 1])
     assert predictor.passes == [2, 2]
     assert looked == [True, True]
     np.testing.assert_allclose(actions[4], actions[0], atol=1e-5)  # the same frame, looked at anew
     assert np.abs(actions[1] - actions[0]).max() > 1e-3
     shown_to(policy, shown, [0, 1])
-    assert policy.looked([0, 1]) == [False, False]
+    assert policy.was_queried([0, 1]) == [False, False]
 
 
 def test_only_arenas_without_a_plan_are_looked_at():
     predictor = Calls(lively(), quiet=True)
-    policy = NitroGenPolicy(predictor, execute=3)
+    policy = NitroGenPolicy(predictor, n_action_steps=3)
     policy.reset([0, 1], seed=0)
     shown_to(policy, frames(1), [0])
     shown_to(policy, frames(2), [0, 1])
     assert predictor.passes == [1, 1]
-    assert policy.looked([0, 1]) == [False, True]
+    assert policy.was_queried([0, 1]) == [False, True]
 
 
 def test_the_old_chunk_goes_on_while_the_new_one_is_awaited():
     model = lively()
-    policy = NitroGenPolicy(model, execute=16, quiet=True)
-    whole = NitroGenPolicy(model, execute=18, quiet=True)
+    policy = NitroGenPolicy(model, n_action_steps=16, quiet=True)
+    whole = NitroGenPolicy(model, n_action_steps=18, quiet=True)
     shown = frames(1)
     for one in (policy, whole):
         one.reset([0], seed=0)
     chunk = [shown_to(whole, shown, [0])[0] for _ in range(18)]
-    np.testing.assert_array_equal(policy.meanwhile([0])[0], np.zeros(5))
+    np.testing.assert_array_equal(policy.action_while_waiting([0])[0], np.zeros(5))
     for _ in range(16):
         shown_to(policy, shown, [0])
     shown_to(policy, shown, [0])
-    went_on = [policy.meanwhile([0])[0] for _ in range(4)]
+    went_on = [policy.action_while_waiting([0])[0] for _ in range(4)]
     expected = [chunk[16], chunk[17], chunk[17], chunk[17]]
     np.testing.assert_allclose(went_on, expected, atol=1e-5)
 
@@ -233,7 +233,10 @@ def test_a_checkpoint_is_an_agent_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda m: NitroGenPolicy(m, execute=19), "execute must be from 1 to 18, got 19"),
+        (
+            lambda m: NitroGenPolicy(m, n_action_steps=19),
+            "n_action_steps must be from 1 to 18, got 19",
+        ),
         (lambda m: NitroGenPolicy(m, steps=0), "steps is 0"),
         (lambda m: NitroGenPolicy(LocalPredictor(m), quiet=True), "has its options already"),
         (
@@ -249,15 +252,23 @@ def test_bad_input_is_refused_in_one_sentence(make, message):
 
 def test_options_follow_a_question_mark(tmp_path):
     checkpoint.save(tmp_path / "mine.pt", lively())
-    agent = make_agent(f"nitrogen:{tmp_path / 'mine.pt'}?execute=12&steps=2&quiet=true")
-    assert (agent.name, agent.execute) == ("mine?execute=12&steps=2&quiet=true", 12)
+    agent = make_agent(f"nitrogen:{tmp_path / 'mine.pt'}?n_action_steps=12&steps=2&quiet=true")
+    assert (agent.name, agent.n_action_steps) == ("mine?n_action_steps=12&steps=2&quiet=true", 12)
     assert (agent.predictor.steps, agent.predictor.quiet) == (2, True)
     for said, message in {
-        "execute=many": r"execute cannot be 'many'",
+        "n_action_steps=many": r"n_action_steps cannot be 'many'",
         "dtype=int8": "dtype cannot be 'int8' .expected one of float32, bfloat16, float16",
         "quiet=perhaps": "expected true or false",
-        "exceute=3": "no option 'exceute'; .*execute",
-        "execute=19": "execute must be from 1 to 18",
+        "n_actoin_steps=3": "no option 'n_actoin_steps'; .*n_action_steps",
+        "n_action_steps=19": "n_action_steps must be from 1 to 18",
     }.items():
         with pytest.raises(ValueError, match=message):
             make_agent(f"nitrogen:{tmp_path / 'mine.pt'}?{said}")
+
+
+def test_the_old_name_of_n_action_steps_works_and_warns(tmp_path):
+    checkpoint.save(tmp_path / "mine.pt", NitroGen.preset("tiny"))
+    with pytest.warns(DeprecationWarning, match="execute= is now called n_action_steps="):
+        assert make_agent(f"nitrogen:{tmp_path / 'mine.pt'}?execute=12").n_action_steps == 12
+    with pytest.warns(DeprecationWarning, match="execute is now called n_action_steps"):
+        assert NitroGenPolicy(NitroGen.preset("tiny"), execute=3).n_action_steps == 3

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from nitrogen_adapter.data.auxiliary import AuxiliaryHead, AuxiliaryTargets
 from nitrogen_adapter.data.examples import ArrayExamples
 from nitrogen_adapter.data.features import cache_features
-from nitrogen_adapter.data.sight import SightHead, Sights
 from nitrogen_adapter.gamepad import mirror, pack, unpack
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.presets import preset_config
@@ -39,15 +39,15 @@ def lamps(count, seed=0):
     """Frames with a lamp on the left or on the right, actions that aim at it, and where it is."""
     rng = np.random.default_rng(seed)
     frames = rng.integers(90, 110, (count, 64, 64, 3), dtype=np.uint8)
-    sights = np.full((count, 3, 3), -1.0, dtype=np.float32)
+    auxiliary = np.full((count, 3, 3), -1.0, dtype=np.float32)
     sides = rng.integers(0, 2, count)
     for i, side in enumerate(sides):
         column, row = 8 + 40 * side, int(rng.integers(8, 48))
         frames[i, row : row + 8, column : column + 8] = (250, 220, 40)
-        sights[i, :2] = [[0.5, 0.5, 0], [(column + 4) / 64, (row + 4) / 64, 1]]
+        auxiliary[i, :2] = [[0.5, 0.5, 0], [(column + 4) / 64, (row + 4) / 64, 1]]
     actions = np.zeros((count, 18, 5), dtype=np.float32)
     actions[..., 2] = 2.0 * sides[:, None] - 1.0
-    return ArrayExamples(frames, pack(actions), sights)
+    return ArrayExamples(frames, pack(actions), auxiliary)
 
 
 def trainer(settings=SHORT, *, examples=None, seed=0):
@@ -301,10 +301,10 @@ def test_it_learns_to_aim_at_what_it_sees():
 
 
 def test_a_head_that_names_every_cell_rightly_is_hardly_wrong():
-    sights = Sights.of(lamps(6).sights)
-    right, wrong = SightHead(4, kinds=2, grid=8), SightHead(4, kinds=2, grid=8)
+    auxiliary = AuxiliaryTargets.of(lamps(6).auxiliary)
+    right, wrong = AuxiliaryHead(4, kinds=2, grid=8), AuxiliaryHead(4, kinds=2, grid=8)
     features = torch.zeros(6, 64, 4)
-    for frame, (player, lamp) in enumerate(sights.places[:, :2]):
+    for frame, (player, lamp) in enumerate(auxiliary.places[:, :2]):
         for kind, place in enumerate((player, lamp)):
             column, row = (place * 8).long().tolist()
             features[frame, row * 8 + column, kind] = 1.0
@@ -315,8 +315,8 @@ def test_a_head_that_names_every_cell_rightly_is_hardly_wrong():
             head.what.bias.fill_(-10.0 * sign)
             head.where.weight.copy_(torch.eye(4)[2:])
             head.where.bias.zero_()
-    assert right.loss(features, sights).item() < 1e-3
-    assert wrong.loss(features, sights).item() > 5.0
+    assert right.loss(features, auxiliary).item() < 1e-3
+    assert wrong.loss(features, auxiliary).item() > 5.0
 
 
 def test_sights_reach_all_that_sees():
@@ -463,7 +463,7 @@ def test_the_average_of_a_short_run_has_left_its_start():
                 ArrayExamples(lamps(4).inputs, lamps(4).actions),
                 TrainingConfig.student(),
             ),
-            "come without sights",
+            "come without auxiliary targets",
         ),
     ],
 )

@@ -31,7 +31,7 @@ from arena_breaker_gym.play.pace import MOST_STEPS, Pace
 from arena_breaker_gym.play.playing import play
 from arena_breaker_gym.play.scores import LONGEST, Score, Scores, board_of
 from arena_breaker_gym.play.screen import SETTLED_S, Screen
-from arena_breaker_gym.play.session import BREATH_S, Mode, Session, Terms
+from arena_breaker_gym.play.session import BREATH_S, Mode, PlayConfig, Session
 from arena_breaker_gym.play.sound import Sound, heard_between
 from arena_breaker_gym.play.waves import RATE, SOUNDS
 from arena_breaker_gym.play.window import side_of
@@ -465,7 +465,7 @@ def store(tmp_path):
 def session_of(store=None, film=Clip, **terms):
     now = [0.0]
     session = Session(
-        Terms(**{"settings": Settings(), "seed": 5, "store": store, **terms}),
+        PlayConfig(**{"settings": Settings(), "seed": 5, "store": store, **terms}),
         clock=lambda: now[0],
         film=film,
     )

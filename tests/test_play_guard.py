@@ -8,7 +8,7 @@ import pytest
 
 from arena_breaker_gym.engine import player, shots, waves
 from arena_breaker_gym.engine.arena import TICK
-from arena_breaker_gym.engine.harm import GRACE
+from arena_breaker_gym.engine.player_damage import GRACE
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.stages.names import ENEMY_TYPES
 from tests import play_guard

@@ -28,7 +28,7 @@ from stable_baselines3.common.vec_env import (
 
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_agents.sb3 import SB3Agent
-from arena_breaker_gym import Kit, KitEnv
+from arena_breaker_gym import PreprocessedEnv, PreprocessingConfig
 from arena_breaker_gym.extras import MissingExtraError
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.sb3 import make_vec_env, save_policy, training
@@ -43,7 +43,7 @@ from arena_breaker_gym.sb3.training import train
 
 STATE = {"observation": "state"}
 PIXELS = {"observation": "pixels", "pixel_size": 64}
-LEARNER = Kit(senses=True, headings=16, targets=4)
+LEARNER = PreprocessingConfig(senses=True, headings=16, targets=4)
 
 
 def sampled(space, count, steps):
@@ -66,15 +66,18 @@ def row(observation, index):
 
 
 @pytest.mark.parametrize(
-    ("kit", "settings"), [(None, STATE), (LEARNER, STATE), (Kit(headings=8), PIXELS)]
+    ("preprocessing", "settings"),
+    [(None, STATE), (LEARNER, STATE), (PreprocessingConfig(headings=8), PIXELS)],
 )
-def test_an_arena_is_the_single_environment_and_its_ending_is_told(kit, settings):
+def test_an_arena_is_the_single_environment_and_its_ending_is_told(preprocessing, settings):
     """All observations up to the last, which the infos hold, and the first after it."""
     steps, count = 40, 3
-    envs = make_vec_env(count, seed=7, kit=kit, max_episode_steps=steps, **settings)
+    envs = make_vec_env(
+        count, seed=7, preprocessing=preprocessing, max_episode_steps=steps, **settings
+    )
     alone = [gym.make("ArenaBreaker-v0", max_episode_steps=steps, **settings) for _ in range(count)]
-    if kit is not None:
-        alone = [KitEnv(env, kit) for env in alone]
+    if preprocessing is not None:
+        alone = [PreprocessedEnv(env, preprocessing) for env in alone]
     seen = envs.reset()
     for index, env in enumerate(alone):
         first, info = env.reset(seed=7 + index)
@@ -124,11 +127,13 @@ def test_infos_of_arenas_that_play_on_are_one_empty_dict():
 
 
 def test_methods_and_attributes_of_arenas():
-    envs = make_vec_env(3, seed=0, kit=LEARNER, render_mode="rgb_array", render_size=64, **STATE)
+    envs = make_vec_env(
+        3, seed=0, preprocessing=LEARNER, render_mode="rgb_array", render_size=64, **STATE
+    )
     envs.reset()
     assert envs.get_attr("render_mode") == ["rgb_array"] * 3
     assert envs.get_attr("settings", 1)[0].observation == "state"
-    assert envs.has_attr("kit") and not envs.has_attr("kitten")
+    assert envs.has_attr("preprocessing") and not envs.has_attr("processing")
     saved = envs.env_method("save_state", indices=[1])[0]
     envs.step(np.zeros((3, 2), int))
     envs.env_method("restore_state", saved, indices=1)
@@ -194,12 +199,15 @@ def test_hits_can_be_rewarded():
 def test_their_checker_takes_a_kit():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(KitEnv(gym.make("ArenaBreaker-v0", **STATE), LEARNER))
+        check_env(PreprocessedEnv(gym.make("ArenaBreaker-v0", **STATE), LEARNER))
 
 
 def test_their_wrappers_work_round_the_batch():
-    envs = VecNormalize(VecFrameStack(make_vec_env(2, seed=0, kit=LEARNER, **STATE), 3))
-    assert envs.reset().shape == (2, 3 * make_vec_env(1, kit=LEARNER, **STATE).reset().shape[1])
+    envs = VecNormalize(VecFrameStack(make_vec_env(2, seed=0, preprocessing=LEARNER, **STATE), 3))
+    assert envs.reset().shape == (
+        2,
+        3 * make_vec_env(1, preprocessing=LEARNER, **STATE).reset().shape[1],
+    )
     pictures = VecTransposeImage(VecFrameStack(make_vec_env(2, seed=0, **PIXELS), 2))
     assert pictures.reset().shape == (2, 6, 64, 64)
     tables = VecNormalize(make_vec_env(2, seed=0, max_episode_steps=5, **STATE))
@@ -223,7 +231,7 @@ def test_the_tables_are_learnt_from_as_they_are():
 
 
 LEARNT = {
-    "senses": ("MlpPolicy", {"kit": LEARNER, **STATE}, lambda envs: envs, {}),
+    "senses": ("MlpPolicy", {"preprocessing": LEARNER, **STATE}, lambda envs: envs, {}),
     "flat": (
         "MlpPolicy",
         {"observation": "flat"},
@@ -231,10 +239,15 @@ LEARNT = {
         {"net_arch": {"pi": [np.int64(16)], "vf": [np.int32(8)]}},  # as NumPy's tools give them
     ),
     "tables": ("MultiInputPolicy", STATE, VecNormalize, {"net_arch": {"pi": [32], "vf": [8, 8]}}),
-    "pixels": ("CnnPolicy", {"kit": Kit(headings=8), **PIXELS}, lambda e: VecFrameStack(e, 2), {}),
+    "pixels": (
+        "CnnPolicy",
+        {"preprocessing": PreprocessingConfig(headings=8), **PIXELS},
+        lambda e: VecFrameStack(e, 2),
+        {},
+    ),
     "stacked": (
         "MlpPolicy",
-        {"kit": Kit(senses=True), **STATE},
+        {"preprocessing": PreprocessingConfig(senses=True), **STATE},
         lambda envs: VecNormalize(VecFrameStack(envs, 3)),
         {"share_features_extractor": False, "activation_fn": torch.nn.ELU},
     ),
@@ -253,7 +266,7 @@ def learnt(kind, folder):
 
 @pytest.mark.parametrize("kind", LEARNT)
 def test_the_agent_plays_what_the_model_would(kind, tmp_path):
-    """Its episode is the one that SB3's own predict plays, through kit, stack and normalisation."""
+    """Its episode is the one that SB3's own predict plays, with preprocessing, stack and so on."""
     model, file = learnt(kind, tmp_path)
     envs = model.get_env()
     if isinstance(envs, VecNormalize):
@@ -382,8 +395,8 @@ def test_only_actor_critics_can_be_written(tmp_path):
         save_policy(model, tmp_path / "x.zip")
 
 
-def short(recipe, **changes):
-    return replace(recipe, num_envs=4, n_steps=8, batch_size=16, n_epochs=1, **changes)
+def short(config, **changes):
+    return replace(config, num_envs=4, n_steps=8, batch_size=16, n_epochs=1, **changes)
 
 
 class KilledError(Exception):
@@ -391,10 +404,10 @@ class KilledError(Exception):
 
 
 def test_training_goes_on_where_it_was_killed(tmp_path, monkeypatch):
-    from examples.train_ppo import RECIPE
+    from examples.train_ppo import CONFIG
 
     monkeypatch.setattr(training, "PERIOD", 0.0)  # a checkpoint after every update
-    recipe = short(RECIPE, steps=96, max_episode_steps=6)
+    config = short(CONFIG, steps=96, max_episode_steps=6)
     shares = []
 
     def watch(words, share):
@@ -403,21 +416,21 @@ def test_training_goes_on_where_it_was_killed(tmp_path, monkeypatch):
             raise KilledError
 
     with pytest.raises(KilledError):
-        train(recipe, tmp_path, watch=watch)
-    model = train(recipe, tmp_path, watch=watch)
+        train(config, tmp_path, watch=watch)
+    model = train(config, tmp_path, watch=watch)
     assert shares == [0.333, 0.667, 1.0]
     kept = json.loads((tmp_path / "curve.json").read_text())
     assert kept["steps"] == 96 and kept["recipe"]["net_arch"] == [256, 128]
     assert [row["steps"] for row in kept["curve"]] == [32, 64, 96]
     assert kept["curve"][-1].keys() >= {"seconds", "kills", "survival_seconds", "reward"}
     assert isinstance(make_agent(f"sb3:{model}"), SB3Agent)
-    train(recipe, tmp_path, watch=watch)
+    train(config, tmp_path, watch=watch)
     assert len(shares) == 3  # there was nothing left to do
 
 
 def test_a_checkpoint_brings_all_of_a_training_back(tmp_path):
     """Weights, Adam's memory and torch's generator: two copies learn the same from then on."""
-    models = [small("MlpPolicy", make_vec_env(2, kit=LEARNER, **STATE)) for _ in range(2)]
+    models = [small("MlpPolicy", make_vec_env(2, preprocessing=LEARNER, **STATE)) for _ in range(2)]
     models[0].learn(16)
     save_checkpoint(models[0], tmp_path / "c", {"steps": 16})
     assert read_note(tmp_path / "c") == {"steps": 16} and read_note(tmp_path / "d") is None
@@ -435,23 +448,23 @@ def test_a_checkpoint_brings_all_of_a_training_back(tmp_path):
 
 
 def test_another_training_in_the_folder_is_refused(tmp_path):
-    from examples.train_ppo import RECIPE
+    from examples.train_ppo import CONFIG
 
-    recipe = short(RECIPE, steps=32)
-    train(recipe, tmp_path)
+    config = short(CONFIG, steps=32)
+    train(config, tmp_path)
     with pytest.raises(CheckpointError, match="another seed"):
-        train(recipe, tmp_path, seed=1)
-    with pytest.raises(CheckpointError, match="another recipe"):
-        train(replace(recipe, gamma=0.5), tmp_path)
+        train(config, tmp_path, seed=1)
+    with pytest.raises(CheckpointError, match="another config"):
+        train(replace(config, gamma=0.5), tmp_path)
     (tmp_path / "checkpoint.safetensors").write_bytes(b"x")
     with pytest.raises(CheckpointError, match="damaged"):
-        train(recipe, tmp_path)
+        train(config, tmp_path)
 
 
 @pytest.mark.parametrize("example", ["train_ppo", "train_ppo_pixels"])
 def test_both_examples_train_until_their_minutes_are_over(example, tmp_path):
-    recipe = import_module(f"examples.{example}").RECIPE
-    file = train(short(recipe, steps=10**9), tmp_path, minutes=1 / 60)
+    config = import_module(f"examples.{example}").CONFIG
+    file = train(short(config, steps=10**9), tmp_path, minutes=1 / 60)
     kept = json.loads((tmp_path / "curve.json").read_text())
     assert 0 < kept["steps"] < 10**9
     (episode,) = rollout(

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from arena_breaker_agents.tutor import prompt
 from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.decision import Decision, UnusableAnswer, act_tool
-from arena_breaker_agents.tutor.mind import Usage
+from arena_breaker_agents.tutor.episode_context import EpisodeContext
+from arena_breaker_agents.tutor.llm_client import Usage
 from arena_breaker_agents.tutor.prices import Prices
 from arena_breaker_agents.tutor.prompt import VERSIONS, Prompt
-from arena_breaker_agents.tutor.sitting import Sitting
 from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
 
 DATA = Path(__file__).parent / "data" / "tutor"
@@ -164,15 +164,15 @@ def test_whatever_a_tool_is_called_with_is_read_or_refused(said):
     assert np.isfinite(actions).all()
 
 
-# A sitting's memory
+# A context's memory
 
 
 def test_turns_of_before_grow_at_the_end_and_are_bounded():
-    sitting, decision = Sitting(0, history=2), Decision.from_call(call(hold=1), **BOUNDS)
+    context, decision = EpisodeContext(0, history=2), Decision.from_call(call(hold=1), **BOUNDS)
     seen, told = [], []
     for number in range(12):
-        told.append(sitting.earlier)
-        sitting.hold({"score": number}, decision)
+        told.append(context.earlier)
+        context.hold({"score": number}, decision)
         seen.append(prompt.earlier({"score": number}, decision.to_dict()))
     assert max(map(len, told)) == 4
     assert min(map(len, told[2:])) == 2

@@ -7,13 +7,12 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from arena_breaker_agents.options import flag
-from arena_breaker_agents.tutor.batches import BatchMind
-from arena_breaker_agents.tutor.claude import ClaudeMind
+from arena_breaker_agents.tutor.batches import BatchClient
+from arena_breaker_agents.tutor.claude import ClaudeClient
 from arena_breaker_agents.tutor.claude_doors import DIRECT
-from arena_breaker_agents.tutor.mind import Mind
-from arena_breaker_agents.tutor.naming import name_of
-from arena_breaker_agents.tutor.spoken import spoken_tutor
+from arena_breaker_agents.tutor.llm_client import LLMClient
 from arena_breaker_agents.tutor.tutor import Tutor, TutorSettings
+from arena_breaker_agents.tutor.tutor_spec import parse_tutor, tutor_name
 
 DEFAULT_MODEL = "claude-opus-4-8"  # the article's
 
@@ -63,7 +62,7 @@ class ClaudeTutor(Tutor):
             batch: Whether questions go out in Message Batches: half the price, for minutes to
                 hours of waiting; many episodes side by side make it worth while.
             settings: How it plays and asks; None: the defaults.
-            connection: Other arguments of `ClaudeMind`, such as `provider` and `timeout`.
+            connection: Other arguments of `ClaudeClient`, such as `provider` and `timeout`.
 
         Raises:
             ValueError: If batches are asked for where there are none.
@@ -73,14 +72,14 @@ class ClaudeTutor(Tutor):
         settings = settings or TutorSettings()
         arguments: dict[str, Any] = {**connection, "effort": effort, "thinking": thinking}
 
-        def mind() -> Mind:
-            claude = ClaudeMind(model, **arguments)
-            return BatchMind(claude) if batch else claude
+        def llm() -> LLMClient:
+            claude = ClaudeClient(model, **arguments)
+            return BatchClient(claude) if batch else claude
 
         said = {"effort": effort, "thinking": thinking}
         super().__init__(
-            mind,
-            name=name_of(model, settings, said),
+            llm,
+            name=tutor_name(model, settings, said),
             model=model,
             settings=settings,
             batched=batch,
@@ -96,5 +95,5 @@ class ClaudeTutor(Tutor):
         Raises:
             ValueError: If an option is unknown or its value bad.
         """
-        model, settings, options = spoken_tutor(source, OPTIONS)
+        model, settings, options = parse_tutor(source, OPTIONS)
         return cls(model or DEFAULT_MODEL, settings=settings, **options)

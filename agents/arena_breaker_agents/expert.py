@@ -23,7 +23,7 @@ from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.settings import Settings
-from arena_breaker_gym.wrappers.kit import Kit
+from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 
 SHIPPED = Path(__file__).parent / "expert_policy" / "expert.npz"
 
@@ -53,12 +53,12 @@ class StatePolicy:
     """A multi-layer perceptron over the senses; it chooses a move and a target.
 
     Attributes:
-        kit: Through what it sees and plays.
+        preprocessing: Through what it sees and plays.
         frame_skip: Ticks between two of its decisions.
         layers: ReLU lies between them.
     """
 
-    kit: Kit
+    preprocessing: PreprocessingConfig
     frame_skip: int
     layers: tuple[Layer, ...]
 
@@ -71,9 +71,9 @@ class StatePolicy:
         """
         try:
             about, arrays = _read(Path(path))
-            kit = Kit.from_dict(about["kit"])
+            preprocessing = PreprocessingConfig.from_dict(about["kit"])
             layers = _layers(arrays)
-            policy = cls(kit, int(about["frame_skip"]), layers)
+            policy = cls(preprocessing, int(about["frame_skip"]), layers)
         except FileNotFoundError:
             raise ExpertFileError(f"There is no expert at {path}.") from None
         except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile, EOFError):
@@ -94,7 +94,7 @@ class StatePolicy:
 
     def choices(self, senses: NDArray[np.float32]) -> NDArray[np.int64]:
         """The likeliest move and target of each row: (n, 2)."""
-        moves = 2 * self.kit.headings + 1
+        moves = 2 * self.preprocessing.headings + 1
         scores = self.logits(senses)
         best = [scores[:, :moves].argmax(axis=1), scores[:, moves:].argmax(axis=1)]
         return np.stack(best, axis=1)
@@ -159,7 +159,7 @@ class ExpertAgent:
 
         return self._held.act(arenas, decide)
 
-    def looked(self, arenas: Sequence[int]) -> Sequence[bool]:
+    def was_queried(self, arenas: Sequence[int]) -> Sequence[bool]:
         """Whether the last `act` decided anew in these arenas."""
         return self._held.decided(arenas)
 
@@ -172,8 +172,8 @@ class ExpertAgent:
         Args:
             state: Tables of n arenas, as in `Observations.state`.
         """
-        senses = self._interface.observe(state)
-        moves = 2 * self._policy.kit.headings + 1
+        senses = self._preprocessor.observe(state)
+        moves = 2 * self._policy.preprocessing.headings + 1
         scores = self._policy.logits(senses)[:, :moves].astype(np.float32)
         return Verdict(scores, self._decide(state)[:, 2:4], senses)
 
@@ -181,18 +181,18 @@ class ExpertAgent:
         hold = HeldActions.steps_of(self.name, self._policy.frame_skip, settings.frame_skip)
         self._held = HeldActions(hold)
         own = replace(settings, observation="state", frame_skip=self._policy.frame_skip)
-        self._interface = self._policy.kit.made_for(own)
+        self._preprocessor = self._policy.preprocessing.made_for(own)
 
     def _decide(self, state: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        chosen = self._policy.choices(self._interface.observe(state))
-        return self._interface.act(chosen, state)
+        chosen = self._policy.choices(self._preprocessor.observe(state))
+        return self._preprocessor.act(chosen, state)
 
 
 def export_policy(model: Path, path: Path) -> None:
     """Writes what is needed to play a trained policy without PyTorch.
 
     Args:
-        model: A file of `arena_breaker_gym.sb3.save_policy`: PPO with an MLP and a kit.
+        model: A file of `arena_breaker_gym.sb3.save_policy`: PPO with an MLP and preprocessing.
         path: The file to be written, whole or not at all.
     """
     from arena_breaker_gym.sb3.policy_file import load_policy
@@ -206,7 +206,7 @@ def export_policy(model: Path, path: Path) -> None:
         arrays[f"bias.{number}"] = weights[f"{name}.bias"].astype(np.float32)
     about = {
         "format": FORMAT,
-        "kit": saved.kit.to_dict(),
+        "kit": saved.preprocessing.to_dict(),
         "frame_skip": saved.settings.frame_skip,
     }
     with written_whole(path) as part, part.open("wb") as file:

@@ -11,21 +11,22 @@ import torch
 from numpy.typing import NDArray
 
 from arena_breaker_agents.source import Source
+from arena_breaker_gym.deprecated import old_keyword
 from arena_breaker_gym.rollout.agent import Observations
-from arena_breaker_gym.rollout.travel import Ask, Recipe
+from arena_breaker_gym.rollout.remote_agent import AgentFactory, SendRequest
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
 from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor, PackedPredictor
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.presets import SHIPPED
 
-EXECUTE = 9  # of a chunk's 18 actions; our own default
+N_ACTION_STEPS = 9  # of a chunk's 18 actions; our own default
 
 _Actions = deque[NDArray[np.float32]]
 
 
 class NitroGenPolicy:
-    """Looks, predicts a chunk of 18 actions, plays the first `execute` of them, looks again.
+    """Looks, predicts a chunk of 18 actions, plays `n_action_steps` of them, looks again.
 
     All arenas that need a new chunk share one forward pass, here or on a server. Where a rollout
     charges for thinking, the rest of the old chunk goes on until the new one is there.
@@ -38,7 +39,7 @@ class NitroGenPolicy:
         student: NitroGen | ChunkPredictor,
         *,
         name: str | None = None,
-        execute: int = EXECUTE,
+        n_action_steps: int = N_ACTION_STEPS,
         buttons: GamepadSettings = DEFAULT_GAMEPAD,
         **options: Any,
     ) -> None:
@@ -47,22 +48,25 @@ class NitroGenPolicy:
         Args:
             student: A model, or a predictor that is ready to be asked.
             name: Stands in tables and episodes; None: the predictor's own.
-            execute: How many of a chunk's actions are played before the next look, 1 to 18.
+            n_action_steps: How many of a chunk's actions are played before the next look, 1 to 18.
             buttons: How actions lie on the gamepad.
             options: For a model: those of `LocalPredictor` (steps, guidance, quiet, device, …).
 
         Raises:
-            ValueError: If `execute` is more than a chunk holds, or less than one.
+            ValueError: If `n_action_steps` is more than a chunk holds, or less than one.
         """
+        n_action_steps = old_keyword(options, "execute", "n_action_steps", n_action_steps)
         if isinstance(student, NitroGen):
             student = LocalPredictor(student, **options)
         elif options:
             raise ValueError(f"A predictor has its options already; it takes no {[*options]}.")
-        if not 1 <= execute <= student.horizon:
-            raise ValueError(f"execute must be from 1 to {student.horizon}, got {execute}.")
+        if not 1 <= n_action_steps <= student.horizon:
+            raise ValueError(
+                f"n_action_steps must be from 1 to {student.horizon}, got {n_action_steps}."
+            )
         self.predictor = student
         self.name = student.name if name is None else name
-        self.execute = execute
+        self.n_action_steps = n_action_steps
         self.buttons = replace(buttons, old_layout=False)  # predictors give buttons first
         self._ahead: dict[int, _Actions] = {}  # of the newest chunk, before the next look
         self._rest: dict[int, _Actions] = {}  # of the newest chunk, after it
@@ -109,13 +113,13 @@ class NitroGenPolicy:
             policy.name = f"{policy.name}?{found.said}"
         return policy
 
-    def recipe(self) -> Recipe:
-        """How it is made in another process; see `arena_breaker_gym.rollout.travel`.
+    def agent_factory(self) -> AgentFactory:
+        """How it is made in another process; see `arena_breaker_gym.rollout.remote_agent`.
 
         Raises:
             ValueError: If its predictor can predict here only.
         """
-        return _Recipe(_sent(self.predictor), self.name, self.execute, self.buttons)
+        return _Factory(_sent(self.predictor), self.name, self.n_action_steps, self.buttons)
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """Drops what is left of these arenas' chunks and seeds their noise."""
@@ -130,17 +134,17 @@ class NitroGenPolicy:
 
     def act(self, observations: Observations, arenas: Sequence[int]) -> NDArray[np.float32]:
         """The next action of each arena's chunk, (n, 5)."""
-        hungry = [row for row, arena in enumerate(arenas) if not self._ahead[arena]]
-        self._looked = frozenset(arenas[row] for row in hungry)
-        if hungry:
-            self._look(observations.pixels[hungry], [arenas[row] for row in hungry])
+        due = [row for row, arena in enumerate(arenas) if not self._ahead[arena]]
+        self._looked = frozenset(arenas[row] for row in due)
+        if due:
+            self._look(observations.pixels[due], [arenas[row] for row in due])
         return np.stack([self._ahead[arena].popleft() for arena in arenas])
 
-    def looked(self, arenas: Sequence[int]) -> list[bool]:
+    def was_queried(self, arenas: Sequence[int]) -> list[bool]:
         """In which of these arenas the last `act` looked anew."""
         return [arena in self._looked for arena in arenas]
 
-    def meanwhile(self, arenas: Sequence[int]) -> NDArray[np.float32]:
+    def action_while_waiting(self, arenas: Sequence[int]) -> NDArray[np.float32]:
         """What goes on while a new chunk is awaited, (n, 5): the old one, then its last action."""
         return np.stack([_next_of(self._old[arena]) for arena in arenas])
 
@@ -155,8 +159,8 @@ class NitroGenPolicy:
         chunks = gamepad.unpack(self.predictor.predict(frames, arenas), self.buttons)
         for arena, chunk in zip(arenas, chunks, strict=True):
             self._old[arena] = self._rest[arena]
-            self._ahead[arena] = deque(chunk[: self.execute])
-            self._rest[arena] = deque(chunk[min(self.execute, len(chunk) - 1) :])
+            self._ahead[arena] = deque(chunk[: self.n_action_steps])
+            self._rest[arena] = deque(chunk[min(self.n_action_steps, len(chunk) - 1) :])
 
 
 @dataclass(frozen=True)
@@ -173,21 +177,23 @@ class _Server:
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class _Factory:
     """A policy on its way to another process."""
 
     predictor: PackedPredictor | _Server
     name: str
-    execute: int
+    n_action_steps: int
     buttons: GamepadSettings
 
     @property
     def gpu(self) -> bool:
         return self.predictor.gpu
 
-    def __call__(self, ask: Ask) -> NitroGenPolicy:
+    def __call__(self, ask: SendRequest) -> NitroGenPolicy:
         predictor = self.predictor.unpacked()
-        return NitroGenPolicy(predictor, name=self.name, execute=self.execute, buttons=self.buttons)
+        return NitroGenPolicy(
+            predictor, name=self.name, n_action_steps=self.n_action_steps, buttons=self.buttons
+        )
 
 
 def _sent(predictor: ChunkPredictor) -> PackedPredictor | _Server:

@@ -1,4 +1,4 @@
-"""`OpenAITutor`: the same tutor with another mind: any server that speaks OpenAI's chat API."""
+"""`OpenAITutor`: the same tutor with another model: any server that speaks OpenAI's chat API."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
-from arena_breaker_agents.tutor.naming import name_of
-from arena_breaker_agents.tutor.openai import OpenAIMind
-from arena_breaker_agents.tutor.spoken import spoken_tutor
+from arena_breaker_agents.tutor.openai import OpenAIClient
 from arena_breaker_agents.tutor.tutor import Tutor, TutorSettings
+from arena_breaker_agents.tutor.tutor_spec import parse_tutor, tutor_name
 
 # What may stand after the question mark, beside the tutor's own settings.
 OPTIONS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
@@ -28,15 +27,15 @@ class OpenAITutor(Tutor):
         Args:
             model: Which model, as the endpoint knows it.
             settings: How it plays and asks; None: the defaults.
-            connection: Other arguments of `OpenAIMind`, such as `base_url`.
+            connection: Other arguments of `OpenAIClient`, such as `base_url`.
         """
         settings = settings or TutorSettings()
 
-        def mind() -> OpenAIMind:
-            return OpenAIMind(model, **connection)
+        def llm() -> OpenAIClient:
+            return OpenAIClient(model, **connection)
 
-        name = name_of(model, settings, {})
-        super().__init__(mind, name=name, model=model, settings=settings)
+        name = tutor_name(model, settings, {})
+        super().__init__(llm, name=name, model=model, settings=settings)
 
     @classmethod
     def from_source(cls, source: str) -> Self:
@@ -48,7 +47,7 @@ class OpenAITutor(Tutor):
         Raises:
             ValueError: If no model is named, an option is unknown or its value bad.
         """
-        model, settings, options = spoken_tutor(source, OPTIONS)
+        model, settings, options = parse_tutor(source, OPTIONS)
         if not model:
             raise ValueError("Name the model, as in openai:qwen3-32b?base_url=…")
         return cls(model, settings=settings, **options)

@@ -10,7 +10,7 @@ Readers = Mapping[str, Callable[[str], Any]]
 
 
 def split_options(text: str, readers: Readers) -> tuple[str, dict[str, Any], str]:
-    """Reads "ng.pt", "tcp://host:5555" or "ng.pt?execute=12&dtype=bfloat16".
+    """Reads "ng.pt", "tcp://host:5555" or "ng.pt?n_action_steps=12&dtype=bfloat16".
 
     Args:
         text: What was said.

@@ -84,7 +84,7 @@ class PlannerAgent:
         self._looked = frozenset(looked)
         return np.array([self._ahead[arena].popleft() for arena in arenas], dtype=np.float32)
 
-    def looked(self, arenas: Sequence[int]) -> list[bool]:
+    def was_queried(self, arenas: Sequence[int]) -> list[bool]:
         """In which of these arenas the last `act` planned anew."""
         return [arena in self._looked for arena in arenas]
 

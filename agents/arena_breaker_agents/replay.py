@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_agents.tutor.decision import Decision
-from arena_breaker_agents.tutor.sitting import Sitting
+from arena_breaker_agents.tutor.episode_context import EpisodeContext
 from arena_breaker_agents.tutor.transcript import Line, Transcript
 from arena_breaker_gym.rollout.agent import AgentFailure, Observations
-from arena_breaker_gym.rollout.travel import Ask, Recipe
+from arena_breaker_gym.rollout.remote_agent import AgentFactory, SendRequest
 
 _MOST = 10**6  # whatever a tutor was allowed to answer has been checked when it did
 
@@ -32,7 +32,7 @@ class ReplayAgent:
         """
         self.transcript = transcript
         self.name = f"replay of {transcript.heading.get('agent', 'a transcript')}"
-        self._sittings: dict[int, Sitting] = {}
+        self._contexts: dict[int, EpisodeContext] = {}
 
     @classmethod
     def from_source(cls, source: str) -> Self:
@@ -57,14 +57,14 @@ class ReplayAgent:
             "latency": plan["latency"],
         }
 
-    def recipe(self) -> Recipe:
+    def agent_factory(self) -> AgentFactory:
         """How it is made in another process: from the transcript's lines, without its file."""
-        return _Recipe(self.transcript.copied())
+        return _Factory(self.transcript.copied())
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """An episode begins in these arenas."""
         for arena in arenas:
-            self._sittings[arena] = Sitting(seed or 0, history=0)
+            self._contexts[arena] = EpisodeContext(seed or 0, history=0)
 
     def act(self, observations: Observations, arenas: Sequence[int]) -> NDArray[np.float32]:
         """The next action of each arena's decision, (n, 5).
@@ -74,11 +74,11 @@ class ReplayAgent:
         """
         rows, failures = np.zeros((len(arenas), 5), dtype=np.float32), {}
         for row, arena in enumerate(arenas):
-            sitting, snapshot = self._sittings[arena], observations.snapshots[row]
+            context, snapshot = self._contexts[arena], observations.snapshots[row]
             try:
-                if sitting.hungry:
-                    sitting.hold(snapshot, self._decision(sitting, snapshot))
-                rows[row] = sitting.next()
+                if context.needs_decision:
+                    context.hold(snapshot, self._decision(context, snapshot))
+                rows[row] = context.next()
             except LookupError as lack:
                 failures[arena] = str(lack.args[0])
         if failures:
@@ -88,26 +88,26 @@ class ReplayAgent:
     def close(self) -> None:
         """Holds nothing that needs closing."""
 
-    def _decision(self, sitting: Sitting, snapshot: Mapping[str, Any]) -> Decision:
-        lines = self.transcript.of(sitting.seed, sitting.decisions)
+    def _decision(self, context: EpisodeContext, snapshot: Mapping[str, Any]) -> Decision:
+        lines = self.transcript.of(context.seed, context.decisions)
         if not lines or not lines[-1].answered:
-            raise LookupError(_end_of(sitting, lines))
+            raise LookupError(_end_of(context, lines))
         if lines[-1].snapshot != snapshot:
             raise LookupError("the game is not the one of the transcript")
         return Decision.from_call(lines[-1].answer, decision_steps=_MOST, most_holds=_MOST)
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class _Factory:
     transcript: Transcript
 
-    def __call__(self, ask: Ask) -> ReplayAgent:
+    def __call__(self, ask: SendRequest) -> ReplayAgent:
         return ReplayAgent(self.transcript)
 
 
-def _end_of(sitting: Sitting, lines: Sequence[Line]) -> str:
+def _end_of(context: EpisodeContext, lines: Sequence[Line]) -> str:
     if lines:
         return lines[-1].problem.rstrip(".")
-    if sitting.decisions == 0:
-        return f"the transcript has no episode with seed {sitting.seed}"
-    return f"the transcript ends after {sitting.decisions} decisions"
+    if context.decisions == 0:
+        return f"the transcript has no episode with seed {context.seed}"
+    return f"the transcript ends after {context.decisions} decisions"

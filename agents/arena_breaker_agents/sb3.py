@@ -33,8 +33,8 @@ _OPTIONS = {"sampled": flag}
 class SB3Agent:
     """Decides as often as it did in training, and holds each action until the next decision.
 
-    It needs the state or the pixels, as its policy does, and takes kit, layers and frame skip from
-    the policy's file.
+    It needs the state or the pixels, as its policy does, and takes preprocessing, layers and frame
+    skip from the policy's file.
     """
 
     def __init__(self, saved: SavedPolicy, *, name: str = "sb3", sampled: bool = False) -> None:
@@ -103,7 +103,7 @@ class SB3Agent:
 
         return self._held.act(arenas, decide)
 
-    def looked(self, arenas: Sequence[int]) -> Sequence[bool]:
+    def was_queried(self, arenas: Sequence[int]) -> Sequence[bool]:
         """Whether the last `act` decided anew in these arenas."""
         return self._held.decided(arenas)
 
@@ -120,7 +120,8 @@ class SB3Agent:
                 f"play it with pixel_size={own.pixel_size}, not {settings.pixel_size}."
             )
         self._held = HeldActions(hold)
-        self._interface = self._saved.kit.made_for(replace(own, stages=settings.stages))
+        game = replace(own, stages=settings.stages)
+        self._preprocessor = self._saved.preprocessing.made_for(game)
 
     def _shown(self, observations: Observations, rows: list[int]) -> Any:
         """What some of the arenas show, as the environment would."""
@@ -134,7 +135,7 @@ class SB3Agent:
         return shown
 
     def _decide(self, shown: Any, arenas: Sequence[int]) -> NDArray[np.float32]:
-        seen = self._interface.observe(shown)
+        seen = self._preprocessor.observe(shown)
         for layer in self._layers:
             seen = layer(seen, arenas)
         with torch.no_grad():
@@ -145,7 +146,7 @@ class SB3Agent:
             chosen = distribution.mode().numpy()
         if chosen.dtype.kind == "f":
             chosen = chosen.clip(-1.0, 1.0).astype(np.float32)
-        return self._interface.act(chosen, shown)
+        return self._preprocessor.act(chosen, shown)
 
     def _drawn(self, distribution: Any, arenas: Sequence[int]) -> NDArray[Any]:
         """Draws with each arena's own generator, so that other arenas change nothing."""

@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 
 from arena_breaker_agents.options import flag, split_options
+from arena_breaker_gym.deprecated import warn
 
 REMOTE = "tcp://"
 
@@ -24,7 +25,7 @@ def _dtype(text: str) -> torch.dtype:
 # What may stand after the question mark; a server has its own idea of all but the first.
 OPTIONS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
-        "execute": int,
+        "n_action_steps": int,
         "steps": int,
         "guidance": float,
         "quiet": flag,
@@ -34,6 +35,9 @@ OPTIONS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "compile": flag,
     }
 )
+
+# What an option was called once.
+OLD_NAMES: Mapping[str, str] = MappingProxyType({"execute": "n_action_steps"})
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,16 @@ class Source:
 
     @classmethod
     def parsed(cls, text: str) -> Self:
-        """Reads "ng.pt", "tcp://host:5555" or "ng.pt?execute=12&dtype=bfloat16".
+        """Reads "ng.pt", "tcp://host:5555" or "ng.pt?n_action_steps=12&dtype=bfloat16".
 
         Raises:
             ValueError: If an option is unknown, or its value is none for it.
         """
         remote = text.startswith(REMOTE)
-        known = {name: OPTIONS[name] for name in list(OPTIONS)[: 1 if remote else None]}
-        return cls(*split_options(text, known))
+        names = [*list(OPTIONS)[: 1 if remote else None], *OLD_NAMES]
+        readers = {name: OPTIONS[OLD_NAMES.get(name, name)] for name in names}
+        place, options, said = split_options(text, readers)
+        for old in OLD_NAMES.keys() & options.keys():
+            warn(f"{old}=", f"{OLD_NAMES[old]}=")
+            options[OLD_NAMES[old]] = options.pop(old)
+        return cls(place, options, said)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.rollout.agent import Agent, Observations, Prepares
+from arena_breaker_gym.rollout.agent import Agent, Observations, RunAware
 from arena_breaker_gym.rollout.plan import Plan
 
 CHANNELS: Mapping[str, tuple[int, ...]] = MappingProxyType(
@@ -48,7 +48,7 @@ class Substitution:
     def prepare(self, plan: Plan, folder: Path | None, *, episodes: int) -> None:
         """Lets both fit themselves to the game that is to be played."""
         for one in self._both:
-            if isinstance(one, Prepares):
+            if isinstance(one, RunAware):
                 one.prepare(plan, folder, episodes=episodes)
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:

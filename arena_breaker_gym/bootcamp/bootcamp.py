@@ -30,8 +30,8 @@ from arena_breaker_gym.bootcamp.student import Student
 from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
 from arena_breaker_gym.distillation.quiet_student import quiet_student
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
-from arena_breaker_gym.rollout.benchmark import Terms, evaluate, store_of
-from arena_breaker_gym.rollout.engines.engine import Engine
+from arena_breaker_gym.rollout.backends.backend import Backend
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, evaluate, store_of
 from arena_breaker_gym.rollout.latency import MEASURED
 from arena_breaker_gym.rollout.layers import Layers
 from arena_breaker_gym.rollout.metrics import Row
@@ -76,7 +76,7 @@ class _Entry:
 
     name: str
     make: Callable[[], Agent]
-    terms: Terms
+    terms: BenchmarkConfig
     folder: Path
 
 
@@ -89,7 +89,7 @@ class Bootcamp:
         out: Path,
         *,
         budget: float | None = None,
-        engine: Engine | None = None,
+        backend: Backend | None = None,
         save_every: float = SAVE_EVERY,
     ) -> None:
         """Prepares a bootcamp; nothing is done yet but that the folder notes the plan.
@@ -98,7 +98,7 @@ class Bootcamp:
             plan: What is compared with what.
             out: Folder for all that is made.
             budget: Dollars that a tutor who costs money may cost in all; None: any.
-            engine: Where the game that waits is played; None: here, as the game that does not.
+            backend: Where the game that waits is played; None: here, as the game that does not.
             save_every: Seconds between two saves of a training under way.
 
         Raises:
@@ -108,7 +108,7 @@ class Bootcamp:
         self.plan = plan
         self.out = out
         self.budget = budget
-        self.engine = engine
+        self.backend = backend
         self.save_every = save_every
         self.student = Student(plan.student, out / "training", seed=plan.seed)
         claim_folder(out / "plan.json", plan.to_dict(), what="a bootcamp")
@@ -183,7 +183,7 @@ class Bootcamp:
                     env=Settings(skin=plan.skin),
                     max_steps=plan.demonstration_steps,
                     recorder=EpisodeStore(folder),
-                    engine=self.engine,
+                    backend=self.backend,
                     progress=lambda now: advance("The tutor plays", now.share),
                 )
         finally:
@@ -298,9 +298,14 @@ class Bootcamp:
                 ) -> None:
                     piece(f"{name} is measured", now.share)
 
-                engine = self.engine if entry.terms.latency is None else None
+                backend = self.backend if entry.terms.latency is None else None
                 found = evaluate(
-                    entry.name, entry.make, entry.terms, out=entry.folder, engine=engine, watch=show
+                    entry.name,
+                    entry.make,
+                    entry.terms,
+                    out=entry.folder,
+                    backend=backend,
+                    watch=show,
                 )
                 rows += [{**row, **self._passes(entry.name)} for row in found]
         return rows
@@ -358,13 +363,13 @@ class Bootcamp:
         self, demonstrations: list[Episode], config: NitroGenConfig, advance: Advance
     ) -> ArrayExamples:
         """Frames and chunks as the student's checkpoint wants them."""
-        examples, balance = homework(
+        examples, statistics = homework(
             demonstrations,
             self.plan,
             config,
             on_episode=lambda done, total: advance("Frames are drawn", _DRAWING * done / total),
         )
-        write_json(self.out / "dataset.json", asdict(balance))
+        write_json(self.out / "dataset.json", asdict(statistics))
         return examples
 
     def _entries(self) -> Iterator[_Entry]:
@@ -411,10 +416,10 @@ class Bootcamp:
     def _transcripts(self) -> list[Transcript]:
         return [Transcript.find(path) for path in sorted(self.out.rglob(FILE_NAME))]
 
-    def _terms(self, name: str, *, fix: bool) -> Terms:
+    def _terms(self, name: str, *, fix: bool) -> BenchmarkConfig:
         plan = self.plan
         most = self.student.most_arenas()
-        return Terms(
+        return BenchmarkConfig(
             episodes=plan.evaluations_of(name),
             seed=plan.evaluation_seed,
             settings=Settings(
@@ -425,7 +430,7 @@ class Bootcamp:
             num_envs=plan.evaluations if most is None else min(most, plan.evaluations),
         )
 
-    def _realtime_terms(self, name: str) -> Terms:
+    def _realtime_terms(self, name: str) -> BenchmarkConfig:
         """Those with the fix, but one arena after another that waits for nobody."""
         waiting = self._terms(name, fix=True)
         return replace(

@@ -48,15 +48,15 @@ def visited_examples(
 
 def joined(first: ArrayExamples, second: ArrayExamples) -> ArrayExamples:
     """All examples of two collections, without what only one of them knows."""
-    sights = teacher = None
-    if first.sights is not None and second.sights is not None:
-        sights = np.concatenate([first.sights, second.sights])
+    auxiliary = teacher = None
+    if first.auxiliary is not None and second.auxiliary is not None:
+        auxiliary = np.concatenate([first.auxiliary, second.auxiliary])
     if first.teacher is not None and second.teacher is not None:
         pairs = zip(first.teacher, second.teacher, strict=True)
         teacher = TeacherTargets(*(np.concatenate(pair) for pair in pairs))
     return ArrayExamples(
         np.concatenate([first.inputs, second.inputs]),
         np.concatenate([first.actions, second.actions]),
-        sights,
+        auxiliary,
         teacher,
     )

@@ -14,9 +14,9 @@ from arena_breaker_gym.distillation.collector import targets_of
 from arena_breaker_gym.rollout import Agent, Episode
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter.config import NitroGenConfig
-from nitrogen_adapter.data.balance import Balance
 from nitrogen_adapter.data.dataset import EpisodeExamples
 from nitrogen_adapter.data.examples import ArrayExamples, TeacherTargets
+from nitrogen_adapter.data.label_statistics import LabelStatistics
 from nitrogen_adapter.gamepad import GamepadSettings
 
 _TOGETHER = 256  # states that are told of at once
@@ -28,7 +28,7 @@ def homework(
     config: NitroGenConfig,
     *,
     on_episode: Callable[[int, int], None] | None = None,
-) -> tuple[ArrayExamples, Balance]:
+) -> tuple[ArrayExamples, LabelStatistics]:
     """Frames and chunks as a student's model wants them, with what simulator and tutor know.
 
     Args:
@@ -60,7 +60,7 @@ def homework(
     collected = examples.collect(on_episode)
     if plan.posttrain.teacher_weight:
         collected = replace(collected, teacher=_told(examples, plan))
-    return collected, examples.balance()
+    return collected, examples.statistics()
 
 
 def _told(examples: EpisodeExamples, plan: BootcampPlan) -> TeacherTargets | None:

@@ -77,7 +77,7 @@ class Student:
             n_action_steps: Actions of a chunk that it plays before it looks again.
         """
         predictor = self._predictor(name if trained else None)
-        return NitroGenPolicy(predictor, name=name, execute=n_action_steps)
+        return NitroGenPolicy(predictor, name=name, n_action_steps=n_action_steps)
 
     def most_arenas(self) -> int | None:
         """Arenas that it can play in at once; None: any number."""

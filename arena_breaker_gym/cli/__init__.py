@@ -17,6 +17,7 @@ import typer
 
 from arena_breaker_gym.cli.commands import add_commands
 from arena_breaker_gym.cli.top import EXAMPLE, top
+from arena_breaker_gym.deprecated import warn
 
 # Each command's name, and where its function or its group of commands stands.
 COMMANDS = {
@@ -35,6 +36,8 @@ COMMANDS = {
     "doctor": "arena_breaker_gym.cli.doctor:doctor",
 }
 
+# What options were called once; they work for one release.
+OLD_OPTIONS = {"--engine": "--backend", "--execute": "--n-action-steps"}
 
 _LONGEST = 2000  # letters of an error's sentence
 
@@ -59,10 +62,22 @@ def main() -> None:
     try:
         with _polite_end():
             _check_folder()
-            build()(prog_name="arena-breaker")
+            build()(_renamed(sys.argv[1:]), prog_name="arena-breaker")
     except (ValueError, ImportError, OSError) as error:
         sys.stderr.write(f"Error: {_sentence(error)}\n")
         sys.exit(1)
+
+
+def _renamed(arguments: list[str]) -> list[str]:
+    """What was typed, with options under the names that they have now."""
+    renamed = []
+    for argument in arguments:
+        name, *value = argument.split("=", 1)
+        new = OLD_OPTIONS.get(name, name)
+        if new != name:
+            warn(name, new)
+        renamed.append("=".join([new, *value]))
+    return renamed
 
 
 @contextlib.contextmanager

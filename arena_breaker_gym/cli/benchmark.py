@@ -38,7 +38,7 @@ def benchmark(
     stages: options.StageFiles = None,
     point_blank_fix: options.Fix = True,
     skin: options.Skin = "default",
-    engine: options.EngineName = "local",
+    backend: options.BackendName = "local",
     ray_address: options.RayAddress = None,
     workers: options.Workers = None,
     pixel_size: options.PixelSize = 256,
@@ -55,7 +55,7 @@ def benchmark(
     from arena_breaker_gym.report.benchmark import FILE_NAME as PAGE_NAME
     from arena_breaker_gym.report.benchmark import benchmark_report
     from arena_breaker_gym.rollout import Progress
-    from arena_breaker_gym.rollout.benchmark import Terms
+    from arena_breaker_gym.rollout.benchmark import BenchmarkConfig
     from arena_breaker_gym.rollout.benchmark import benchmark as measure
     from arena_breaker_gym.rollout.latency import latency_from
     from arena_breaker_gym.rollout.results import FILE_NAME
@@ -65,7 +65,7 @@ def benchmark(
         raise ValueError(
             f"{paid[0]} costs money: name a folder with --out, to keep what it bought."
         )
-    terms = Terms(
+    terms = BenchmarkConfig(
         episodes=episodes,
         seed=seed,
         settings=options.settings_from(
@@ -78,14 +78,14 @@ def benchmark(
     )
     makers = {name: functools.partial(make_agent, name) for name in agents}
     parts = [(name, number) for name in makers for number in terms.stages]
-    chosen = options.opened_engine(engine, address=ray_address, workers=workers)
+    chosen = options.opened_backend(backend, address=ray_address, workers=workers)
     with bar(resume=how_to_resume(out)) as advance, chosen as player:
 
         def show(name: str, number: int, progress: Progress) -> None:
             share = (parts.index((name, number)) + progress.share) / len(parts)
             advance(f"{name}, stage {number}: {progress.done} of {progress.total} episodes", share)
 
-        results = measure(makers, terms, out=out, engine=player, watch=show, label=label_of)
+        results = measure(makers, terms, out=out, backend=player, watch=show, label=label_of)
     if json:
         print_json(results.to_dict())
     else:

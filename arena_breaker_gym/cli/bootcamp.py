@@ -154,7 +154,7 @@ def bootcamp(
         ),
     ] = None,
     seed: options.Seed = 0,
-    engine: options.EngineName = "local",
+    backend: options.BackendName = "local",
     ray_address: options.RayAddress = None,
     workers: options.Workers = None,
     json: options.Json = False,
@@ -191,9 +191,9 @@ def bootcamp(
         realtime_evaluations=realtime_evaluations,
         control=control and student in SHIPPED,
     )
-    chosen = options.opened_engine(engine, address=ray_address, workers=workers)
+    chosen = options.opened_backend(backend, address=ray_address, workers=workers)
     with bar(resume=how_to_resume(out)) as advance, chosen as place:
-        camp = Bootcamp(plan, out, budget=budget, engine=place)
+        camp = Bootcamp(plan, out, budget=budget, backend=place)
         results = camp.run(advance)
     if json:
         print_json(results.to_dict())

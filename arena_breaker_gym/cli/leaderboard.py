@@ -41,7 +41,7 @@ def measure(
     note: Annotated[str, typer.Option(help="A sentence on how it was made.")] = "",
     pixel_size: options.PixelSize = 256,
     out: options.Out = None,
-    engine: options.EngineName = "local",
+    backend: options.BackendName = "local",
     ray_address: options.RayAddress = None,
     workers: options.Workers = None,
     json: options.Json = False,
@@ -56,7 +56,7 @@ def measure(
 
     if costs_money(agent) and out is None:
         raise ValueError(f"{agent} costs money: name a folder with --out, to keep what it bought.")
-    chosen = options.opened_engine(engine, address=ray_address, workers=workers)
+    chosen = options.opened_backend(backend, address=ray_address, workers=workers)
     with bar(resume=how_to_resume(out)) as advance, chosen as player:
 
         def show(_: str, __: int, now: Progress) -> None:
@@ -70,7 +70,7 @@ def measure(
             note=note,
             pixel_size=pixel_size,
             out=out,
-            engine=player,
+            backend=player,
             watch=show,
         )
     found.save(entry)

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from arena_breaker_gym.rollout.engines.engine import Engine
+    from arena_breaker_gym.rollout.backends.backend import Backend
     from arena_breaker_gym.settings import Settings
 
 AGENT_HELP = (
     "Who plays: idle, random, scripted, expert, planner, claude; or a name and what it needs, as "
-    "sb3:model.zip, nitrogen:student.pt, nitrogen:ng.pt?execute=12, nitrogen:tcp://127.0.0.1:5555, "
-    "claude:claude-haiku-4-5?decision_steps=12, openai:MODEL?base_url=URL or replay:TRANSCRIPT; or "
-    "a class of your own in this folder, as in my_agents:Mine or my_agents:Mine?depth=3."
+    "sb3:model.zip, nitrogen:student.pt, nitrogen:ng.pt?n_action_steps=12, "
+    "nitrogen:tcp://127.0.0.1:5555, claude:claude-haiku-4-5?decision_steps=12, "
+    "openai:MODEL?base_url=URL or replay:TRANSCRIPT; or a class of your own in this folder, as in "
+    "my_agents:Mine or my_agents:Mine?depth=3."
 )
 
 Episodes = Annotated[
@@ -102,10 +103,10 @@ Budget = Annotated[
         "Default: no limit.",
     ),
 ]
-EngineName = Annotated[
+BackendName = Annotated[
     str,
     typer.Option(
-        "--engine",
+        "--backend",
         metavar="local|ray",
         help="Where episodes are played: local, in this process, or ray, by many processes or "
         "machines.",
@@ -116,7 +117,7 @@ RayAddress = Annotated[
     typer.Option(
         "--ray-address",
         metavar="ADDRESS",
-        help="With --engine ray: a cluster that runs already, as auto, HOST:PORT or "
+        help="With --backend ray: a cluster that runs already, as auto, HOST:PORT or "
         "ray://HOST:PORT. Default: one is started on this machine for the time of the run.",
     ),
 ]
@@ -125,7 +126,7 @@ Workers = Annotated[
     typer.Option(
         "--workers",
         min=1,
-        help="With --engine ray: how many processes play. Default: one for each CPU.",
+        help="With --backend ray: how many processes play. Default: one for each CPU.",
     ),
 ]
 Json = Annotated[
@@ -137,19 +138,19 @@ Json = Annotated[
 
 
 @contextlib.contextmanager
-def opened_engine(name: str, *, address: str | None, workers: int | None) -> "Iterator[Engine]":
-    """The engine that options name, until the block ends.
+def opened_backend(name: str, *, address: str | None, workers: int | None) -> "Iterator[Backend]":
+    """The backend that options name, until the block ends.
 
     Raises:
         ValueError: If there is none.
     """
-    from arena_breaker_gym.rollout.engines.choice import make_engine
+    from arena_breaker_gym.rollout.backends.choice import make_backend
 
-    engine = make_engine(name, address=address, workers=workers)
+    backend = make_backend(name, address=address, workers=workers)
     try:
-        yield engine
+        yield backend
     finally:
-        engine.close()
+        backend.close()
 
 
 def settings_from(

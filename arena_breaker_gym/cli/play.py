@@ -135,14 +135,14 @@ def _session_of(
 ) -> "Session":
     from arena_breaker_gym.play.folder import data_folder
     from arena_breaker_gym.play.scores import FILE, Scores
-    from arena_breaker_gym.play.session import ENDLESS, Session, Terms
+    from arena_breaker_gym.play.session import ENDLESS, PlayConfig, Session
     from arena_breaker_gym.rollout.store import EpisodeStore
 
     scores = Scores(data_folder() / FILE)
     if scores.trouble:
         typer.echo(scores.trouble, err=True)
         scores.trouble = ""
-    terms = Terms(
+    terms = PlayConfig(
         settings=settings,
         seed=seed,
         store=_spare_store() if record is None else EpisodeStore(record),

@@ -17,7 +17,7 @@ from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 
 if TYPE_CHECKING:
     from arena_breaker_gym.rollout import Agent, Episode
-    from arena_breaker_gym.rollout.engines.engine import Engine
+    from arena_breaker_gym.rollout.backends.backend import Backend
     from arena_breaker_gym.rollout.latency import Latency
     from arena_breaker_gym.settings import Settings
 
@@ -37,7 +37,7 @@ class _Terms:
     latency: "Latency"
     keep_snapshots: bool
     retry_failed: bool
-    engine: "Engine"
+    backend: "Backend"
 
 
 def rollout(
@@ -88,7 +88,7 @@ def rollout(
     dry_run: Annotated[
         bool, typer.Option(help="Play nothing; say what an agent that costs money would cost.")
     ] = False,
-    engine: options.EngineName = "local",
+    backend: options.BackendName = "local",
     ray_address: options.RayAddress = None,
     workers: options.Workers = None,
     out: options.Out = None,
@@ -107,7 +107,7 @@ def rollout(
 
     name = _one_of(agent, agent_option)
     charge = latency_from(latency)
-    chosen = options.opened_engine(engine, address=ray_address, workers=workers)
+    chosen = options.opened_backend(backend, address=ray_address, workers=workers)
     with chosen as place, contextlib.closing(make_agent(name)) as player:
         limited(player, budget, name=name)
         usual = _usual(player)
@@ -125,7 +125,7 @@ def rollout(
             latency=usual["latency"] if charge is None else charge,
             keep_snapshots=keep_snapshots,
             retry_failed=retry_failed,
-            engine=place,
+            backend=place,
         )
         if dry_run:
             _estimate(name, player, terms, json=json)
@@ -200,7 +200,7 @@ def _episodes(name: str, player: "Agent", terms: _Terms, out: Path | None) -> "l
             recorder=None if out is None else EpisodeStore(out),
             keep_snapshots=terms.keep_snapshots,
             retry_failed=terms.retry_failed,
-            engine=terms.engine,
+            backend=terms.backend,
             progress=show,
         )
 

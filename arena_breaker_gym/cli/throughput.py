@@ -8,11 +8,11 @@ import typer
 from arena_breaker_gym.cli import options
 from arena_breaker_gym.cli.progress import bar
 from arena_breaker_gym.cli.report import print_json, print_tables, say_where
-from arena_breaker_gym.throughput.terms import Part
+from arena_breaker_gym.throughput.config import Part
 
 if TYPE_CHECKING:
+    from arena_breaker_gym.throughput.config import ThroughputConfig
     from arena_breaker_gym.throughput.results import Results
-    from arena_breaker_gym.throughput.terms import Terms
 
 INTERRUPTED = (
     "Readings of one run belong together: run the command again for a whole one; with --out "
@@ -109,15 +109,15 @@ def throughput(
 
     Example: arena-breaker throughput --quick --out runs/speed
     """
+    from arena_breaker_gym.throughput.config import ThroughputConfig
     from arena_breaker_gym.throughput.peers import PEERS
     from arena_breaker_gym.throughput.results import Results
-    from arena_breaker_gym.throughput.terms import Terms
 
     before = None if against is None else Results.load(against)
     if stored is not None:
         results = Results.load(stored)
     else:
-        terms = Terms.of(
+        terms = ThroughputConfig.of(
             quick=quick,
             parts=tuple(part or Part),
             only=tuple(only or ()),
@@ -134,7 +134,7 @@ def throughput(
         _judge(results, before, tolerance)
 
 
-def _measure(terms: "Terms", out: Path | None) -> "Results":
+def _measure(terms: "ThroughputConfig", out: Path | None) -> "Results":
     from arena_breaker_gym.throughput.run import run
 
     with bar(resume=INTERRUPTED) as advance:

@@ -216,7 +216,7 @@ class Pretraining:
         skin = self.config.skins[self.rounds // self.config.evaluate_every % len(self.config.skins)]
         with self._trainer.averaged() as model:
             predictor = LocalPredictor(model, quiet=True)
-            agent = NitroGenPolicy(predictor, execute=self.config.collector.n_action_steps)
+            agent = NitroGenPolicy(predictor, n_action_steps=self.config.collector.n_action_steps)
             episodes = rollout(
                 agent,
                 episodes=self.config.evaluations,

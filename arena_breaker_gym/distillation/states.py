@@ -12,13 +12,13 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.crew import Crew
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign
+from arena_breaker_gym.thread_pool import ThreadPool
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.data.dataset import sights_of
+from nitrogen_adapter.data.dataset import auxiliary_targets_of
 from nitrogen_adapter.data.examples import Batch, TeacherTargets
 
 
@@ -62,7 +62,7 @@ class Looks:
         self.size = settings.pixel_size
         self.cameras = [Camera.over(m.size.width, m.size.depth, self.size) for m in models]
         self._renderers = [Renderer(models, size=self.size, skin=skin) for skin in skins]
-        self._crew = Crew(num_threads)
+        self._pool = ThreadPool(num_threads)
 
     def __len__(self) -> int:
         """The number of skins."""
@@ -74,7 +74,7 @@ class Looks:
         for number in np.unique(skins).tolist():
             rows = np.flatnonzero(skins == number)
             renderer = self._renderers[number]
-            frames[rows] = renderer.compose(records[rows], crew=self._crew)
+            frames[rows] = renderer.compose(records[rows], pool=self._pool)
         return frames
 
 
@@ -105,6 +105,8 @@ class StateExamples:
         # Another order of the same states, another choice of skins.
         rng = np.random.default_rng([self._seed, *rows[:4].tolist()])
         frames = looks.draw(records, rng.integers(len(looks), size=len(rows)))
-        sights = np.stack([sights_of(one, looks.cameras[one["stage"]]) for one in records])
+        auxiliary = np.stack(
+            [auxiliary_targets_of(one, looks.cameras[one["stage"]]) for one in records]
+        )
         teacher = None if states.teacher is None else states.teacher.rows(rows)
-        return Batch(frames, self._rows[rows], sights, teacher)
+        return Batch(frames, self._rows[rows], auxiliary, teacher)

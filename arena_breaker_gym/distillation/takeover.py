@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.arenas import ACTION_LENGTH, Arenas
-from arena_breaker_gym.rollout.agent import Agent, Prepares
+from arena_breaker_gym.rollout.agent import Agent, RunAware
 from arena_breaker_gym.rollout.batch import observations_of
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
@@ -30,7 +30,7 @@ class Takeover:
         """
         self._agent = agent
         self._arenas = Arenas(settings, count=count, num_threads=num_threads)
-        if isinstance(agent, Prepares):
+        if isinstance(agent, RunAware):
             plan = Plan(
                 agent=agent.name,
                 settings=settings,

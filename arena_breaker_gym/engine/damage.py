@@ -2,11 +2,11 @@
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import ticks
-from arena_breaker_gym.engine.births import spawn
-from arena_breaker_gym.engine.bursts import burst
+from arena_breaker_gym.engine.effects import burst
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.splitter import BROOD
 from arena_breaker_gym.engine.roster.stats import VALUE
+from arena_breaker_gym.engine.spawn import spawn
 from arena_breaker_gym.stages.names import SPLITTER, SWARMER
 
 FLASH = ticks(0.1)

@@ -4,8 +4,8 @@ import numpy as np
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMIES, TICK
-from arena_breaker_gym.engine.harm import harm
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
+from arena_breaker_gym.engine.player_damage import damage_player
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster import bomber, charger, sentinel, shooter, splitter, swarmer
 from arena_breaker_gym.engine.roster.stats import RADIUS
@@ -100,7 +100,7 @@ def _touch_player(arena: Record, enemy: Record) -> None:
     reach = PLAYER_RADIUS + RADIUS[enemy.kind]
     if distance >= reach + _TOUCH:
         return
-    harm(arena, CONTACT_DAMAGE, enemy.kind, dx, dz)
+    damage_player(arena, CONTACT_DAMAGE, enemy.kind, dx, dz)
     if 1e-6 < distance < reach:
         enemy.x = player.x - dx / distance * reach
         enemy.z = player.z - dz / distance * reach

@@ -2,8 +2,8 @@
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMY_SHOTS, TICK
-from arena_breaker_gym.engine.harm import harm
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
+from arena_breaker_gym.engine.player_damage import damage_player
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import RADIUS as ENEMY_RADIUS
 from arena_breaker_gym.engine.space import sweep_circle, sweep_walls
@@ -46,7 +46,7 @@ def _fly(arena: Record, shot: Record, stage: Record) -> None:
     free = sweep_walls(stage, shot.x, shot.z, dx, dz, RADIUS)
     share = sweep_circle(shot.x, shot.z, dx, dz, player.x, player.z, RADIUS + PLAYER_RADIUS)
     if share <= free and player.dash == 0:  # a dash goes through shots
-        harm(arena, DAMAGE, shot.kind, shot.vx, shot.vz)
+        damage_player(arena, DAMAGE, shot.kind, shot.vx, shot.vz)
         shot.live = 0
     elif free < 1.0:
         shot.live = 0

@@ -4,8 +4,8 @@ import numpy as np
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import FIRST_HAZARD_CAUSE, TICK
-from arena_breaker_gym.engine.harm import harm
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
+from arena_breaker_gym.engine.player_damage import damage_player
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.stages.names import SAW, SPIKES
 
@@ -103,4 +103,4 @@ def _cut(arena: Record, hazard: Record) -> None:
     dz = arena.player.z - hazard.z
     reach = hazard.radius + PLAYER_RADIUS
     if dx * dx + dz * dz < reach * reach:
-        harm(arena, DAMAGE, FIRST_HAZARD_CAUSE + hazard.kind, dx, dz)
+        damage_player(arena, DAMAGE, FIRST_HAZARD_CAUSE + hazard.kind, dx, dz)

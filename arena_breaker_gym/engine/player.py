@@ -1,10 +1,10 @@
-"""The player: sticks to motion, dash, grace. Shots leave in `shots`, hits arrive in `harm`."""
+"""The player: sticks to motion, dash, grace. Shots leave in `shots`; `player_damage` has hits."""
 
 import numpy as np
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import TICK, ticks
-from arena_breaker_gym.engine.harm import SHOVE_KEPT
+from arena_breaker_gym.engine.player_damage import SHOVE_KEPT
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.space import push_out
 

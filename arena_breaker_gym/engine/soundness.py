@@ -17,9 +17,9 @@ from arena_breaker_gym.engine.arena import (
 )
 from arena_breaker_gym.engine.damage import FLASH
 from arena_breaker_gym.engine.enemy_shots import RANGE as ENEMY_RANGE
-from arena_breaker_gym.engine.harm import GRACE
 from arena_breaker_gym.engine.hazards import UP
 from arena_breaker_gym.engine.player import DASH_COOLDOWN, DASH_TICKS, HP
+from arena_breaker_gym.engine.player_damage import GRACE
 from arena_breaker_gym.engine.record import Record, Stages
 from arena_breaker_gym.engine.roster import bomber, charger, sentinel, shooter
 from arena_breaker_gym.engine.roster.stats import HP as ENEMY_HP

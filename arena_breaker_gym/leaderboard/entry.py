@@ -19,8 +19,8 @@ from pydantic import TypeAdapter
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout.agent import Agent
-from arena_breaker_gym.rollout.benchmark import Terms, Watch, evaluate
-from arena_breaker_gym.rollout.engines.engine import Engine
+from arena_breaker_gym.rollout.backends.backend import Backend
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, Watch, evaluate
 from arena_breaker_gym.rollout.metrics import METRICS, Row
 from arena_breaker_gym.settings import Settings
 
@@ -97,7 +97,7 @@ def measure_entry(
     note: str = "",
     pixel_size: int = 256,
     out: Path | None = None,
-    engine: Engine | str | None = None,
+    backend: Backend | str | None = None,
     watch: Watch | None = None,
 ) -> Entry:
     """Measures an agent on the public list of seeds.
@@ -110,19 +110,19 @@ def measure_entry(
         note: As in `Entry`.
         pixel_size: As in `Entry`.
         out: Where its episodes are kept, so that an interrupted call goes on; None: nowhere.
-        engine: Where episodes are played; see `rollout`.
+        backend: Where episodes are played; see `rollout`.
         watch: Called after every step of the batch.
 
     Raises:
         ValueError: If the agent failed in an episode, so that its mean would be of the others.
     """
-    terms = Terms(
+    terms = BenchmarkConfig(
         episodes=EPISODES,
         seed=FIRST_SEED,
         settings=Settings(pixel_size=pixel_size),
         num_envs=EPISODES,
     )
-    (row,) = evaluate(agent, make, terms, out=out, engine=engine, watch=watch)
+    (row,) = evaluate(agent, make, terms, out=out, backend=backend, watch=watch)
     if "failures" in row:
         raise ValueError(f"{agent} failed in episodes, and gets no row: {row['failures']}.")
     return Entry(

@@ -2,7 +2,7 @@
 
 from arena_breaker_gym.engine import hazards, player, shots, waves
 from arena_breaker_gym.engine.arena import TICK, TICKS_PER_SECOND
-from arena_breaker_gym.engine.harm import GRACE
+from arena_breaker_gym.engine.player_damage import GRACE
 from arena_breaker_gym.engine.roster import stats
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign

@@ -42,7 +42,7 @@ class Mode(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class PlayConfig:
     """What is played.
 
     Attributes:
@@ -100,7 +100,7 @@ class Session:
 
     def __init__(
         self,
-        terms: Terms,
+        terms: PlayConfig,
         *,
         clock: Callable[[], float] = time.monotonic,
         film: Callable[[Path], Clip] = Clip,

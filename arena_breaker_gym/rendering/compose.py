@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled, inlined, settled
+from arena_breaker_gym.compiled import compiled, jit_inline, jit_unchecked
 from arena_breaker_gym.engine.hazards import UP, WARNING
 from arena_breaker_gym.engine.player import DASH_COOLDOWN
 from arena_breaker_gym.engine.record import Record
@@ -78,7 +78,7 @@ class Frame(NamedTuple):
     touched: Record
 
 
-@settled
+@jit_unchecked
 def compose_rows(
     arenas: NDArray[np.void],
     rows: NDArray[np.int64],
@@ -139,7 +139,7 @@ def compose_rows(
             _blit(frame, scene, desk, place)
 
 
-@inlined
+@jit_inline
 def _clean(frame: Frame, number: int, scene: Scene) -> None:
     """Puts the backdrop back where sprites have been, or everywhere if another one is there."""
     pixels, touched, picture = frame.pixels, frame.touched, scene.picture
@@ -159,7 +159,7 @@ def _clean(frame: Frame, number: int, scene: Scene) -> None:
     touched.count = 0
 
 
-@inlined
+@jit_inline
 def _blit(frame: Frame, scene: Scene, desk: Record, place: int) -> None:
     """Draws what waits at a place in line, clipped to the frame and behind nearer walls."""
     x, z, height, depth = desk.places[place]

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.crew import Crew
 from arena_breaker_gym.engine.arena import ARENA
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.atlas import build_atlas
@@ -19,10 +18,11 @@ from arena_breaker_gym.rendering.compose import Scene, compose_rows
 from arena_breaker_gym.rendering.size import LARGEST, frame_size
 from arena_breaker_gym.rendering.skin import Skin
 from arena_breaker_gym.stages.model import Stage
+from arena_breaker_gym.thread_pool import ThreadPool
 
 __all__ = ["LARGEST", "Renderer"]
 
-ALONE = Crew(1)
+ALONE = ThreadPool(1)
 
 # What a thread must have to draw for a second one to pay.
 _LEAST_FRAMES, _LEAST_PIXELS = 4, 2**16
@@ -58,7 +58,7 @@ class Renderer:
         out: NDArray[np.uint8] | None = None,
         *,
         chosen: NDArray[np.bool_] | None = None,
-        crew: Crew = ALONE,
+        pool: ThreadPool = ALONE,
     ) -> NDArray[np.uint8]:
         """Draws every arena, or those chosen.
 
@@ -66,14 +66,14 @@ class Renderer:
             arenas: (n,) records of dtype `engine.arena.ARENA`; they are only read.
             out: (n, size, size, 3) uint8 to draw into; None: new frames.
             chosen: (n,) which arenas; None: all.
-            crew: Who draws.
+            pool: Who draws.
 
         Returns:
             The frames, RGB, without HUD.
         """
         shape = (len(arenas), self.size, self.size, 3)
         frames = np.empty(shape, dtype=np.uint8) if out is None else _checked(out, shape)
-        self._draw(arenas, frames, _NOTHING_KEPT, chosen, crew)
+        self._draw(arenas, frames, _NOTHING_KEPT, chosen, pool)
         return frames
 
     def redraw(
@@ -82,7 +82,7 @@ class Renderer:
         canvas: Canvas,
         *,
         chosen: NDArray[np.bool_] | None = None,
-        crew: Crew = ALONE,
+        pool: ThreadPool = ALONE,
     ) -> NDArray[np.uint8]:
         """Draws every arena, or those chosen, on a canvas that only this renderer draws on.
 
@@ -92,12 +92,12 @@ class Renderer:
             arenas: (n,) records of dtype `engine.arena.ARENA`; they are only read.
             canvas: n frames of this renderer's size.
             chosen: (n,) which arenas; None: all.
-            crew: Who draws.
+            pool: Who draws.
 
         Returns:
             The canvas' frames, read-only.
         """
-        self._draw(arenas, canvas.pixels, canvas.touched, chosen, crew)
+        self._draw(arenas, canvas.pixels, canvas.touched, chosen, pool)
         return canvas.frames
 
     def _draw(
@@ -106,7 +106,7 @@ class Renderer:
         frames: NDArray[np.uint8],
         touched: NDArray[np.void],
         chosen: NDArray[np.bool_] | None,
-        crew: Crew,
+        pool: ThreadPool,
     ) -> None:
         if arenas.ndim != 1 or arenas.dtype != ARENA:
             raise ValueError(f"Arenas must be (n,) records of ARENA, got shape {arenas.shape}.")
@@ -124,9 +124,9 @@ class Renderer:
         pieces = [
             (rows[first:last], self._scene(number))
             for number, rows in self._groups(arenas, chosen)
-            for first, last in crew.cut(len(rows), least=least)
+            for first, last in pool.cut(len(rows), least=least)
         ]
-        crew.share(work, pieces)
+        pool.share(work, pieces)
 
     def _groups(
         self, arenas: NDArray[np.void], chosen: NDArray[np.bool_] | None

@@ -3,14 +3,15 @@
 Knows no agent of its own; the names below are what agents and tools need most.
 """
 
+from arena_breaker_gym.deprecated import old_names
 from arena_breaker_gym.rollout.agent import (
     Agent,
     AgentFailure,
-    CarriesOn,
-    Deliberates,
+    AsyncAgent,
+    ChunkedAgent,
+    HoldsAction,
     Observations,
-    Ponders,
-    Prepares,
+    RunAware,
     RunStopped,
 )
 from arena_breaker_gym.rollout.episode import Episode
@@ -23,21 +24,33 @@ from arena_breaker_gym.rollout.store import EpisodeError, EpisodeStore
 __all__ = [
     "Agent",
     "AgentFailure",
-    "CarriesOn",
-    "Deliberates",
+    "AsyncAgent",
+    "ChunkedAgent",
     "Episode",
     "EpisodeError",
     "EpisodeStore",
+    "HoldsAction",
     "Latency",
     "Layers",
     "Observations",
-    "Ponders",
-    "Prepares",
     "Progress",
     "ReplayError",
+    "RunAware",
     "RunStopped",
     "replay",
     "resimulate",
     "rollout",
     "verify",
 ]
+
+_AGENT = "arena_breaker_gym.rollout.agent"
+
+__getattr__ = old_names(
+    __name__,
+    {
+        "CarriesOn": f"{_AGENT}.HoldsAction",
+        "Deliberates": f"{_AGENT}.ChunkedAgent",
+        "Ponders": f"{_AGENT}.AsyncAgent",
+        "Prepares": f"{_AGENT}.RunAware",
+    },
+)

@@ -1,7 +1,7 @@
 """`Agent`: what anything that acts must offer, what it is shown, and how it says that it failed.
 
-`Deliberates` and `CarriesOn` are for agents that also play games which do not wait for them,
-`Ponders` and `Prepares` for agents that ask somebody far away and keep a record of it.
+`ChunkedAgent` and `HoldsAction` are for agents that also play games which do not wait for them,
+`AsyncAgent` and `RunAware` for agents that ask somebody far away and keep a record of it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from arena_breaker_gym.deprecated import old_names, warn
 
 if TYPE_CHECKING:
     from arena_breaker_gym.rollout.episode import Episode
@@ -119,14 +121,14 @@ class Agent(Protocol):
 
 
 @runtime_checkable
-class Deliberates(Protocol):
+class ChunkedAgent(Protocol):
     """An agent that does not look anew at every `act`, as one that plays chunks of actions.
 
     Only games with a latency ask: an `act` in which it merely played on costs no time there.
     An agent without this method looks at every `act`.
     """
 
-    def looked(self, arenas: Sequence[int]) -> Sequence[bool]:
+    def was_queried(self, arenas: Sequence[int]) -> Sequence[bool]:
         """Whether the last `act` looked anew.
 
         Args:
@@ -139,14 +141,14 @@ class Deliberates(Protocol):
 
 
 @runtime_checkable
-class CarriesOn(Protocol):
+class HoldsAction(Protocol):
     """An agent that has plans for the steps on which its answer is still awaited.
 
     Without this method the last action played in the arena goes on, and before an episode's
     first action all sticks rest.
     """
 
-    def meanwhile(self, arenas: Sequence[int]) -> NDArray[np.floating]:
+    def action_while_waiting(self, arenas: Sequence[int]) -> NDArray[np.floating]:
         """What goes on while the answers that `act` gave last are awaited; asked once a step.
 
         Args:
@@ -159,15 +161,15 @@ class CarriesOn(Protocol):
 
 
 @runtime_checkable
-class Ponders(Protocol):
-    """An agent that thinks in several arenas at once, in each for as long as it takes.
+class AsyncAgent(Protocol):
+    """An agent that answers in several arenas at once, in each when it is ready.
 
     Where the game waits for its agent, only arenas with an answer move on, so that none waits
     for the slowest. Each plays the same episode as it would alone.
     """
 
-    def ponder(self, observations: Observations, arenas: Sequence[int]) -> Sequence[int]:
-        """Go on thinking, and wait until `act` can be called for at least one arena.
+    def wait_ready(self, observations: Observations, arenas: Sequence[int]) -> Sequence[int]:
+        """Wait until `act` can be called for at least one arena.
 
         Args:
             observations: What is seen, rows in the order of `arenas`; the same for an arena
@@ -183,7 +185,7 @@ class Ponders(Protocol):
 
 
 @runtime_checkable
-class Prepares(Protocol):
+class RunAware(Protocol):
     """An agent that wants to know what it is to play before it begins, and where that is kept."""
 
     def prepare(self, plan: "Plan", folder: Path | None, *, episodes: int) -> None:
@@ -197,6 +199,38 @@ class Prepares(Protocol):
         Raises:
             ValueError: If the agent cannot play that, or the folder is another's.
         """
+
+
+# What methods of agents were called once.
+OLD_METHODS = {
+    "looked": "was_queried",
+    "meanwhile": "action_while_waiting",
+    "ponder": "wait_ready",
+}
+
+
+def adopt_old_methods(agent: Agent) -> None:
+    """Gives an agent's class the new names of methods that it has under old ones, and warns.
+
+    Args:
+        agent: Any agent.
+    """
+    own = type(agent)
+    for old, new in OLD_METHODS.items():
+        if not hasattr(own, new) and callable(getattr(own, old, None)):
+            warn(f"{own.__name__}.{old}", new)
+            setattr(own, new, getattr(own, old))
+
+
+__getattr__ = old_names(
+    __name__,
+    {
+        "CarriesOn": f"{__name__}.HoldsAction",
+        "Deliberates": f"{__name__}.ChunkedAgent",
+        "Ponders": f"{__name__}.AsyncAgent",
+        "Prepares": f"{__name__}.RunAware",
+    },
+)
 
 
 class RunStopped(ValueError):  # noqa: N818 - it names how a run ended, not a fault in code

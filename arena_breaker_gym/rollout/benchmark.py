@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from arena_breaker_gym.deprecated import old_names
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.agent import Agent
-from arena_breaker_gym.rollout.engines.choice import opened
-from arena_breaker_gym.rollout.engines.engine import Engine
+from arena_breaker_gym.rollout.backends.backend import Backend
+from arena_breaker_gym.rollout.backends.choice import opened
 from arena_breaker_gym.rollout.latency import Latency, checked_latency
 from arena_breaker_gym.rollout.metrics import Row, row_of
 from arena_breaker_gym.rollout.results import FILE_NAME, Results
@@ -26,8 +27,11 @@ Watch = Callable[[str, int, Progress], None]
 Label = Callable[[str, Agent], str]
 
 
+__getattr__ = old_names(__name__, {"Terms": f"{__name__}.BenchmarkConfig"})
+
+
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class BenchmarkConfig:
     """What all agents of a benchmark have in common.
 
     Attributes:
@@ -78,10 +82,10 @@ class Terms:
 
 def benchmark(
     agents: Mapping[str, Callable[[], Agent]],
-    terms: Terms,
+    terms: BenchmarkConfig,
     *,
     out: Path | None = None,
-    engine: Engine | str | None = None,
+    backend: Backend | str | None = None,
     watch: Watch | None = None,
     label: Label | None = None,
 ) -> Results:
@@ -95,7 +99,7 @@ def benchmark(
         agents: By the name that is to stand in the rows, how to make each.
         terms: What they play.
         out: Folder for episodes and results; None keeps nothing.
-        engine: Where episodes are played; see `rollout`.
+        backend: Where episodes are played; see `rollout`.
         watch: Called after every step of the batch.
         label: What rows call an agent; None: what `agents` calls it. Folders stay as they are.
 
@@ -115,9 +119,9 @@ def benchmark(
     timings = _last_timings(agents, terms, out)
     began = time.perf_counter()
     rows: list[Row] = []
-    with opened(engine) as chosen:
+    with opened(backend) as chosen:
         for name, make in agents.items():
-            rows += evaluate(name, make, terms, out=out, engine=chosen, watch=watch, label=label)
+            rows += evaluate(name, make, terms, out=out, backend=chosen, watch=watch, label=label)
             taken = timings or {"evaluation": round(time.perf_counter() - began, 3)}
             results = Results(rows, terms.to_dict(), taken)
             if out is not None:
@@ -128,10 +132,10 @@ def benchmark(
 def evaluate(
     name: str,
     make: Callable[[], Agent],
-    terms: Terms,
+    terms: BenchmarkConfig,
     *,
     out: Path | None = None,
-    engine: Engine | str | None = None,
+    backend: Backend | str | None = None,
     watch: Watch | None = None,
     label: Label | None = None,
 ) -> list[Row]:
@@ -150,7 +154,7 @@ def evaluate(
                 max_steps=terms.max_steps,
                 latency=terms.latency,
                 recorder=None if out is None else store_of(out, name, stage=stage),
-                engine=engine,
+                backend=backend,
                 progress=None if watch is None else _reporter(watch, name, stage),
             )
             rows.append(row_of(label(name, agent) if label else name, episodes))
@@ -170,7 +174,7 @@ def _reporter(watch: Watch, name: str, stage: int) -> Callable[[Progress], None]
 
 
 def _last_timings(
-    agents: Mapping[str, Callable[[], Agent]], terms: Terms, out: Path | None
+    agents: Mapping[str, Callable[[], Agent]], terms: BenchmarkConfig, out: Path | None
 ) -> Mapping[str, float] | None:
     """The timings on file if nothing is left to play, so that a second look keeps them."""
     if out is None or not (out / FILE_NAME).exists():

@@ -7,7 +7,14 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.arenas import ACTION_LENGTH
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
-from arena_breaker_gym.rollout.agent import Agent, AgentFailure, CarriesOn, Deliberates, Ponders
+from arena_breaker_gym.rollout.agent import (
+    Agent,
+    AgentFailure,
+    AsyncAgent,
+    ChunkedAgent,
+    HoldsAction,
+    adopt_old_methods,
+)
 from arena_breaker_gym.rollout.batch import Batch
 from arena_breaker_gym.rollout.latency import MEASURED
 
@@ -28,6 +35,7 @@ class Deliberation:
 
     def __init__(self, agent: Agent, batch: Batch) -> None:
         """Sits an agent down at a batch, under the latency of the batch's plan."""
+        adopt_old_methods(agent)
         count = len(batch.playing)
         self._agent = agent
         self._batch = batch
@@ -55,7 +63,7 @@ class Deliberation:
 
         Returns:
             The n arenas that move on, rising; (n, 5), their actions; and by arena, why the
-            agent does not go on there. Arenas in none of these wait for an agent that `Ponders`.
+            agent does not go on there. Arenas in none of these wait for an `AsyncAgent`.
 
         Raises:
             ValueError: If the agent's actions have another shape.
@@ -69,9 +77,10 @@ class Deliberation:
 
     def _ready(self, arenas: list[int]) -> list[int]:
         """The arenas that need not wait for their answer."""
-        if not isinstance(self._agent, Ponders):
+        if not isinstance(self._agent, AsyncAgent):
             return arenas
-        return sorted(self._agent.ponder(self._batch.observe(self._agent.needs, arenas), arenas))
+        observations = self._batch.observe(self._agent.needs, arenas)
+        return sorted(self._agent.wait_ready(observations, arenas))
 
     def _choose_in_time(self, arenas: list[int]) -> tuple[NDArray[np.float32], dict[int, str]]:
         """What is played next where time passes while the agent thinks."""
@@ -81,7 +90,7 @@ class Deliberation:
         waiting = [arena for arena in going_on if self._left[arena] > 0]
         actions = self._answers.copy()
         if waiting:
-            actions[waiting] = self._meanwhile(waiting)
+            actions[waiting] = self._while_waiting(waiting)
         self._left[going_on] -= 1  # from 0, the answer's own step, it falls to "unasked"
         return actions[going_on], failures
 
@@ -110,8 +119,9 @@ class Deliberation:
     def _charge(self, arenas: list[int], seconds: float) -> None:
         """Makes arenas wait for the answers that the agent took `seconds` to find."""
         agent = self._agent
-        looked = agent.looked(arenas) if isinstance(agent, Deliberates) else [True] * len(arenas)
-        thought = [arena for arena, anew in zip(arenas, looked, strict=True) if anew]
+        everywhere = [True] * len(arenas)
+        queried = agent.was_queried(arenas) if isinstance(agent, ChunkedAgent) else everywhere
+        thought = [arena for arena, anew in zip(arenas, queried, strict=True) if anew]
         # A game reads its gamepad once a tick, so ticks count when they have gone by.
         measured = self._latency == MEASURED
         ticks = int(seconds * TICKS_PER_SECOND) if measured else int(self._latency or 0)
@@ -121,10 +131,10 @@ class Deliberation:
         self.waited[thought] += steps
         self.looks[thought] += 1
 
-    def _meanwhile(self, arenas: list[int]) -> NDArray[np.float32]:
+    def _while_waiting(self, arenas: list[int]) -> NDArray[np.float32]:
         """What goes on in arenas that wait, (n, 5)."""
-        if isinstance(self._agent, CarriesOn):
-            rows = self._agent.meanwhile(arenas)
+        if isinstance(self._agent, HoldsAction):
+            rows = self._agent.action_while_waiting(arenas)
             return self._checked(rows, len(arenas), "actions to go on with")
         last: NDArray[np.float32] = self._batch.last_actions[arenas]
         return last

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from arena_breaker_gym.deprecated import warn
 from arena_breaker_gym.files import Claim, claimed
 from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.agent import NEEDS, Agent, RunStopped
-from arena_breaker_gym.rollout.engines.choice import opened
-from arena_breaker_gym.rollout.engines.engine import MOST_ARENAS, Engine, Report, Work
+from arena_breaker_gym.rollout.backends.backend import MOST_ARENAS, Backend, Report, Work
+from arena_breaker_gym.rollout.backends.choice import opened
 from arena_breaker_gym.rollout.episode import Episode, StoredEpisode
 from arena_breaker_gym.rollout.latency import MEASURED, Latency, checked_latency
 from arena_breaker_gym.rollout.plan import Plan, stages_from
@@ -49,7 +50,8 @@ def rollout(
     recorder: EpisodeStore | None = None,
     keep_snapshots: bool = False,
     retry_failed: bool = False,
-    engine: Engine | str | None = None,
+    backend: Backend | str | None = None,
+    engine: Backend | str | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> list[Episode]:
     """Plays episodes; episode i equals a single environment reset with seed + i.
@@ -69,16 +71,18 @@ def rollout(
         max_steps: Steps after which an episode is cut off.
         latency: Ticks of 1/60 s, rounded up to whole steps, that pass in an arena from the
             agent's look until its answer takes effect; meanwhile it is not asked, and the last
-            action goes on (or what `CarriesOn.meanwhile` says). "measured": as many ticks as
-            went by on the clock while the agent's `act` ran; that needs one arena at a time.
+            action goes on (or what `HoldsAction.action_while_waiting` says). "measured": as many
+            ticks as went by on the clock while the agent's `act` ran; that needs one arena at a
+            time.
             None or 0: the game waits.
         recorder: Where each finished episode is written at once. Episodes that it holds already
             are taken from there and not played again.
         keep_snapshots: Whether episodes of agents that need snapshots keep one for each step.
         retry_failed: Whether episodes that the recorder holds as failed are played again.
-        engine: Where episodes are played: "local" (None is the same), "ray" for a Ray cluster on
-            this machine, or an engine of your own making, which is not closed afterwards; see
-            `engines.ray_engine.RayEngine`.
+        backend: Where episodes are played: "local" (None is the same), "ray" for a Ray cluster on
+            this machine, or a backend of your own making, which is not closed afterwards; see
+            `backends.ray_backend.RayBackend`.
+        engine: The old name of `backend`.
         progress: Called after every step of the batch, by workers some times a second.
 
     Returns:
@@ -89,6 +93,9 @@ def rollout(
             seed, stage, setting or latency; nothing has been played then.
         RunStopped: If the agent ends the whole rollout; it holds the finished episodes.
     """
+    if engine is not None:
+        warn("rollout(engine=)", "rollout(backend=)")
+        backend = engine
     settings = env if isinstance(env, Settings) else Settings.from_keywords(env or {})
     settings.check_skin()
     latency = checked_latency(latency)
@@ -122,7 +129,7 @@ def rollout(
             folder=None if recorder is None else recorder.folder,
             watched=progress is not None,
         )
-        with opened(engine) as chosen:
+        with opened(backend) as chosen:
             _Run(work, finished, recorder, progress, claim).play(chosen)
     return [finished[index] for index in range(episodes)]
 
@@ -137,7 +144,7 @@ def _claimed(recorder: EpisodeStore | None) -> Iterator[Claim | None]:
 
 
 class _Run:
-    """One call of `rollout` under way: takes what an engine reports, and writes it down."""
+    """One call of `rollout` under way: takes what a backend reports, and writes it down."""
 
     def __init__(
         self,
@@ -155,10 +162,10 @@ class _Run:
         self.total = len(work.waiting) + len(finished)
         self.steps = 0
 
-    def play(self, engine: Engine) -> None:
+    def play(self, backend: Backend) -> None:
         try:
-            # Closed whatever happens, so that an interrupted engine calls its workers back.
-            with contextlib.closing(engine.play(self.work)) as reports:
+            # Closed whatever happens, so that an interrupted backend calls its workers back.
+            with contextlib.closing(backend.play(self.work)) as reports:
                 for report in reports:
                     self._take(report)
         except RunStopped as stop:

@@ -5,10 +5,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arena_breaker_gym.deprecated import old_keyword
 from arena_breaker_gym.extras import require
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 from arena_breaker_gym.wrappers.action_noise import ActionNoise, ActionNoiseVectorEnv
-from arena_breaker_gym.wrappers.kit import Kit
+from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -22,7 +23,7 @@ def make_vec_env(
     num_envs: int,
     *,
     seed: int | None = None,
-    kit: Kit | None = None,
+    preprocessing: PreprocessingConfig | None = None,
     action_noise: ActionNoise | None = None,
     max_episode_steps: int = MAX_EPISODE_STEPS,
     monitor: bool = True,
@@ -37,8 +38,8 @@ def make_vec_env(
     Args:
         num_envs: How many arenas.
         seed: Arena i is seeded seed + i, as if by `VecEnv.seed`; None: any.
-        kit: Through what a policy sees and plays; None: the game's own tables or pixels and five
-            numbers.
+        preprocessing: What stands between policy and game; None: the game's own tables or pixels
+            and five numbers.
         action_noise: How actions slip on their way to the game; None: not at all.
         max_episode_steps: Steps after which an episode is truncated; 0 or less: never.
         monitor: Whether infos of ended arenas hold `episode`: return r, length l, seconds t.
@@ -53,12 +54,13 @@ def make_vec_env(
         ValueError: If an argument is unknown or its value bad.
     """
     require("stable_baselines3", "rl")
+    preprocessing = old_keyword(settings, "kit", "preprocessing", preprocessing)
     from arena_breaker_gym.sb3.vec_env import ArenaBreakerVecEnv
     from arena_breaker_gym.vector_env import ArenaBreakerVectorEnv
-    from arena_breaker_gym.wrappers.kit_env import KitVectorEnv
+    from arena_breaker_gym.wrappers.preprocessed_env import PreprocessedVectorEnv
 
     drawing = {} if render_size is None else {"render_size": render_size}
-    computes_anew = kit is not None and (kit.senses or kit.shrink > 1)
+    computes_anew = preprocessing is not None and (preprocessing.senses or preprocessing.shrink > 1)
     envs: Any = ArenaBreakerVectorEnv(
         num_envs=num_envs,
         max_episode_steps=max_episode_steps,
@@ -72,8 +74,8 @@ def make_vec_env(
     )
     if action_noise is not None:
         envs = ActionNoiseVectorEnv(envs, action_noise)
-    if kit is not None:
-        envs = KitVectorEnv(envs, kit)
+    if preprocessing is not None:
+        envs = PreprocessedVectorEnv(envs, preprocessing)
     made = ArenaBreakerVecEnv(envs, monitor=monitor, info_keywords=info_keywords)
     if seed is not None:
         made.seed(seed)

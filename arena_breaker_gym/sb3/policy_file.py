@@ -1,8 +1,9 @@
 """A trained policy in one file: JSON that says what it is, and its weights as safetensors.
 
 Stable-Baselines3's own files hold pickled Python, which may run anything; in this form nothing can
-run, and all that is needed to play is there: kit, settings, layers, architecture. `save_policy`
-writes it of a PPO or A2C, `load_policy` reads it, `agents/arena_breaker_agents/sb3.py` plays it.
+run, and all that is needed to play is there: preprocessing, settings, layers, architecture.
+`save_policy` writes it of a PPO or A2C, `load_policy` reads it,
+`agents/arena_breaker_agents/sb3.py` plays it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from arena_breaker_gym.sb3.layers import layers_of, made_layers
 from arena_breaker_gym.sb3.networks import SmallCNN
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stored import shortened
-from arena_breaker_gym.wrappers.kit import Kit
+from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 
 DESCRIPTION, WEIGHTS = "policy.json", "policy.safetensors"
 FORMAT = "arena-breaker-policy"
@@ -71,15 +72,15 @@ class SavedPolicy:
 
     Attributes:
         policy: The network, in evaluation mode.
-        kit: Through what it sees and plays.
+        preprocessing: Through what it sees and plays.
         settings: Of the game that it learnt in; the observation, pixel size and frame skip of its
             decisions are among them.
-        layers: What lies between the kit and the network; see `layers.made_layers`.
+        layers: What lies between the preprocessing and the network; see `layers.made_layers`.
         tensors: The layers' numbers.
     """
 
     policy: ActorCriticPolicy
-    kit: Kit
+    preprocessing: PreprocessingConfig
     settings: Settings
     layers: list[dict[str, Any]]
     tensors: dict[str, NDArray[Any]]
@@ -100,7 +101,7 @@ def save_policy(model: BaseAlgorithm, path: str | Path) -> None:
         "format": FORMAT,
         "version": VERSION,
         "architecture": _architecture(model.policy),
-        "kit": env.kit.to_dict(),
+        "kit": env.preprocessing.to_dict(),
         "settings": env.settings.to_dict(),
         "layers": layers,
         "timesteps": plain_int("num_timesteps", model.num_timesteps, least=0),
@@ -124,11 +125,11 @@ def load_policy(path: str | Path) -> SavedPolicy:
     """
     description, weights = _read(Path(path))
     try:
-        kit = Kit.from_dict(description["kit"])
+        preprocessing = PreprocessingConfig.from_dict(description["kit"])
         settings = Settings.from_keywords(description["settings"])
         layers = [dict(layer) for layer in description["layers"]]
         made_layers(layers, weights)
-        policy = _policy(description["architecture"], kit, settings, layers)
+        policy = _policy(description["architecture"], preprocessing, settings, layers)
     except KeyError as error:
         raise PolicyFileError(f"{path}: its {DESCRIPTION} has no {error}.") from None
     except (TypeError, ValueError, AttributeError) as error:
@@ -140,7 +141,7 @@ def load_policy(path: str | Path) -> SavedPolicy:
         raise PolicyFileError(f"{path}: its weights do not fit its own description.") from None
     policy.set_training_mode(False)
     tensors = {name: one.numpy() for name, one in weights.items() if not _is_own(name)}
-    return SavedPolicy(policy, kit, settings, layers, tensors)
+    return SavedPolicy(policy, preprocessing, settings, layers, tensors)
 
 
 def weights_of(policy: nn.Module) -> dict[str, Tensor]:
@@ -249,17 +250,21 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, largest: int) -> 
 
 
 def _policy(
-    said: Mapping[str, Any], kit: Kit, settings: Settings, layers: list[dict[str, Any]]
+    said: Mapping[str, Any],
+    preprocessing: PreprocessingConfig,
+    settings: Settings,
+    layers: list[dict[str, Any]],
 ) -> ActorCriticPolicy:
     """A network as described, with no weights yet."""
-    interface = kit.made_for(replace(settings, stages=None))  # files that may be gone by now
+    game = replace(settings, stages=None)  # files that may be gone by now
+    preprocessor = preprocessing.made_for(game)
     widths = said["net_arch"] or {}
     extractor = dict(said["features_extractor_kwargs"])
     _check_widths([*widths.get("pi", []), *widths.get("vf", []), *extractor.values()])
     frames = [layer.get("frames") for layer in layers if layer.get("layer") == "stack"]
     policy: ActorCriticPolicy = _chosen(POLICIES, said["policy"])(
-        _stacked(interface.observation_space, frames),
-        interface.action_space,
+        _stacked(preprocessor.observation_space, frames),
+        preprocessor.action_space,
         lambda _: 0.0,
         net_arch=said["net_arch"],
         activation_fn=_chosen(ACTIVATIONS, said["activation"]),

@@ -1,8 +1,9 @@
-"""`train`: a recipe becomes a policy in a folder, killed and run again as often as you like.
+"""`train`: a config becomes a policy in a folder, killed and run again as often as you like.
 
-The folder holds `model.zip` (what the agent `sb3` plays), `curve.json` (the learning curve and the
-recipe) and `checkpoint.safetensors` (what a later call goes on from). Episodes that were under way
-when a training was killed are lost, and what was learnt in the last 20 s.
+The folder holds `model.zip` (what the agent `sb3` plays), `curve.json` (the
+learning curve and the config) and `checkpoint.safetensors` (what a later call goes on from).
+Episodes that were under way when a training was killed are lost, and what was learnt in the last
+20 s.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from arena_breaker_gym.sb3.checkpoint import (
     save_checkpoint,
 )
 from arena_breaker_gym.sb3.policy_file import ACTIVATIONS, EXTRACTORS, save_policy
-from arena_breaker_gym.sb3.recipe import Recipe
+from arena_breaker_gym.sb3.ppo_config import PPOConfig
 from arena_breaker_gym.stored import is_number, is_whole
 
 MODEL, CURVE, CHECKPOINT = "model.zip", "curve.json", "checkpoint.safetensors"
@@ -42,7 +43,7 @@ Watch = Callable[[str, float], None]
 
 
 def train(
-    recipe: Recipe,
+    config: PPOConfig,
     out: Path,
     *,
     seed: int = 0,
@@ -53,7 +54,7 @@ def train(
     """Trains, or goes on with what lies in the folder.
 
     Args:
-        recipe: How.
+        config: How.
         out: The folder.
         seed: Of networks, choices and games.
         minutes: Ends it earlier, the schedules too; time spent in earlier calls counts.
@@ -67,11 +68,11 @@ def train(
         CheckpointError: If the folder holds another training.
     """
     with claimed(out) as claim:
-        run = _Run(recipe, out, seed, minutes, num_threads, watch)
+        run = _Run(config, out, seed, minutes, num_threads, watch)
         run.claim = claim
         try:
             if run.share < 1.0:
-                left = max(recipe.steps - run.model.num_timesteps, 1)
+                left = max(config.steps - run.model.num_timesteps, 1)
                 run.model.learn(left, callback=run, reset_num_timesteps=False)
                 run.keep()
         finally:
@@ -87,7 +88,7 @@ class _Run(BaseCallback):
 
     def __init__(
         self,
-        recipe: Recipe,
+        config: PPOConfig,
         out: Path,
         seed: int,
         minutes: float | None,
@@ -95,7 +96,7 @@ class _Run(BaseCallback):
         watch: Watch | None,
     ) -> None:
         super().__init__()
-        self.recipe = recipe
+        self.config = config
         self.out = out
         self.seed = seed
         self.seconds = np.inf if minutes is None else 60.0 * minutes
@@ -107,8 +108,8 @@ class _Run(BaseCallback):
         done: int = note["steps"] if note else 0
         self.endings: list[dict[str, Any]] = []
         self._start_clock()  # PPO asks for the rate when it is made
-        self.env = _env(recipe, num_threads)
-        self.model = _ppo(recipe, self.env, seed, rate=self._rate)
+        self.env = _env(config, num_threads)
+        self.model = _ppo(config, self.env, seed, rate=self._rate)
         self.env.seed(SEEDS * (seed + 1) + done)  # PPO has just seeded them with `seed` itself
         self.model.num_timesteps = done
         if note:
@@ -134,13 +135,13 @@ class _Run(BaseCallback):
         """How much of all is done, by steps or by time."""
         model = getattr(self, "model", None)
         steps = 0 if model is None else model.num_timesteps
-        return min(max(steps / self.recipe.steps, self.elapsed / self.seconds), 1.0)
+        return min(max(steps / self.config.steps, self.elapsed / self.seconds), 1.0)
 
     def keep(self) -> None:
         """Writes all three files."""
         self.claim.check()
         note = {
-            "recipe": self.recipe.to_dict(),
+            "recipe": self.config.to_dict(),
             "seed": self.seed,
             "steps": self.model.num_timesteps,
             "seconds": round(self.elapsed, 1),
@@ -158,9 +159,9 @@ class _Run(BaseCallback):
         return self.elapsed < self.seconds
 
     def _on_rollout_end(self) -> None:
-        self.model.ent_coef = self.recipe.entropy * (1.0 - 0.9 * self.share)
+        self.model.ent_coef = self.config.entropy * (1.0 - 0.9 * self.share)
         before = self.curve[-1]["steps"] if self.curve else 0
-        if self.endings and self.num_timesteps - before >= self.recipe.steps / _ROWS:
+        if self.endings and self.num_timesteps - before >= self.config.steps / _ROWS:
             self.curve.append(self._row())
             self.endings = []
         if time.monotonic() - self.kept > PERIOD:
@@ -184,14 +185,14 @@ class _Run(BaseCallback):
         }
 
     def _rate(self, _: float) -> float:
-        return self.recipe.learning_rate * max(1.0 - self.share, 0.05)
+        return self.config.learning_rate * max(1.0 - self.share, 0.05)
 
     def _checked_note(self) -> dict[str, Any] | None:
         note = read_note(self.out / CHECKPOINT)
         if note is None:
             return None
         try:
-            kept = {"recipe": Recipe.from_dict(note["recipe"]), "seed": note["seed"]}
+            kept = {"config": PPOConfig.from_dict(note["recipe"]), "seed": note["seed"]}
         except (KeyError, TypeError, ValueError):
             raise CheckpointError(f"{self.out / CHECKPOINT} is no training under way.") from None
         if not _is_account(note):
@@ -215,37 +216,37 @@ def _is_account(note: dict[str, Any]) -> bool:
     return all(is_whole(row.get("steps")) and is_number(row.get("kills")) for row in curve or ())
 
 
-def _env(recipe: Recipe, num_threads: int | None) -> VecEnv:
+def _env(config: PPOConfig, num_threads: int | None) -> VecEnv:
     env: VecEnv = make_vec_env(
-        recipe.num_envs,
-        kit=recipe.kit,
-        action_noise=recipe.action_noise,
-        max_episode_steps=recipe.max_episode_steps,
+        config.num_envs,
+        preprocessing=config.preprocessing,
+        action_noise=config.action_noise,
+        max_episode_steps=config.max_episode_steps,
         info_keywords=("kills",),
         num_threads=num_threads,
-        **recipe.settings,
+        **config.settings,
     )
-    return VecFrameStack(env, recipe.frame_stack) if recipe.frame_stack > 1 else env
+    return VecFrameStack(env, config.frame_stack) if config.frame_stack > 1 else env
 
 
-def _ppo(recipe: Recipe, env: VecEnv, seed: int, *, rate: Callable[[float], float]) -> PPO:
+def _ppo(config: PPOConfig, env: VecEnv, seed: int, *, rate: Callable[[float], float]) -> PPO:
     network: dict[str, Any] = {
-        "net_arch": list(recipe.net_arch),
-        "activation_fn": ACTIVATIONS[recipe.activation],
+        "net_arch": list(config.net_arch),
+        "activation_fn": ACTIVATIONS[config.activation],
     }
-    if recipe.eyes is not None:
-        network["features_extractor_class"] = EXTRACTORS[recipe.eyes]
+    if config.features_extractor is not None:
+        network["features_extractor_class"] = EXTRACTORS[config.features_extractor]
     return PPO(
-        recipe.policy,
+        config.policy,
         env,
         learning_rate=rate,
-        n_steps=recipe.n_steps,
-        batch_size=recipe.batch_size,
-        n_epochs=recipe.n_epochs,
-        gamma=recipe.gamma,
-        gae_lambda=recipe.gae_lambda,
-        clip_range=recipe.clip_range,
-        ent_coef=recipe.entropy,
+        n_steps=config.n_steps,
+        batch_size=config.batch_size,
+        n_epochs=config.n_epochs,
+        gamma=config.gamma,
+        gae_lambda=config.gae_lambda,
+        clip_range=config.clip_range,
+        ent_coef=config.entropy,
         policy_kwargs=network,
         seed=seed,
         device="cpu",

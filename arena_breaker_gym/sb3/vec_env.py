@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices
 
 from arena_breaker_gym.arenas import INFO, Arenas
 from arena_breaker_gym.settings import Settings
-from arena_breaker_gym.wrappers.kit import Kit
+from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 
 
 class ArenaBreakerVecEnv(VecEnv):
@@ -65,10 +65,11 @@ class ArenaBreakerVecEnv(VecEnv):
         return self.arenas.settings
 
     @property
-    def kit(self) -> Kit:
+    def preprocessing(self) -> PreprocessingConfig:
         """Through what the game is seen and played."""
-        kit: Kit = getattr(self._envs, "kit", Kit())
-        return kit
+        none = PreprocessingConfig()
+        found: PreprocessingConfig = getattr(self._envs, "preprocessing", none)
+        return found
 
     def reset(self) -> Any:
         """Begins an episode in every arena, with the seeds and options given beforehand."""

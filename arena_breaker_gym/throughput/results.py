@@ -42,7 +42,7 @@ class Results:
         rows: A row a figure.
         peers: What became of each peer asked for.
         machine: Processor, cores, versions, time.
-        settings: `Terms.to_dict()`.
+        settings: `ThroughputConfig.to_dict()`.
     """
 
     rows: Sequence[Row]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from arena_breaker_gym.throughput import fresh, peers
+from arena_breaker_gym.throughput.config import MEMORY_ARENAS, Part, ThroughputConfig
 from arena_breaker_gym.throughput.likes import like
 from arena_breaker_gym.throughput.memory import STATUS
 from arena_breaker_gym.throughput.peers import Found
@@ -20,7 +21,6 @@ from arena_breaker_gym.throughput.sources import (
     own_sources,
     worker_sources,
 )
-from arena_breaker_gym.throughput.terms import MEMORY_ARENAS, Part, Terms
 
 # Told what is measured, and the share of all work done.
 Watch = Callable[[str, float], None]
@@ -29,7 +29,7 @@ CALIBRATION_SHARE = 4  # the calibration loop runs for a quarter of a reading be
 MEMORY_STEPS_A_SECOND = 300_000  # about, for the time left
 
 
-def run(terms: Terms, *, out: Path | None = None, watch: Watch | None = None) -> Results:
+def run(terms: ThroughputConfig, *, out: Path | None = None, watch: Watch | None = None) -> Results:
     """Measures everything that the terms name.
 
     Args:
@@ -52,7 +52,9 @@ def run(terms: Terms, *, out: Path | None = None, watch: Watch | None = None) ->
 class _Run:
     """A run under way."""
 
-    def __init__(self, terms: Terms, stack: ExitStack, out: Path | None, watch: Watch) -> None:
+    def __init__(
+        self, terms: ThroughputConfig, stack: ExitStack, out: Path | None, watch: Watch
+    ) -> None:
         self._terms = terms
         self._out = out
         self._watch = watch
@@ -115,7 +117,7 @@ class _Run:
         return results
 
 
-def _peers_sources(found: Sequence[Found], terms: Terms) -> list[Source]:
+def _peers_sources(found: Sequence[Found], terms: ThroughputConfig) -> list[Source]:
     return [
         source
         for one in found
@@ -136,7 +138,7 @@ def _in_turn(ours: list[Source], theirs: list[Source]) -> list[Source]:
     return turn + [source for source in theirs if after[id(source)] is None]
 
 
-def _memory_rows(terms: Terms) -> list[Row]:
+def _memory_rows(terms: ThroughputConfig) -> list[Row]:
     words = f"{MEMORY_ARENAS:,} arenas, state"
     if not (STATUS.exists() and terms.wants(Part.MEMORY, words)):
         return []

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from arena_breaker_gym.throughput import fresh
+from arena_breaker_gym.throughput.config import Part, ThroughputConfig
 from arena_breaker_gym.throughput.process import Worker
 from arena_breaker_gym.throughput.rows import SECONDS, TICK, Row
-from arena_breaker_gym.throughput.terms import Part, Terms
 
 START_COST_S = 2.0  # about what one start of an interpreter takes, for the time left
 COMPILE_COST_S = 30.0
@@ -29,7 +29,7 @@ class Source:
     cost: float
 
 
-def worker_sources(worker: Worker, terms: Terms, *, peer: str = "") -> Iterator[Source]:
+def worker_sources(worker: Worker, terms: ThroughputConfig, *, peer: str = "") -> Iterator[Source]:
     """A figure for everything that a worker measures."""
     for subject in worker.greeting["subjects"]:
         row = _row(subject, peer)
@@ -40,13 +40,13 @@ def worker_sources(worker: Worker, terms: Terms, *, peer: str = "") -> Iterator[
         yield Source(row, take, terms.seconds)
 
 
-def own_sources(worker: Worker, terms: Terms) -> list[Source]:
+def own_sources(worker: Worker, terms: ThroughputConfig) -> list[Source]:
     """Our figures that are read in every round, of the parts and names asked for."""
     sources = [*worker_sources(worker, terms), *_start_sources()]
     return [one for one in sources if terms.wants(one.row.part, one.row.name)]
 
 
-def compile_source(terms: Terms) -> Source | None:
+def compile_source(terms: ThroughputConfig) -> Source | None:
     """The first start of all, which is read once; None if nobody asked for it."""
     name = "first make, reset and step, nothing compiled"
     row = Row(name, Part.COMPILE, unit=SECONDS)

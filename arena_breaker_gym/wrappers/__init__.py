@@ -1,8 +1,25 @@
 """What fits the environment to learners and to other libraries."""
 
+from arena_breaker_gym.deprecated import old_names
 from arena_breaker_gym.wrappers.action_noise import ActionNoise, ActionNoiseVectorEnv
 from arena_breaker_gym.wrappers.flatten_tables import FlattenTables
-from arena_breaker_gym.wrappers.kit import Kit
-from arena_breaker_gym.wrappers.kit_env import KitEnv, KitVectorEnv
+from arena_breaker_gym.wrappers.preprocessed_env import PreprocessedEnv, PreprocessedVectorEnv
+from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 
-__all__ = ["ActionNoise", "ActionNoiseVectorEnv", "FlattenTables", "Kit", "KitEnv", "KitVectorEnv"]
+__all__ = [
+    "ActionNoise",
+    "ActionNoiseVectorEnv",
+    "FlattenTables",
+    "PreprocessedEnv",
+    "PreprocessedVectorEnv",
+    "PreprocessingConfig",
+]
+
+__getattr__ = old_names(
+    __name__,
+    {
+        "Kit": f"{__name__}.PreprocessingConfig",
+        "KitEnv": f"{__name__}.PreprocessedEnv",
+        "KitVectorEnv": f"{__name__}.PreprocessedVectorEnv",
+    },
+)

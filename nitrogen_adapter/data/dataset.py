@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.arenas import Arenas
 from arena_breaker_gym.compiled import sources_digest
+from arena_breaker_gym.deprecated import old_names
 from arena_breaker_gym.engine.arena import MAX_ENEMIES
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.camera import Camera
@@ -25,33 +26,41 @@ from arena_breaker_gym.rollout.episode import looks_of
 from arena_breaker_gym.rollout.replay import check_stages_named
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.data.balance import Balance, Track, balance_of
+from nitrogen_adapter.data.auxiliary import ABSENT, PLAYER
 from nitrogen_adapter.data.examples import ArrayExamples
 from nitrogen_adapter.data.keyframes import KeyFrames, spacing_for
-from nitrogen_adapter.data.moments import ChunkSettings, busy_steps, chunk_starts, kept_starts
+from nitrogen_adapter.data.label_statistics import LabelStatistics, Track, label_statistics
 from nitrogen_adapter.data.sequences import Seen, SequenceExamples
-from nitrogen_adapter.data.sight import ABSENT, PLAYER
+from nitrogen_adapter.data.windows import ChunkSettings, busy_steps, chunk_starts, kept_starts
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
 
 __all__ = [
     "ChunkSettings",
     "EpisodeExamples",
+    "auxiliary_targets_of",
     "build_examples",
     "busy_steps",
     "chunk_starts",
-    "episode_balance",
+    "episode_statistics",
     "kept_starts",
-    "sights_of",
     "split_by_episode",
 ]
 
-ENEMY_SHOT = 7  # the kind of an enemy's shot among sights; 1 to 6 are the enemies' codes
-SIGHT_ROWS = 1 + MAX_ENEMIES + 16
+ENEMY_SHOT = 7  # the kind of an enemy's shot among auxiliary targets; 1 to 6 are the enemies' codes
+AUXILIARY_ROWS = 1 + MAX_ENEMIES + 16
 
 MEMORY = 256 * 2**20
 """Bytes of saved states that a process keeps, however many episodes there are. Our own value."""
 
 Item = TypeVar("Item")
+
+__getattr__ = old_names(
+    __name__,
+    {
+        "episode_balance": f"{__name__}.episode_statistics",
+        "sights_of": f"{__name__}.auxiliary_targets_of",
+    },
+)
 
 
 class EpisodeExamples(SequenceExamples):
@@ -62,7 +71,7 @@ class EpisodeExamples(SequenceExamples):
     bounded, and workers need the episodes' actions only.
     """
 
-    sight_rows = SIGHT_ROWS
+    auxiliary_rows = AUXILIARY_ROWS
 
     def __init__(
         self,
@@ -116,7 +125,7 @@ class EpisodeExamples(SequenceExamples):
         frame = np.empty((1, self.size, self.size, 3), dtype=np.uint8)
         for _ in self._key_frames[sequence].walk(arenas, steps.tolist()):
             renderer.compose(arenas.records, frame)
-            yield Seen(frame[0], _sights_in(arenas, self.size))
+            yield Seen(frame[0], _auxiliary_targets_in(arenas, self.size))
 
     def records(self) -> Iterator[NDArray[np.void]]:
         """Yield for every episode its states of play (n,) at the examples' steps.
@@ -125,7 +134,7 @@ class EpisodeExamples(SequenceExamples):
             ReplayError: if an episode does not play as recorded.
         """
         for sequence, episode in enumerate(self.episodes):
-            steps = self.moments[self.moments[:, 0] == sequence, 1] + self.settings.action_shift
+            steps = self.windows[self.windows[:, 0] == sequence, 1] + self.settings.action_shift
             arenas, _ = self._world(episode.settings)
             key_frames = KeyFrames(episode, spacing=self._spacing)
             found = [arenas.records[0].copy() for _ in key_frames.walk(arenas, steps.tolist())]
@@ -136,9 +145,9 @@ class EpisodeExamples(SequenceExamples):
         """Pack the actions of some steps."""
         return gamepad.pack(self.episodes[sequence].actions[steps], self.buttons)
 
-    def balance(self) -> Balance:
+    def statistics(self) -> LabelStatistics:
         """Report what the examples hold, and which actions are rare."""
-        return episode_balance(self.episodes, self.settings, buttons=self.buttons)
+        return episode_statistics(self.episodes, self.settings, buttons=self.buttons)
 
     def fingerprint(self) -> str:
         """Return a digest of all that the examples depend on."""
@@ -186,7 +195,7 @@ def build_examples(
     skin: str | None = None,
     buttons: GamepadSettings = DEFAULT_GAMEPAD,
     on_episode: Callable[[int, int], None] | None = None,
-) -> tuple[ArrayExamples, Balance]:
+) -> tuple[ArrayExamples, LabelStatistics]:
     """Draw the frames and pack the chunks of some episodes, in memory.
 
     Args:
@@ -198,22 +207,22 @@ def build_examples(
         on_episode: told after every episode how many are done, and of how many.
 
     Returns:
-        Frames (N, size, size, 3) with packed rows (N, horizon, 25) and sights (N, 41, 3), and
-        what they hold.
+        Frames (N, size, size, 3) with packed rows (N, horizon, 25) and auxiliary targets
+        (N, 41, 3), and what they hold.
 
     Raises:
         ValueError: if nothing is left to learn from, or an episode does not play as recorded.
     """
     examples = EpisodeExamples(episodes, settings, size=size, skin=skin, buttons=buttons)
-    return examples.collect(on_episode), examples.balance()
+    return examples.collect(on_episode), examples.statistics()
 
 
-def episode_balance(
+def episode_statistics(
     episodes: Iterable[Episode],
     settings: ChunkSettings,
     *,
     buttons: GamepadSettings = DEFAULT_GAMEPAD,
-) -> Balance:
+) -> LabelStatistics:
     """Report what the kept chunks of some episodes hold; nothing is played or drawn for it.
 
     Args:
@@ -233,7 +242,9 @@ def episode_balance(
         for one in episodes
         if not one.failed
     )
-    return balance_of(tracks, settings, old_layout=buttons.old_layout, dash=buttons.dash_button)
+    return label_statistics(
+        tracks, settings, old_layout=buttons.old_layout, dash=buttons.dash_button
+    )
 
 
 def split_by_episode(
@@ -270,7 +281,7 @@ def split_by_episode(
     return sides
 
 
-def sights_of(arena: np.record, camera: Camera) -> NDArray[np.float32]:
+def auxiliary_targets_of(arena: np.record, camera: Camera) -> NDArray[np.float32]:
     """What stands where in an arena's frame, for the dense supervision of a base from nothing.
 
     Args:
@@ -283,11 +294,11 @@ def sights_of(arena: np.record, camera: Camera) -> NDArray[np.float32]:
     """
     enemies = arena.enemies[arena.enemies["kind"] != 0]
     shots = arena.enemy_shots[arena.enemy_shots["live"] != 0]
-    shots = shots[: SIGHT_ROWS - 1 - len(enemies)]
+    shots = shots[: AUXILIARY_ROWS - 1 - len(enemies)]
     x = np.concatenate([[arena.player.x], enemies["x"], shots["x"]])
     z = np.concatenate([[arena.player.z], enemies["z"], shots["z"]])
     column, row = camera.project(x, z)  # type: ignore[arg-type]  # holds for arrays alike
-    table = np.full((SIGHT_ROWS, 3), ABSENT, dtype=np.float32)
+    table = np.full((AUXILIARY_ROWS, 3), ABSENT, dtype=np.float32)
     table[: len(x), 0] = column / camera.size
     table[: len(x), 1] = row / camera.size
     table[0, 2] = PLAYER
@@ -296,7 +307,7 @@ def sights_of(arena: np.record, camera: Camera) -> NDArray[np.float32]:
     return table
 
 
-def _sights_in(arenas: Arenas, size: int) -> NDArray[np.float32]:
+def _auxiliary_targets_in(arenas: Arenas, size: int) -> NDArray[np.float32]:
     arena = arenas.records[0]
     floor = arenas.loaded.models[arena.stage].size
-    return sights_of(arena, Camera.over(floor.width, floor.depth, size))
+    return auxiliary_targets_of(arena, Camera.over(floor.width, floor.depth, size))

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nitrogen_adapter import gamepad
+from nitrogen_adapter.data.auxiliary import mirror_auxiliary
 from nitrogen_adapter.data.prefetch import Source, prefetched
-from nitrogen_adapter.data.sight import mirror_sights
 
 _TOGETHER = 256  # rows that are digested at once
 
@@ -42,21 +42,21 @@ class Batch(NamedTuple):
         inputs: (n, S, S, 3) uint8 frames, (n, F, S, S, 3) where several belong to an example,
             the oldest first, or (n, T, C) features of any float type.
         actions: (n, 18, 25) float32 packed rows.
-        sights: (n, M, 3) float32 column, row (shares of the frame) and kind of the things in a
+        auxiliary: (n, M, 3) float32 column, row (shares of the frame) and kind of the things in a
             frame, the player first and -1 as the kind of an empty row; None if nobody noted them.
         teacher: of the frames, or None if no teacher was asked.
     """
 
     inputs: NDArray[Any]
     actions: NDArray[np.float32]
-    sights: NDArray[np.float32] | None = None
+    auxiliary: NDArray[np.float32] | None = None
     teacher: TeacherTargets | None = None
 
     def mirrored(self, *, old_layout: bool) -> Batch:
         """Return the examples, which must be frames, as a mirror shows them."""
-        sights = None if self.sights is None else mirror_sights(self.sights)
+        auxiliary = None if self.auxiliary is None else mirror_auxiliary(self.auxiliary)
         actions = gamepad.mirror(self.actions, old_layout=old_layout)
-        return Batch(np.ascontiguousarray(self.inputs[..., ::-1, :]), actions, sights)
+        return Batch(np.ascontiguousarray(self.inputs[..., ::-1, :]), actions, auxiliary)
 
 
 class Examples(Protocol):
@@ -82,13 +82,13 @@ class ArrayExamples:
     Attributes:
         inputs: (N, S, S, 3) uint8 frames, or (N, T, C) float features.
         actions: (N, 18, 25) float32 packed rows.
-        sights: (N, M, 3) as in `Batch`, or None.
+        auxiliary: (N, M, 3) as in `Batch`, or None.
         teacher: of all frames, or None.
     """
 
     inputs: NDArray[Any]
     actions: NDArray[np.float32]
-    sights: NDArray[np.float32] | None = None
+    auxiliary: NDArray[np.float32] | None = None
     teacher: TeacherTargets | None = None
 
     def __post_init__(self) -> None:
@@ -97,11 +97,12 @@ class ArrayExamples:
         Raises:
             ValueError: if so, or if there are none.
         """
-        sights = self.actions if self.sights is None else self.sights
-        counts = (len(self.inputs), len(self.actions), len(sights))
+        auxiliary = self.actions if self.auxiliary is None else self.auxiliary
+        counts = (len(self.inputs), len(self.actions), len(auxiliary))
         if len(set(counts)) > 1 or counts[0] == 0:
             raise ValueError(
-                f"There are {counts[0]} inputs, {counts[1]} action chunks and {counts[2]} sights; "
+                f"There are {counts[0]} inputs, {counts[1]} action chunks and "
+                f"{counts[2]} auxiliary targets; "
                 "expected as many of each, and at least one."
             )
 
@@ -111,14 +112,14 @@ class ArrayExamples:
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """Return the examples of these numbers, in this order."""
-        sights = None if self.sights is None else self.sights[rows]
+        auxiliary = None if self.auxiliary is None else self.auxiliary[rows]
         teacher = None if self.teacher is None else self.teacher.rows(rows)
-        return Batch(self.inputs[rows], self.actions[rows], sights, teacher)
+        return Batch(self.inputs[rows], self.actions[rows], auxiliary, teacher)
 
     def fingerprint(self) -> str:
         """Return a digest of the arrays; they are read to the end for it."""
         digest = blake2b(digest_size=32)
-        for array in (self.inputs, self.actions, self.sights, *(self.teacher or ())):
+        for array in (self.inputs, self.actions, self.auxiliary, *(self.teacher or ())):
             if array is None:
                 continue
             digest.update(f"{array.dtype} {array.shape}".encode())
@@ -161,5 +162,5 @@ def _from_workers(
     examples: Examples, orders: Iterable[NDArray[np.int64]], workers: int
 ) -> Iterator[Batch]:
     source = cast("Source", examples)  # a teacher's targets, if there are any, cannot travel
-    for inputs, actions, sights, _ in prefetched(source, orders, workers=workers):
-        yield Batch(cast("NDArray[Any]", inputs), cast("NDArray[np.float32]", actions), sights)
+    for inputs, actions, auxiliary, _ in prefetched(source, orders, workers=workers):
+        yield Batch(cast("NDArray[Any]", inputs), cast("NDArray[np.float32]", actions), auxiliary)

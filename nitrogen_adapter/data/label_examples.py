@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.data.balance import Balance, Track, balance_of
 from nitrogen_adapter.data.label_chunks import Box, LabelChunk, is_chunk, place_of, read_chunk
+from nitrogen_adapter.data.label_statistics import LabelStatistics, Track, label_statistics
 from nitrogen_adapter.data.labels import CHUNK_ROWS, CHUNK_S, KINDS, LabelError, actions_file
-from nitrogen_adapter.data.moments import ChunkSettings, busy_rows, kept_of
 from nitrogen_adapter.data.sequences import Seen, SequenceExamples
+from nitrogen_adapter.data.windows import ChunkSettings, busy_rows, kept_of
 from nitrogen_adapter.inference import scaled
 
 _LOG = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class LabelTrack:
         rows: (T, 25) gamepad rows, one a step.
         chunks: the folders that they come from, in order.
         rows_per_step: rows of 1/60 s in a step; a video with other rows is brought to these.
-        groups: what the metadata say of it, for the balance report.
+        groups: what the metadata say of it, for the statistics.
         rows_per_second: rows that its files hold for a second, one a frame of the video.
         ticks: for each chunk, the row of its file that holds in each 1/60 s.
         boxes: for each chunk, where its frames show the controller, if they do.
@@ -101,19 +101,19 @@ def label_tracks(
     return tracks
 
 
-def label_balance(
+def track_statistics(
     tracks: Sequence[LabelTrack],
     settings: ChunkSettings,
     *,
     old_layout: bool = False,
     dash: str | None = None,
-) -> Balance:
-    """Report what the kept chunks of some labels hold; see `balance.balance_of`."""
+) -> LabelStatistics:
+    """Report what the kept chunks of some labels hold; see `label_statistics.label_statistics`."""
     counted = (
         Track(track.rows, _starts(track, settings, old_layout=old_layout), track.groups)
         for track in tracks
     )
-    return balance_of(counted, settings, old_layout=old_layout, dash=dash)
+    return label_statistics(counted, settings, old_layout=old_layout, dash=dash)
 
 
 class LabelExamples(SequenceExamples):
@@ -169,9 +169,9 @@ class LabelExamples(SequenceExamples):
         rows: NDArray[np.float32] = self.tracks[sequence].rows[steps]
         return rows
 
-    def balance(self, *, dash: str | None = None) -> Balance:
+    def statistics(self, *, dash: str | None = None) -> LabelStatistics:
         """Report what the labels hold, and which buttons are rare."""
-        return label_balance(self.tracks, self.settings, old_layout=self.old_layout, dash=dash)
+        return track_statistics(self.tracks, self.settings, old_layout=self.old_layout, dash=dash)
 
     def fingerprint(self) -> str:
         """Return a digest of the labels, and of the frames' names, sizes and times of change."""

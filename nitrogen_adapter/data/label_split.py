@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from nitrogen_adapter.data.balance import Balance
 from nitrogen_adapter.data.dataset import split_by_episode
 from nitrogen_adapter.data.label_examples import LabelExamples, LabelTrack, label_tracks
+from nitrogen_adapter.data.label_statistics import LabelStatistics
 from nitrogen_adapter.data.labels import LabelError
-from nitrogen_adapter.data.moments import ChunkSettings
+from nitrogen_adapter.data.windows import ChunkSettings
 
 
 class LabelSplit(NamedTuple):
@@ -19,12 +19,12 @@ class LabelSplit(NamedTuple):
     Attributes:
         train: what is learned from.
         heldout: what is kept from it, or None where nothing is.
-        balance: what `train` holds.
+        statistics: what `train` holds.
     """
 
     train: LabelExamples
     heldout: LabelExamples | None
-    balance: Balance
+    statistics: LabelStatistics
 
 
 def split_labels(
@@ -45,7 +45,7 @@ def split_labels(
         chunks: which moments are taken.
         size: side that frames are resized to, in pixels.
         old_layout: whether the model wants sticks before buttons.
-        dash: button of the gamepad that dashes, for the balance.
+        dash: button of the gamepad that dashes, for the statistics.
         rows_per_step: rows of 1/60 s that make a step; what the metadata say where not given.
         heldout: share of the videos that is kept from training; 0: none.
         seed: of the choice of videos that are held out.
@@ -71,4 +71,4 @@ def split_labels(
         return LabelExamples(tracks, chunks, size=size, old_layout=old_layout)
 
     train = taken(learnt)
-    return LabelSplit(train, taken(kept) if kept else None, train.balance(dash=dash))
+    return LabelSplit(train, taken(kept) if kept else None, train.statistics(dash=dash))

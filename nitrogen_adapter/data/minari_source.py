@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.extras import require
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.data.balance import Balance, Track, balance_of
-from nitrogen_adapter.data.moments import ChunkSettings, busy_rows, kept_of
+from nitrogen_adapter.data.label_statistics import LabelStatistics, Track, label_statistics
 from nitrogen_adapter.data.sequences import Seen, SequenceExamples
+from nitrogen_adapter.data.windows import ChunkSettings, busy_rows, kept_of
 from nitrogen_adapter.inference import scaled
 
 MEMORY = 2**30
@@ -110,10 +110,10 @@ class MinariExamples(SequenceExamples):
         """Return the rows of some steps."""
         return self._rows[sequence][steps]
 
-    def balance(self, *, dash: str | None = None) -> Balance:
+    def statistics(self, *, dash: str | None = None) -> LabelStatistics:
         """Report what the examples hold, and which buttons are rare."""
         tracks = (Track(rows, self._starts(rows, self.settings), {}) for rows in self._rows)
-        return balance_of(tracks, self.settings, old_layout=self.old_layout, dash=dash)
+        return label_statistics(tracks, self.settings, old_layout=self.old_layout, dash=dash)
 
     def fingerprint(self) -> str:
         """Return a digest of the actions and of what is known of the data set's frames."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.examples import ArrayExamples, Batch
-from nitrogen_adapter.data.moments import ChunkSettings
+from nitrogen_adapter.data.windows import ChunkSettings
 
 _TOGETHER = 256  # rows that are collected between two looks at the arrays
 
@@ -21,11 +21,11 @@ class Seen(NamedTuple):
 
     Attributes:
         frame: (S, S, 3) uint8; it may be drawn over when the next moment is looked at.
-        sights: (M, 3) what stands where in it, or None if nobody knows.
+        auxiliary: (M, 3) what stands where in it, or None if nobody knows.
     """
 
     frame: NDArray[np.uint8]
-    sights: NDArray[np.float32] | None = None
+    auxiliary: NDArray[np.float32] | None = None
 
 
 class SequenceExamples(ABC):
@@ -34,11 +34,11 @@ class SequenceExamples(ABC):
     Attributes:
         settings: which moments are examples, and what they show.
         size: side of the frames in pixels.
-        moments: (N, 2) the sequence and the step of every example, both rising.
+        windows: (N, 2) the sequence and the step of every example, both rising.
     """
 
-    sight_rows: int | None = None
-    """Rows in a table of sights, or None where there are no sights."""
+    auxiliary_rows: int | None = None
+    """Rows in a table of auxiliary targets, or None where there are none."""
 
     def __init__(
         self, starts: Sequence[NDArray[np.int64]], settings: ChunkSettings, *, size: int
@@ -63,7 +63,7 @@ class SequenceExamples(ABC):
             )
         self._sequences = len(starts)
         owners = np.repeat(np.arange(len(starts)), counts)
-        self.moments: NDArray[np.int64] = np.stack([owners, np.concatenate(starts)], axis=1)
+        self.windows: NDArray[np.int64] = np.stack([owners, np.concatenate(starts)], axis=1)
 
     @abstractmethod
     def look(self, sequence: int, steps: NDArray[np.int64]) -> Iterator[Seen]:
@@ -79,7 +79,7 @@ class SequenceExamples(ABC):
 
     def __len__(self) -> int:
         """Count the examples."""
-        return len(self.moments)
+        return len(self.windows)
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
         """Return the examples of these numbers, in this order."""
@@ -95,7 +95,7 @@ class SequenceExamples(ABC):
         """
         whole = self._empty(len(self))
         total = self._sequences
-        ends = np.searchsorted(self.moments[:, 0], np.arange(total), side="right")
+        ends = np.searchsorted(self.windows[:, 0], np.arange(total), side="right")
         first = 0
         for number, end in enumerate(ends.tolist()):
             for begin in range(first, end, _TOGETHER):
@@ -104,23 +104,23 @@ class SequenceExamples(ABC):
             first = end
             if on_sequence is not None:
                 on_sequence(number + 1, total)
-        return ArrayExamples(whole.inputs, whole.actions, whole.sights)
+        return ArrayExamples(whole.inputs, whole.actions, whole.auxiliary)
 
     def _empty(self, count: int) -> Batch:
         settings, frame = self.settings, (self.size, self.size, 3)
         shape = frame if settings.frames == 1 else (settings.frames, *frame)
-        sights = None
-        if self.sight_rows is not None:
-            sights = np.empty((count, self.sight_rows, 3), dtype=np.float32)
+        auxiliary = None
+        if self.auxiliary_rows is not None:
+            auxiliary = np.empty((count, self.auxiliary_rows, 3), dtype=np.float32)
         return Batch(
             np.empty((count, *shape), dtype=np.uint8),
             np.empty((count, settings.horizon, gamepad.ROW), dtype=np.float32),
-            sights,
+            auxiliary,
         )
 
     def _fill(self, out: Batch, rows: NDArray[np.int64]) -> None:
         """Makes the examples of some numbers in place."""
-        moments = self.moments[rows]
+        moments = self.windows[rows]
         frames: NDArray[Any] = out.inputs.reshape(len(rows), -1, self.size, self.size, 3)
         chunk = np.arange(self.settings.horizon) + self.settings.action_shift
         for sequence in np.unique(moments[:, 0]).tolist():
@@ -132,12 +132,12 @@ class SequenceExamples(ABC):
             for step, seen in zip(wanted, self.look(sequence, wanted), strict=True):
                 example, place = np.nonzero(looked == step)
                 frames[mine[example], place] = seen.frame
-                if out.sights is not None:
-                    out.sights[mine[steps == step]] = seen.sights
+                if out.auxiliary is not None:
+                    out.auxiliary[mine[steps == step]] = seen.auxiliary
 
 
 def _part(batch: Batch, rows: NDArray[np.int64]) -> Batch:
     """A view of consecutive rows."""
     part = slice(int(rows[0]), int(rows[-1]) + 1)
-    sights = None if batch.sights is None else batch.sights[part]
-    return Batch(batch.inputs[part], batch.actions[part], sights)
+    auxiliary = None if batch.auxiliary is None else batch.auxiliary[part]
+    return Batch(batch.inputs[part], batch.actions[part], auxiliary)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
 from nitrogen_adapter.mapping.actions import whole
-from nitrogen_adapter.mapping.keys import ARCADE_KEYS, HALVES, Choices, Keys
+from nitrogen_adapter.mapping.keys import ARCADE_KEYS, HALVES, KeyCombinations, Keys
 from nitrogen_adapter.mapping.use import Use, pressed, use
 
 
@@ -79,7 +79,7 @@ class MultiDiscreteMapping:
         """
         self.name = name
         self.settings = settings
-        self.places = tuple(Choices(choices) for choices in places)
+        self.places = tuple(KeyCombinations(choices) for choices in places)
         names = [key for choices in self.places for key in choices.keys]
         for key in names:
             if names.count(key) > 1:
@@ -94,7 +94,7 @@ class MultiDiscreteMapping:
         return gamepad.arranged(self.keys.press(np.concatenate(chosen, axis=-1)), self.settings)
 
     def unpack(self, rows: ArrayLike) -> NDArray[np.int64]:
-        """Turn rows (..., 25) into the nearest choices (..., n); see `Choices.nearest`."""
+        """Turn rows (..., 25) into the nearest choices (..., n); see `KeyCombinations.nearest`."""
         down = _read(self.keys, rows, self.settings)
         ends = np.cumsum([len(choices.keys) for choices in self.places])[:-1]
         parts = zip(self.places, np.split(down, ends, axis=-1), strict=True)
@@ -110,7 +110,7 @@ class DiscreteMapping:
 
     Rows are read as the choice that they say: the direction of stick or d-pad, beyond the
     settings' `key_dead_zone` and in eight sectors, and buttons above 0.5. Where no choice presses
-    just these keys, the nearest is taken; see `Choices.nearest`.
+    just these keys, the nearest is taken; see `KeyCombinations.nearest`.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class DiscreteMapping:
         """
         self.name = name
         self.settings = settings
-        self.choices = Choices(choices)
+        self.choices = KeyCombinations(choices)
         self.keys = _bound(self.choices.keys, keys)
         self.space = spaces.Discrete(len(self.choices), start=start)
 

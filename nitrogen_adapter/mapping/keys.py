@@ -1,4 +1,4 @@
-"""`Keys`: named keys on a gamepad row, each a button or half of a stick's axis; and `Choices`.
+"""`Keys`: named keys on a gamepad row, each a button or half of a stick's axis; `KeyCombinations`.
 
 A game with keys instead of sticks is played on a gamepad this way. Rows here are plain: buttons
 first, the left stick moves, x to the right and y down (see `gamepad.arranged`).
@@ -154,7 +154,7 @@ class Keys:
         return self._dpad[key]
 
 
-class Choices:
+class KeyCombinations:
     """Numbered combinations of keys, of which exactly one is pressed at a time.
 
     Attributes:

@@ -64,10 +64,10 @@ class TrainingConfig:
         augment: how frames are changed by chance (frames only).
         weights: by name, how much a number of the gamepad row counts; those not named count 1.
             A rare action, such as the dash, is lost in a plain fit.
-        sight_weight: how much the noted sights count beside the actions; 0 for not at all. For a
+        sight_weight: how much the auxiliary targets count beside the actions; 0: not at all. For a
             base that starts from nothing, where the simulator says what stands where (see
             `sight`).
-        sight_kinds: kinds of things that sights tell apart, the player among them.
+        sight_kinds: kinds of things that auxiliary targets tell apart, the player among them.
         teacher_weight: how much a teacher's whole distribution and features count beside the
             actions; 0 for not at all.
         game: what the examples are of, for a model that tells games apart: a name or a number.

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from arena_breaker_gym.extras import require
 from arena_breaker_gym.rollout import Episode, EpisodeStore
 from nitrogen_adapter.config import NitroGenConfig
-from nitrogen_adapter.data.balance import Balance
 from nitrogen_adapter.data.dataset import EpisodeExamples, split_by_episode
 from nitrogen_adapter.data.examples import Examples
+from nitrogen_adapter.data.label_statistics import LabelStatistics
 from nitrogen_adapter.data.minari_source import MinariError, MinariExamples
-from nitrogen_adapter.data.moments import ChunkSettings
 from nitrogen_adapter.data.sequences import SequenceExamples
+from nitrogen_adapter.data.windows import ChunkSettings
 from nitrogen_adapter.gamepad import GamepadSettings
 from nitrogen_adapter.mapping import mapping_for
 
@@ -28,13 +28,13 @@ class DataSplit(NamedTuple):
     Attributes:
         train: what is learned from.
         heldout: what is kept from it, or None where nothing is.
-        balance: what `train` holds.
+        statistics: what `train` holds.
         buttons: how actions lie on the gamepad.
     """
 
     train: SequenceExamples
     heldout: SequenceExamples | None
-    balance: Balance
+    statistics: LabelStatistics
     buttons: GamepadSettings
 
     def about(self) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def from_episodes(
         return EpisodeExamples(side, chunks, size=size, skin=skin, buttons=buttons)
 
     train = taken(learnt)
-    return DataSplit(train, taken(kept) if kept else None, train.balance(), buttons)
+    return DataSplit(train, taken(kept) if kept else None, train.statistics(), buttons)
 
 
 def from_minari(
@@ -145,8 +145,8 @@ def from_minari(
         )
 
     train = taken(learnt)
-    balance = train.balance(dash=buttons.dash_button)
-    return DataSplit(train, taken(kept) if kept else None, balance, buttons)
+    statistics = train.statistics(dash=buttons.dash_button)
+    return DataSplit(train, taken(kept) if kept else None, statistics, buttons)
 
 
 def made_ahead(

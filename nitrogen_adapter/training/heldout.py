@@ -57,7 +57,7 @@ class HeldOut:
         examples: Examples,
         *,
         most: int = 256,
-        execute: int = 9,
+        n_action_steps: int = 9,
         batch_size: int = 32,
         buttons: GamepadSettings = DEFAULT_GAMEPAD,
     ) -> None:
@@ -66,19 +66,20 @@ class HeldOut:
         Args:
             examples: frames, or features, and packed rows.
             most: examples that are looked at each time, evenly spread over all.
-            execute: how many actions of a chunk are played, and therefore judged by themselves.
+            n_action_steps: actions of a chunk that are played, and therefore judged by themselves.
             batch_size: examples looked at together.
             buttons: how actions lie on the gamepad.
 
         Raises:
             ValueError: if a number is below 1.
         """
-        for name, value in (("most", most), ("execute", execute), ("batch_size", batch_size)):
+        counts = {"most": most, "n_action_steps": n_action_steps, "batch_size": batch_size}
+        for name, value in counts.items():
             if value < 1:
                 raise ValueError(f"{name} is {value}; expected at least 1.")
         count = min(most, len(examples))
         self.examples = examples
-        self.execute = execute
+        self.n_action_steps = n_action_steps
         self.buttons = buttons
         self.rows = np.arange(count, dtype=np.int64) * len(examples) // count
         self._batch_size = batch_size
@@ -154,7 +155,7 @@ class HeldOut:
         self, said: NDArray[np.float32], true: NDArray[np.float32], loss: float | None
     ) -> dict[str, Scores]:
         predicted, wanted = (gamepad.unpack(rows, self.buttons) for rows in (said, true))
-        first = slice(0, self.execute)
+        first = slice(0, self.n_action_steps)
         return {
             "played": {"loss": loss, **compare(predicted[:, first], wanted[:, first])},
             "chunk": {"loss": loss, **compare(predicted, wanted)},

@@ -13,13 +13,15 @@ from torch import Tensor
 
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.config import PatchConfig
+from nitrogen_adapter.data.auxiliary import PLAYER, AuxiliaryHead, AuxiliaryTargets, place_loss
 from nitrogen_adapter.data.examples import Batch, TeacherTargets
-from nitrogen_adapter.data.sight import PLAYER, SightHead, Sights, place_loss
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.training.noise import StepNoise
 from nitrogen_adapter.training.teacher_head import TeacherHead
 from nitrogen_adapter.vision import Fovea, PatchTower, normalise
+
+WITHOUT_TARGETS = "sight_weight is above 0, but the examples come without auxiliary targets."
 
 
 class TrainingObjective:
@@ -40,7 +42,7 @@ class TrainingObjective:
         self.config = config
         self.device = next(model.parameters()).device
         self.weights = row_weights(model, config)
-        self.sight_head = self._sight_head() if config.sight_weight else None
+        self.sight_head = self._auxiliary_head() if config.sight_weight else None
         self.teacher_head = None if teacher is None else self._teacher_head(teacher)
 
     def learning(self) -> dict[str, torch.nn.Parameter]:
@@ -59,14 +61,15 @@ class TrainingObjective:
             noise: what was drawn for them.
 
         Raises:
-            ValueError: if sights or a teacher count and the examples come without.
+            ValueError: if auxiliary targets or a teacher count and the examples come without.
         """
         if noise.plain is not None:
             batch = self._mirrored(batch, noise.plain)
         seen = self._seen(batch.inputs, noise.changes)
         loss = self.action_loss(seen.features, batch.actions, noise)
         if self.sight_head is not None and batch.inputs.dtype == np.uint8:
-            loss = loss + self.config.sight_weight * self._sight_loss(self.sight_head, seen, batch)
+            extra = self._auxiliary_loss(self.sight_head, seen, batch)
+            loss = loss + self.config.sight_weight * extra
         if self.teacher_head is not None:
             if batch.teacher is None:
                 raise ValueError("teacher_weight is above 0, but the examples come without one.")
@@ -110,7 +113,7 @@ class TrainingObjective:
         return _Seen(features, features if cells is None else cells)
 
     def _looked_at(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The tower's tokens, and the newest frames' cells where sights are told from cells."""
+        """The tower's tokens, and the newest frames' cells where auxiliary targets need them."""
         tower = self.model.vision_encoder
         if self.sight_head is None or not isinstance(tower, PatchTower):
             return self.model.see(pixels), None
@@ -124,17 +127,18 @@ class TrainingObjective:
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.sight_is_frozen):
             return self.model.attend(tokens, self.config.game)
 
-    def _sight_loss(self, head: SightHead, seen: _Seen, batch: Batch) -> Tensor:
-        if batch.sights is None:
-            raise ValueError("sight_weight is above 0, but the examples come without sights.")
-        sights = Sights(*(part.to(self.device) for part in Sights.of(batch.sights)))
+    def _auxiliary_loss(self, head: AuxiliaryHead, seen: _Seen, batch: Batch) -> Tensor:
+        if batch.auxiliary is None:
+            raise ValueError(WITHOUT_TARGETS)
+        parts = AuxiliaryTargets.of(batch.auxiliary)
+        auxiliary = AuxiliaryTargets(*(part.to(self.device) for part in parts))
         # Tokens padded on the left, and those of earlier frames, stand for no part of this one.
         cells = seen.cells[:, -(head.grid**2) :]
-        loss = head.loss(cells, sights)
+        loss = head.loss(cells, auxiliary)
         fovea = getattr(self.model.vision_encoder, "fovea", None)
         if isinstance(fovea, Fovea):
             grid = cells.transpose(1, 2).reshape(len(cells), -1, head.grid, head.grid)
-            loss = loss + place_loss(fovea, grid, sights.places[:, PLAYER])
+            loss = loss + place_loss(fovea, grid, auxiliary.places[:, PLAYER])
         return loss
 
     def _mirrored(self, batch: Batch, plain: Tensor) -> Batch:
@@ -145,11 +149,11 @@ class TrainingObjective:
                     own[number] = other[number]
         return mirror
 
-    def _sight_head(self) -> SightHead:
+    def _auxiliary_head(self) -> AuxiliaryHead:
         vision = self.model.config.vision
         width = vision.channels if isinstance(vision, PatchConfig) else vision.hidden_size
         with self._own_random():
-            head = SightHead(width, self.config.sight_kinds, vision.grid)
+            head = AuxiliaryHead(width, self.config.sight_kinds, vision.grid)
         return head.to(self.device)
 
     def _teacher_head(self, teacher: TeacherTargets) -> TeacherHead:
@@ -172,7 +176,7 @@ class _Seen(NamedTuple):
 
     Attributes:
         features: (n, T, C) what the actions get to see.
-        cells: (n, cells, C) what sights are told from, a row for each part of the frame.
+        cells: (n, cells, C) what auxiliary targets are told from, a row for each part of the frame.
     """
 
     features: Tensor

@@ -197,7 +197,7 @@ class PostTraining:
             "judged": {
                 "heldout_most": config.heldout_most,
                 "heldout_every": config.heldout_every,
-                "execute": config.n_action_steps,
+                "execute": config.n_action_steps,  # its name in stored files
             },
             "cached": config.cache_features,
         }
@@ -256,7 +256,7 @@ class PostTraining:
         return HeldOut(
             self._split.heldout,
             most=self.config.heldout_most,
-            execute=self.config.n_action_steps,
+            n_action_steps=self.config.n_action_steps,
             buttons=self._split.buttons,
         )
 
@@ -293,12 +293,12 @@ def _model(config: PostTrainingConfig, device: str) -> NitroGen:
 def _fitted(config: PostTrainingConfig, split: DataSplit) -> TrainingConfig:
     """How it is trained, as far as the data decide it."""
     training = config.training
-    if split.train.sight_rows is None:  # nobody noted what stands where
+    if split.train.auxiliary_rows is None:  # nobody noted what stands where
         training = replace(training, sight_weight=0.0)
     # Recorded play says what was done; what else a teacher thought is known to a bootcamp alone.
     training = replace(training, teacher_weight=0.0)
     if config.balanced:
-        training = replace(training, weights={**split.balance.weights(), **training.weights})
+        training = replace(training, weights={**split.statistics.weights(), **training.weights})
     return training
 
 

@@ -167,7 +167,7 @@ class TrainingRun:
             "examples": len(trainer.examples),
             **_passes(trainer),
             "trained_parameters": trainer.learning(),
-            "played": self.heldout.execute if self.heldout else None,
+            "played": self.heldout.n_action_steps if self.heldout else None,
             "scores": scores,
         }
         self._write_result()

@@ -28,7 +28,7 @@ from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.training.lora import Adapters, add_adapters
 from nitrogen_adapter.training.memory import keep_memory
 from nitrogen_adapter.training.noise import StepNoise
-from nitrogen_adapter.training.objective import TrainingObjective
+from nitrogen_adapter.training.objective import WITHOUT_TARGETS, TrainingObjective
 from nitrogen_adapter.training.processes import Processes
 
 _HALVES_AFTER = 5000
@@ -84,7 +84,7 @@ class Trainer:
             workers: processes that make batches ahead, in each of those that train.
 
         Raises:
-            ValueError: if sights count and the examples come without, or features were computed
+            ValueError: if auxiliary targets count and there are none, or features were computed
                 ahead and what sees is to learn.
         """
         self.model = model
@@ -376,8 +376,8 @@ class Trainer:
         first = self.examples.batch(np.zeros(1, dtype=np.int64))
         config, shape = self.config, first.inputs.shape
         if first.inputs.dtype == np.uint8:
-            if config.sight_weight and first.sights is None:
-                raise ValueError("sight_weight is above 0, but the examples come without sights.")
+            if config.sight_weight and first.auxiliary is None:
+                raise ValueError(WITHOUT_TARGETS)
             if config.teacher_weight and first.teacher is None:
                 raise ValueError("teacher_weight is above 0, but the examples come without one.")
             return True, first.teacher if config.teacher_weight else None

@@ -10,7 +10,7 @@ from anthropic import AsyncAnthropic
 from pydantic import BaseModel, TypeAdapter
 
 from arena_breaker_agents.tutor.batch_log import BatchRequest
-from arena_breaker_agents.tutor.claude import ClaudeMind
+from arena_breaker_agents.tutor.claude import ClaudeClient
 from arena_breaker_agents.tutor.endpoint import ApiError
 
 TIMEOUT_S = 300.0  # thousands of questions, or their replies, are many megabytes
@@ -34,11 +34,11 @@ _LINE = TypeAdapter(_Line)
 class BatchApi:
     """Creates batches, looks whether they have ended, and fetches what they came to."""
 
-    def __init__(self, claude: ClaudeMind) -> None:
-        """Uses a mind's connection.
+    def __init__(self, claude: ClaudeClient) -> None:
+        """Uses a client's connection.
 
         Args:
-            claude: The mind.
+            claude: The client.
 
         Raises:
             ValueError: If it asks through others, who know no batches.
@@ -53,7 +53,7 @@ class BatchApi:
         """Creates a batch and returns the API's name for it.
 
         Raises:
-            MindError: If it cannot be created.
+            LLMError: If it cannot be created.
         """
         asked: list[Any] = [{"custom_id": one.ident, "params": one.params} for one in requests]
         batch = await self._endpoint.call(lambda: self._batches.create(requests=asked), _batch)
@@ -63,7 +63,7 @@ class BatchApi:
         """Where the results of a batch are; None while it is under way.
 
         Raises:
-            MindError: If the API does not say.
+            LLMError: If the API does not say.
         """
         found = await self._endpoint.call(lambda: self._batches.retrieve(batch), _batch)
         if found.processing_status != "ended":
@@ -80,7 +80,7 @@ class BatchApi:
             url: As `ended` gave it.
 
         Raises:
-            MindError: If they cannot be had.
+            LLMError: If they cannot be had.
         """
         # As a whole rather than in a stream: a connection that breaks is the client's to mend.
         options: Any = {"headers": {"Accept": "application/binary"}}

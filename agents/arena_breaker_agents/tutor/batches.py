@@ -1,4 +1,4 @@
-"""`BatchMind`: asks Claude in Message Batches: half the price, for minutes to hours of waiting."""
+"""`BatchClient`: asks Claude in Message Batches: half the price, minutes to hours of waiting."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import anyio
 
 from arena_breaker_agents.tutor.batch_api import BatchApi
 from arena_breaker_agents.tutor.batch_log import BatchLog, BatchRequest
-from arena_breaker_agents.tutor.claude import ClaudeMind
+from arena_breaker_agents.tutor.claude import ClaudeClient
 from arena_breaker_agents.tutor.claude_reply import reply_from
 from arena_breaker_agents.tutor.endpoint import ApiError
-from arena_breaker_agents.tutor.mind import MindError, Question, Reply
+from arena_breaker_agents.tutor.llm_client import LLMError, Request, Response
 
 CACHE_TTL = "1h"  # a batch may take longer than five minutes to come to all its questions
 PATIENCE_S = 25 * 3600.0  # the API gives batches up after 24 hours
 
 _MOST = 10_000  # questions in a batch
 _MOST_LETTERS = 100_000_000  # in a batch; the API takes 256 MB
-_GRACE_S = 20.0  # for a batch that is being created when the mind is closed
+_GRACE_S = 20.0  # for a batch that is being created when the client is closed
 
 # Errors of a single question that any other question would get, too.
 _FATAL = frozenset(
@@ -60,7 +60,7 @@ class _Lot:
         return len(self.requests) >= _MOST or self.letters >= _MOST_LETTERS
 
 
-class BatchMind:
+class BatchClient:
     """Gathers questions that come close together and sends them as one batch.
 
     Every batch is written down as soon as it exists. Who is asked the same under the same name
@@ -70,14 +70,14 @@ class BatchMind:
 
     def __init__(
         self,
-        claude: ClaudeMind,
+        claude: ClaudeClient,
         *,
         log: Path | None = None,
         gather: float = 1.0,
         poll: float = 10.0,
         patience: float = PATIENCE_S,
     ) -> None:
-        """Prepares a mind; nothing is asked yet.
+        """Prepares a client; nothing is asked yet.
 
         Args:
             claude: Whom it asks.
@@ -126,17 +126,17 @@ class BatchMind:
         """
         self._log = BatchLog(path)
 
-    async def ask(self, question: Question) -> Reply:
+    async def complete(self, request: Request) -> Response:
         """Asks and waits for the reply.
 
         Raises:
-            MindError: If none can be had.
+            LLMError: If none can be had.
         """
         while True:
-            params = self._claude.params(question, cache_ttl=CACHE_TTL)
-            result = await self._result(BatchRequest(question.ident, params))
+            params = self._claude.params(request, cache_ttl=CACHE_TTL)
+            result = await self._result(BatchRequest(request.ident, params))
             if result.get("type") == "succeeded":
-                return self._reply(result, question.tool.name)
+                return self._reply(result, request.tool.name)
             error = _error_in(result)
             if not self._claude.lets_go(params, str(error.get("message", ""))):
                 raise self._failure(result)
@@ -151,7 +151,7 @@ class BatchMind:
             await asyncio.wait(self._sending, timeout=_GRACE_S)
         for task in (*self._sending, *self._awaited.values()):
             task.cancel()
-            with suppress(asyncio.CancelledError, MindError):
+            with suppress(asyncio.CancelledError, LLMError):
                 await task
         self._awaited.clear()
         await self._claude.close()
@@ -184,7 +184,7 @@ class BatchMind:
         try:
             # Whoever leaves, leaves the others waiting.
             results = await asyncio.shield(task)
-        except MindError:
+        except LLMError:
             self._awaited.pop(batch, None)
             raise
         result = results.pop(request.ident, {})
@@ -199,13 +199,13 @@ class BatchMind:
                 try:
                     if url := await self._api.ended(batch):
                         return await self._api.results(url)
-                except MindError as error:
+                except LLMError as error:
                     if error.fatal:
                         raise
                     # What is paid for is not given up because nobody answers just now.
                     _LOG.warning("Batch %s: %s", batch, error.reason)
                 await anyio.sleep(self._poll)
-        raise MindError(f"Batch {batch} did not end within {self._patience:g} seconds.")
+        raise LLMError(f"Batch {batch} did not end within {self._patience:g} seconds.")
 
     async def _sent(self, request: BatchRequest) -> str:
         """The batch that a question went out in."""
@@ -247,31 +247,31 @@ class BatchMind:
         try:
             batch = await self._api.create(requests)
             self._log.add(batch, requests)
-        except MindError as error:
+        except LLMError as error:
             lot.batch.set_exception(error)
         except OSError as error:
             reason = f"{self._log.path} cannot be written: {error.strerror}."
-            lot.batch.set_exception(MindError(reason, fatal=True))
+            lot.batch.set_exception(LLMError(reason, fatal=True))
         else:
             lot.batch.set_result(batch)
         finally:
             lot.batch.cancel()  # of no effect but where this was cancelled itself
 
-    def _reply(self, result: _Result, tool: str) -> Reply:
+    def _reply(self, result: _Result, tool: str) -> Response:
         try:
             reply = reply_from(result.get("message"), tool=tool, request_id=None)
         except ValueError:
-            raise MindError(f"{self._claude.endpoint.name} sent no message in a batch.") from None
+            raise LLMError(f"{self._claude.endpoint.name} sent no message in a batch.") from None
         return replace(reply, usage=replace(reply.usage, batch=True))
 
-    def _failure(self, result: _Result) -> MindError:
+    def _failure(self, result: _Result) -> LLMError:
         error = _error_in(result)
         kind = str(error.get("type") or result.get("type") or "missing")
         if not error:
-            return MindError(f"A batch left the question unanswered ({kind}).")
+            return LLMError(f"A batch left the question unanswered ({kind}).")
         said = self._claude.endpoint.quoted(str(error.get("message", "")))
         sentence = f"A batch failed at the question ({kind}): {said}."
-        return MindError(sentence, fatal=kind in _FATAL)
+        return LLMError(sentence, fatal=kind in _FATAL)
 
 
 def _disarm(lot: _Lot) -> None:

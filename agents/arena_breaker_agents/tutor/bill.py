@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from itertools import groupby
 from typing import Any
 
-from arena_breaker_agents.tutor.mind import Usage
+from arena_breaker_agents.tutor.llm_client import Usage
 from arena_breaker_agents.tutor.transcript import Line
 from arena_breaker_gym.stored import is_whole
 

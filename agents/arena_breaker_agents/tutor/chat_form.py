@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from arena_breaker_agents.tutor.mind import Question, Tool
+from arena_breaker_agents.tutor.llm_client import Request, Tool
 
 NAMED, REQUIRED = "named", "required"
 OLD_LENGTH, NEW_LENGTH = "max_tokens", "max_completion_tokens"
@@ -46,7 +46,7 @@ class ChatForm:
         strict: Whether arguments are held to the schema, which some servers cannot do.
         lengths: What the most tokens are called, the first of these names; none: not said.
         tools: Whether there is a tool; without one it is told in words.
-        system: Whether the rules come as a system's message; else before the question.
+        system: Whether the rules come as a system's message; else before the request.
         stream: Whether the answer is to come as a stream.
         usage: Whether a stream is to tell its tokens.
     """
@@ -84,15 +84,15 @@ class ChatForm:
         less: Any = {name: value[1:] if isinstance(value, tuple) else False}
         return replace(self, **less)
 
-    def params(self, model: str, question: Question) -> dict[str, Any]:
+    def params(self, model: str, request: Request) -> dict[str, Any]:
         """What the API is sent.
 
         Args:
             model: Who is asked.
-            question: What is asked.
+            request: What is asked.
         """
-        texts = [*question.earlier, question.now, question.correction]
-        rules = question.system if self.tools else f"{question.system}\n\n{_words(question.tool)}"
+        texts = [*request.earlier, request.now, request.correction]
+        rules = request.system if self.tools else f"{request.system}\n\n{_words(request.tool)}"
         system = [{"role": "system", "content": rules}] if self.system else []
         if not self.system:
             texts.insert(0, rules)
@@ -100,11 +100,11 @@ class ChatForm:
         user = {"role": "user", "content": "\n\n".join(filter(None, texts))}
         params: dict[str, Any] = {"model": model, "messages": [*system, user]}
         if self.lengths:
-            params[self.lengths[0]] = question.max_tokens
+            params[self.lengths[0]] = request.max_tokens
         if self.stream:
             params["stream"] = True
             params |= {"stream_options": {"include_usage": True}} if self.usage else {}
-        return params | (self._tool(question.tool) if self.tools else {})
+        return params | (self._tool(request.tool) if self.tools else {})
 
     def _tool(self, tool: Tool) -> dict[str, Any]:
         function: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""`reply_from`: what a mind makes of a chat completion in OpenAI's form, strict or loose."""
+"""`reply_from`: what a client makes of a chat completion in OpenAI's form, strict or loose."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from arena_breaker_agents.tutor.mind import CALLED, CUT, REFUSED, SPOKE, Reply, Usage
+from arena_breaker_agents.tutor.json_text import without_surrogates
+from arena_breaker_agents.tutor.llm_client import CALLED, CUT, REFUSED, SPOKE, Response, Usage
 from arena_breaker_agents.tutor.refusal import check_no_error
-from arena_breaker_agents.tutor.surrogates import without_surrogates
 from arena_breaker_agents.tutor.written_calls import (
     parsed,
     same_name,
@@ -156,7 +156,7 @@ class _Completion(BaseModel):
 
 def reply_from(
     completion: object, *, tool: str, request_id: str | None, keys: Collection[str] = ()
-) -> Reply:
+) -> Response:
     """Reads a chat completion.
 
     Args:
@@ -174,7 +174,7 @@ def reply_from(
     read = _Completion.model_validate(completion)
     choice = read.choices[0]
     call, said, thought = _call_in(choice.message, tool, keys)
-    return Reply(
+    return Response(
         ending=_ending(choice, called=call is not None),
         call=call,
         said=said,

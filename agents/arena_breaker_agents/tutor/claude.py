@@ -1,4 +1,4 @@
-"""`ClaudeMind`: asks Claude through the Anthropic API, one request a question."""
+"""`ClaudeClient`: asks Claude through the Anthropic API, one call a question."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from arena_breaker_agents.tutor.endpoint import (
     Endpoint,
     plain_connection,
 )
-from arena_breaker_agents.tutor.mind import MindError, Question, Reply
+from arena_breaker_agents.tutor.llm_client import LLMError, Request, Response
 from arena_breaker_gym.plain import plain_int
 
 ADAPTIVE = "adaptive"
@@ -33,7 +33,7 @@ _ERRORS = ClientErrors(
 )
 
 
-class ClaudeMind:
+class ClaudeClient:
     """One Claude model; the key is read from ANTHROPIC_API_KEY or ANTHROPIC_AUTH_TOKEN.
 
     A model that does not think is made to call the tool. One that thinks cannot be made to, so
@@ -54,7 +54,7 @@ class ClaudeMind:
         provider: str = DIRECT,
         client: AnyClient | None = None,
     ) -> None:
-        """Prepares a mind; nothing is asked yet.
+        """Prepares a client; nothing is asked yet.
 
         Args:
             model: Which Claude.
@@ -119,16 +119,16 @@ class ClaudeMind:
             return self._thinking
         return 0 if self._forced else ADAPTIVE_TOKENS
 
-    async def ask(self, question: Question) -> Reply:
+    async def complete(self, request: Request) -> Response:
         """Asks and waits for the reply.
 
         Raises:
-            MindError: If none can be had.
+            LLMError: If none can be had.
         """
         while True:
-            params = self.params(question)
+            params = self.params(request)
             try:
-                return await self._asked(params, question.tool.name)
+                return await self._asked(params, request.tool.name)
             except ApiError as error:
                 if not (error.status in _REFUSALS and self.lets_go(params, error.message)):
                     raise
@@ -137,24 +137,24 @@ class ClaudeMind:
         """Lets go of connections."""
         await self.client.close()
 
-    def params(self, question: Question, *, cache_ttl: str = "5m") -> dict[str, Any]:
+    def params(self, request: Request, *, cache_ttl: str = "5m") -> dict[str, Any]:
         """What the API is sent.
 
         Args:
-            question: What is asked.
-            cache_ttl: How long its beginning is kept, unless this mind was told otherwise.
+            request: What is asked.
+            cache_ttl: How long its beginning is kept, unless this client was told otherwise.
         """
-        tool = question.tool
+        tool = request.tool
         strict = {"strict": True} if self._strict else {}
         kept = {"cache_control": {"type": "ephemeral", "ttl": self._cache_ttl or cache_ttl}}
-        texts = [_text(text) for text in question.earlier]
+        texts = [_text(text) for text in request.earlier]
         if texts:
             texts[-1] |= kept
-        now = "\n\n".join(filter(None, (question.now, question.correction)))
+        now = "\n\n".join(filter(None, (request.now, request.correction)))
         return {
             "model": self._model,
-            "max_tokens": question.max_tokens + self.thinking_tokens,
-            "system": [_text(question.system) | kept],
+            "max_tokens": request.max_tokens + self.thinking_tokens,
+            "system": [_text(request.system) | kept],
             "tools": [
                 {
                     "name": tool.name,
@@ -186,7 +186,7 @@ class ClaudeMind:
             return True
         return False
 
-    async def _asked(self, params: dict[str, Any], tool: str) -> Reply:
+    async def _asked(self, params: dict[str, Any], tool: str) -> Response:
         return await self.endpoint.call(
             lambda: self._sent(params),
             lambda response: reply_from(
@@ -206,7 +206,7 @@ class ClaudeMind:
                 raise
             # Amazon's and Google's libraries raise what they like where there is no account.
             what = self.endpoint.quoted(f"{type(error).__name__}: {error}")
-            failure = MindError(f"{self.endpoint.name} could not be asked ({what}).", fatal=True)
+            failure = LLMError(f"{self.endpoint.name} could not be asked ({what}).", fatal=True)
         raise failure
 
     def _choice(self, tool: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`reply_from`: what a mind makes of a message of the Anthropic API."""
+"""`reply_from`: what a client makes of a message of the Anthropic API."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, NonNegativeInt
 
-from arena_breaker_agents.tutor.mind import CALLED, CUT, REFUSED, SPOKE, Reply, Usage
+from arena_breaker_agents.tutor.json_text import without_surrogates
+from arena_breaker_agents.tutor.llm_client import CALLED, CUT, REFUSED, SPOKE, Response, Usage
 from arena_breaker_agents.tutor.refusal import check_no_error
-from arena_breaker_agents.tutor.surrogates import without_surrogates
 
 # Endings that come before the question whether the tool was called.
 _ENDINGS: Mapping[str, str] = MappingProxyType(
@@ -63,7 +63,7 @@ class _Message(BaseModel):
     usage: _Usage
 
 
-def reply_from(message: object, *, tool: str, request_id: str | None) -> Reply:
+def reply_from(message: object, *, tool: str, request_id: str | None) -> Response:
     """Reads a message.
 
     Args:
@@ -85,7 +85,7 @@ def reply_from(message: object, *, tool: str, request_id: str | None) -> Reply:
         said.append(f"(Called {' and '.join(block.name for block in calls)}.)")
     if read.stop_reason == "refusal":
         said.append(str((read.stop_details or {}).get("explanation") or ""))
-    return Reply(
+    return Response(
         ending=_ENDINGS.get(read.stop_reason or "", CALLED if called else SPOKE),
         call=calls[0].input if called else None,
         said=_joined(said),

@@ -14,22 +14,23 @@ import anyio
 
 from arena_breaker_agents.tutor import prompt
 from arena_breaker_agents.tutor.bill import tokens_of
-from arena_breaker_agents.tutor.books import Books
 from arena_breaker_agents.tutor.decision import Decision, UnusableAnswer
-from arena_breaker_agents.tutor.mind import (
+from arena_breaker_agents.tutor.episode_context import EpisodeContext
+from arena_breaker_agents.tutor.ledger import Ledger
+from arena_breaker_agents.tutor.llm_client import (
     CALLED,
     CUT,
     REFUSED,
-    Mind,
-    MindError,
-    Question,
-    Reply,
+    LLMClient,
+    LLMError,
+    Request,
+    Response,
     Tool,
     Usage,
+    completion,
 )
 from arena_breaker_agents.tutor.prices import Prices
 from arena_breaker_agents.tutor.prompt import Prompt
-from arena_breaker_agents.tutor.sitting import Sitting
 from arena_breaker_agents.tutor.transcript import (
     ANSWERED,
     LOST,
@@ -50,7 +51,7 @@ class DecisionLost(Exception):  # noqa: N818 - it names an outcome, not a fault 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class DeciderConfig:
     """How decisions are asked for.
 
     Attributes:
@@ -71,53 +72,54 @@ class Terms:
 
 
 class Decider:
-    """Finds decisions in a transcript or asks a mind for them, and writes down all it hears."""
+    """Finds decisions in a transcript or asks a client for them, and writes down all it hears."""
 
     def __init__(
         self,
-        mind: Mind,
+        llm: LLMClient,
         told: Prompt,
-        terms: Terms,
+        config: DeciderConfig,
         *,
-        books: Books,
+        ledger: Ledger,
         prices: Prices,
     ) -> None:
         """Prepares to ask.
 
         Args:
-            mind: Whom.
+            llm: Whom.
             told: The constant part of each question.
-            terms: How.
-            books: What was heard before, and what may be spent.
+            config: How.
+            ledger: What was heard before, and what may be spent.
             prices: What it costs.
         """
-        self._mind, self._told, self._terms = mind, told, terms
-        self._books = books
-        self._price = prices.of(mind.model)
-        self._places = anyio.CapacityLimiter(terms.concurrency)
+        self._client, self._told, self._config = llm, told, config
+        self._complete = completion(llm)
+        self._ledger = ledger
+        self._price = prices.of(llm.model)
+        self._places = anyio.CapacityLimiter(config.concurrency)
         self._first = anyio.Lock()
-        self._warm = not terms.warm_up
+        self._warm = not config.warm_up
 
-    async def decide(self, sitting: Sitting, snapshot: Mapping[str, Any]) -> Decision:
+    async def decide(self, context: EpisodeContext, snapshot: Mapping[str, Any]) -> Decision:
         """The next decision of an episode.
 
         Args:
-            sitting: The episode.
+            context: The episode.
             snapshot: What is seen.
 
         Raises:
-            DecisionLost: If there is none to be had: the mind declines, or cannot be reached,
+            DecisionLost: If there is none to be had: the client declines, or cannot be reached,
                 or never answers usably.
             RunStopped: If no other question would fare better, or the money is spent.
             TranscriptError: If the transcript is of another game.
         """
-        known = await self._books.of(sitting.seed, sitting.decisions)
-        _check_same(known, snapshot, self._books.place)
+        known = await self._ledger.of(context.seed, context.decisions)
+        _check_same(known, snapshot, self._ledger.place)
         if known and known[-1].answered:
             return self._read(known[-1].answer)
         mistake = next((one.problem for one in reversed(known) if one.values["usage"]), "")
-        for attempt in range(len(known), len(known) + self._terms.repairs + 1):
-            line = await self._ask(sitting, snapshot, attempt, mistake)
+        for attempt in range(len(known), len(known) + self._config.repairs + 1):
+            line = await self._ask(context, snapshot, attempt, mistake)
             if line.answered:
                 return self._read(line.answer)
             mistake = line.problem
@@ -126,74 +128,74 @@ class Decider:
         raise DecisionLost(mistake)
 
     def _read(self, answer: Any) -> Decision:
-        terms = self._terms
+        config = self._config
         return Decision.from_call(
-            answer, decision_steps=terms.decision_steps, most_holds=terms.most_holds
+            answer, decision_steps=config.decision_steps, most_holds=config.most_holds
         )
 
     async def _ask(
-        self, sitting: Sitting, snapshot: Mapping[str, Any], attempt: int, mistake: str
+        self, context: EpisodeContext, snapshot: Mapping[str, Any], attempt: int, mistake: str
     ) -> Line:
         """Asks once and writes down what comes of it."""
-        question = self._question(sitting, snapshot, attempt, mistake)
+        request = self._request(context, snapshot, attempt, mistake)
         about = {
-            "seed": sitting.seed,
+            "seed": context.seed,
             "stage": snapshot["stage"],
-            "decision": sitting.decisions,
+            "decision": context.decisions,
             "attempt": attempt,
-            "step": sitting.steps,
+            "step": context.steps,
             "prompt": self._told.version,
         }
-        async with self._books.reserve(self._most(question)):
+        async with self._ledger.reserve(self._most(request)):
             began = time.perf_counter()
             try:
-                reply = await self._reply(question)
-            except MindError as error:
+                reply = await self._reply(request)
+            except LLMError as error:
                 if error.fatal:
                     raise RunStopped(error.reason) from error
-                heard = {**_nothing_heard(self._mind.model), "problem": error.reason}
+                heard = {**_nothing_heard(self._client.model), "problem": error.reason}
             else:
                 heard = self._heard(reply)
             latency = round(time.perf_counter() - began, 3)
             when = datetime.now(UTC).isoformat(timespec="milliseconds")
             # What was paid is written before anything else can go wrong.
-            return await self._books.add(
+            return await self._ledger.add(
                 {**about, **heard, "latency_s": latency, "at": when, "snapshot": snapshot}
             )
 
-    async def _reply(self, question: Question) -> Reply:
+    async def _reply(self, request: Request) -> Response:
         """Asks; the very first question goes alone, so that all others find its cache."""
         async with self._first:
             if not self._warm:
                 try:
-                    return await self._mind.ask(question)
+                    return await self._complete(request)
                 finally:
                     self._warm = True
         async with self._places:
-            return await self._mind.ask(question)
+            return await self._complete(request)
 
-    def _question(
-        self, sitting: Sitting, snapshot: Mapping[str, Any], attempt: int, mistake: str
-    ) -> Question:
-        return Question(
-            ident=f"s{sitting.seed}-d{sitting.decisions}-a{attempt}",
+    def _request(
+        self, context: EpisodeContext, snapshot: Mapping[str, Any], attempt: int, mistake: str
+    ) -> Request:
+        return Request(
+            ident=f"s{context.seed}-d{context.decisions}-a{attempt}",
             system=self._told.system,
             tool=self._told.tool,
-            earlier=sitting.earlier,
+            earlier=context.earlier,
             now=prompt.now(snapshot),
             correction=prompt.correction(mistake) if mistake else "",
-            max_tokens=self._terms.max_tokens,
+            max_tokens=self._config.max_tokens,
         )
 
-    def _most(self, question: Question) -> float:
-        """Dollars that a question may cost at most, but for what a mind thinks beyond it."""
+    def _most(self, request: Request) -> float:
+        """Dollars that a question may cost at most, but for what a client thinks beyond it."""
         if self._price is None:
             return 0.0
-        tokens = letters_of(question) / LETTERS_PER_TOKEN
-        written = question.max_tokens + getattr(self._mind, "thinking_tokens", 0)
+        tokens = letters_of(request) / LETTERS_PER_TOKEN
+        written = request.max_tokens + getattr(self._client, "thinking_tokens", 0)
         return self._price.dollars(Usage(cache_write_1h=int(tokens) + 1, output=written))
 
-    def _heard(self, reply: Reply) -> dict[str, Any]:
+    def _heard(self, reply: Response) -> dict[str, Any]:
         """A reply as a transcript's line has it."""
         outcome, problem = self._judged(reply)
         price = self._price
@@ -209,7 +211,7 @@ class Decider:
             "thought": reply.thought,
         }
 
-    def _judged(self, reply: Reply) -> tuple[str, str]:
+    def _judged(self, reply: Response) -> tuple[str, str]:
         """What a reply comes to, and what is wrong with it."""
         if reply.ending != CALLED:
             return _OUTCOMES.get(reply.ending, UNUSABLE), _WRONG[reply.ending]
@@ -227,10 +229,10 @@ _WRONG = {
 }
 
 
-def letters_of(question: Question) -> int:
+def letters_of(request: Request) -> int:
     """Letters of all that a question says."""
-    texts = (question.system, *question.earlier, question.now, question.correction)
-    return sum(map(len, texts)) + len(tool_in_words(question.tool))
+    texts = (request.system, *request.earlier, request.now, request.correction)
+    return sum(map(len, texts)) + len(tool_in_words(request.tool))
 
 
 def tool_in_words(tool: Tool) -> str:

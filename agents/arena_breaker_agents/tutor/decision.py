@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from arena_breaker_agents.tutor.mind import Tool
+from arena_breaker_agents.tutor.llm_client import Tool
 from arena_breaker_agents.tutor.written_calls import parsed
 from arena_breaker_gym.lenient_numbers import Number, Truth, Whole
 
@@ -64,7 +64,7 @@ class Decision(_Part):
 
     @classmethod
     def from_call(cls, call: Any, *, decision_steps: int, most_holds: int) -> Decision:
-        """Reads what a mind called the tool with.
+        """Reads what a client called the tool with.
 
         Args:
             call: The tool's input, whatever it is.
@@ -119,7 +119,7 @@ def _mistake(error: ValidationError) -> str:
 
 
 def act_tool(*, decision_steps: int, most_holds: int) -> Tool:
-    """The tool that a mind answers with, as strict tools must describe it."""
+    """The tool that a client answers with, as strict tools must describe it."""
     stick = {
         "type": "object",
         "properties": {"x": {"type": "number"}, "z": {"type": "number"}},

@@ -1,9 +1,9 @@
-"""`Endpoint`: a provider's API as minds call it: with patience, its errors put into sentences.
+"""`Endpoint`: a provider's API as clients call it: with patience, its errors put into sentences.
 
 The providers' clients retry by themselves what may go better the next time. What is left to do
 is the same for all of them: replies that arrived damaged are asked for again, no call takes
 longer than its patience however long the API wants to be left alone, and whatever is raised
-becomes a `MindError` in which no key stands.
+becomes an `LLMError` in which no key stands.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from arena_breaker_agents.tutor.mind import MindError
+from arena_breaker_agents.tutor.llm_client import LLMError
 from arena_breaker_agents.tutor.refusal import DamagedAnswer, ErrorInside, Told, told_by
 from arena_breaker_agents.tutor.waiting import in_words, waited_by
 from arena_breaker_agents.tutor.way import through_proxy
@@ -71,7 +71,7 @@ class ClientErrors:
     timeout: type[Exception]
 
 
-class ApiError(MindError):
+class ApiError(LLMError):
     """The API answered with an error.
 
     Attributes:
@@ -130,11 +130,11 @@ class Endpoint:
             read: Makes something of the answer; a ValueError means that it arrived damaged.
 
         Raises:
-            MindError: If no answer can be had.
+            LLMError: If no answer can be had.
         """
         with anyio.move_on_after(self.patience):
             return await self._read(send, read)
-        raise MindError(
+        raise LLMError(
             f"{self.name} gave no answer within {self.patience:g} seconds, retries included."
         )
 
@@ -156,10 +156,10 @@ class Endpoint:
                 failure = self._unreadable(error)
         raise failure
 
-    def _unreadable(self, error: Exception) -> MindError:
+    def _unreadable(self, error: Exception) -> LLMError:
         begins = self.quoted(str(error)[:_BEGINNING]) if isinstance(error, DamagedAnswer) else ""
         told = f" (the last begins {begins!r})" if begins else ""
-        return MindError(f"{self.name} sent {_READINGS} answers that cannot be read{told}.")
+        return LLMError(f"{self.name} sent {_READINGS} answers that cannot be read{told}.")
 
     async def _sent(self, send: Callable[[], Awaitable[_Response]]) -> _Response:
         try:
@@ -168,18 +168,18 @@ class Endpoint:
             failure = self._failure(error)
         raise failure  # out here, so that nothing of the client's hangs on to it
 
-    def _failure(self, error: Exception) -> MindError:
+    def _failure(self, error: Exception) -> LLMError:
         errors = self.errors
         if isinstance(error, errors.status):
             return self._api_error(error)
         if isinstance(error, errors.timeout):
-            return MindError(f"{self.name} did not answer in time, nor when asked again.")
+            return LLMError(f"{self.name} did not answer in time, nor when asked again.")
         cause = error.__cause__ or error
         what = self.quoted(f"{type(cause).__name__}: {cause}")
         if isinstance(error, errors.connection):
             where = place_of(self.url) + through_proxy(self.url)
-            return MindError(f"{self.name} cannot be reached at {where} ({what}).")
-        return MindError(f"{self.name} could not be asked ({what}).")
+            return LLMError(f"{self.name} cannot be reached at {where} ({what}).")
+        return LLMError(f"{self.name} could not be asked ({what}).")
 
     def _api_error(self, error: Any) -> ApiError:
         return self._refused(
@@ -251,7 +251,7 @@ def place_of(url: str) -> str:
 def plain_connection(
     *, max_retries: int, timeout: float, patience: float
 ) -> tuple[int, float, float]:
-    """What a mind's connection is made with, checked and in plain numbers.
+    """What a client's connection is made with, checked and in plain numbers.
 
     Raises:
         ValueError: If a value is not allowed.

@@ -1,6 +1,6 @@
-"""`estimate`: what a run would cost, found by playing it with a mind that costs nothing.
+"""`estimate`: what a run would cost, found by playing it with a client that costs nothing.
 
-The tutor itself plays, and asks all its questions of a `CountingMind`: it answers as the
+The tutor itself plays, and asks all its questions of a `CountingClient`: it answers as the
 scripted player would and counts the letters of what it was told and of what it says.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.deciding import tool_in_words
-from arena_breaker_agents.tutor.mind import CALLED, Question, Reply, Usage
+from arena_breaker_agents.tutor.llm_client import CALLED, Request, Response, Usage
 from arena_breaker_agents.tutor.tutor import Tutor
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.rollout.plan import Plan
@@ -62,7 +62,9 @@ def estimate(tutor: Tutor, plan: Plan, *, episodes: int) -> Estimate:
         episodes: How many episodes.
     """
     free = Tutor(
-        lambda: CountingMind(tutor.model, hold=tutor.settings.decision_steps, batch=tutor.batched),
+        lambda: CountingClient(
+            tutor.model, hold=tutor.settings.decision_steps, batch=tutor.batched
+        ),
         name=tutor.name,
         model=tutor.model,
         settings=replace(tutor.settings, budget=None),
@@ -88,7 +90,7 @@ def estimate(tutor: Tutor, plan: Plan, *, episodes: int) -> Estimate:
     )
 
 
-class CountingMind:
+class CountingClient:
     """Answers as the scripted player would, and counts tokens with a cache that never forgets."""
 
     options: Mapping[str, Any] = MappingProxyType({})
@@ -106,27 +108,27 @@ class CountingMind:
         self._batch = batch
         self._cached: set[tuple[str, ...]] = set()
 
-    async def ask(self, question: Question) -> Reply:
+    async def complete(self, request: Request) -> Response:
         """Answers at once."""
-        call = _scripted(question.now, hold=self._hold)
+        call = _scripted(request.now, hold=self._hold)
         output = int(len(json.dumps(call)) / LETTERS_PER_TOKEN) + CALL_TOKENS
-        return Reply(
+        return Response(
             ending=CALLED,
             call=call,
-            usage=replace(self._read(question), output=output, batch=self._batch),
+            usage=replace(self._read(request), output=output, batch=self._batch),
             model=self.model,
         )
 
     async def close(self) -> None:
         """Holds nothing."""
 
-    def _read(self, question: Question) -> Usage:
+    def _read(self, request: Request) -> Usage:
         """Tokens that are read: the longest beginning seen before is in the cache."""
-        parts = (tool_in_words(question.tool) + question.system, *question.earlier)
+        parts = (tool_in_words(request.tool) + request.system, *request.earlier)
         known = max((n for n in range(1, len(parts) + 1) if parts[:n] in self._cached), default=0)
         self._cached |= {parts[:1], parts}
         return Usage(
-            input=_tokens(question.now, question.correction),
+            input=_tokens(request.now, request.correction),
             cache_read=_tokens(*parts[:known]),
             cache_write_5m=_tokens(*parts[known:]),
         )

@@ -1,138 +1,19 @@
-"""`Mind`: whatever a tutor asks: one question in, one tool call out, with what it cost."""
+"""The old place of `llm_client`, for one release."""
 
-from __future__ import annotations
+from arena_breaker_gym.deprecated import old_names
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+_NEW = "arena_breaker_agents.tutor.llm_client"
 
-# Why a reply ended.
-CALLED, SPOKE, CUT, REFUSED = "called", "spoke", "cut", "refused"
-ENDINGS = (CALLED, SPOKE, CUT, REFUSED)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tool:
-    """The tool that a mind answers with.
-
-    Attributes:
-        name: Its name.
-        description: What it does, for the mind.
-        schema: JSON schema of its input, within what strict tools allow: every property
-            required, `additionalProperties` false, no ranges.
-    """
-
-    name: str
-    description: str
-    schema: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """One question, the same to every mind.
-
-    Attributes:
-        ident: Unique in a run, letters, digits, "-" and "_", at most 64: one for each request.
-        system: The rules and the geometry: constant over a run, so that it is cached.
-        tool: What must be called.
-        earlier: What was seen and answered before, oldest first; grows at its end, so that
-            it can be cached, too, and is cut at its beginning now and then.
-        now: What is to be answered.
-        correction: What was wrong with the last answer to the same; "" at first.
-        max_tokens: Most tokens of the answer, thinking included.
-    """
-
-    ident: str
-    system: str
-    tool: Tool
-    earlier: Sequence[str] = ()
-    now: str
-    correction: str = ""
-    max_tokens: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Usage:
-    """Tokens of one reply, each of which stands in one place only.
-
-    Attributes:
-        input: Read afresh.
-        cache_write_5m: Read and kept for five minutes.
-        cache_write_1h: Read and kept for an hour.
-        cache_read: Found in the cache.
-        output: Written, thinking included.
-        batch: Whether the reply came in a batch, for half the price.
-    """
-
-    input: int = 0
-    cache_write_5m: int = 0
-    cache_write_1h: int = 0
-    cache_read: int = 0
-    output: int = 0
-    batch: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """What a mind said.
-
-    Attributes:
-        ending: `CALLED` (it called the tool), `SPOKE` (it did not), `CUT` (it ran out of
-            tokens) or `REFUSED`.
-        call: The tool's input as it was given, unchecked; None without a call.
-        said: Text beside the call.
-        thought: Its reasoning, where it shows some.
-        usage: Tokens.
-        request_id: The provider's name for the request, to ask its support about.
-        model: The model that answered, as the provider says.
-    """
-
-    ending: str
-    call: Any = None
-    said: str = ""
-    thought: str = ""
-    usage: Usage = field(default_factory=Usage)
-    request_id: str | None = None
-    model: str = ""
-
-
-class MindError(Exception):
-    """No reply can be had, after all retries.
-
-    Attributes:
-        reason: One sentence.
-        fatal: Whether no other question would fare better, as with a key that is refused.
-    """
-
-    def __init__(self, reason: str, *, fatal: bool = False) -> None:
-        """Says why.
-
-        Args:
-            reason: One sentence that names the provider's answer.
-            fatal: As in this class.
-        """
-        super().__init__(reason)
-        self.reason = reason
-        self.fatal = fatal
-
-
-class Mind(Protocol):
-    """Asks one provider's model."""
-
-    @property
-    def model(self) -> str:
-        """The model's name, as prices and transcripts know it."""
-
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """What else changes its answers, such as its effort; {} where nothing was set."""
-
-    async def ask(self, question: Question) -> Reply:
-        """Ask and wait for the reply; may be called many times at once.
-
-        Raises:
-            MindError: If none can be had.
-        """
-
-    async def close(self) -> None:
-        """Let go of connections."""
+__getattr__ = old_names(
+    __name__,
+    {
+        "Mind": f"{_NEW}.LLMClient",
+        "MindError": f"{_NEW}.LLMError",
+        "Question": f"{_NEW}.Request",
+        "Reply": f"{_NEW}.Response",
+        **{
+            name: f"{_NEW}.{name}"
+            for name in ("CALLED", "CUT", "REFUSED", "SPOKE", "Tool", "Usage")
+        },
+    },
+)

@@ -1,4 +1,4 @@
-"""`OpenAIMind`: asks any server that speaks OpenAI's chat completions, such as one of your own."""
+"""`OpenAIClient`: asks any server that speaks OpenAI's chat completions, such as your own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import openai
 
+from arena_breaker_agents.tutor.api_key import MissingKeyError, read_key
 from arena_breaker_agents.tutor.chat_form import NEW_LENGTH, OLD_LENGTH, ChatForm
 from arena_breaker_agents.tutor.chat_reply import reply_from
 from arena_breaker_agents.tutor.chat_stream import completion_in
@@ -23,8 +24,7 @@ from arena_breaker_agents.tutor.endpoint import (
     place_of,
     plain_connection,
 )
-from arena_breaker_agents.tutor.key import MissingKeyError, read_key
-from arena_breaker_agents.tutor.mind import SPOKE, Question, Reply, Tool
+from arena_breaker_agents.tutor.llm_client import SPOKE, Request, Response, Tool
 from arena_breaker_agents.tutor.refusal import DamagedAnswer, ErrorInside
 from arena_breaker_agents.tutor.waiting import no_longer_than
 from arena_breaker_agents.tutor.way import way_prepared
@@ -49,7 +49,7 @@ _ERRORS = ClientErrors(
 )
 
 
-class OpenAIMind:
+class OpenAIClient:
     """One model behind an OpenAI-compatible endpoint; a key is read from OPENAI_API_KEY."""
 
     def __init__(
@@ -62,7 +62,7 @@ class OpenAIMind:
         patience: float = PATIENCE_S,
         client: openai.AsyncOpenAI | None = None,
     ) -> None:
-        """Prepares a mind; nothing is asked yet.
+        """Prepares a client; nothing is asked yet.
 
         Args:
             model: Which model, as the endpoint knows it.
@@ -114,19 +114,19 @@ class OpenAIMind:
         """Tokens that an answer may have beyond those it was asked to have at most."""
         return 0 if self._form.lengths else UNBOUND_TOKENS
 
-    async def ask(self, question: Question) -> Reply:
+    async def complete(self, request: Request) -> Response:
         """Asks and waits for the reply; what the server refuses is left out from then on.
 
         Raises:
-            MindError: If none can be had.
+            LLMError: If none can be had.
         """
         while True:
             form = self._form
             try:
-                return await self._asked(form, question)
+                return await self._asked(form, request)
             except ApiError as error:
                 if error.code == MISCALLED:
-                    return Reply(ending=SPOKE, said=error.message)
+                    return Response(ending=SPOKE, said=error.message)
                 if not self._simplified(form, error):
                     raise
 
@@ -134,17 +134,17 @@ class OpenAIMind:
         """Lets go of connections."""
         await self.client.close()
 
-    def params(self, question: Question) -> dict[str, Any]:
+    def params(self, request: Request) -> dict[str, Any]:
         """What the API is sent.
 
         Args:
-            question: What is asked.
+            request: What is asked.
         """
-        return self._form.params(self._model, question)
+        return self._form.params(self._model, request)
 
-    async def _asked(self, form: ChatForm, question: Question) -> Reply:
-        params = form.params(self._model, question)
-        tool = question.tool
+    async def _asked(self, form: ChatForm, request: Request) -> Response:
+        params = form.params(self._model, request)
+        tool = request.tool
         return await self.endpoint.call(
             lambda: self._sent(params),
             lambda answer: _read(*answer, tool),
@@ -200,7 +200,7 @@ def _connected(
         )
 
 
-def _read(body: bytes, headers: Mapping[str, str], tool: Tool) -> Reply:
+def _read(body: bytes, headers: Mapping[str, str], tool: Tool) -> Response:
     try:
         return reply_from(
             completion_in(body),

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from arena_breaker_agents.tutor.mind import Usage
+from arena_breaker_agents.tutor.llm_client import Usage
 
 BATCH_SHARE = 0.5  # of the price, for what comes in a Message Batch
 _MILLION = 1e6

@@ -1,4 +1,4 @@
-"""`Prompt`: what a tutor tells a mind, in numbered versions: rules, geometry, and each question.
+"""`Prompt`: what a tutor tells a model, in numbered versions: rules, geometry, and each question.
 
 A version never changes once it has been used: transcripts and episodes carry its number. Whoever
 has better words adds a version.
@@ -16,7 +16,7 @@ from typing import Any
 
 from arena_breaker_agents.tutor.decision import TOOL_NAME, act_tool
 from arena_breaker_agents.tutor.geometry import campaign_in_words
-from arena_breaker_agents.tutor.mind import Tool
+from arena_breaker_agents.tutor.llm_client import Tool
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.stages.loader import load_campaign
 

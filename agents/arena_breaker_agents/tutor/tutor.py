@@ -1,4 +1,4 @@
-"""`Tutor`: an agent that reads the snapshot and asks a mind what to do while the game waits."""
+"""`Tutor`: an agent that reads the snapshot and asks a client what to do while the game waits."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from numpy.typing import NDArray
 
 from arena_breaker_agents.tutor.bill import Bill
-from arena_breaker_agents.tutor.books import Books, DeputyBooks, Desk, OwnBooks
-from arena_breaker_agents.tutor.deciding import Decider, DecisionLost, Terms, digest_of
+from arena_breaker_agents.tutor.deciding import Decider, DeciderConfig, DecisionLost, digest_of
 from arena_breaker_agents.tutor.decision import Decision
-from arena_breaker_agents.tutor.mind import Mind
+from arena_breaker_agents.tutor.episode_context import EpisodeContext
+from arena_breaker_agents.tutor.ledger import Ledger, LedgerServer, LocalLedger, RemoteLedger
+from arena_breaker_agents.tutor.llm_client import LLMClient
 from arena_breaker_agents.tutor.prices import Prices
 from arena_breaker_agents.tutor.prompt import DEFAULT_VERSION, VERSIONS, Prompt
-from arena_breaker_agents.tutor.sitting import Sitting
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym.plain import plain_float, plain_int
 from arena_breaker_gym.rollout.agent import AgentFailure, Observations
 from arena_breaker_gym.rollout.plan import Plan
-from arena_breaker_gym.rollout.travel import Ask, Recipe
+from arena_breaker_gym.rollout.remote_agent import AgentFactory, SendRequest
 from arena_breaker_gym.settings import Settings, closest
 
 GRACE_S = 20.0  # how long answers under way are waited for, and written down, when a run ends
@@ -81,7 +81,7 @@ class TutorSettings:
 
 
 class Tutor:
-    """Asks a mind in all its arenas at once and plays what it decides.
+    """Asks a client in all its arenas at once and plays what it decides.
 
     Every reply is written down as it comes, in `transcript.jsonl` in the folder where a rollout
     keeps its episodes. A run that was killed asks nothing again that stands there.
@@ -91,39 +91,39 @@ class Tutor:
 
     def __init__(
         self,
-        mind: Callable[[], Mind],
+        llm: Callable[[], LLMClient],
         *,
         name: str,
         model: str,
         settings: TutorSettings | None = None,
         batched: bool = False,
-        ask: Ask | None = None,
+        ask: SendRequest | None = None,
     ) -> None:
         """Prepares a tutor; nothing is asked yet.
 
         Args:
-            mind: Makes whom it asks, when a run begins.
+            llm: Makes whom it asks, when a run begins.
             name: Stands in tables and episodes.
-            model: The mind's model, as prices know it.
+            model: The client's model, as prices know it.
             settings: How it plays and asks; None: the defaults.
-            batched: Whether the mind gathers questions: then all go out at once, however many.
+            batched: Whether the client gathers questions: then all go out at once, however many.
                 Else the first goes alone, to fill the provider's cache, and `concurrency` holds.
-            ask: How a deputy asks the tutor that keeps the books; None: it keeps its own.
+            ask: How a copy asks the tutor that keeps the ledger; None: it keeps its own.
         """
         self.name = name
         self.model = model
         self.settings = settings or TutorSettings()
-        self._make_mind = mind
+        self._make_client = llm
         self.batched = batched
         self._ask = ask
         self._hang_up: Callable[[], object] = lambda: None  # until there is a portal
         self._portal: BlockingPortal | None = None
-        self._mind: Mind | None = None
+        self._client: LLMClient | None = None
         self._decider: Decider | None = None
-        self._books: OwnBooks | None = None
-        self._desk: Desk | None = None
+        self._ledger: LocalLedger | None = None
+        self._ledger_server: LedgerServer | None = None
         self._transcript: Transcript | None = None
-        self._sittings: dict[int, Sitting] = {}
+        self._contexts: dict[int, EpisodeContext] = {}
         self._pending: dict[int, _Answer] = {}
         self._looked: frozenset[int] = frozenset()
 
@@ -138,7 +138,7 @@ class Tutor:
     @property
     def dollars(self) -> float:
         """What the run has cost so far, earlier parts of it included."""
-        return 0.0 if self._books is None else self._books.budget.spent
+        return 0.0 if self._ledger is None else self._ledger.budget.spent
 
     @property
     def bill(self) -> Bill:
@@ -168,16 +168,16 @@ class Tutor:
             self._transcript = Transcript(path) if found else None
             return
         told = self._prompt(plan.settings)
-        mind = self._mind = self._mind or self._make_mind()
-        prices = self._priced(mind)
-        books = self._opened_books(told, plan, folder)
-        remember = getattr(mind, "set_log", None)
+        llm = self._client = self._client or self._make_client()
+        prices = self._priced(llm)
+        ledger = self._opened_ledger(told, plan, folder)
+        remember = getattr(llm, "set_log", None)
         if remember is not None and folder is not None:
             remember(folder / "batches.jsonl")
-        self._decider = Decider(mind, told, self._terms(), books=books, prices=prices)
+        self._decider = Decider(llm, told, self._decider_config(), ledger=ledger, prices=prices)
 
-    def recipe(self) -> Recipe:
-        """How a deputy is made in another process; see `arena_breaker_gym.rollout.travel`.
+    def agent_factory(self) -> AgentFactory:
+        """How a copy is made in another process; see `arena_breaker_gym.rollout.remote_agent`.
 
         Raises:
             ValueError: If questions are gathered in batches, which one process does.
@@ -185,33 +185,33 @@ class Tutor:
         if self.batched:
             raise ValueError(
                 f"{self.name} gathers its questions in batches, which one process does: "
-                "play it with the local engine."
+                "play it with the local backend."
             )
-        return _Deputy(self._make_mind, self.name, self.model, self.settings)
+        return _Factory(self._make_client, self.name, self.model, self.settings)
 
-    def hear(self, deputy: int, question: Any) -> Any:
-        """Answers a deputy, for the transcript and the budget that are kept here.
+    def handle_request(self, worker: int, question: Any) -> Any:
+        """Answers a worker, for the transcript and the budget that are kept here.
 
         Raises:
             RunStopped: If the money is spent.
         """
-        assert self._desk is not None  # `prepare` has seen to it
-        return self._desk.hear(deputy, question)
+        assert self._ledger_server is not None  # `prepare` has seen to it
+        return self._ledger_server.handle_request(worker, question)
 
-    def bury(self, deputy: int) -> None:
-        """A deputy is gone; what it had under way counts as if it had cost its most."""
-        if self._desk is not None:
-            self._desk.bury(deputy)
+    def on_worker_lost(self, worker: int) -> None:
+        """A worker is gone; what it had under way counts as if it had cost its most."""
+        if self._ledger_server is not None:
+            self._ledger_server.on_worker_lost(worker)
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """An episode begins in these arenas."""
         if self._decider is None:
             raise ValueError(f"{self.name} plays under `rollout`, which tells it the game first.")
         for arena in arenas:
-            self._sittings[arena] = Sitting(seed or 0, history=self.settings.history)
+            self._contexts[arena] = EpisodeContext(seed or 0, history=self.settings.history)
             self._pending.pop(arena, None)
 
-    def ponder(self, observations: Observations, arenas: Sequence[int]) -> list[int]:
+    def wait_ready(self, observations: Observations, arenas: Sequence[int]) -> list[int]:
         """Asks where a decision is due, and waits until one arena can move on.
 
         Raises:
@@ -237,21 +237,21 @@ class Tutor:
         rows = np.zeros((len(arenas), 5), dtype=np.float32)
         for row, arena in enumerate(arenas):
             if arena not in failures:
-                rows[row] = self._sittings[arena].next()
+                rows[row] = self._contexts[arena].next()
         if failures:
             raise AgentFailure(failures, actions=rows)
         return rows
 
-    def looked(self, arenas: Sequence[int]) -> list[bool]:
+    def was_queried(self, arenas: Sequence[int]) -> list[bool]:
         """In which of these arenas the last `act` played a new decision."""
         return [arena in self._looked for arena in arenas]
 
     def close(self) -> None:
         """Waits a little for answers under way, writes them down, and hangs up."""
         self._leave()
-        mind, self._mind = self._mind, None
-        if mind is not None and self._portal is not None:
-            self._portal.call(mind.close)
+        llm, self._client = self._client, None
+        if llm is not None and self._portal is not None:
+            self._portal.call(llm.close)
         self._portal = None
         self._hang_up()
         self._transcript = None
@@ -261,9 +261,9 @@ class Tutor:
         portal, decider = self._opened(), self._decider
         assert decider is not None  # `reset` has seen to it
         for arena, snapshot in zip(arenas, observations.snapshots, strict=True):
-            sitting = self._sittings[arena]
-            if sitting.hungry and arena not in self._pending:
-                self._pending[arena] = portal.start_task_soon(decider.decide, sitting, snapshot)
+            context = self._contexts[arena]
+            if context.needs_decision and arena not in self._pending:
+                self._pending[arena] = portal.start_task_soon(decider.decide, context, snapshot)
 
     def _ready(self, arenas: Sequence[int]) -> list[int]:
         pending = self._pending
@@ -278,11 +278,11 @@ class Tutor:
             if answer is None:
                 continue
             try:
-                self._sittings[arena].hold(snapshot, answer.result())
+                self._contexts[arena].hold(snapshot, answer.result())
                 looked.append(arena)
             except DecisionLost as lost:
                 failures[arena] = _without_full_stop(str(lost))
-                _LOG.warning("%s, seed %d: %s", self.name, self._sittings[arena].seed, lost)
+                _LOG.warning("%s, seed %d: %s", self.name, self._contexts[arena].seed, lost)
             del self._pending[arena]
         self._looked = frozenset(looked)
         return failures
@@ -303,11 +303,11 @@ class Tutor:
         for answer in self._pending.values():
             answer.cancel()
         self._pending.clear()
-        self._sittings.clear()
+        self._contexts.clear()
         if self._decider is not None and self._transcript is not None:
             self._log_costs()
             self._transcript.close()
-        self._decider = self._books = self._desk = None
+        self._decider = self._ledger = self._ledger_server = None
 
     def _log_costs(self) -> None:
         if not _LOG.isEnabledFor(logging.INFO):
@@ -327,38 +327,38 @@ class Tutor:
             most_holds=settings.most_holds,
         )
 
-    def _priced(self, mind: Mind) -> Prices:
-        """The prices, which must tell the mind's if there is a budget.
+    def _priced(self, llm: LLMClient) -> Prices:
+        """The prices, which must tell the client's if there is a budget.
 
         Raises:
             ValueError: If they do not.
         """
         prices = Prices.load(self.settings.prices)
-        if self.settings.budget is not None and prices.of(mind.model) is None:
+        if self.settings.budget is not None and prices.of(llm.model) is None:
             raise ValueError(
-                f"The price of {mind.model!r} is not known, so no budget can be kept; "
+                f"The price of {llm.model!r} is not known, so no budget can be kept; "
                 "name it in a table of your own (prices=FILE)."
             )
         return prices
 
-    def _opened_books(self, told: Prompt, plan: Plan, folder: Path | None) -> Books:
-        """The run's transcript and budget, those of the tutor whose deputy this is, if it is one.
+    def _opened_ledger(self, told: Prompt, plan: Plan, folder: Path | None) -> Ledger:
+        """The run's transcript and budget, those of the tutor whose copy this is, if it is one.
 
         Raises:
             ValueError: If the folder's transcript is another run's.
         """
         if self._ask is not None:
-            return DeputyBooks(self._ask)
+            return RemoteLedger(self._ask)
         path = None if folder is None else folder / FILE_NAME
         heading = {"agent": self.name, "told": digest_of(told), "plan": _plan_as_json(plan)}
         self._transcript = Transcript(path, heading=heading)
-        self._books = OwnBooks(self._transcript, limit=self.settings.budget)
-        self._desk = Desk(self._books, concurrency=self.settings.concurrency)
-        return self._books
+        self._ledger = LocalLedger(self._transcript, limit=self.settings.budget)
+        self._ledger_server = LedgerServer(self._ledger, concurrency=self.settings.concurrency)
+        return self._ledger
 
-    def _terms(self) -> Terms:
+    def _decider_config(self) -> DeciderConfig:
         settings = self.settings
-        return Terms(
+        return DeciderConfig(
             decision_steps=settings.decision_steps,
             most_holds=settings.most_holds,
             max_tokens=settings.max_tokens,
@@ -369,20 +369,20 @@ class Tutor:
 
 
 @dataclass(frozen=True)
-class _Deputy:
-    """A tutor on its way to another process, where it keeps no books of its own.
+class _Factory:
+    """A tutor on its way to another process, where it keeps no ledger of its own.
 
-    Keys do not travel: the mind reads them from the environment where it is made.
+    Keys are not sent: the client reads them from the environment where it is made.
     """
 
-    mind: Callable[[], Mind]
+    llm: Callable[[], LLMClient]
     name: str
     model: str
     settings: TutorSettings
 
-    def __call__(self, ask: Ask) -> Tutor:
+    def __call__(self, ask: SendRequest) -> Tutor:
         settings = replace(self.settings, budget=None)
-        return Tutor(self.mind, name=self.name, model=self.model, settings=settings, ask=ask)
+        return Tutor(self.llm, name=self.name, model=self.model, settings=settings, ask=ask)
 
 
 def _plan_as_json(plan: Plan) -> dict[str, Any]:

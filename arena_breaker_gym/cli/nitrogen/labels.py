@@ -33,13 +33,13 @@ def balance(
 
     require("torch", "nitrogen")
     from arena_breaker_gym.rollout import EpisodeStore
-    from nitrogen_adapter.data.dataset import ChunkSettings, episode_balance
+    from nitrogen_adapter.data.dataset import ChunkSettings, episode_statistics
 
     store = EpisodeStore(run_folder)
     if len(store) == 0:
         raise ValueError(f"{run_folder}: holds no stored episodes.")
     settings = ChunkSettings(stride=stride, action_shift=action_shift)
-    report = episode_balance(store, settings)
+    report = episode_statistics(store, settings)
     if json:
         print_json(report.to_dict())
     else:

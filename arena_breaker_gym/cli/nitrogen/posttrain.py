@@ -74,7 +74,7 @@ def posttrain(
     heldout: given.HeldOutShare = 0.1,
     heldout_most: given.HeldOutMost = 256,
     heldout_every: given.HeldOutEvery = None,
-    execute: given.Execute = 9,
+    n_action_steps: given.NActionSteps = 9,
     recipe: given.RecipeName = "published",
     epochs: given.Epochs = None,
     max_seconds: given.MaxSeconds = None,
@@ -164,7 +164,7 @@ def _config(wanted: Mapping[str, Any]) -> "PostTrainingConfig":
         balanced=wanted["balanced"],
         heldout_most=wanted["heldout_most"],
         heldout_every=wanted["heldout_every"],
-        n_action_steps=wanted["execute"],
+        n_action_steps=wanted["n_action_steps"],
         cache_features=wanted["cache_features"],
         seed=wanted["seed"],
     )

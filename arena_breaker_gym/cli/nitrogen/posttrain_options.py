@@ -145,7 +145,7 @@ HeldOutEvery = Annotated[
         rich_help_panel=_JUDGED,
     ),
 ]
-Execute = Annotated[
+NActionSteps = Annotated[
     int,
     typer.Option(
         min=1,

@@ -2,9 +2,9 @@
 
 from arena_breaker_gym.compiled import compiled
 from arena_breaker_gym.engine.arena import BLAST, MAX_ENEMIES, ticks
-from arena_breaker_gym.engine.bursts import burst
 from arena_breaker_gym.engine.damage import remove, wound
-from arena_breaker_gym.engine.harm import harm
+from arena_breaker_gym.engine.effects import burst
+from arena_breaker_gym.engine.player_damage import damage_player
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import SPEED
 from arena_breaker_gym.engine.steering import chase, face, stand
@@ -48,7 +48,7 @@ def _blast(arena: Record, slot: int) -> None:
     dx = arena.player.x - x
     dz = arena.player.z - z
     if _within(dx, dz):
-        harm(arena, BLAST_DAMAGE, BOMBER, dx, dz)
+        damage_player(arena, BLAST_DAMAGE, BOMBER, dx, dz)
 
 
 @compiled

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from arena_breaker_gym.rendering.art import bursts, marks, player, shots
+from arena_breaker_gym.rendering.art import effects, marks, player, shots
 from arena_breaker_gym.rendering.art.canvas import Sprite
 from arena_breaker_gym.rendering.art.colours import rgb
 from arena_breaker_gym.rendering.art.figures import Figures, figures_of
@@ -92,4 +92,4 @@ def _others(figures: Figures, skin: Skin, scale: float) -> Iterator[Sprite]:
     for speed in ENEMY_SHOT_SPEEDS:
         yield from (shots.enemy_shot(skin, scale, heading=turn, speed=speed) for turn in turns)
     for kind in range(1, BURST_KINDS + 1):
-        yield from (bursts.burst(skin, scale, kind=kind, step=step) for step in range(BURST_STEPS))
+        yield from (effects.burst(skin, scale, kind=kind, step=step) for step in range(BURST_STEPS))

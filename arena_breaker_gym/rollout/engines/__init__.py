@@ -1,1 +1,1 @@
-"""Where a rollout's episodes are played: in this process, or by Ray's workers on many machines."""
+"""The old place of `arena_breaker_gym.rollout.backends`, for one release."""

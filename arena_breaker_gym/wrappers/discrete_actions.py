@@ -1,0 +1,98 @@
+"""`DiscreteActions`: a few buttons instead of five numbers; compiled where it reads the state.
+
+One choice moves: a walk or a dash along one of some headings, or a rest. The other aims: at one of
+the best targets (the aim assist, which needs the state), or along one of some headings.
+"""
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from arena_breaker_gym.arenas import ACTION_LENGTH
+from arena_breaker_gym.compiled import jit_cached
+from arena_breaker_gym.engine.record import Stages
+from arena_breaker_gym.observation import Room, StateTables, room_to_sort
+from arena_breaker_gym.wrappers.compass import compass
+from arena_breaker_gym.wrappers.targets import lead, rank_targets, stage_of
+
+
+class DiscreteActions:
+    """Makes actions of the choices of n arenas at once.
+
+    Attributes:
+        space: Of one arena's choices: `MultiDiscrete([2 · headings + 1, targets or aims])`.
+    """
+
+    def __init__(
+        self, campaign: Stages, *, headings: int = 16, targets: int = 0, aims: int = 24
+    ) -> None:
+        """Makes one.
+
+        Args:
+            campaign: The stages that are played, as `Arenas.campaign`.
+            headings: Of walks and dashes.
+            targets: How many targets the aim assist offers; 0: none, choose a heading instead.
+            aims: Headings of the aim stick where there is no aim assist.
+        """
+        self.space = spaces.MultiDiscrete([2 * headings + 1, targets or aims])
+        self.assisted = targets > 0
+        self._campaign = campaign
+        self._moves = np.zeros((2 * headings + 1, 3))
+        self._moves[:headings, :2] = self._moves[headings:-1, :2] = compass(headings)
+        self._moves[headings:-1, 2] = 1.0
+        self._aims = compass(aims)
+
+    def __call__(
+        self, choices: NDArray[np.integer], tables: StateTables | None = None
+    ) -> NDArray[np.float32]:
+        """Actions (n, 5) of choices (n, 2).
+
+        Move choice m walks along heading m, or dashes along heading m − headings; the last one
+        rests. Aim choice k shoots where a shot would meet the k-th target (see `targets`), the last
+        one there is if there are fewer, and rests if there is none; without the assist, it shoots
+        along heading k.
+
+        Raises:
+            ValueError: If a choice is out of range or their shape is wrong.
+        """
+        choices = self._checked(choices)
+        actions = np.zeros((len(choices), ACTION_LENGTH), dtype=np.float32)
+        move = self._moves[choices[:, 0]]
+        actions[:, :2] = move[:, :2]
+        actions[:, 4] = move[:, 2]
+        if not self.assisted:
+            actions[:, 2:4] = self._aims[choices[:, 1]]
+        elif tables is None:
+            raise ValueError("The aim assist needs the state's tables.")
+        else:
+            aims = choices[:, 1].astype(np.int64)
+            _aim_batch(tables, self._campaign, aims, actions, room_to_sort())
+        return actions
+
+    def _checked(self, choices: NDArray[np.integer]) -> NDArray[np.integer]:
+        choices = np.asarray(choices)
+        most = self.space.nvec
+        if choices.ndim != 2 or choices.shape[1] != len(most) or choices.dtype.kind not in "iu":
+            raise ValueError(
+                f"Choices must be whole numbers of shape (n, {len(most)}), "
+                f"got {choices.dtype} {choices.shape}."
+            )
+        if (choices < 0).any() or (choices >= most).any():
+            raise ValueError(f"Choices must be from 0 to below {most.tolist()}.")
+        return choices
+
+
+@jit_cached
+def _aim_batch(
+    tables: StateTables,
+    campaign: Stages,
+    chosen: NDArray[np.int64],
+    actions: NDArray[np.float32],
+    targets: Room,
+) -> None:
+    for row in range(actions.shape[0]):
+        stage = campaign[stage_of(tables, row, campaign)]
+        count = rank_targets(tables, row, stage, targets)
+        if count > 0:
+            enemy = tables.enemies[row, targets[min(chosen[row], count - 1)].slot]
+            actions[row, 2], actions[row, 3] = lead(enemy)

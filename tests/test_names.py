@@ -1,0 +1,115 @@
+"""Names are the field's: ours of before stand nowhere, and where users typed them they warn."""
+
+import asyncio
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.tutor import llm_client, mind
+from arena_breaker_gym.cli import main
+from arena_breaker_gym.rollout import rollout
+from arena_breaker_gym.rollout.engines import ray_engine
+from arena_breaker_gym.sb3 import make_vec_env
+
+ROOT = Path(__file__).parent.parent
+
+# By the folders they must not stand in: names that nobody but us would understand.
+GONE = {
+    "arena_breaker_gym agents nitrogen_adapter": "Engine LocalEngine RayEngine make_engine EXECUTE",
+    "agents nitrogen_adapter": "execute",
+    "arena_breaker_gym agents": "Ponders CarriesOn Deliberates",
+    "arena_breaker_gym": "settled inlined Crew births Terms",
+    "arena_breaker_gym/wrappers arena_breaker_gym/sb3 agents": (
+        "Kit Shrink Interface KitEnv KitVectorEnv Recipe recipe"
+    ),
+    "nitrogen_adapter arena_breaker_gym/distillation": (
+        "Balance balance_of episode_balance label_balance Sights sights SightHead Waves Lesson "
+        "Course"
+    ),
+    "arena_breaker_gym/rollout agents": "Travels Presides Parcel freight bury Recipe",
+    "arena_breaker_gym/rollout": "Crew Member Orders Question crew member parcel deputy",
+    "agents/arena_breaker_agents": (
+        "Mind MindError mind Question Reply Books Own Desk Deputy deputy Sitting "
+        "hungry Terms spoken"
+    ),
+}
+# Files that know old names in order to warn of them.
+ALIASES = (
+    "tutor/mind.py",
+    "engines/ray_engine.py",
+    "agents/arena_breaker_agents/source.py",
+    "deprecated.py",
+)
+# Lines that name an old name on purpose.
+ALLOWED = re.compile(
+    r'old name|old_keyword|old_names|stored files|": f"\{_|OLD_|"(looked|meanwhile|ponder|recipe)"'
+)
+
+
+@pytest.mark.parametrize("folders", GONE)
+def test_old_names_are_gone(folders):
+    words = re.compile(rf"(?<!\w)({'|'.join(GONE[folders].split())})(?!\w)")
+    files = [file for folder in folders.split() for file in (ROOT / folder).rglob("*.py")]
+    found = [
+        f"{file.relative_to(ROOT)}:{number}: {line.strip()}"
+        for file in files
+        if not file.as_posix().endswith(ALIASES)
+        for number, line in enumerate(file.read_text().splitlines(), 1)
+        if words.search(line) and not ALLOWED.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_the_old_names_of_backends_work_and_warn(monkeypatch, capsys):
+    with pytest.warns(DeprecationWarning, match=r"rollout\(backend=\)"):
+        assert rollout(RandomAgent(), episodes=1, max_steps=2, engine="local")
+    with pytest.warns(DeprecationWarning, match="RayBackend"):
+        assert ray_engine.RayEngine.__name__ == "RayBackend"
+    told = ["rollout", "random", "-n", "1", "--max-steps", "2", "--engine=local", "--json"]
+    monkeypatch.setattr(sys, "argv", ["arena-breaker", *told])
+    with pytest.raises(SystemExit) as ended, pytest.warns(DeprecationWarning, match="--backend"):
+        main()
+    assert not ended.value.code, capsys.readouterr().err
+
+
+def test_the_old_names_of_llm_clients_work_and_warn():
+    class Still:
+        model, options = "still", {}
+
+        async def ask(self, question):
+            return mind.Reply(ending="called", call={})
+
+    with pytest.warns(DeprecationWarning, match=r"Still.ask is now called complete"):
+        complete = llm_client.completion(Still())
+    with pytest.warns(DeprecationWarning, match=r"mind.Reply is now called .*Response"):
+        assert asyncio.run(complete(None)).ending == "called"
+
+
+def test_methods_of_agents_under_their_old_names_work_and_warn():
+    class Old(RandomAgent):
+        def looked(self, arenas):
+            return [True] * len(arenas)
+
+        def meanwhile(self, arenas):
+            return np.ones((len(arenas), 5), np.float32)
+
+    with pytest.warns(DeprecationWarning, match=r"Old\.(looked|meanwhile)"):
+        (episode,) = rollout(Old(), episodes=1, max_steps=4, latency=4)
+    assert (episode.actions[:2] == 1.0).all()
+    with pytest.warns(DeprecationWarning, match="AsyncAgent"):
+        from arena_breaker_gym.rollout import Ponders  # noqa: F401
+
+
+def test_the_old_names_of_preprocessing_work_and_warn():
+    pytest.importorskip("stable_baselines3")
+    import arena_breaker_gym
+
+    with pytest.warns(DeprecationWarning, match="Kit is now called .*PreprocessingConfig"):
+        kit = arena_breaker_gym.Kit(headings=8)
+    with pytest.warns(DeprecationWarning, match="kit is now called preprocessing"):
+        envs = make_vec_env(1, kit=kit)
+    assert envs.preprocessing == kit
