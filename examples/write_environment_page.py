@@ -55,7 +55,9 @@ def heading() -> str:
         ("Steps a second", str(ArenaBreakerEnv.metadata["render_fps"])),
         ("Made by", f'`gymnasium.make("{ENV_ID}")`'),
     ]
-    return "# Arena Breaker\n\n![The three stages](images/stages.png)\n\n" + _table(("", ""), rows)
+    return "# Arena Breaker\n\n![The three stages](images/stages.png)\n\n" + _table(
+        ("what", "value"), rows
+    )
 
 
 def sections(of: type) -> dict[str, str]:
