@@ -1,5 +1,6 @@
 """The pages keep their word: code runs, links lead somewhere, tests that are named are there."""
 
+import functools
 import os
 import re
 import shlex
@@ -12,6 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 
+import arena_breaker_gym.rollout
 from arena_breaker_gym.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -68,10 +70,13 @@ def write_files(page, folder):
 
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
-def test_python_on_a_page_runs_from_top_to_bottom(page, folder, capsys):
+def test_python_on_a_page_runs_from_top_to_bottom(page, folder, monkeypatch, capsys):
     for module in NEEDS.get(name_of(page), ()):
         pytest.importorskip(module)
     write_files(page, folder)
+    # Whether the calls are right shows in some seconds of each game.
+    short = functools.partial(arena_breaker_gym.rollout.rollout, max_steps=150)
+    monkeypatch.setattr(arena_breaker_gym.rollout, "rollout", short)
     names = {"__name__": "page"}
     for marker, kind, text in blocks_of(page):
         if kind == "python" and runs(marker):
