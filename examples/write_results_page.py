@@ -96,7 +96,8 @@ def main(folder: Annotated[Path, typer.Argument(help="Of a sweep that has been r
     with written_whole(DATA) as part:
         kept = {"runs": runs, "timings_s": results.timings_s}
         part.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    text = put_between_markers(PAGE.read_text(encoding="utf-8"), "runs", table(runs))
+    shown = f"{table(runs)}\n\n![Kills before and after, by run](images/{PICTURE.name})"
+    text = put_between_markers(PAGE.read_text(encoding="utf-8"), "runs", shown)
     with written_whole(PAGE) as part:
         part.write_text(text, encoding="utf-8")
     draw(runs)

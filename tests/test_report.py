@@ -385,6 +385,20 @@ def test_a_benchmark_leaves_its_page(run, browser, tmp_path):
     tab.context.close()
 
 
+def test_an_agent_of_ones_own_has_a_page_too_under_the_name_it_gives_itself(
+    run, tmp_path, monkeypatch
+):
+    (tmp_path / "page_of_mine.py").write_text(
+        "from arena_breaker_agents.idle import IdleAgent\n\n\n"
+        "class Mine(IdleAgent):\n    name = 'my best'\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    status, _, err = run("benchmark", "page_of_mine:Mine", "-n", "1", "--out", "out")
+    assert status == 0, err
+    assert "my best" in (tmp_path / "out/report.html").read_text(encoding="utf-8")
+
+
 def test_without_the_extra_a_benchmark_says_what_to_install(tmp_path):
     code = (
         "import sys\nsys.modules['plotly'] = None\nfrom arena_breaker_gym.cli import main\nmain()\n"

@@ -92,7 +92,9 @@ def benchmark(
         print_table(results.rows)
     say_where("Results", None if out is None else out / FILE_NAME)
     if out is not None:
-        keep_page(benchmark_report(results, out, command=this_command()), out / PAGE_NAME)
+        named = [name for name, _ in parts]  # rows may call an agent otherwise than its folder
+        page = benchmark_report(results, out, kept_as=named, command=this_command())
+        keep_page(page, out / PAGE_NAME)
     _check_played(results.rows)
 
 

@@ -14,12 +14,15 @@ from arena_breaker_gym.rollout.results import Results
 FILE_NAME = "report.html"
 
 
-def benchmark_report(results: Results, folder: Path, *, command: str = "") -> Report:
+def benchmark_report(
+    results: Results, folder: Path, *, kept_as: Sequence[str] | None = None, command: str = ""
+) -> Report:
     """The report of a benchmark.
 
     Args:
         results: What it found.
         folder: Where it kept its episodes.
+        kept_as: For each row the name under which it kept them; None: what the row calls its agent.
         command: How to run it again.
 
     Raises:
@@ -27,6 +30,7 @@ def benchmark_report(results: Results, folder: Path, *, command: str = "") -> Re
     """
     rows = results.rows
     agents = list(dict.fromkeys(str(row["agent"]) for row in rows))
+    names = [str(row["agent"]) for row in rows] if kept_as is None else kept_as
     several = len({row["stage"] for row in rows}) > 1
     return Report(
         title=f"Benchmark: {', '.join(agents)}",
@@ -34,10 +38,10 @@ def benchmark_report(results: Results, folder: Path, *, command: str = "") -> Re
         rows=rows,
         episodes={
             f"{row['agent']}, from stage {row['stage']}" if several else str(row["agent"]): [
-                store_of(folder, row["agent"], stage=row["stage"]).load(index)
+                store_of(folder, name, stage=row["stage"]).load(index)
                 for index in range(row["episodes"])
             ]
-            for row in rows
+            for row, name in zip(rows, names, strict=True)
         },
         settings=results.settings,
         timings_s=results.timings_s,

@@ -1,0 +1,209 @@
+"""The pages keep their word: code runs, links lead somewhere, tests that are named are there."""
+
+import functools
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+import arena_breaker_gym.rollout
+from arena_breaker_gym.cli import main
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+# Pages every command of which is run, but for those that install.
+RUN_WHOLE = ("docs/get_started.md", *(f"docs/recipes/{n}.md" for n in ("agent", "stage", "skin")))
+_BLOCK = re.compile(r"(?:^<!-- ([^>]*) -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_TEST = re.compile(r"`(tests/\w+\.py)::(\w+)`")
+_INSTALLS = ("git ", "pip ", "python3 -m venv")
+# What a page's code needs that only an extra brings.
+NEEDS = {"docs/finetune.md": ("pyarrow", "PIL"), "docs/report.md": ("plotly", "jinja2")}
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks_of(page):
+    """Marker, language and text of each fenced block."""
+    return _BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+def runs(marker):
+    return not marker.startswith("not run: ")
+
+
+WITH_CODE = [
+    page
+    for page in PAGES
+    if any(kind == "python" and runs(marker) for marker, kind, _ in blocks_of(page))
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A reader's working folder; what is imported from it is forgotten afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+def write_files(page, folder):
+    """Writes each block that the page tells its reader to save."""
+    for marker, _, text in blocks_of(page):
+        if marker.startswith("file: "):
+            (folder / marker.removeprefix("file: ")).write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
+def test_python_on_a_page_runs_from_top_to_bottom(page, folder, monkeypatch, capsys):
+    for module in NEEDS.get(name_of(page), ()):
+        pytest.importorskip(module)
+    write_files(page, folder)
+    # Whether the calls are right shows in some seconds of each game.
+    short = functools.partial(arena_breaker_gym.rollout.rollout, max_steps=150)
+    monkeypatch.setattr(arena_breaker_gym.rollout, "rollout", short)
+    names = {"__name__": "page"}
+    for marker, kind, text in blocks_of(page):
+        if kind == "python" and runs(marker):
+            exec(compile(text, name_of(page), "exec"), names)
+
+
+@pytest.mark.parametrize("name", RUN_WHOLE)
+def test_every_command_of_a_page_runs_in_its_order(name, folder, monkeypatch, capsys):
+    for module in ("imageio_ffmpeg", "plotly"):
+        pytest.importorskip(module)
+    write_files(ROOT / name, folder)
+    commands = [
+        line
+        for marker, kind, text in blocks_of(ROOT / name)
+        if kind == "bash" and runs(marker)
+        for line in text.splitlines()
+        if not line.startswith(_INSTALLS)
+    ]
+    assert commands
+    for command in commands:
+        program, *arguments = shlex.split(command, comments=True)
+        assert program == "arena-breaker", command
+        monkeypatch.setattr(sys, "argv", [program, *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code, f"{command}\n{capsys.readouterr().err}"
+
+
+def test_code_that_is_not_run_says_why():
+    markers = [marker for page in PAGES for marker, kind, _ in blocks_of(page) if kind == "python"]
+    for marker in markers:
+        assert not marker.startswith("not run") or re.match(r"not run: \w.{8,}", marker), marker
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_relative_link_and_image_is_there(page):
+    targets = [
+        target
+        for target in _LINK.findall(page.read_text(encoding="utf-8"))
+        if not re.match(r"\w+:", target)
+    ]
+    assert [target for target in targets if not leads_somewhere(page, target)] == []
+
+
+def leads_somewhere(page, target):
+    """Whether a relative link's file is there, and its heading, too."""
+    file, _, anchor = unquote(target).partition("#")
+    place = page.parent / file if file else page
+    return place.exists() and (not anchor or place.suffix != ".md" or anchor in anchors_of(place))
+
+
+def anchors_of(page):
+    """Anchors of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one.lower()).strip().replace(" ", "-") for one in headings}
+
+
+def test_every_promise_of_reproducibility_names_a_test_that_is_there():
+    named = _TEST.findall((DOCS / "reproducibility.md").read_text(encoding="utf-8"))
+    assert len(named) > 15
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{test}"
+
+
+def test_the_environments_page_is_what_its_script_writes():
+    spec = spec_from_file_location("write_page", ROOT / "examples/write_environment_page.py")
+    script = module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.page() == (DOCS / "environment.md").read_text(encoding="utf-8"), (
+        "run `python examples/write_environment_page.py`"
+    )
+
+
+def test_every_page_is_in_the_sites_navigation_once():
+    config = (DOCS / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = re.findall(r"[\w/]+\.md", config.partition("\nnav:")[2])
+    assert len(set(listed)) == len(listed)
+    assert {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")} <= set(listed)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site, built as the configuration's first line says; warnings fail it."""
+    for module in ("mkdocs", "material", "mkdocstrings", "mkdocstrings_handlers.python"):
+        if find_spec(module.partition(".")[0]) is None or find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
+    out = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q"]
+    done = subprocess.run(
+        [*command, "-f", "docs/mkdocs.yml", "-d", str(out)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_the_site_is_built_and_its_first_page_loads_with_nothing_from_elsewhere(site):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("Debian's chromium is not installed")
+    said, asked = [], []
+    with sync_api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page()
+        tab.on("console", lambda one: said.append(one.text) if one.type == "error" else None)
+        tab.on("pageerror", lambda one: said.append(str(one)))
+        tab.on("request", lambda one: asked.append(one.url))
+        tab.goto((site / "index.html").as_uri())
+        film = tab.locator("article img").first
+        assert film.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
+        assert tab.locator("article a", has_text="Fine-tune it on your game").count() == 1
+        browser.close()
+    assert said == []
+    assert [url for url in asked if not url.startswith("file:")] == []
+
+
+def test_each_page_and_what_it_links_to_is_in_the_site(site):
+    links = [
+        (page, unquote(target))
+        for page in site.rglob("*.html")
+        for target in re.findall(r'(?:href|src)="([^"#?]+)', page.read_text(encoding="utf-8"))
+        if not re.match(r"\w+:|/", target)
+    ]
+    assert [link for link in links if not (link[0].parent / link[1]).exists()] == []
+    assert (site / "environment.html").exists()
+    assert "ArenaBreakerEnv" in (site / "reference/environment.html").read_text(encoding="utf-8")
