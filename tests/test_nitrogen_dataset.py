@@ -232,7 +232,8 @@ def acted(episode, *, dashes, steps=200):
     actions[:, 0], actions[:, 2] = 1.0, 1.0
     for first, last in dashes:
         actions[first:last, 4] = 1.0
-    return replace(episode, actions=actions, rewards=np.zeros(steps))
+    most = max(episode.max_steps, steps)
+    return replace(episode, actions=actions, rewards=np.zeros(steps), max_steps=most)
 
 
 def test_the_balance_counts_steps_chunks_and_presses(episodes):

@@ -48,6 +48,9 @@ def test_a_frame_redrawn_is_a_frame_drawn(skin, size):
         if step % 7 == 2:
             arenas.restore(index, saved)
         if step % 7 == 4:
+            arenas.step(generator.uniform(-1, 1, (COUNT, 5)))
+            begin(arenas, index, generator)  # no state of a crowd that was put there by hand
+            arenas.step(generator.uniform(-1, 1, (COUNT, 5)))
             saved = arenas.save(index)
         if step % 9 == 3:
             crowd(arenas.records[index], generator)

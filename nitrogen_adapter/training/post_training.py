@@ -173,8 +173,8 @@ class PostTraining:
         self._split = config.data.split(self.model, config.seed)
         if config.n_action_steps > self._split.train.settings.horizon:
             raise ValueError(
-                f"{config.n_action_steps} actions are beyond a chunk's "
-                f"{self._split.train.settings.horizon}: give --n-action-steps fewer."
+                f"--n-action-steps is {config.n_action_steps}, beyond a chunk's "
+                f"{self._split.train.settings.horizon} actions."
             )
         self.config = replace(config, training=_fitted(config, self._split))
         self._workers = workers
@@ -223,6 +223,7 @@ class PostTraining:
 
     def _train(self, advance: Advance, on_start: Callable[[str], None] | None) -> None:
         examples = self._examples(advance)
+        total = self.model.num_parameters()  # before adapters join them
         trainer = Trainer(
             self.model,
             examples,
@@ -232,7 +233,7 @@ class PostTraining:
         )
         if on_start is not None:
             on_start(
-                f"{trainer.learning():,} of {self.model.num_parameters():,} parameters learn, from "
+                f"{trainer.learning():,} of {total:,} parameters learn, from "
                 f"{len(examples):,} examples."
             )
         run = TrainingRun(

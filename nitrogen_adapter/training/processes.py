@@ -43,7 +43,8 @@ class Processes:
             return cls(device=device or ("cuda" if torch.cuda.is_available() else "cpu"))
         from accelerate import PartialState
 
-        state = PartialState(cpu=device == "cpu")
+        # Without a GPU accelerate takes each process for the only one, unless it is told.
+        state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
         return cls(rank=state.process_index, count=state.num_processes, device=state.device)
 
     @property
