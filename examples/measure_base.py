@@ -87,10 +87,22 @@ def draw(lines: list[dict[str, Any]]) -> None:
         right.plot(
             [one["step"] * batch / 1e6 for one in played],
             [one["kills"] for one in played],
-            "o-",
+            "o",
             color="#c0392b",
         )
-        right.set_ylabel("kills on a seen skin (dots)", color="#c0392b")
+        for one in played:  # skins take turns, and are not equally hard
+            place = (one["step"] * batch / 1e6, one["kills"])
+            right.annotate(
+                SEEN_SKINS[int(one["skin"])],
+                place,
+                textcoords="offset points",
+                xytext=(-6, 0),
+                ha="right",
+                va="center",
+                color="#c0392b",
+                fontsize=8,
+            )
+        right.set_ylabel("kills on a seen skin", color="#c0392b")
         right.set_ylim(bottom=0)
     figure.tight_layout()
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
