@@ -1,9 +1,10 @@
 """Takes a sweep's results into docs: data, the table of docs/results.md and its picture.
 
     arena-breaker bootcamp --sweep examples/sweep.toml --out runs/sweep     # some minutes a run
-    python examples/write_results_page.py runs/sweep
+    python examples/write_results_page.py runs/bootcamp runs/sweep
 
-Every run is a bootcamp that differs from the first one in one thing.
+Every run is a bootcamp that differs from the first one in one thing; a bootcamp's own folder is the
+run in which nothing differs.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from arena_breaker_gym.bootcamp.plan import TUTOR, ZERO_SHOT
+from arena_breaker_gym.bootcamp.plan import FROZEN, TUTOR, ZERO_SHOT
 from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.report.markdown import estimate, put_between_markers
 from arena_breaker_gym.rollout.metrics import Row
@@ -35,7 +36,7 @@ def compared(rows: list[Row]) -> list[dict[str, Any]]:
 
 def _run(name: str, seed: int, rows: list[Row]) -> dict[str, Any]:
     by_agent = {row["agent"]: row for row in rows}
-    learned = [row for row in rows if row["agent"] not in (ZERO_SHOT, TUTOR)][-1]
+    learned = [row for row in rows if row["agent"] not in (ZERO_SHOT, FROZEN, TUTOR)][-1]
     return {
         "run": name,
         "seed": seed,
@@ -89,12 +90,20 @@ def draw(runs: list[dict[str, Any]]) -> None:
         figure.savefig(part, format="png")
 
 
-def main(folder: Annotated[Path, typer.Argument(help="Of a sweep that has been run.")]) -> None:
+def rows_in(results: Results) -> list[Row]:
+    """The rows of a sweep, or those of a bootcamp as a run in which nothing differs."""
+    as_it_is = {"run": "as it is", "seed": results.settings.get("seed"), "differs": {}}
+    return [row if "run" in row else {**row, **as_it_is} for row in results.rows]
+
+
+def main(
+    folders: Annotated[list[Path], typer.Argument(help="Of bootcamps and sweeps.")],
+) -> None:
     """Writes data, page and picture."""
-    results = Results.load(folder)
-    runs = compared(list(results.rows))
+    found = [Results.load(folder) for folder in folders]
+    runs = compared([row for results in found for row in rows_in(results)])
     with written_whole(DATA) as part:
-        kept = {"runs": runs, "timings_s": results.timings_s}
+        kept = {"runs": runs, "timings_s": [dict(one.timings_s) for one in found]}
         part.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     shown = f"{table(runs)}\n\n![Kills before and after, by run](images/{PICTURE.name})"
     text = put_between_markers(PAGE.read_text(encoding="utf-8"), "runs", shown)
