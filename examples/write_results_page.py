@@ -82,6 +82,7 @@ def draw(runs: list[dict[str, Any]]) -> None:
     axes.set_yticks(range(len(runs)), names, fontsize=8)
     axes.set_xlabel("kills an episode, with 95 % interval")
     axes.set_xlim(left=0)
+    axes.set_ylim(-0.6, len(runs) - 0.4)
     axes.grid(axis="x", alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower right", fontsize=8)
