@@ -103,7 +103,7 @@ def draw(lines: list[dict[str, Any]]) -> None:
                 fontsize=8,
             )
         right.set_ylabel("kills on a seen skin", color="#c0392b")
-        right.set_ylim(bottom=0)
+        right.set_ylim(0, 1.15 * max(one["kills"] for one in played))
     figure.tight_layout()
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(PICTURE) as part:

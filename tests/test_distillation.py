@@ -140,6 +140,9 @@ def test_a_base_is_made_in_rounds_and_goes_on_where_it_was_left(tmp_path):
     assert any(not torch.equal(weights[name], after[name]) for name in weights)
     elsewhere = Pretraining(tmp_path / "more", small(), start=base, num_threads=1)
     assert elsewhere.rounds == 4  # it counts on from what lies beside the base
+    (tmp_path / "training.json").write_text('{"steps": "many"}', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"training\.json: damaged; expected the steps"):
+        Pretraining(tmp_path / "again", small(), start=base, num_threads=1)
     size = sum(value.numel() for value in after.values())
     assert base.stat().st_size < 2.2 * size, "half precision"
     with pytest.raises(ValueError, match="holds a base with another"):

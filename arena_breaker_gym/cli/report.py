@@ -5,7 +5,7 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +86,24 @@ def how_to_resume(place: Path | None) -> str:
     if place is None:
         return "Nothing was kept; with --out DIR finished episodes are, and a second run continues."
     return f"Finished episodes are kept in {place}; run the same command again to continue."
+
+
+def checked_files(
+    files: Sequence[str], outline: Callable[[str], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What is in the files that are sound; what is wrong in the others is said on standard error.
+
+    Args:
+        files: Their names.
+        outline: Says what is in a file, or raises a ValueError.
+    """
+    good = []
+    for file in files:
+        try:
+            good.append(outline(file))
+        except ValueError as error:
+            say_faults(error)
+    return good
 
 
 def say_faults(error: ValueError) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.report import print_json, say_faults
+from arena_breaker_gym.cli.report import checked_files, print_json
 
 skins = typer.Typer(
     help="Lists the skins, checks skin files of your own, prints their schema.",
@@ -22,7 +22,7 @@ def list_(json: options.Json = False) -> None:
     """
     from arena_breaker_gym.rendering.skins import file_of, names
 
-    _show([{"file": str(file_of(name)), **_outline(name)} for name in names()], json=json)
+    _show([{**_outline_of_file(name), "file": str(file_of(name))} for name in names()], json=json)
 
 
 @skins.command()
@@ -36,12 +36,7 @@ def check(
 
     Example: arena-breaker skins check mine.json
     """
-    good: list[dict[str, Any]] = []
-    for file in files:
-        try:
-            good.append({"file": file, **_outline(file)})
-        except ValueError as error:
-            say_faults(error)
+    good = checked_files(files, _outline_of_file)
     _show(good, json=json)
     if len(good) < len(files):
         raise typer.Exit(1)
@@ -58,12 +53,13 @@ def schema() -> None:
     print_json(schema_of_skins())
 
 
-def _outline(name_or_file: str) -> dict[str, Any]:
+def _outline_of_file(name_or_file: str) -> dict[str, Any]:
     """What is in a skin, once it is checked as the game checks it."""
     from arena_breaker_gym.rendering.skins import load
 
     skin = load(name_or_file)
     return {
+        "file": name_or_file,
         "name": skin.name,
         "figures": skin.shape.figures,
         "floor": skin.ground.texture,

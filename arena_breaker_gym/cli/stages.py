@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.report import print_json, say_faults
+from arena_breaker_gym.cli.report import checked_files, print_json
 
 stages = typer.Typer(
     help="Lists the stages, checks stage files of your own, prints their schema.",
@@ -36,14 +36,7 @@ def check(
 
     Example: arena-breaker stages check mine.json
     """
-    from arena_breaker_gym.stages.errors import StageError
-
-    good: list[dict[str, Any]] = []
-    for file in files:
-        try:
-            good.append(_outline(file))
-        except StageError as error:
-            say_faults(error)
+    good = checked_files(files, _outline)
     _show(good, json=json)
     if len(good) < len(files):
         raise typer.Exit(1)

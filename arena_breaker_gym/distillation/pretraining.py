@@ -28,6 +28,7 @@ from arena_breaker_gym.files import sweep_leftovers
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.run_folder import claim_folder, write_json
 from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.stored import json_in, read_stored
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.model import NitroGen
@@ -49,6 +50,7 @@ Advance = Callable[[str, float], None]
 
 _GAMES = 50_000_000  # seeds of training games begin here, far from those of benchmarks
 _EVALUATION_SEED = 40_000_000
+_LARGEST_NOTE = 4096  # bytes of `training.json`
 
 
 def _training() -> TrainingConfig:
@@ -236,9 +238,16 @@ class Pretraining:
         write_json(self.folder / SO_FAR, so_far)
 
     def _count_on(self, file: Path) -> None:
-        if file.exists():
-            so_far = json.loads(file.read_text(encoding="utf-8"))
+        if not file.exists():
+            return
+        try:
+            so_far = json_in(read_stored(file, most=_LARGEST_NOTE))
             self._trainer.begin_at(int(so_far["steps"]), float(so_far["seconds"]))
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(
+                f"{file}: damaged; expected the steps and seconds of the base beside it. Delete it "
+                "to count from nothing."
+            ) from None
 
     def _new_collector(self, step: int, num_threads: int) -> Collector:
         return Collector(

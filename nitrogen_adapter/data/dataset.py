@@ -119,11 +119,9 @@ class EpisodeExamples(SequenceExamples):
             ReplayError: if the episode does not play as recorded.
         """
         episode = self.episodes[sequence]
-        if sequence not in self._key_frames:
-            self._key_frames[sequence] = KeyFrames(episode, spacing=self._spacing)
         arenas, renderer = self._world(episode.settings)
         frame = np.empty((1, self.size, self.size, 3), dtype=np.uint8)
-        for _ in self._key_frames[sequence].walk(arenas, steps.tolist()):
+        for _ in self._played(sequence).walk(arenas, steps.tolist()):
             renderer.compose(arenas.records, frame)
             yield Seen(frame[0], _auxiliary_targets_in(arenas, self.size))
 
@@ -136,8 +134,8 @@ class EpisodeExamples(SequenceExamples):
         for sequence, episode in enumerate(self.episodes):
             steps = self.windows[self.windows[:, 0] == sequence, 1] + self.settings.action_shift
             arenas, _ = self._world(episode.settings)
-            key_frames = KeyFrames(episode, spacing=self._spacing)
-            found = [arenas.records[0].copy() for _ in key_frames.walk(arenas, steps.tolist())]
+            walk = self._played(sequence).walk(arenas, steps.tolist())
+            found = [arenas.records[0].copy() for _ in walk]
             if found:
                 yield np.stack(found)
 
@@ -165,6 +163,12 @@ class EpisodeExamples(SequenceExamples):
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what another process makes for itself."""
         return {**self.__dict__, "_key_frames": {}, "_worlds": {}}
+
+    def _played(self, sequence: int) -> KeyFrames:
+        """The saved states of an episode, which is played for them once."""
+        if sequence not in self._key_frames:
+            self._key_frames[sequence] = KeyFrames(self.episodes[sequence], spacing=self._spacing)
+        return self._key_frames[sequence]
 
     def _skins(self) -> set[str]:
         return {self.skin or one.settings.skin for one in self.episodes}
