@@ -387,7 +387,7 @@ class NitroGen(nn.Module):
             torch.manual_seed(seed)
             return cls(config)
 
-    # ---- what sees ----
+    # ---- the vision encoder ----
 
     def see(self, pixel_values: Tensor) -> Tensor:
         """Return the tower's own tokens of every frame.
@@ -478,7 +478,7 @@ class NitroGen(nn.Module):
             raise ValueError(f"The model knows no game {game!r} of its {len(games)}: {known}.")
         return row
 
-    # ---- what acts ----
+    # ---- the action head ----
 
     def velocity(self, rows: Tensor, time: Tensor, context: list[KeysValues | None]) -> Tensor:
         """Return where noisy rows should flow.

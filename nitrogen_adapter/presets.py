@@ -58,7 +58,9 @@ def _large() -> NitroGenConfig:
 
 def _student() -> NitroGenConfig:
     return NitroGenConfig(
-        vision=PatchConfig(hidden_size=128, channels=64, convolutions=1, mlp_width=768, fovea=48),
+        vision=PatchConfig(
+            hidden_size=128, channels=64, convolutions=1, mlp_width=768, fovea=48, recentred=48
+        ),
         vl_self_attention=_stack(1, width=128, head=32, dropout=0.0),
         diffusion=_stack(3, width=96, head=32, dropout=0.0, interleave=True, seen=128),
         hidden_size=96,

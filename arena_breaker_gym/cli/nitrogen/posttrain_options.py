@@ -182,8 +182,8 @@ Split = Annotated[
     str | None,
     typer.Option(
         metavar="PART",
-        help="Which part learns: acts, acts+attention, head or all; acts leaves what sees as it "
-        "is. Default: acts in published, all in the others.",
+        help="Which part learns: action_head, action_head+attention, head or all; the first leaves "
+        "the vision encoder as it is. Default: action_head in published, all in the others.",
         rich_help_panel=_RECIPE,
     ),
 ]
@@ -369,7 +369,7 @@ CacheFeatures = Annotated[
     typer.Option(
         "--cache-features",
         help="Look at every frame once and keep what was seen on the disk: quicker from the "
-        "second pass on, where what sees does not learn.",
+        "second pass on, where the vision encoder does not learn.",
         rich_help_panel=_MACHINE,
     ),
 ]
