@@ -19,6 +19,7 @@ SPLITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         DEFAULT_SPLIT: _ACTION_HEAD,
         "action_head+attention": (*_ACTION_HEAD, "vl_self_attention_model."),
         "head": ("action_encoder.", "action_decoder."),
+        "vision_encoder": ("vision_encoder.",),
         "all": ("",),
     }
 )

@@ -182,8 +182,9 @@ Split = Annotated[
     str | None,
     typer.Option(
         metavar="PART",
-        help="Which part learns: action_head, action_head+attention, head or all; the first leaves "
-        "the vision encoder as it is. Default: action_head in published, all in the others.",
+        help="Which part learns: action_head, action_head+attention, head, vision_encoder or all; "
+        "the first leaves the vision encoder as it is. Default: action_head in published, all in "
+        "the others.",
         rich_help_panel=_RECIPE,
     ),
 ]
