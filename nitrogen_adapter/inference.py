@@ -159,7 +159,8 @@ class LocalPredictor:
         newest = self._prepared(frames, len(sessions))
         rows = np.empty((len(sessions), self.horizon, gamepad.ROW), dtype=np.float32)
         for places in self._by_frames_seen(sessions):
-            rows[places] = self._sample([sessions[place] for place in places], newest[places])
+            shown = newest if len(places) == len(newest) else newest[places]  # spares a copy
+            rows[places] = self._sample([sessions[place] for place in places], shown)
         for session, frame in zip(sessions, newest, strict=True):
             self._earlier[session].append(frame)
             self._unused.pop(session, None)

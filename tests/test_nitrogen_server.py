@@ -1214,18 +1214,18 @@ def test_metrics_are_in_the_log_at_intervals_and_in_the_end(serve, caplog):
         client.ask({"type": "info"})
         client.ask({"type": "predict", "image": frames(1)[0]})
         client.ask({"type": "predict"})
-        until(lambda: "0.2" not in caplog.text and " s: 3 requests" in caplog.text)
+        until(lambda: " requests (1 refused" in caplog.text)
         time.sleep(0.5)  # in which nothing happens and nothing is said
         client.ask({"type": "reset"})
     server.close()
     told = [record.getMessage() for record in caplog.records if record.levelname == "INFO"]
     assert len([one for one in told if one.startswith("In all, ")]) == 1
     pattern = (
-        r"In all, 1 s: 4 requests \(1 refused, 0 failed, 0 turned away\); latency p50 \S+ ms, "
+        r"In all, \d+ s: 4 requests \(1 refused, 0 failed, 0 turned away\); latency p50 \S+ ms, "
         r"p95 \S+ ms, p99 \S+ ms; 1 forward passes of 1 requests on average, 1 at most\."
     )
-    assert re.fullmatch(pattern.replace("1 s:", r"\d+ s:"), told[-1])
-    assert len(told) in (3, 4)  # the last request may have had an interval of its own
+    assert re.fullmatch(pattern, told[-1])
+    assert 2 <= len(told) <= 5  # an interval in which something happened, each, and all of them
 
 
 def test_percentiles_are_right_to_one_percent():
@@ -1240,7 +1240,7 @@ def test_percentiles_are_right_to_one_percent():
     now[0] = 12.0
     told = metrics.to_dict()
     for percent in (50, 95, 99):
-        expected = 1000 * np.percentile(seconds, percent, method="higher")
+        expected = 1000 * np.percentile(seconds, percent, method="inverted_cdf")
         assert told["latency_ms"][f"p{percent}"] == pytest.approx(expected, rel=0.02)
     assert (told["seconds"], told["requests"], told["passes"], told["frames"]) == (12, 5000, 2, 6)
     assert (told["requests_per_pass"], told["most_requests_per_pass"]) == (2, 3)
