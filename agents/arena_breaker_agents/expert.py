@@ -74,11 +74,27 @@ class StatePolicy:
             preprocessing = PreprocessingConfig.from_dict(about["kit"])
             layers = _layers(arrays)
             policy = cls(preprocessing, int(about["frame_skip"]), layers)
+            policy.check_fit()
         except FileNotFoundError:
             raise ExpertFileError(f"There is no expert at {path}.") from None
         except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile, EOFError):
             raise ExpertFileError(f"{path} is damaged, or holds no expert.") from None
         return policy
+
+    def check_fit(self) -> None:
+        """Sees to it that the layers read the senses and score every choice.
+
+        Raises:
+            ValueError: If they do not.
+        """
+        game = Settings(observation="state", frame_skip=self.frame_skip)
+        space = self.preprocessing.made_for(game)
+        senses, choices = space.observation_space.shape, getattr(space.action_space, "nvec", ())
+        scores = len(self.layers[-1].bias)
+        if senses != self.layers[0].weight.shape[:1] or scores != sum(choices):
+            raise ValueError("the layers are for other senses or choices")
+        if len(choices) != _HEADS:
+            raise ValueError("another number of choices")
 
     def logits(self, senses: NDArray[np.float32]) -> NDArray[np.float64]:
         """Scores of all choices, moves before targets: (n, 279) to (n, choices).
