@@ -187,8 +187,9 @@ class _File(caching.IndexDataCacheFile):  # type: ignore[misc]
 
 
 def _version_in(file: BinaryIO) -> Any:
+    # Numba itself loads pickles from this folder, which is as much the user's own as the code is.
     try:
-        return pickle.load(file)
+        return pickle.load(file)  # nosec B301
     except Exception as error:
         raise DamagedError("a file is damaged") from error
 
@@ -198,7 +199,7 @@ def _whole(data: bytes) -> Any:
     digest, dumped = data[:32], data[32:]
     if hashlib.sha256(dumped).digest() != digest:
         raise DamagedError("a file is damaged")
-    return pickle.loads(dumped)
+    return pickle.loads(dumped)  # nosec B301
 
 
 class _Cache(caching.FunctionCache):  # type: ignore[misc]

@@ -6,7 +6,8 @@
 
 Times are medians of interleaved repeats. "Once a step" is what the public implementation does: the
 visual tokens' self-attention, and the keys and values that the actions attend to, at every
-denoising step.
+denoising step. "Equal bytes" is what it costs that a chunk does not depend on how many are sampled
+beside it (`nitrogen_adapter/steady.py`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from torch import Tensor
 
 from arena_breaker_gym.files import written_whole
 from nitrogen_adapter import NitroGen
+from nitrogen_adapter.steady import Steady
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 DATA = Path(__file__).parent.parent / "docs" / "data" / "nitrogen_speed.json"
@@ -61,7 +63,7 @@ class Bench:
         shape = (batch, config.action_horizon, config.action_dim)
         seeded = torch.Generator().manual_seed(0)
         pixels = torch.rand((batch, 1, 3, side, side), generator=seeded) * 2.0 - 1.0
-        self.model, self.steps = model, steps
+        self.model, self.steps, self.steady = model, steps, Steady(model)
         self.pixels = pixels.to(weight.device, weight.dtype)
         self.noise = torch.randn(shape, generator=seeded).to(weight.device)
 
@@ -74,11 +76,17 @@ class Bench:
         return {
             "chunk": lambda: sampled_once(model, pixels, noise, steps),
             "chunk, context once a step": lambda: sampled_anew(model, pixels, noise, steps),
+            "chunk, equal bytes": self.sampled_steadily,
             "vision tower": lambda: model.see(pixels),
             "self-attention": lambda: model.attend(tokens),
             "keys and values": lambda: model.model.context(model.attend(tokens)),
             "one denoising step": lambda: model.velocity(noise, now, context),
         }
+
+    def sampled_steadily(self) -> Tensor:
+        """The chunk as `LocalPredictor` has it on a CPU: the same however many share the pass."""
+        with self.steady.on():
+            return sampled_once(self.model, self.pixels, self.noise, self.steps)
 
     def difference(self) -> float:
         """Largest difference between the two ways to the chunk, over its largest number."""
@@ -103,6 +111,7 @@ def measure(model: NitroGen, batch: int, steps: int, repeats: int) -> dict[str, 
         "batch": batch,
         "seconds": medians,
         "speed_up": medians["chunk, context once a step"] / medians["chunk"],
+        "equal_bytes_cost": medians["chunk, equal bytes"] / medians["chunk"] - 1.0,
         "difference": bench.difference(),
     }
 
@@ -137,6 +146,7 @@ def main(
         for part, seconds in result["seconds"].items():
             print(f"  {part:28s} {1000.0 * seconds:9.1f} ms")
         print(f"  once a frame is {result['speed_up']:.2f} times as fast as once a step;")
+        print(f"  equal bytes however many are sampled cost {result['equal_bytes_cost']:.0%} more;")
         print(f"  the chunks differ by {result['difference']:.1e} of their largest number")
     _add(out, name, {"machine": _machine(device), "batches": results})
 

@@ -35,7 +35,7 @@ FORM: dict[str, Any] = {
     "experiment_name": "arena-breaker-gym",
     "model_cfg": {"model_type": "nitrogen", "model_dtype": "float32", "add_view_embed": False},
     "tokenizer_cfg": {"tokenizer_id": "nitrogen", "training": False, "use_action_mask": True},
-    "modality_cfg": {"action_interleaving": False, "token_set": "new"},
+    "modality_cfg": {"action_interleaving": False, "token_set": "new"},  # nosec B105
 }
 """Entries that the public code expects in a configuration and this package has no use for."""
 

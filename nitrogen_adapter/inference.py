@@ -112,6 +112,7 @@ class LocalPredictor:
         self.max_sessions: int | None = None
         self._earlier: dict[int, deque[Tensor]] = {}
         self._generators: dict[int, torch.Generator] = {}
+        self._unused: dict[int, Tensor] = {}  # noise that was drawn for a prediction that failed
         self._steady = Steady(self.model)
         if compile:
             self.model.compile_parts()
@@ -121,11 +122,17 @@ class LocalPredictor:
         """Rows in a chunk."""
         return self.model.config.action_horizon
 
+    @property
+    def image_size(self) -> int:
+        """Side of the frames that the model looks at; others are scaled to it."""
+        return self.model.config.vision.image_size
+
     def reset(self, sessions: Sequence[int], seed: int | None) -> None:
         """Forget what these sessions saw and seed their noise; None: any seed."""
         for session in sessions:
             self._earlier[session] = deque(maxlen=self.model.config.frame_per_sample - 1)
             self._generators[session] = torch.Generator()
+            self._unused.pop(session, None)
             if seed is None:
                 self._generators[session].seed()
             else:
@@ -136,12 +143,14 @@ class LocalPredictor:
         for session in sessions:
             self._earlier.pop(session, None)
             self._generators.pop(session, None)
+            self._unused.pop(session, None)
 
     @torch.inference_mode()
     def predict(self, frames: NDArray[np.uint8], sessions: Sequence[int]) -> NDArray[np.float32]:
         """Predict what each session should press next; see `ChunkPredictor.predict`.
 
         A session that was never reset begins with any seed. Frames of another size are scaled.
+        One that fails leaves all sessions as they were.
 
         Raises:
             ValueError: if the frames are not (n, H, W, 3) uint8 for n sessions.
@@ -150,9 +159,11 @@ class LocalPredictor:
         newest = self._prepared(frames, len(sessions))
         rows = np.empty((len(sessions), self.horizon, gamepad.ROW), dtype=np.float32)
         for places in self._by_frames_seen(sessions):
-            rows[places] = self._sample([sessions[place] for place in places], newest[places])
+            shown = newest if len(places) == len(newest) else newest[places]  # spares a copy
+            rows[places] = self._sample([sessions[place] for place in places], shown)
         for session, frame in zip(sessions, newest, strict=True):
             self._earlier[session].append(frame)
+            self._unused.pop(session, None)
         return gamepad.new_layout(rows, old_layout=self.model.config.old_layout)
 
     def info(self) -> dict[str, Any]:
@@ -172,6 +183,7 @@ class LocalPredictor:
         """Let go of the sessions."""
         self._earlier.clear()
         self._generators.clear()
+        self._unused.clear()
 
     def packed(self) -> PackedPredictor:
         """How another process makes a predictor that predicts the same."""
@@ -197,8 +209,7 @@ class LocalPredictor:
                 f"frames are {frames.dtype} of the shape {frames.shape}; "
                 f"expected uint8 ({count}, height, width, 3)."
             )
-        side = self.model.config.vision.image_size
-        pixels = normalise(scaled(frames, side))
+        pixels = normalise(scaled(frames, self.image_size))
         weight = next(self.model.parameters())
         return pixels.to(weight.device, weight.dtype)
 
@@ -225,7 +236,10 @@ class LocalPredictor:
         shape = (config.action_horizon, config.action_dim)
         if self.quiet:
             return torch.zeros((len(sessions), *shape))
-        return torch.stack([torch.randn(shape, generator=self._generators[s]) for s in sessions])
+        for one in sessions:
+            if one not in self._unused:
+                self._unused[one] = torch.randn(shape, generator=self._generators[one])
+        return torch.stack([self._unused[one] for one in sessions])
 
 
 @dataclass(frozen=True)

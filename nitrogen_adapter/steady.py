@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 
 ROWS = 16  # fewer are filled up to this many: from here on all take the same way
-HEAVY = 2**20  # weights of a layer; one with as many, and a row a player, takes few at a time
-GROUP = 2
+HEAVY = 2**19  # weights of a layer; one with as many, and a row a player, takes one at a time
 
 _Forward = Callable[[Tensor], Tensor]
 
@@ -48,7 +47,7 @@ class Steady:
 
 def _filled(layer: nn.Linear, rows: Tensor) -> Tensor:
     if rows.ndim == 2 and layer.weight.numel() >= HEAVY:
-        return _grouped(layer, rows)
+        return _one_by_one(layer, rows)
     count = rows.shape[:-1].numel()
     if count >= ROWS:
         return nn.functional.linear(rows, layer.weight, layer.bias)
@@ -57,14 +56,14 @@ def _filled(layer: nn.Linear, rows: Tensor) -> Tensor:
     return result if rows.ndim == 2 else result.reshape(*rows.shape[:-1], result.shape[-1])
 
 
-def _grouped(layer: nn.Linear, rows: Tensor) -> Tensor:
-    """Some rows at a time: where weights are many, filling up to `ROWS` would take long."""
-    parts = []
-    for first in range(0, len(rows), GROUP):
-        part = rows[first : first + GROUP]
-        full = nn.functional.pad(part, (0, 0, 0, GROUP - len(part)))
-        parts.append(nn.functional.linear(full, layer.weight, layer.bias)[: len(part)])
-    return torch.cat(parts)
+def _one_by_one(layer: nn.Linear, rows: Tensor) -> Tensor:
+    """A row at a time: to fetch the weights is what takes long, and filling up takes longer."""
+    parts = [
+        # A copy lies in memory as every other does, which sums may depend on, too.
+        nn.functional.linear(row.clone(), layer.weight, layer.bias)
+        for row in rows.split(1)
+    ]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _paired(layer: nn.Conv2d, pictures: Tensor) -> Tensor:

@@ -1,11 +1,14 @@
 """Episodes on Ray's workers: the same as here, whoever dies meanwhile, and paid for once."""
 
+import contextlib
 import faulthandler
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,7 @@ from tests.remote_agents import Broken, Doomed, Heavy, Load, Unsendable
 from tests.test_rollout import Fragile, same
 
 KEY = "test-key-not-to-be-seen"
+GONE_S = 20.0  # after its driver, for a cluster
 LONGEST_S = 1200.0  # after which these tests are hung and end
 SHORT = {"episodes": 6, "seed": 3, "max_steps": 60}
 
@@ -327,6 +331,46 @@ def test_what_a_dead_deputy_had_under_way_counts_at_its_most():
 def test_batches_are_gathered_in_one_process(backend):
     with pytest.raises(ValueError, match="gathers its questions in batches"):
         rollout(ClaudeTutor(batch=True), backend=backend, **SHORT)
+
+
+DRIVER = """
+import os, time
+os.sched_getaffinity = lambda _: {0}
+from arena_breaker_agents.random import RandomAgent
+from arena_breaker_gym.rollout import rollout
+from arena_breaker_gym.rollout.backends import cluster
+from arena_breaker_gym.rollout.backends.ray_backend import RayBackend
+cluster.STORE_BYTES = 80 * 2**20
+rollout(RandomAgent(), episodes=1, max_steps=5, backend=RayBackend(workers=1))
+print(cluster.import_ray()._private.worker._global_node.get_session_dir_path(), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks for processes in /proc")
+def test_a_cluster_is_gone_soon_after_its_driver_is_killed():
+    def of_session():
+        found = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                files = [str(file.readlink()) for file in (process / "fd").iterdir()]
+                if any(file.startswith(session) for file in files):
+                    found[process.name] = (process / "comm").read_text().strip()
+        found.pop(str(os.getpid()), None)
+        return found
+
+    with subprocess.Popen([sys.executable, "-c", DRIVER], stdout=subprocess.PIPE) as driver:
+        session = driver.stdout.readline().decode().strip()
+        assert session.startswith("/")
+        with Path(session, "logs", "raylet.out").open():  # readers, as this process, are left alone
+            before = of_session()
+            driver.kill()
+            until = time.monotonic() + GONE_S
+            while (left := of_session()) and time.monotonic() < until:
+                time.sleep(0.2)
+    assert len(before) > 4  # the head, its helpers, agents and a worker
+    assert left == {}
+    shutil.rmtree(session)
 
 
 def test_a_temporary_folder_too_long_for_sockets_is_named(tmp_path):

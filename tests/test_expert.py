@@ -1,5 +1,7 @@
 """The shipped expert: a tutor that sees what one frame shows, played by NumPy alone."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -106,6 +108,31 @@ def test_a_file_that_is_no_expert_is_refused_in_one_sentence(trained, tmp_path):
     np.savez(broken, about=np.array("{}"))
     with pytest.raises(ExpertFileError, match="holds no expert"):
         StatePolicy.load(broken)
+    with np.load(whole) as file:
+        arrays = dict(file)
+    about = json.loads(str(arrays["about"]))
+    wrong = {
+        "senses": {"weight.0": arrays["weight.0"][1:]},
+        "choices": {name: arrays[name][..., 1:] for name in ("weight.2", "bias.2")},
+        "no numbers": {"bias.0": np.full_like(arrays["bias.0"], np.inf)},
+        "deep": {"about": np.array("[" * 100_000)},
+        **{
+            str(change): {"about": np.array(json.dumps({**about, **change}))}
+            for change in (
+                {"kit": []},
+                {"kit": {**about["kit"], "headings": 0}},
+                {"kit": {**about["kit"], "targets": 0}},
+                {"kit": {**about["kit"], "senses": False}},
+                {"frame_skip": 0},
+                {"frame_skip": 10**30},
+                {"frame_skip": None},
+            )
+        },
+    }
+    for change in wrong.values():
+        np.savez(broken, **{**arrays, **change})
+        with pytest.raises(ExpertFileError, match="damaged, or holds no expert"):
+            StatePolicy.load(broken)
     with pytest.raises(ExpertFileError, match="no expert at"):
         make_agent(f"expert:{tmp_path / 'gone.npz'}")
 

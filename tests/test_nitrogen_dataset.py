@@ -1,5 +1,6 @@
 """Examples: the same bytes however they are made, whole episodes held out, labels and Minari."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import warnings
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +37,7 @@ from nitrogen_adapter.data.dataset import (
     split_by_episode,
 )
 from nitrogen_adapter.data.examples import ArrayExamples, Batch, batches
+from nitrogen_adapter.data.feature_store import Column, FeatureStore, FeatureStoreError
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.data.label_examples import LabelExamples, label_tracks, track_statistics
 from nitrogen_adapter.data.label_export import export_labels
@@ -345,6 +348,7 @@ def test_the_towers_own_tokens_become_the_same_features(tmp_path, episodes):
 
 KILLED = """
 import os, signal, sys
+from nitrogen_adapter.data.feature_store import Column, FeatureStore, FeatureStoreError
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.model import NitroGen
 from tests.test_nitrogen_dataset import noise
@@ -381,6 +385,50 @@ def test_a_damaged_cache_is_refused_in_one_sentence(tmp_path):
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(ValueError, match=r"inputs.npy: missing or damaged; remove the folder"):
         cache_features(model, noise(), folder=tmp_path)
+
+
+def test_no_header_of_a_cached_array_is_believed(tmp_path):
+    columns = {"a": Column(np.float16, (3, 4))}
+    store = FeatureStore(tmp_path, "cache", columns)
+    with store.writing() as writer:
+        writer.append(a=np.ones((3, 4)))
+    file = store.place / "a.npy"
+    whole = file.read_bytes()
+    np.testing.assert_array_equal(store.open()["a"], np.ones((3, 4)))
+
+    def refused():
+        with pytest.raises(FeatureStoreError, match=r"a.npy: missing or damaged") as refusal:
+            store.open()
+        assert len(str(refusal.value)) < 300 + 2 * len(str(file))
+
+    for bad in (
+        b"",
+        whole[:-1],
+        whole + b"x",
+        whole.replace(b"(3, 4)", b"(9, 4)"),
+        whole.replace(b"(3, 4)", b"(1e9,)"),
+        whole.replace(b"'<f2'", b"'|O8'"),
+        whole.replace(b"'descr'", b"[[[[[[["),
+        b"PK\x03\x04" + whole[4:],
+        b"\x93NUMPY\x02\x00\xff\xff\xff\x7f" + whole[12:],
+    ):
+        file.write_bytes(bad)
+        refused()
+    file.unlink()
+    os.mkfifo(file)  # is not waited for
+    refused()
+
+
+@pytest.mark.parametrize("note", ["-5", "9" * 5000, "two", "", "1e9", "\xff"])
+def test_a_damaged_note_of_the_rows_that_are_there_loses_them_and_no_more(tmp_path, note):
+    store = FeatureStore(tmp_path, "cache", {"a": Column(np.int64, (3,))})
+    with store.writing() as writer:
+        writer.append(a=np.array([1, 2]))
+    (tmp_path / ".cache.part" / "rows.txt").write_text(note)
+    with store.writing() as writer:
+        assert writer.rows == 0
+        writer.append(a=np.arange(3))
+    np.testing.assert_array_equal(store.open()["a"], np.arange(3))
 
 
 def test_features_of_examples_without_a_fingerprint_are_not_kept(tmp_path):
@@ -527,8 +575,24 @@ def test_only_moments_with_their_frames_become_examples(tmp_path):
     two = ChunkSettings(frames=2, frame_spacing=18)
     pairs = LabelExamples(label_tracks(tmp_path), two, size=32)
     assert pairs.windows[:, 1].tolist() == [1208]
-    (chunks[0] / "frames" / "000000.png").write_bytes(b"no picture")
-    with pytest.raises(LabelError, match=r"000000.png: missing, damaged, or not a picture"):
+    picture = chunks[0] / "frames" / "000000.png"
+    whole, random = picture.read_bytes(), np.random.default_rng(0)
+    large = b"IHDR" + (30_000).to_bytes(4, "big") * 2 + whole[24:29]
+    large = whole[:12] + large + zlib.crc32(large).to_bytes(4, "big") + whole[33:]
+    for bad in (b"no picture", whole[:60], b"GIF89a" + bytes(90), large):
+        picture.write_bytes(bad)
+        said = "has more than" if bad is large else "missing, damaged, or not a picture"
+        with pytest.raises(LabelError, match=rf"000000.png: {said}"):
+            examples.batch(np.arange(1))
+    for _ in range(100):
+        damaged = bytearray(whole)
+        damaged[random.integers(len(whole))] ^= 1 << int(random.integers(8))
+        picture.write_bytes(damaged)
+        with contextlib.suppress(LabelError):
+            examples.batch(np.arange(1))
+    picture.unlink()
+    os.mkfifo(picture)  # is not waited for
+    with pytest.raises(LabelError, match=r"000000.png: missing, damaged"):
         examples.batch(np.arange(1))
 
 
@@ -548,6 +612,9 @@ def column(**changes):
     return pa.table({name: one for name, one in columns.items() if one is not None})
 
 
+_ROW_OF_MANY = pa.ListArray.from_arrays(pa.array([0, 2, 3 * 10**6]), pa.nulls(3 * 10**6).cast("f8"))
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -563,6 +630,10 @@ def column(**changes):
         (column(j_left=pa.array([[0.0, float("nan")], [0.5, 1.0]])), "row 0 of 'j_left'"),
         (column().slice(0, 0), "holds 0 rows, expected 1 to 1,200"),
         (pa.concat_tables([column()] * 601), "holds 1,202 rows"),
+        # Few bytes that unfold to many: one row of a hundred million numbers, or of a long text.
+        (column(j_left=_ROW_OF_MANY), "'j_left' holds more than its 2 rows can"),
+        (column(south=pa.array(["x" * 10**7, ""])), "'south' holds more than its 2 rows can"),
+        (column(south=pa.array([b"0", b"1"])), "'south' must hold booleans"),
     ],
 )
 def test_bad_labels_are_refused_in_one_sentence(tmp_path, table, message):
@@ -594,11 +665,16 @@ def test_damaged_and_missing_files_are_named_in_one_sentence_and_left_out(tmp_pa
         ('{"rows_per_second": 0}', "tells no rows a second"),
         ('{"bbox_controller_overlay": [1, 2]}', "expected four numbers"),
         ('{"bbox_controller_overlay": [10, 2, 30, 9]}', "but no resolution"),
+        ('{"bbox_controller_overlay": "' + "x" * 10**6 + '"}', "expected four numbers"),
+        ('{"bbox_controller_overlay": [1, 2, 3, 1' + "0" * 400 + "]}", "expected four numbers"),
+        ('{"chunk_size": "' + "x" * 10**6 + '"}', "tells no rows a second"),
+        ('{"chunk_size": 1' + "0" * 400 + "}", "tells no rows a second"),
     ):
         (chunk / "metadata.json").write_text(text)
         caplog.clear()
         assert [len(track.rows) for track in label_tracks(tmp_path)] == [60]
         assert message in caplog.text
+        assert len(caplog.text) < 1000
     (chunk / "metadata.json").write_text('{"rows_per_step": 0}')
     with pytest.raises(LabelError, match="is 0"):
         label_tracks(tmp_path)

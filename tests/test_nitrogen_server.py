@@ -4,6 +4,7 @@ import io
 import logging
 import pickle
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -24,8 +26,9 @@ from nitrogen_adapter import NitroGen, checkpoint
 from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.presets import preset_config
-from nitrogen_adapter.remote import wire
+from nitrogen_adapter.remote import batching, wire
 from nitrogen_adapter.remote.client import RemotePredictor, ServerError
+from nitrogen_adapter.remote.metrics import Metrics
 from nitrogen_adapter.remote.server import PUBLIC_INFO, NitroGenServer
 from nitrogen_adapter.remote.wire import WireError
 
@@ -891,6 +894,364 @@ def test_frames_of_another_form_are_refused(serve, remote):
         client.predict(np.zeros((2, 8, 8, 3), np.uint8), [0])
 
 
+# Many clients
+
+
+class Gate(Noted):
+    """Waits in its first prediction until it is let go, while others come to wait."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.entered, self.let_go = threading.Event(), threading.Event()
+
+    def predict(self, frames, sessions):
+        rows = super().predict(frames, sessions)
+        self.entered.set()
+        assert self.let_go.wait(20)
+        return rows
+
+
+class Crowd:
+    """Clients by hand that send without waiting, and are read later."""
+
+    def __init__(self, server, count):
+        self.context = zmq.Context()
+        self.sockets = [self.context.socket(zmq.DEALER) for _ in range(count)]
+        for socket in self.sockets:
+            socket.connect(server.address)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.context.destroy(linger=0)
+
+    def send(self, number, request):
+        self.sockets[number].send_multipart([b"", pickle.dumps(request)])
+
+    def read(self, number):
+        assert self.sockets[number].poll(20_000)
+        return pickle.loads(self.sockets[number].recv_multipart()[-1])
+
+
+def until(true):
+    """Wait for something that happens in another thread."""
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def waiting(server):
+    return len(server._queue._jobs)
+
+
+def pred_of(rows):
+    """What a server answers for rows, as bytes."""
+    sticks = np.clip(rows[..., 21:] * 2 - 1, -1, 1)
+    return sticks.tobytes(), (rows[..., :21] > 0.5).tobytes()
+
+
+def answer_of(reply):
+    sticks = np.concatenate([reply["pred"]["j_left"], reply["pred"]["j_right"]], axis=-1)
+    return sticks.tobytes(), (reply["pred"]["buttons"] == 1).tobytes()
+
+
+def together(server, crowd, requests):
+    """The answers to requests that come while the last of the clients keeps the model busy."""
+    predictor = server._predictor
+    predictor.entered.clear()
+    predictor.let_go.clear()
+    crowd.send(-1, {"type": "predict", "image": frames(1)[0]})
+    assert predictor.entered.wait(20)
+    for number, request in enumerate(requests):
+        crowd.send(number, request)
+    until(lambda: waiting(server) == len(requests))
+    predictor.let_go.set()
+    crowd.read(-1)
+    return [crowd.read(number) for number in range(len(requests))]
+
+
+def test_requests_that_wait_share_the_next_pass_and_get_the_bytes_of_one_alone(serve):
+    """With noise, frames seen before, and from one to three sessions of a client."""
+    rounds, sessions = 3, [[*range(1 + client % 3)] for client in range(12)]
+    shown = frames(rounds * 36).reshape(rounds, 12, 3, 64, 64, 3)
+    server = serve(Gate(lively(context=2)))
+    with Crowd(server, 13) as crowd:
+        resets = [{"type": "reset", "sessions": own, "seed": 7} for own in sessions]
+        assert together(server, crowd, resets) == [{"status": "ok"}] * 12
+        answers = []
+        for images in shown:
+            requests = [
+                {"type": "predict", "images": images[client, : len(own)], "sessions": own}
+                for client, own in enumerate(sessions)
+            ]
+            answers.append([*map(answer_of, together(server, crowd, requests))])
+        assert len(server._predictor.asked[-1]) == 24
+    for client, own in enumerate(sessions):
+        local = LocalPredictor(lively(context=2))
+        local.reset(own, seed=7)
+        for images, answer in zip(shown, answers, strict=True):
+            assert answer[client] == pred_of(local.predict(images[client, : len(own)], own))
+
+
+def test_clients_that_play_at_once_get_what_each_gets_alone(serve, remote):
+    def played(client, number, rounds=4):
+        client.reset([0, 1], seed=number)
+        shown = frames(2 * rounds, seed=number).reshape(rounds, 2, 64, 64, 3)
+        return [client.predict(one.copy(), [0, 1]).tobytes() for one in shown]
+
+    server = serve(LocalPredictor(lively(context=2)))
+    alone = [played(remote(server.address), number) for number in range(6)]
+    clients = [remote(server.address) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        together = [*pool.map(played, clients, range(6))]
+    assert together == alone
+
+
+def test_frames_of_all_sizes_share_a_pass_and_a_pass_has_its_limit(serve):
+    predictor = Gate(lively(), quiet=True)
+    server = serve(predictor, max_batch=4)
+    shown = [frames(1, seed=side, side=side)[0] for side in (64, 32, 100, 64, 7, 64)]
+    with Crowd(server, 7) as crowd:
+        crowd.send(6, {"type": "predict", "images": frames(5)})  # more than a pass, by itself
+        assert predictor.entered.wait(20)
+        for number, image in enumerate(shown):
+            crowd.send(number, {"type": "predict", "image": image})
+        until(lambda: waiting(server) == 6)
+        predictor.let_go.set()
+        local = LocalPredictor(lively(), quiet=True)
+        for number, image in enumerate(shown):
+            rows = local.predict(image[None], [number])[0]
+            assert answer_of(crowd.read(number)) == pred_of(rows)
+    assert [len(sessions) for sessions in predictor.asked] == [5, 4, 2]
+
+
+def test_a_client_that_sends_ahead_is_answered_in_its_order(serve):
+    shown = frames(3)
+    requests = [
+        {"type": "reset", "seed": 5},
+        {"type": "predict", "image": shown[0]},
+        {"type": "predict", "image": shown[1]},
+        {"type": "reset", "seed": 5},
+        {"type": "predict", "image": shown[0]},
+        {"type": "predict", "image": shown[2]},
+    ]
+    local = LocalPredictor(lively(context=2))
+    local.reset([0], seed=5)
+    first, second = (pred_of(local.predict(shown[one][None], [0])[0]) for one in (0, 1))
+    with Crowd(serve(LocalPredictor(lively(context=2))), 1) as crowd:
+        for request in requests:
+            crowd.send(0, request)
+        replies = [crowd.read(0) for _ in requests]
+    assert [set(reply) for reply in replies] == [
+        {"status"} if request["type"] == "reset" else {"status", "pred"} for request in requests
+    ]
+    answers = [answer_of(reply) for reply in replies if "pred" in reply]
+    assert answers[:3] == [first, second, first]
+    assert answers[3] != second
+
+
+def test_a_full_queue_says_so_and_our_client_waits_for_room(serve, remote):
+    predictor = Gate(lively(), quiet=True)
+    server = serve(predictor, max_queue=2)
+    client = remote(server.address)
+    impatient = remote(server.address, timeout_s=0.3)
+    request = {"type": "predict", "image": frames(1)[0]}
+    with Crowd(server, 4) as crowd, ThreadPoolExecutor(1) as pool:
+        crowd.send(0, request)
+        assert predictor.entered.wait(20)
+        crowd.send(1, request)
+        crowd.send(2, request)
+        until(lambda: waiting(server) == 2)
+        crowd.send(3, request)
+        message = "The server is busy: 2 requests wait already; ask again later."
+        assert crowd.read(3) == {"status": "error", "message": message, "busy": True}
+        crowd.send(3, {"type": "info"})
+        assert crowd.read(3)["status"] == "ok"  # what needs no model does not wait for it
+        with pytest.raises(ServerError, match="refused: The server is busy: 2 requests wait"):
+            impatient.predict(frames(1), [0])
+        patient = pool.submit(client.predict, frames(1), [0])
+        until(lambda: server.metrics.counts["turned away"] > 4)
+        predictor.let_go.set()
+        assert patient.result(20).shape == (1, 18, 25)
+        assert [crowd.read(number)["status"] for number in range(3)] == ["ok"] * 3
+
+
+def test_one_client_cannot_fill_the_queue(serve):
+    predictor = Gate(lively(), quiet=True)
+    server = serve(predictor)
+    request = {"type": "predict", "image": frames(1)[0]}
+    with Crowd(server, 2) as crowd:
+        for _ in range(40):
+            crowd.send(0, request)
+        assert "8 requests of yours wait already" in crowd.read(0)["message"]
+        crowd.send(1, request)
+        until(lambda: any(job.route[0] != server._queue._jobs[0].route[0]
+                          for job in [*server._queue._jobs]))  # fmt: skip
+        predictor.let_go.set()
+        assert crowd.read(1)["status"] == "ok"
+    assert len(predictor.asked[1]) == 2  # in the next pass, however many of the other's wait
+
+
+def test_frames_that_wait_are_bounded(serve, monkeypatch):
+    monkeypatch.setattr(batching, "QUEUE_BYTES", 3 * 64 * 64 * 3)
+    predictor = Gate(lively(), quiet=True)
+    server = serve(predictor)
+    with Crowd(server, 4) as crowd:
+        crowd.send(0, {"type": "predict", "images": frames(9)})  # one alone may be as large
+        assert predictor.entered.wait(20)
+        crowd.send(1, {"type": "predict", "images": frames(2)})
+        until(lambda: waiting(server) == 1)
+        crowd.send(2, {"type": "predict", "images": frames(2)})
+        assert "The server is busy: 1 requests" in crowd.read(2)["message"]
+        crowd.send(3, {"type": "predict", "images": frames(1)})
+        until(lambda: waiting(server) == 2)
+        predictor.let_go.set()
+        assert [crowd.read(number)["status"] for number in (0, 1, 3)] == ["ok"] * 3
+
+
+def test_clients_that_vanish_or_never_read_cost_the_others_no_more_than_a_place_in_a_pass(serve):
+    predictor = Gate(lively(), quiet=True)
+    server = serve(predictor)
+    request = {"type": "predict", "image": frames(1)[0]}
+    with Crowd(server, 20) as gone, Crowd(server, 20) as deaf, Crowd(server, 1) as friend:
+        friend.send(0, request)
+        assert predictor.entered.wait(20)
+        for number in range(20):
+            gone.send(number, request)
+            deaf.send(number, request)
+        until(lambda: waiting(server) == 40)
+        gone.__exit__()
+        predictor.let_go.set()
+        expected = friend.read(0)
+        for _ in range(5):
+            for number in range(20):
+                for _ in range(8):
+                    deaf.send(number, request)
+            friend.send(0, request)
+            np.testing.assert_array_equal(friend.read(0)["pred"]["j_left"],
+                                          expected["pred"]["j_left"])  # fmt: skip
+        asked = len(predictor.asked)
+    assert predictor.asked[1] == tuple(range(1, 41))
+    assert asked <= 2 + 8 * 5 + 5  # passes, for 840 requests
+
+
+class Touchy(Gate):
+    """Fails if a white frame is among those that it is shown, having drawn all noise."""
+
+    def _sample(self, sessions, newest):
+        rows = super()._sample(sessions, newest)
+        if any(bool((frame == 1).all()) for frame in newest):
+            raise RuntimeError("dazzled")
+        return rows
+
+
+def test_who_makes_a_pass_fail_fails_alone(serve, caplog):
+    caplog.set_level(logging.CRITICAL)
+    server = serve(Touchy(lively()))
+    local = LocalPredictor(lively())
+    white = np.full((64, 64, 3), 255, np.uint8)
+    with Crowd(server, 4) as crowd:
+        together(server, crowd, [{"type": "reset", "seed": 7}] * 3)
+        local.reset([0, 1, 2], seed=7)
+        for turn in range(2):
+            shown = [*frames(2, seed=turn), white]
+            requests = [{"type": "predict", "image": one} for one in shown]
+            *others, own = together(server, crowd, requests)
+            assert own["message"] == "Failed to predict: RuntimeError: dazzled"
+            for number in (0, 1):  # the noise of the failed pass is not lost
+                expected = pred_of(local.predict(shown[number][None], [number])[0])
+                assert answer_of(others[number]) == expected
+    assert server.metrics.counts["failed"] == 2
+
+
+def test_a_pass_never_takes_a_session_from_a_request_in_it(serve):
+    predictor = Gate(lively(), quiet=True)
+    server = serve(predictor, max_sessions=3)
+    with Crowd(server, 6) as crowd:
+        crowd.send(0, {"type": "predict", "image": frames(1)[0]})
+        assert predictor.entered.wait(20)
+        for number in range(1, 6):
+            crowd.send(number, {"type": "predict", "image": frames(1)[0]})
+        until(lambda: waiting(server) == 5)
+        predictor.let_go.set()
+        assert [crowd.read(number)["status"] for number in range(6)] == ["ok"] * 6
+    assert [len(set(sessions)) for sessions in predictor.asked] == [1, 3, 2]
+
+
+def test_who_waits_when_the_server_stops_is_told(serve):
+    predictor = Gate(lively(), quiet=True)
+    server = serve(predictor)
+    request = {"type": "predict", "image": frames(1)[0]}
+    with Crowd(server, 2) as crowd:
+        crowd.send(0, request)
+        assert predictor.entered.wait(20)
+        crowd.send(1, request)
+        until(lambda: waiting(server) == 1)
+        server.stop()
+        until(lambda: server._queue._closed)
+        predictor.let_go.set()
+        server.close()
+        assert crowd.read(0)["status"] == "ok"
+        assert crowd.read(1)["message"] == "The server was stopped before this was served."
+
+
+def test_64_clients_wait_for_the_pass_at_hand_and_one_that_they_share(serve):
+    """Two passes, whatever one takes. `examples/serving_load.py` times it."""
+    server = serve(Gate(lively(), quiet=True))
+    requests = [{"type": "predict", "image": one} for one in frames(64)]
+    with Crowd(server, 65) as crowd:
+        replies = together(server, crowd, requests)
+    assert [reply["status"] for reply in replies] == ["ok"] * 64
+    assert [len(sessions) for sessions in server._predictor.asked] == [1, 64]
+
+
+def test_metrics_are_in_the_log_at_intervals_and_in_the_end(serve, caplog):
+    caplog.set_level(logging.INFO)
+    server = serve(LocalPredictor(lively(), quiet=True), log_every_s=0.2)
+    with PublicClient(server.address) as client:
+        client.ask({"type": "info"})
+        client.ask({"type": "predict", "image": frames(1)[0]})
+        client.ask({"type": "predict"})
+        until(lambda: " requests (1 refused" in caplog.text)
+        time.sleep(0.5)  # in which nothing happens and nothing is said
+        client.ask({"type": "reset"})
+    server.close()
+    told = [record.getMessage() for record in caplog.records if record.levelname == "INFO"]
+    assert len([one for one in told if one.startswith("In all, ")]) == 1
+    pattern = (
+        r"In all, \d+ s: 4 requests \(1 refused, 0 failed, 0 turned away\); latency p50 \S+ ms, "
+        r"p95 \S+ ms, p99 \S+ ms; 1 forward passes of 1 requests on average, 1 at most\."
+    )
+    assert re.fullmatch(pattern, told[-1])
+    assert 2 <= len(told) <= 5  # an interval in which something happened, each, and all of them
+
+
+def test_percentiles_are_right_to_one_percent():
+    now = [0.0]
+    metrics = Metrics(clock=lambda: now[0])
+    assert str(metrics) == "0 s: 0 requests (0 refused, 0 failed, 0 turned away)."
+    seconds = np.random.default_rng(0).lognormal(-4, 1, 5000)
+    for one in seconds:
+        metrics.count("served", one)
+    metrics.count_pass(3, 5)
+    metrics.count_pass(1, 1)
+    now[0] = 12.0
+    told = metrics.to_dict()
+    for percent in (50, 95, 99):
+        expected = 1000 * np.percentile(seconds, percent, method="inverted_cdf")
+        assert told["latency_ms"][f"p{percent}"] == pytest.approx(expected, rel=0.02)
+    assert (told["seconds"], told["requests"], told["passes"], told["frames"]) == (12, 5000, 2, 6)
+    assert (told["requests_per_pass"], told["most_requests_per_pass"]) == (2, 3)
+
+
+@pytest.mark.parametrize("name", ["max_queue", "max_batch", "log_every_s"])
+def test_limits_that_allow_nothing_are_refused(name):
+    with pytest.raises(ValueError, match=f"{name} must be "):
+        NitroGenServer(Failing(None), port=0, **{name: 0})
+
+
 def test_a_rollout_plays_on_a_server_as_it_plays_here(serve):
     server = serve(LocalPredictor(lively()))
     agent = make_agent(f"nitrogen:{server.address}")
@@ -918,4 +1279,10 @@ def test_serve_says_where_it_listens_and_ends_well_when_interrupted(tmp_path, re
         out, err = process.communicate(timeout=10)
     finally:
         process.kill()
-    assert (process.returncode, out, err) == (0, "", "")
+    assert (process.returncode, out) == (0, "")
+    assert re.fullmatch(
+        r"\S+ \S+ INFO In all, \d+ s: 2 requests \(0 refused, 0 failed, 0 turned away\); "
+        r"latency p50 \S+ ms, p95 \S+ ms, p99 \S+ ms; "
+        r"1 forward passes of 1 requests on average, 1 at most\.\n",
+        err,
+    )

@@ -1,6 +1,7 @@
 """Stable-Baselines3 over the native batch, policies in files, and the agent that plays them."""
 
 import json
+import os
 import sys
 import warnings
 import zipfile
@@ -14,6 +15,7 @@ import torch
 
 pytest.importorskip("stable_baselines3")
 
+from safetensors.torch import load, save
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.env_checker import check_env
 from stable_baselines3.common.evaluation import evaluate_policy
@@ -348,6 +350,15 @@ def part(name, value):
         (part("net_arch", {"pi": [10**9], "vf": [8]}), "from 1 to 4096"),
         (part("net_arch", {"pi": [8] * 100, "vf": [8]}), "at most 32 layers"),
         (part("net_arch", [8, 8]), "describes no policy"),
+        (part("net_arch", {"pi": [4096] * 8, "vf": [8]}), "do not fit its own description"),
+        (part("policy", "x" * 10**6), "there is no 'xxx"),
+        (part("policy", ["MlpPolicy"]), "describes no policy"),
+        (part("features_extractor_kwargs", {"features_dim": 8}), "describes no policy"),
+        (lambda said: said["layers"].extend([{"layer": "stack", "frames": 16}] * 9), "from 1 to"),
+        (lambda said: said["layers"].append({"layer": "stack", "frames": 2}), "do not fit"),
+        (lambda said: said.update(layers=5), "describes no policy"),
+        (lambda said: said.update(settings={"x" * 10**6: 1}), "describes no policy"),
+        (lambda said: said.update(architecture=None), "describes no policy"),
     ],
 )
 def test_files_that_describe_something_else_are_refused_in_one_sentence(change, sentence, tmp_path):
@@ -355,6 +366,46 @@ def test_files_that_describe_something_else_are_refused_in_one_sentence(change, 
     with pytest.raises(PolicyFileError, match=sentence) as refusal:
         load_policy(rewritten(file, change))
     assert "\n" not in str(refusal.value) and file.name in str(refusal.value)
+    assert len(str(refusal.value)) < 1000 + len(str(file))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda weights: {**weights, "policy.action_net.bias": torch.full([41], np.nan)},
+        lambda weights: {**weights, "policy.action_net.bias": torch.zeros(41, dtype=torch.int64)},
+        lambda weights: {**weights, "policy.action_net.bias": torch.zeros(41, 10**5)},
+        lambda weights: {**weights, "policy.more": torch.zeros(1)},
+        lambda weights: dict(list(weights.items())[1:]),
+        lambda weights: {},
+    ],
+)
+def test_weights_that_are_others_are_refused(change, tmp_path):
+    _, file = learnt("senses", tmp_path)
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    weights = load(members["policy.safetensors"])
+    assert "policy.action_net.bias" in weights
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("policy.json", members["policy.json"])
+        archive.writestr("policy.safetensors", save(change(weights)))
+    with pytest.raises(PolicyFileError, match="weights do not fit its own description"):
+        load_policy(file)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_damage_to_a_policy_ends_otherwise_than_in_a_sentence(seed, tmp_path):
+    _, file = learnt("senses", tmp_path)
+    whole, random = file.read_bytes(), np.random.default_rng(seed)
+    for _ in range(40):
+        damaged = bytearray(whole)
+        for at in random.integers(1500 if random.random() < 0.7 else len(whole), size=2):
+            damaged[at] ^= 1 << int(random.integers(8))
+        file.write_bytes(damaged)
+        try:
+            SB3Agent.from_file(file)
+        except PolicyFileError as error:
+            assert len(str(error)) < 1000 + len(str(file))
 
 
 def test_files_that_are_no_policy_are_refused(tmp_path):
@@ -373,6 +424,13 @@ def test_files_that_are_no_policy_are_refused(tmp_path):
             load_policy(tmp_path / "damaged.zip")
     with pytest.raises(PolicyFileError, match="damaged, or no policy"):
         load_policy(tmp_path / "small.zip")  # compressed, so it could fill the memory
+    with zipfile.ZipFile(tmp_path / "deep.zip", "w") as deep:
+        deep.writestr("policy.json", "[" * 100_000)
+        deep.writestr("policy.safetensors", b"")
+    os.mkfifo(tmp_path / "pipe.zip")  # what is no file is not waited for
+    for name in ("deep.zip", "pipe.zip"):
+        with pytest.raises(PolicyFileError, match="damaged, or no policy"):
+            load_policy(tmp_path / name)
 
 
 def test_models_whose_parts_have_no_name_are_refused(tmp_path):

@@ -9,8 +9,11 @@ run, and all that is needed to play is there: preprocessing, settings, layers, a
 from __future__ import annotations
 
 import json
+import math
+import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,13 +31,14 @@ from stable_baselines3.common.policies import (
 )
 from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtractor, NatureCNN
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.plain import plain_int, plain_value
 from arena_breaker_gym.sb3.layers import layers_of, made_layers
 from arena_breaker_gym.sb3.networks import SmallCNN
 from arena_breaker_gym.settings import Settings
-from arena_breaker_gym.stored import shortened
+from arena_breaker_gym.stored import json_in, open_stored, shortened
 from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 
 DESCRIPTION, WEIGHTS = "policy.json", "policy.safetensors"
@@ -44,6 +48,9 @@ LARGEST_DESCRIPTION = 2**20  # bytes
 LARGEST_WEIGHTS = 2**30  # bytes
 WIDEST = 4096  # units in a layer
 DEEPEST = 32  # layers of policy and value together
+
+_MOST_FRAMES = 64  # that all stacks together show
+_LONGEST = 500  # letters of a sentence
 
 # Everything by name that a file may ask for.
 POLICIES: dict[str, type[ActorCriticPolicy]] = {
@@ -124,23 +131,29 @@ def load_policy(path: str | Path) -> SavedPolicy:
         PolicyFileError: If there is no such file, or it is damaged or something else.
     """
     description, weights = _read(Path(path))
+    own = {name.removeprefix("policy."): w for name, w in weights.items() if _is_own(name)}
+    tensors = {name: one.numpy() for name, one in weights.items() if not _is_own(name)}
     try:
         preprocessing = PreprocessingConfig.from_dict(description["kit"])
         settings = Settings.from_keywords(description["settings"])
         layers = [dict(layer) for layer in description["layers"]]
-        made_layers(layers, weights)
-        policy = _policy(description["architecture"], preprocessing, settings, layers)
+        made_layers(layers, tensors)
+        with _no_larger_than(own):
+            policy = _policy(description["architecture"], preprocessing, settings, layers)
     except KeyError as error:
-        raise PolicyFileError(f"{path}: its {DESCRIPTION} has no {error}.") from None
-    except (TypeError, ValueError, AttributeError) as error:
+        raise PolicyFileError(f"{path}: its {DESCRIPTION} has no {_name_in(error)}.") from None
+    except _LargerError:
+        raise PolicyFileError(f"{path}: its weights do not fit its own description.") from None
+    # A description can be wrong in as many ways as there are parts that it is made into.
+    except Exception as error:
         raise PolicyFileError(f"{path} describes no policy: {_sentence(error)}") from None
-    own = {name.removeprefix("policy."): w for name, w in weights.items() if _is_own(name)}
     try:
+        _check_weights(own)
         put_weights(policy, own)
-    except (RuntimeError, KeyError):
+        _check_layers(policy, preprocessing, settings, layers, tensors)
+    except Exception:
         raise PolicyFileError(f"{path}: its weights do not fit its own description.") from None
     policy.set_training_mode(False)
-    tensors = {name: one.numpy() for name, one in weights.items() if not _is_own(name)}
     return SavedPolicy(policy, preprocessing, settings, layers, tensors)
 
 
@@ -159,6 +172,65 @@ def put_weights(policy: nn.Module, weights: Mapping[str, Tensor]) -> None:
     missing, surplus = policy.load_state_dict(weights, strict=False)
     if surplus or any(not _is_second_name(policy, name) for name in missing):
         raise RuntimeError("These are not the weights of this policy.")
+
+
+class _LargerError(Exception):
+    """A policy is described larger than its weights are."""
+
+
+@contextmanager
+def _no_larger_than(weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """Ends the making of a network that has more numbers than there are, before they are made."""
+    thread, left = threading.get_ident(), [sum(one.numel() for one in weights.values())]
+
+    def count(module: nn.Module, name: str, parameter: Any) -> None:
+        if threading.get_ident() == thread and parameter is not None:
+            left[0] -= parameter.numel()
+            if left[0] < 0:
+                raise _LargerError
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _check_weights(weights: Mapping[str, Tensor]) -> None:
+    for one in weights.values():
+        if not one.is_floating_point() or not torch.isfinite(one).all():
+            raise ValueError("Weights are finite numbers.")
+
+
+def _check_layers(
+    policy: ActorCriticPolicy,
+    preprocessing: PreprocessingConfig,
+    settings: Settings,
+    layers: list[dict[str, Any]],
+    tensors: Mapping[str, NDArray[Any]],
+) -> None:
+    """Lets the layers show the policy an arena in which nothing is to be seen."""
+    space = preprocessing.made_for(replace(settings, stages=None)).observation_space
+    shown = _nothing(space)
+    for layer in made_layers(layers, tensors):
+        shown = layer(shown, [0])
+    tables, wanted = shown, policy.observation_space
+    if not isinstance(wanted, spaces.Dict):
+        tables, wanted = {"": shown}, spaces.Dict({"": wanted})
+    for name, box in wanted.items():
+        finite = np.isfinite(tables[name]).all()
+        if sorted(tables[name].shape[1:]) != sorted(box.shape or ()) or not finite:
+            raise ValueError("The layers show something else than the policy sees.")
+
+
+def _nothing(space: spaces.Space[Any]) -> Any:
+    if isinstance(space, spaces.Dict):
+        return {name: _nothing(one) for name, one in space.items()}
+    return np.zeros((1, *(space.shape or ())), space.dtype)
+
+
+def _name_in(error: KeyError) -> str:
+    return shortened(error.args[0] if error.args else "")
 
 
 def _is_second_name(policy: nn.Module, name: str) -> bool:
@@ -212,12 +284,12 @@ def _name_of(part: type, parts: Mapping[str, type]) -> str:
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The two members of a file, neither of which is larger than a policy can be."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_stored(path) as file, zipfile.ZipFile(file) as archive:
             members = {one.filename: one for one in archive.infolist()}
             _check_foreign(path, members)
             text = _member(archive, members[DESCRIPTION], LARGEST_DESCRIPTION)
             data = _member(archive, members[WEIGHTS], LARGEST_WEIGHTS)
-        description = json.loads(text)
+        description = json_in(text)
         weights = load(data)
     except FileNotFoundError:
         raise PolicyFileError(f"There is no policy at {path}.") from None
@@ -261,7 +333,8 @@ def _policy(
     widths = said["net_arch"] or {}
     extractor = dict(said["features_extractor_kwargs"])
     _check_widths([*widths.get("pi", []), *widths.get("vf", []), *extractor.values()])
-    frames = [layer.get("frames") for layer in layers if layer.get("layer") == "stack"]
+    frames = [layer["frames"] for layer in layers if layer.get("layer") == "stack"]
+    plain_int("frames that are stacked in all", math.prod(frames), most=_MOST_FRAMES)
     policy: ActorCriticPolicy = _chosen(POLICIES, said["policy"])(
         _stacked(preprocessor.observation_space, frames),
         preprocessor.action_space,
@@ -287,7 +360,7 @@ def _check_widths(widths: list[Any]) -> None:
 
 def _chosen(parts: Mapping[str, Any], name: str) -> Any:
     if name not in parts:
-        raise ValueError(f"there is no {name!r}, only {', '.join(parts)}")
+        raise ValueError(f"there is no {shortened(name)}, only {', '.join(parts)}")
     return parts[name]
 
 
@@ -305,4 +378,5 @@ def _stacked(space: spaces.Space[Any], frames: list[Any]) -> spaces.Space[Any]:
 
 
 def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".") + "."
+    said = " ".join(str(error)[:_LONGEST].split())
+    return said.rstrip(".") + "."

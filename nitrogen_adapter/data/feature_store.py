@@ -17,8 +17,11 @@ from filelock import FileLock
 from numpy.typing import DTypeLike, NDArray
 
 from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.stored import StoredError, open_stored, read_stored
 
 SAVE_EVERY = 1.0  # s: what a kill may cost
+
+_NOTE_BYTES = 100  # of the number of rows that are there
 
 
 class FeatureStoreError(ValueError):
@@ -98,13 +101,16 @@ class FeatureStore:
 
     def _opened(self, name: str, column: Column) -> NDArray[Any]:
         path = self.place / f"{name}.npy"
+        header = _header(column)
         try:
-            array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            with open_stored(path) as file:  # no header but the one that is written here is read
+                whole = file.read(len(header)) == header
+                size = file.seek(0, os.SEEK_END)
+        except (OSError, StoredError) as error:
             raise self._damaged(path) from error
-        if array.shape != column.shape or array.dtype != column.dtype:
+        if not whole or size != len(header) + column.shape[0] * column.row_bytes:
             raise self._damaged(path)
-        return array
+        return np.memmap(path, column.dtype, mode="r", offset=len(header), shape=column.shape)
 
     def _damaged(self, path: Path) -> FeatureStoreError:
         return FeatureStoreError(
@@ -186,7 +192,7 @@ def _rows_in(folder: Path, columns: Mapping[str, Column]) -> int:
     counts = []
     for name, column in columns.items():
         header, path = _header(column), folder / f"{name}.npy"
-        if not path.exists():
+        if not path.is_file():
             return 0
         with path.open("rb") as file:
             if file.read(len(header)) != header:
@@ -197,7 +203,7 @@ def _rows_in(folder: Path, columns: Mapping[str, Column]) -> int:
 
 def _number_in(path: Path) -> int:
     try:
-        return int(path.read_text(encoding="ascii"))
+        return max(0, int(read_stored(path, most=_NOTE_BYTES)))
     except (OSError, ValueError):
         return 0
 

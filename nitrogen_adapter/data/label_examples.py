@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arena_breaker_gym.stored import open_stored, shortened
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.label_chunks import Box, LabelChunk, is_chunk, place_of, read_chunk
 from nitrogen_adapter.data.label_statistics import LabelStatistics, Track, label_statistics
@@ -23,6 +25,8 @@ from nitrogen_adapter.inference import scaled
 
 _LOG = logging.getLogger(__name__)
 _PICTURES = (".png", ".jpg", ".jpeg")
+_FORMATS = ("PNG", "JPEG")
+_MOST_PIXELS = 2**25  # of a frame: some more than those of 7680 x 4320
 
 
 @dataclass(frozen=True)
@@ -276,7 +280,7 @@ def _track(run: Sequence[LabelChunk], *, rows_per_step: int | None, old_layout: 
 def _rows_per_step(about: dict[str, object], chunk: Path) -> int:
     every = about.get("rows_per_step", 1)
     if not isinstance(every, int) or not 1 <= every <= CHUNK_ROWS:
-        raise LabelError(f"{chunk / 'metadata.json'}: rows_per_step is {every!r}.")
+        raise LabelError(f"{chunk / 'metadata.json'}: rows_per_step is {shortened(every)}.")
     return every
 
 
@@ -315,7 +319,15 @@ def _masked(picture: NDArray[np.uint8], box: Box | None) -> NDArray[np.uint8]:
 def _picture(path: Path) -> NDArray[np.uint8]:
     """A picture file as (H, W, 3) RGB."""
     try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        # No warning of Pillow's own about a size: what is too large is refused here.
+        with (
+            open_stored(path) as file,
+            warnings.catch_warnings(action="ignore"),
+            Image.open(file, formats=_FORMATS) as picture,
+        ):
+            if picture.width * picture.height <= _MOST_PIXELS:
+                return np.asarray(picture.convert("RGB"))
+    # A damaged file can make its reader fail in any way; none of them is worth telling apart.
+    except Exception as error:
         raise LabelError(f"{path}: missing, damaged, or not a picture.") from error
+    raise LabelError(f"{path}: has more than {_MOST_PIXELS:,} pixels.")

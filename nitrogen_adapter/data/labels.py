@@ -27,6 +27,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from arena_breaker_gym.stored import open_stored
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.gamepad import NEW_LAYOUT, USABLE_BUTTONS
 
@@ -41,6 +42,9 @@ STICK_COLUMNS = ("j_left", "j_right")
 KINDS = ("processed", "raw")
 
 _STICKS = (NEW_LAYOUT.left, NEW_LAYOUT.right)
+_PAIR = 2
+_WIDEST = 64  # bytes that a number takes in any way of packing it, where it is not text
+_ROOM = 2**16  # for the headers of a column's pages, and its values' dictionary
 _SLACK = 1e-6  # by which rounding may take a stick beyond 1
 
 
@@ -146,25 +150,39 @@ def read_metadata(chunk: Path) -> dict[str, Any]:
 def _table(path: Path, most: int) -> pa.Table:
     """The columns that rows are made of."""
     try:
-        with pq.ParquetFile(path) as file:
+        with open_stored(path) as opened, pq.ParquetFile(opened) as file:
             _check_outline(file, path, most)
             return file.read(columns=[*BUTTON_COLUMNS, *STICK_COLUMNS]).combine_chunks()
     except LabelError:
         raise
     except FileNotFoundError:
         raise LabelError(f"{path}: there is no such file.") from None
-    except (OSError, ValueError, pa.ArrowException) as error:
+    # A damaged file can make its readers fail in any way; none of them is worth telling apart.
+    except Exception as error:
         raise LabelError(f"{path}: cut short, damaged, or not a parquet file.") from error
 
 
 def _check_outline(file: pq.ParquetFile, path: Path, most: int) -> None:
-    """Refuses a file without the columns or longer than a chunk, before it is read."""
+    """Refuses a file without the columns or larger than a chunk can be, before it is read."""
     names, count = file.schema_arrow.names, file.metadata.num_rows
     for name in (*BUTTON_COLUMNS, *STICK_COLUMNS):
         if name not in names:
             raise LabelError(f"{path}: the column {name!r} is missing.")
     if not 1 <= count <= most:
         raise LabelError(f"{path}: holds {count:,} rows, expected 1 to {most:,}.")
+    for group in range(file.metadata.num_row_groups):
+        for column in range(file.metadata.num_columns):
+            _check_column(file.metadata.row_group(group).column(column), path, count)
+
+
+def _check_column(column: Any, path: Path, rows: int) -> None:
+    """Refuses a column whose few bytes unfold to more than rows can hold."""
+    name = column.path_in_schema.partition(".")[0]
+    if name not in (*BUTTON_COLUMNS, *STICK_COLUMNS):
+        return  # it is not read
+    values = rows * (_PAIR if name in STICK_COLUMNS else 1)
+    if column.num_values > values or column.total_uncompressed_size > _ROOM + _WIDEST * values:
+        raise LabelError(f"{path}: the column {name!r} holds more than its {rows:,} rows can.")
 
 
 def _booleans(table: pa.Table, name: str, path: Path) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ HORIZON = 18  # rows in a chunk of the public server, which does not tell
 TIMEOUT_S = 30.0
 
 _ADDRESS = re.compile(r"tcp://(?P<host>\[[^]]+\]|[^:/]+):(?P<port>\d{1,5})")
+_PAUSES_S = (0.02, 0.5)  # before a busy server is asked again: the first, and the longest
 _ROOM = 2**20  # bytes of a request for all that is not frames
 
 
@@ -188,15 +190,25 @@ class RemotePredictor:
             return self._ask(request)
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        answer = self._exchanged(wire.dumps(request))
-        try:
-            reply = wire.loads(answer)
-        except WireError as error:
-            raise ServerError(f"{self._who()} sent what cannot be read: {error}") from error
+        """Ask, and again while our server is too busy to have looked at the request."""
+        data = wire.dumps(request)
+        ends, pause = time.monotonic() + self._timeout_s, _PAUSES_S[0]
+        reply = self._reply_to(data)
+        while reply.get("busy") is True and time.monotonic() + pause < ends:
+            time.sleep(pause)
+            pause = min(2 * pause, _PAUSES_S[1])
+            reply = self._reply_to(data)
         if reply.get("status") != "ok":
             said = " ".join(str(reply.get("message"))[:500].split())
             raise ServerError(f"{self._who()} refused: {said}")
         return reply
+
+    def _reply_to(self, request: bytes) -> dict[str, Any]:
+        answer = self._exchanged(request)
+        try:
+            return wire.loads(answer)
+        except WireError as error:
+            raise ServerError(f"{self._who()} sent what cannot be read: {error}") from error
 
     def _exchanged(self, request: bytes) -> bytes:
         """Send a request and wait for its reply.

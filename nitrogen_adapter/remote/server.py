@@ -11,9 +11,10 @@ import logging
 import signal
 import socket
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from queue import SimpleQueue
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -23,13 +24,24 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.inference import ChunkPredictor
+from nitrogen_adapter.inference import ChunkPredictor, scaled
 from nitrogen_adapter.remote import wire
+from nitrogen_adapter.remote.batching import (
+    MAX_BATCH,
+    MAX_QUEUE,
+    Batcher,
+    BusyError,
+    Client,
+    Job,
+    JobQueue,
+)
+from nitrogen_adapter.remote.metrics import Metrics
 from nitrogen_adapter.remote.wire import WireError
 
 PORT = 5555  # the public server's
 LOOPBACK = "127.0.0.1"
 MAX_SESSIONS = 256  # our own choice; each keeps a frame or more in memory
+LOG_EVERY_S = 60.0
 EXTENSIONS = ("batch", "seed")  # what this server can and the public one cannot
 
 # What the public server tells of itself, where a predictor does not know better.
@@ -48,25 +60,27 @@ PUBLIC_INFO: Mapping[str, Any] = MappingProxyType(
 
 _LOG = logging.getLogger(__name__)
 _POLL_MS = 20  # after which a request to stop is seen
-_SEND_MS = 1000
+_REPLIES = 64  # that wait for a peer which does not read; it loses what is beyond
+_LINGER_MS = 500  # in which the last replies may leave
+_STOPPED = "The server was stopped before this was served."
 _MAX_ROUTE = 8  # frames that lead back to a client, one for each broker between
 _MAX_NAME = 255  # bytes of such a frame; ZeroMQ allows no more
 _MAX_SEED = 2**64 - 1
-
-_Client = tuple[bytes, ...]  # the frames that lead back to it
 
 
 class NitroGenServer:
     """Serves a predictor until it is stopped.
 
-    Every client has a session of its own, or several: earlier frames and noise. A message that
-    cannot be read is answered with an error and logged in one line, and the server lives on.
-    What ZeroMQ itself holds back for a peer that sends without end is not bounded: keep the port
-    among machines that you trust.
+    Every client has a session of its own, or several: earlier frames and noise. Requests that come
+    while the model is busy share its next forward pass; so many may wait, and who comes then is
+    told so. A message that cannot be read is answered with an error and logged in one line, and
+    the server lives on. What ZeroMQ itself holds back for a peer that sends without end is not
+    bounded: keep the port among machines that you trust.
 
     Attributes:
         address: where it listens, as in "tcp://127.0.0.1:5555".
         max_sessions: how many sessions it remembers; of more, the one that waited longest goes.
+        metrics: what it did so far.
     """
 
     def __init__(
@@ -77,6 +91,9 @@ class NitroGenServer:
         port: int = PORT,
         checkpoint: str | None = None,
         max_sessions: int = MAX_SESSIONS,
+        max_queue: int = MAX_QUEUE,
+        max_batch: int = MAX_BATCH,
+        log_every_s: float = LOG_EVERY_S,
     ) -> None:
         """Listen, but answer nothing yet.
 
@@ -86,22 +103,33 @@ class NitroGenServer:
             port: 0 for any free one.
             checkpoint: what clients are told the weights are from.
             max_sessions: how many sessions are remembered, at least 1.
+            max_queue: how many requests may wait for the model, at least 1.
+            max_batch: how many frames may share a forward pass, at least 1.
+            log_every_s: seconds after which the log has what was done meanwhile, above 0.
 
         Raises:
-            ValueError: if it may remember no session.
+            ValueError: if one of these numbers is too small.
             OSError: if it cannot listen there.
         """
         if max_sessions < 1:
             raise ValueError(f"max_sessions must be at least 1, got {max_sessions}.")
+        if not log_every_s > 0:
+            raise ValueError(f"log_every_s must be above 0, got {log_every_s}.")
         self._predictor = predictor
         self._checkpoint = checkpoint
         most = predictor.max_sessions
         self.max_sessions = max_sessions if most is None else min(max_sessions, most)
-        self._numbers: OrderedDict[tuple[_Client, int], int] = OrderedDict()
-        self._free: list[int] = [*range(self.max_sessions)][::-1]  # numbers of no session
+        self._queue = JobQueue(max_queue)
+        self._batcher = Batcher(
+            predictor, self._queue, max_sessions=self.max_sessions, max_batch=max_batch
+        )
+        self._served: SimpleQueue[list[Job]] = SimpleQueue()
+        self.metrics = Metrics()
+        self._lately = Metrics()
+        self._log_every_s = log_every_s
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._handlers = {"predict": self._predict, "reset": self._reset, "info": self._info}
+        self._readers = {"predict": self._read_predict, "reset": self._read_reset}
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         try:
@@ -125,14 +153,27 @@ class NitroGenServer:
         return self
 
     def serve(self) -> None:
-        """Answer requests until `stop` is called or, in the main thread, a signal ends it."""
-        with _signals_call(self.stop):
+        """Answer requests until `stop` is called or, in the main thread, a signal ends it.
+
+        This thread reads and answers, another one predicts.
+        """
+        with _signals_call(self.stop), self._predicting() as woken:
+            poller = zmq.Poller()
+            poller.register(self._socket, zmq.POLLIN)
+            poller.register(woken, zmq.POLLIN)
             while not self._stopping.is_set():
-                if self._socket.poll(_POLL_MS):
-                    self._answer(self._socket.recv_multipart())
+                ready = dict(poller.poll(_POLL_MS))
+                if woken in ready:
+                    woken.recv()
+                    self._send_served()
+                if self._socket in ready:
+                    self._receive(self._socket.recv_multipart())
+                if self._lately.seconds >= self._log_every_s:
+                    self._log_lately()
+        self._log_all()
 
     def stop(self) -> None:
-        """Let `serve` return once the request at hand is answered; callable from any thread."""
+        """Let `serve` return once the requests at hand are answered; callable from any thread."""
         self._stopping.set()
 
     def close(self) -> None:
@@ -141,86 +182,156 @@ class NitroGenServer:
         if self._thread is not None:
             self._thread.join()
         if not self._context.closed:
-            self._context.destroy(linger=0)
+            self._context.destroy(linger=_LINGER_MS)
             self._predictor.close()
 
-    # One request
+    # The thread that predicts
 
-    def _answer(self, frames: list[bytes]) -> None:
-        """Reply to one message of ZeroMQ: the way back, an empty frame, a request."""
+    @contextmanager
+    def _predicting(self) -> Iterator[zmq.Socket[bytes]]:
+        """Let a thread predict meanwhile; yields what receives something when it has served."""
+        bell = f"inproc://served-{id(self)}"
+        with self._context.socket(zmq.PAIR) as woken, self._context.socket(zmq.PAIR) as waking:
+            woken.bind(bell)
+            waking.connect(bell)
+
+            def served(jobs: list[Job]) -> None:
+                self._served.put(jobs)
+                with suppress(zmq.Again):  # it has rung often enough
+                    waking.send(b"", zmq.NOBLOCK)
+
+            thread = threading.Thread(target=self._batcher.run, args=[served], name="predicting")
+            thread.start()
+            try:
+                yield woken
+            finally:
+                left = self._queue.close()
+                thread.join()
+                self._send_served()
+                for job in left:
+                    self._fail(job, _STOPPED, "turned away")
+
+    def _send_served(self) -> None:
+        while not self._served.empty():
+            jobs = self._served.get()
+            frames = [len(job.frames) for job in jobs if job.frames is not None]
+            if frames:
+                for metrics in (self.metrics, self._lately):
+                    metrics.count_pass(len(frames), sum(frames))
+            for job in jobs:
+                self._answer(job)
+
+    def _answer(self, job: Job) -> None:
+        """Reply to a job that was served."""
+        kind = "reset" if job.frames is None else "predict"
+        if job.rows is not None and job.error is None:
+            rows = job.rows[0] if job.single else job.rows
+            self._send(job.route, {"status": "ok", "pred": _pred(rows)}, job.received)
+        elif job.error is None:
+            self._send(job.route, {"status": "ok"}, job.received)
+        elif isinstance(job.error, ValueError):
+            _LOG.warning("Refused to %s: %s", kind, _one_line(job.error))
+            self._fail(job, job.error, "refused")
+        else:
+            said = f"{type(job.error).__name__}: {job.error}"
+            _LOG.error("Failed to %s: %s", kind, _one_line(said))
+            self._fail(job, f"Failed to {kind}: {said}", "failed")
+
+    # One message
+
+    def _receive(self, frames: list[bytes]) -> None:
+        """Take one message of ZeroMQ: the way back, an empty frame, a request."""
+        received = time.monotonic()
         route, body = _parted(frames)
         try:
             request = _request_in(body)
         except WireError as error:
             _LOG.warning("Refused %d bytes: %s", sum(map(len, frames[1:])), error)
-            self._send([*route, b"", wire.dumps(_fault(error))])
+            self._send(route, _fault(error), received, "refused")
         else:
-            self._send([*route, b"", self._reply(_client_of(route), request)])
+            self._take(route, request, received)
 
-    def _reply(self, client: _Client, request: Mapping[str, Any]) -> bytes:
+    def _take(self, route: list[bytes], request: Mapping[str, Any], received: float) -> None:
+        """Answer a request at once, or let it wait for the predictor."""
         kind = request.get("type")
-        handler = self._handlers.get(kind) if isinstance(kind, str) else None
-        if handler is None:
+        if kind == "info":
+            self._send(route, {"status": "ok", "info": self._info()}, received)
+            return
+        reader = self._readers.get(kind) if isinstance(kind, str) else None
+        if reader is None:
             _LOG.warning("Refused a request of no known type.")
-            return wire.dumps(_fault(f"The type is none of {', '.join(self._handlers)}."))
+            known = ", ".join([*self._readers, "info"])
+            self._send(route, _fault(f"The type is none of {known}."), received, "refused")
+            return
         try:
-            return wire.dumps({"status": "ok", **handler(client, request)})
+            self._queue.put(reader(route, request, received))
         except ValueError as error:
             _LOG.warning("Refused to %s: %s", kind, _one_line(error))
-            return wire.dumps(_fault(error))
-        # Whatever fails in a model must not end the server; the client is told, the log has it.
-        except Exception as error:
-            _LOG.error("Failed to %s: %s: %s", kind, type(error).__name__, _one_line(error))
-            return wire.dumps(_fault(f"Failed to {kind}: {type(error).__name__}: {error}"))
+            self._send(route, _fault(error), received, "refused")
+        except BusyError as error:  # not logged each time: there are many of them, if any
+            self._send(route, {**_fault(error), "busy": True}, received, "turned away")
 
-    def _send(self, frames: list[bytes]) -> None:
+    def _fail(self, job: Job, error: object, outcome: str) -> None:
+        self._send(job.route, _fault(error), job.received, outcome)
+
+    def _send(
+        self,
+        route: list[bytes],
+        reply: Mapping[str, Any],
+        received: float,
+        outcome: str = "served",
+    ) -> None:
         try:
-            self._socket.send_multipart(frames)
+            self._socket.send_multipart([*route, b"", wire.dumps(reply)])
         except zmq.ZMQError as error:
             _LOG.warning("A reply could not be sent: %s", error)
+        seconds = time.monotonic() - received
+        for metrics in (self.metrics, self._lately):
+            metrics.count(outcome, seconds)
+
+    def _log_lately(self) -> None:
+        if self._lately.counts:
+            _LOG.info("%s", self._lately)
+        self._lately = Metrics()
+
+    def _log_all(self) -> None:
+        if self.metrics.counts:
+            _LOG.info("In all, %s", self.metrics)
 
     # The three requests
 
-    def _predict(self, client: _Client, request: Mapping[str, Any]) -> dict[str, Any]:
-        if "images" not in request:
-            rows = self._rows(client, _frame_of(request.get("image"))[None], [0])
-            return {"pred": _pred(rows[0])}
-        frames = _frames_of(request["images"])
-        sessions = self._sessions_of(request, default=list(range(len(frames))))
+    def _read_predict(self, route: list[bytes], request: Mapping[str, Any], received: float) -> Job:
+        single = "images" not in request
+        if single:
+            frames, sessions = _frame_of(request.get("image"))[None], [0]
+        else:
+            frames = _frames_of(request["images"])
+            default = list(range(len(frames)))
+            sessions = self._sessions_of(request.get("sessions", default))
         if len(sessions) != len(frames):
             raise ValueError(f"There are {len(frames)} images for {len(sessions)} sessions.")
-        return {"pred": _pred(self._rows(client, frames, sessions))}
+        side = getattr(self._predictor, "image_size", None)
+        if side is not None:  # here, so that frames of all sizes share a pass
+            frames = scaled(frames, side)
+        return Job(_client_of(route), route, received, sessions, frames=frames, single=single)
 
-    def _rows(
-        self, client: _Client, frames: NDArray[np.uint8], sessions: Sequence[int]
-    ) -> NDArray[np.float32]:
-        rows = self._predictor.predict(frames, self._numbered(client, sessions))
-        if not np.isfinite(rows).all():
-            raise ValueError("The model predicted numbers that are not finite.")
-        return rows
-
-    def _reset(self, client: _Client, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _read_reset(self, route: list[bytes], request: Mapping[str, Any], received: float) -> Job:
         seed = request.get("seed")
         if seed is not None and (type(seed) is not int or not 0 <= seed <= _MAX_SEED):
             raise ValueError(f"The seed is no whole number from 0 to {_MAX_SEED}.")
-        known = sorted({0} | {one for owner, one in self._numbers if owner == client})
-        numbers = self._numbered(client, self._sessions_of(request, default=known))
-        self._predictor.reset(numbers, seed)
-        return {}
+        sessions = self._sessions_of(request["sessions"]) if "sessions" in request else None
+        return Job(_client_of(route), route, received, sessions, seed=seed)
 
-    def _info(self, client: _Client, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _info(self) -> dict[str, Any]:
         known: Mapping[str, Any] = getattr(self._predictor, "info", dict)()
         info = {**PUBLIC_INFO, **known, "extensions": list(EXTENSIONS)}
         info["action_horizon"] = self._predictor.horizon
         info["max_sessions"] = self.max_sessions
         if self._checkpoint is not None:
             info["ckpt_path"] = self._checkpoint
-        return {"info": info}
+        return info
 
-    # Sessions
-
-    def _sessions_of(self, request: Mapping[str, Any], *, default: list[int]) -> list[int]:
-        sessions = request.get("sessions", default)
+    def _sessions_of(self, sessions: Any) -> list[int]:
         if not isinstance(sessions, list | tuple) or not sessions:
             raise ValueError("The sessions are no list of whole numbers.")
         if any(type(one) is not int or one < 0 for one in sessions):
@@ -229,32 +340,13 @@ class NitroGenServer:
             raise ValueError(f"The sessions are not up to {self.max_sessions} different ones.")
         return list(sessions)
 
-    def _numbered(self, client: _Client, sessions: Sequence[int]) -> list[int]:
-        """Return the predictor's own numbers of a client's sessions, the latest used last."""
-        for one in sessions:
-            if (client, one) in self._numbers:
-                self._numbers.move_to_end((client, one))
-        for one in sessions:
-            if (client, one) not in self._numbers:
-                self._numbers[client, one] = self._free_number()
-        return [self._numbers[client, one] for one in sessions]
-
-    def _free_number(self) -> int:
-        """Return a number of the predictor that nobody uses, its memory empty."""
-        if not self._free:
-            _, number = self._numbers.popitem(last=False)
-            self._free.append(number)
-        self._predictor.reset(self._free[-1:], None)
-        return self._free.pop()
-
 
 def _listen(router: zmq.Socket[bytes], host: str, port: int) -> str:
     """Bind a socket whose limits keep hostile peers small; return where it listens."""
     address = _numeric(host)
     router.maxmsgsize = 2 * wire.MAX_BYTES  # up to this the sender is told; above, cut off
     router.rcvhwm = 2  # messages that wait, for each peer
-    router.linger = 0
-    router.sndtimeo = _SEND_MS
+    router.sndhwm = _REPLIES  # a router drops what a peer does not fetch, and never waits for it
     router.router_handover = True  # a client that comes back under its name is the same client
     router.ipv6 = address.version == 6
     place = f"[{address}]" if address.version == 6 else str(address)
@@ -306,7 +398,7 @@ def _request_in(body: list[bytes]) -> dict[str, Any]:
     return wire.loads(body[0])
 
 
-def _client_of(route: list[bytes]) -> _Client:
+def _client_of(route: list[bytes]) -> Client:
     """Return who sent a request, whichever brokers it came through.
 
     A client with the option REQ_CORRELATE adds a number of four bytes that is new each time.

@@ -27,7 +27,7 @@ AnyClient = (
 
 DIRECT = "anthropic"
 KEY_NAME = "ANTHROPIC_API_KEY"
-TOKEN_NAME = "ANTHROPIC_AUTH_TOKEN"
+TOKEN_NAME = "ANTHROPIC_AUTH_TOKEN"  # nosec B105  # a variable's name
 URL_NAME = "ANTHROPIC_BASE_URL"
 DEFAULT_URL = "https://api.anthropic.com"
 

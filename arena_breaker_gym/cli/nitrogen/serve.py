@@ -70,11 +70,26 @@ def serve(
             help="Let PyTorch compile the model: faster, after a slow first prediction.",
         ),
     ] = False,
+    max_batch: Annotated[
+        int, typer.Option(min=1, help="Pictures of all clients that share a forward pass.")
+    ] = 64,
+    max_queue: Annotated[
+        int,
+        typer.Option(min=1, help="Requests that may wait; who comes then is told to ask later."),
+    ] = 256,
+    log_every: Annotated[
+        float,
+        typer.Option(
+            min=0.1,
+            help="Seconds after which the log has requests, latencies and forward passes.",
+        ),
+    ] = 60.0,
 ) -> None:
     """Answers other programs that send pictures with the gamepad that they call for, until Ctrl-C.
 
     Clients are agents such as nitrogen:tcp://127.0.0.1:5555, and NitroGen's
-    own public ones.
+    own public ones. Requests that come while the model is busy share its
+    next forward pass.
 
     Example: arena-breaker nitrogen serve ng.pt --port 5555
     """
@@ -87,6 +102,7 @@ def serve(
     from nitrogen_adapter.remote.server import NitroGenServer
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("nitrogen_adapter").setLevel(logging.INFO)
     place = _device(device)
     predictor = LocalPredictor(
         NitroGen.from_checkpoint(checkpoint),
@@ -98,7 +114,15 @@ def serve(
         dtype=None if dtype is None else getattr(torch, dtype.value),
         compile=compile,
     )
-    with NitroGenServer(predictor, host=host, port=port, checkpoint=str(checkpoint)) as server:
+    with NitroGenServer(
+        predictor,
+        host=host,
+        port=port,
+        checkpoint=str(checkpoint),
+        max_batch=max_batch,
+        max_queue=max_queue,
+        log_every_s=log_every,
+    ) as server:
         typer.echo(f"{checkpoint} listens at {server.address} on {place}; Ctrl-C ends it.")
         server.serve()
 

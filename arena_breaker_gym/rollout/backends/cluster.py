@@ -3,11 +3,15 @@
 import contextlib
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from arena_breaker_gym.extras import require
+from arena_breaker_gym.rollout.backends import cluster_watch
 
 STORE_BYTES = 256 * 2**20  # of shared memory for what episodes and small agents need
 KNOCK_S = 10.0  # in which a cluster's port must open
@@ -64,8 +68,10 @@ class Cluster:
             )
         self.own = not connected and address is None
         self._ours = not connected
+        self._watch: subprocess.Popen[bytes] | None = None
         if self.own:
             self._start()
+            self._watch = _watched(self.ray)
         elif not connected:
             self._connect(address)
 
@@ -96,6 +102,10 @@ class Cluster:
         """Disconnects, and stops a cluster of our own."""
         if self._ours:
             self.ray.shutdown()
+        if self._watch is not None:
+            self._watch.kill()
+            self._watch.wait()
+            self._watch = None
 
     def _nodes(self) -> list[dict[str, Any]]:
         return [node for node in self.ray.nodes() if node["Alive"]]
@@ -117,6 +127,18 @@ class Cluster:
             self.ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (OSError, ValueError, RuntimeError) as error:
             raise ConnectionError(f"There is no Ray cluster to be had at {address!r}.") from error
+
+
+def _watched(ray: Any) -> subprocess.Popen[bytes] | None:
+    """Has somebody end what outlives this process, should it be killed; where that can be seen."""
+    if not Path("/proc/self/fd").is_dir():
+        return None
+    session = ray._private.worker._global_node.get_session_dir_path()
+    command = [sys.executable, "-I", cluster_watch.__file__, session, str(os.getpid())]
+    nothing = subprocess.DEVNULL
+    return subprocess.Popen(
+        command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+    )
 
 
 def _knock(address: str) -> None:
