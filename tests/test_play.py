@@ -1300,7 +1300,7 @@ def test_full_screen_and_dragging_on_a_real_desktop(monitor, start):
     if missing_tools([WINDOW_MANAGER]):
         pytest.skip(f"{WINDOW_MANAGER} not installed")
     with monitor.managed():
-        process = start()
+        process = start("--no-hud")
         monitor.wait_until(menu_shown, "the menu")
         before = monitor.window_size()
         edges = {}
