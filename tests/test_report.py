@@ -28,7 +28,7 @@ from arena_breaker_gym.report.charts import aim_lengths, survival  # noqa: E402
 from arena_breaker_gym.report.deaths import places_of  # noqa: E402
 from arena_breaker_gym.report.palette import Palette  # noqa: E402
 from arena_breaker_gym.rollout import resimulate, rollout  # noqa: E402
-from arena_breaker_gym.rollout.latency import MEASURED
+from arena_breaker_gym.rollout.latency import MEASURED  # noqa: E402
 from arena_breaker_gym.rollout.metrics import rows_of  # noqa: E402
 from arena_breaker_gym.rollout.video import export_video  # noqa: E402
 from arena_breaker_gym.settings import Settings  # noqa: E402

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 TOOLS = ("Xvfb", "xdotool")
-WINDOW_MANAGER = "openbox"  # without one no window is framed, resized or full screen as on a desktop
+WINDOW_MANAGER = (
+    "openbox"  # without one no window is framed, resized or full screen as on a desktop
+)
 PATIENCE_S = 180.0  # the first window of a machine waits for compilers, perhaps on a busy one
 _LOOK_S = 0.02  # between two looks at the screen: a program there tells nobody when it has drawn
 
