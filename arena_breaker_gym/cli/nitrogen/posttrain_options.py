@@ -228,7 +228,8 @@ Draws = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Noises that a step draws for each example. Default: 1, 2 in student.",
+        help="How many noise samples a training step draws for each example. Default: 1, 2 in "
+        "student.",
         rich_help_panel=_RECIPE,
     ),
 ]
@@ -326,7 +327,8 @@ SeedOfAll = Annotated[
         "--seed",
         min=0,
         metavar="N",
-        help="Of all chance: the order of examples, noise, what is held out.",
+        help="Seed of all that is drawn by lot, such as 1: the order of examples, noise, what is "
+        "held out.",
         rich_help_panel=_RECIPE,
     ),
 ]
