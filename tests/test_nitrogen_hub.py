@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from nitrogen_adapter import CheckpointError
-
 torch = pytest.importorskip("torch")
 hub = pytest.importorskip("huggingface_hub")
 
+CheckpointError = pytest.importorskip("nitrogen_adapter.checkpoint").CheckpointError
 NitroGen = pytest.importorskip("nitrogen_adapter.model").NitroGen
 
 ROOT = Path(__file__).parents[1]
