@@ -2,8 +2,8 @@
 
 Model cards, the contributors' page and the change log stand beside what they tell of; here they
 become pages of the site. A link to any other file of the repository becomes a link to a copy of it.
-Diagrams are drawn by a script that npm brings once and the site carries; without npm they stay their own
-source.
+Diagrams are drawn by a script that npm brings once and the site carries; without npm they stay
+their own source.
 """
 
 import hashlib

@@ -4,12 +4,13 @@
     python examples/run_notebooks.py first_steps
 
 Each begins with a badge that opens it on Colab and a cell that installs the package there, both
-written here. `tests/test_notebooks.py` holds what is kept against what comes out, numbers and pictures
-included; whoever changes the game or a notebook runs this.
+written here. `tests/test_notebooks.py` holds what is kept against what comes out, numbers and
+pictures included; whoever changes the game or a notebook runs this.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 import tomllib
 from pathlib import Path
@@ -58,7 +59,8 @@ def refresh(path: Path) -> None:
     notebook.cells = [*opening(path.stem), *rest]
     with tempfile.TemporaryDirectory() as folder:
         here = {"metadata": {"path": folder}}
-        NotebookClient(notebook, timeout=300, kernel_name="python3", resources=here).execute()
+        client = NotebookClient(notebook, timeout=900, kernel_name="python3", resources=here)
+        client.execute(env={**os.environ, "TMPDIR": folder})
     nbformat.write(cleaned(notebook), path)
 
 

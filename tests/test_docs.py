@@ -84,9 +84,24 @@ def test_python_on_a_page_runs_from_top_to_bottom(page, folder, monkeypatch, cap
             exec(compile(text, name_of(page), "exec"), names)
 
 
+def run_script(script, *arguments):
+    command = [sys.executable, str(script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_leads_to_an_agent_that_was_trained_and_a_film_to_share():
+    """Its commands are run by the next test."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "(docs/get_started.md)" in readme
+    path = [text for _, kind, text in blocks_of(DOCS / "get_started.md") if kind == "bash"]
+    assert "python examples/train_ppo.py" in "".join(path)
+    assert path[-1].startswith("arena-breaker video")
+
+
 @pytest.mark.parametrize("name", RUN_WHOLE)
 def test_every_command_of_a_page_runs_in_its_order(name, folder, monkeypatch, capsys):
-    for module in ("imageio_ffmpeg", "plotly"):
+    for module in ("imageio_ffmpeg", "plotly", "stable_baselines3"):
         pytest.importorskip(module)
     write_files(ROOT / name, folder)
     commands = [
@@ -99,6 +114,9 @@ def test_every_command_of_a_page_runs_in_its_order(name, folder, monkeypatch, ca
     assert commands
     for command in commands:
         program, *arguments = shlex.split(command, comments=True)
+        if program == "python":  # a script of the checkout, in which the reader stands
+            run_script(ROOT / arguments[0], *arguments[1:])
+            continue
         assert program == "arena-breaker", command
         monkeypatch.setattr(sys, "argv", [program, *arguments])
         with pytest.raises(SystemExit) as ended:
