@@ -235,9 +235,9 @@ def test_every_page_of_the_site_opens_without_an_error_and_with_nothing_from_els
     site, chromium
 ):
     with opened(chromium) as tab:
-        for page in sorted(site.rglob("*.html")):
+        for page in sorted(set(site.rglob("*.html")) - {site / "404.html"}):  # that one: a server's
             tab.goto(page.as_uri())
-            assert tab.locator("article").count() == (page.name != "404.html"), page
+            assert tab.locator("article").count() == 1, page
         tab.goto((site / "index.html").as_uri())
         film = tab.locator("article img").first
         assert film.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
