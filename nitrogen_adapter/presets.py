@@ -92,7 +92,7 @@ def file_of(source: str) -> Path | None:
     """Return the checkpoint that a name or a path stands for; None for a preset's fresh weights.
 
     Args:
-        source: a name of `SHIPPED` or of `PRESETS`, or a path.
+        source: a name of `SHIPPED` or of `PRESETS`, or the path of a file or of a model's folder.
 
     Raises:
         ValueError: if it is none of these.
@@ -100,6 +100,8 @@ def file_of(source: str) -> Path | None:
     if source in PRESETS:
         return None
     path = SHIPPED.get(source, Path(source))
+    if path.is_dir():
+        path = path / "model.safetensors"
     if not path.is_file():
         known = ", ".join([*SHIPPED, *PRESETS])
         raise ValueError(f"There is no model {source!r}; expected one of {known}, or a checkpoint.")

@@ -197,7 +197,7 @@ class TrainingConfig:
         """Return how the shipped base is taught another look, for four epochs.
 
         All of it learns: NitroGen's vision encoder has seen the world and may be frozen, the base's
-        has seen six looks and is all but blind in a seventh. The sticks and the default dash button count
+        has seen six looks and is all but blind in a seventh. Sticks and default dash button count
         more than the twenty buttons that nobody presses; where the data know what stands where,
         that is told as well, and what the teacher thinks if it can say.
 
