@@ -47,7 +47,7 @@ CALLS = (
     "unlink,unlinkat,mkdir,rmdir,chmod,fchmod,fchmodat,flock,close,link,symlink"
 )
 CHANGING = ("fsync", "rename", "unlink", "unlinkat", "mkdir", "rmdir", "chmod", "ftruncate")
-MOST_IN_A_ROW = 8  # kills of one folder before it may end
+MOST_IN_A_ROW = 12  # kills of one folder before it may end
 LONGEST_S = 300.0  # after which a run is hung
 _CPU_OF_PROCESS = 2  # in the number of a process's clock, as Linux makes it
 KEY = "test-key"
@@ -92,19 +92,19 @@ posttrain = {epochs = 3, batch_size = 8}
 """
 TRAINED = ("*metrics.jsonl", "*report.json", "*report.html", "*training.pt")
 COMMANDS_KILLED = (
-    Command("rollout", "rollout random -n 8 --max-steps 30 --num-envs 2 --out {out}", weight=8),
+    Command("rollout", "rollout random -n 6 --max-steps 12 --num-envs 2 --out {out}", weight=20),
     Command(
-        "rollout, several arenas and pixels",
-        "rollout scripted -n 6 --max-steps 60 --num-envs 3 --keep-snapshots --out {out}",
-        weight=4,
+        "rollout, with snapshots",
+        "rollout scripted -n 4 --max-steps 40 --num-envs 3 --keep-snapshots --out {out}",
+        weight=8,
     ),
     Command(
         "benchmark",
-        "benchmark random idle -n 3 --max-steps 30 --stage 1 --stage 2 --out {out}",
+        "benchmark random idle -n 2 --max-steps 12 --stage 1 --stage 2 --out {out}",
         ("results.json", "report.html"),
         weight=6,
     ),
-    Command("video", "video {source} --out {out}/film.mp4 --size 96 --fps 10", weight=4),
+    Command("video", "video {source} --out {out}/film.mp4 --size 96 --fps 10", weight=3),
     Command("video, gif", "video {source} --out {out}/film.gif --size 64 --fps 5", weight=2),
     Command(
         "export minari",
@@ -119,28 +119,28 @@ COMMANDS_KILLED = (
     Command(
         "nitrogen posttrain",
         "nitrogen posttrain tiny --episodes {source} --stride 6 --batch-size 4 --heldout-most 8 "
-        "--epochs 4 --save-every 0 --out {out}",
+        "--epochs 3 --save-every 0 --out {out}",
         TRAINED,
-        weight=4,
+        weight=2,
     ),
     Command(
         "nitrogen posttrain, LoRA",
         "nitrogen posttrain tiny --episodes {source} --stride 6 --batch-size 4 --heldout 0 "
         "--epochs 2 --save-every 0 --lora-rank 2 --out {out}",
         TRAINED,
-        weight=2,
+        weight=1,
     ),
     Command(
         "bootcamp",
         "bootcamp --sweep {sweep} --out {out}",
         ("*results.json", "*timings.json", *TRAINED),
-        weight=2,
+        weight=1,
     ),
     Command(
         "tutor (Claude's API, played on loopback)",
-        "rollout claude -n 3 --max-steps 60 --num-envs 3 --out {out}",
+        "rollout claude -n 3 --max-steps 30 --num-envs 3 --out {out}",
         ("transcript.jsonl",),
-        weight=5,
+        weight=10,
     ),
     Command(
         "rollout on Ray",
@@ -441,7 +441,7 @@ READERS: Mapping[str, Callable[[Path], Any]] = {
     ".hdf5": _hdf5_of,
 }
 GROWING = (".jsonl",)  # a run that goes on adds to these
-RENEWED = ("training.pt", "timings.json")  # and writes these again and again
+RENEWED = ("training.pt", "timings.json", "results.json")  # and writes these again and again
 
 
 def faults_after_kill(found: Tree, whole: Tree, before: Tree) -> list[tuple[str, str]]:
@@ -559,7 +559,7 @@ class Victim:
         before, kills, told = Tree(), 0, 0
         while kills < min(MOST_IN_A_ROW, most):
             moment = self._moment()
-            fresh = self.draw.random() < 0.05
+            fresh = self.draw.random() < 0.02
             run = self._started(folder, halted=isinstance(moment, AtCall), fresh=fresh)
             status = kill(run, moment)
             self.found.runs += 1
@@ -580,7 +580,7 @@ class Victim:
         return kills
 
     def _moment(self) -> AtTime | AtCall:
-        if not self.calls or self.draw.random() < 0.4:
+        if not self.calls or self.draw.random() < 0.5:
             return AtTime(self.draw.uniform(0.0, self.cpu))
         changing = [call for call in CHANGING if self.calls[call]]
         kinds = changing if self.draw.random() < 0.7 and changing else sorted(self.calls)

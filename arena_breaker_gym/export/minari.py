@@ -83,10 +83,10 @@ def export_minari(
     about = _about(source, name, author=author, licence=licence, spec=spec)
     if folder.exists():
         _check_same(folder, about)
-        return folder
-    with folder_written_whole(folder) as part:
-        _write(part / "data", source, spec, about, progress)
-    _name_spaces(folder, name)
+    else:
+        with folder_written_whole(folder) as part:
+            _write(part / "data", source, spec, about, progress)
+    _name_spaces(folder, name)  # also of one that is there: a kill may have come between the two
     return folder
 
 
