@@ -356,8 +356,7 @@ def timings(folder: Path) -> Target:
 
 
 def results(folder: Path) -> Target:
-    """Results, read and put on a page."""
-    from arena_breaker_gym.cli.report import print_table
+    """A file of results."""
     from arena_breaker_gym.rollout import rollout
     from arena_breaker_gym.rollout.metrics import rows_of
     from arena_breaker_gym.rollout.results import Results
@@ -366,9 +365,7 @@ def results(folder: Path) -> Target:
     place = Results(rows, {"seed": 0}, {"evaluation": 1.0}).save(folder)
 
     def read(path: Path) -> None:
-        found = Results.load(path.parent)
-        with contextlib.redirect_stdout(io.StringIO()):
-            print_table(found.rows)
+        Results.load(path.parent).to_dict()
 
     return Target([place.read_bytes()], _at(place, read), (flipped, changed_json))
 

@@ -29,6 +29,7 @@ from arena_breaker_gym.registration import ENV_ID
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.store import EpisodeStore
 from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.stored import json_in, read_stored
 
 LICENCE = "MIT"
 OBSERVATIONS = ("both", "pixels", "state")
@@ -164,7 +165,7 @@ def _check_same(folder: Path, about: dict[str, Any]) -> None:
     """
     told = ("dataset_id", "episodes_digest", "keywords", "license", "engine_version")
     try:
-        found = json.loads((folder / "data" / METADATA).read_text(encoding="utf-8"))
+        found = json_in(read_stored(folder / "data" / METADATA))
         same = all(found.get(key) == about[key] for key in told)
     except (OSError, ValueError, AttributeError):
         same = False

@@ -27,6 +27,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from arena_breaker_gym.stored import json_in, read_stored
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.gamepad import NEW_LAYOUT, USABLE_BUTTONS
 
@@ -41,6 +42,7 @@ STICK_COLUMNS = ("j_left", "j_right")
 KINDS = ("processed", "raw")
 
 _STICKS = (NEW_LAYOUT.left, NEW_LAYOUT.right)
+_LARGEST = 2**24  # bytes of metadata
 _SLACK = 1e-6  # by which rounding may take a stick beyond 1
 
 
@@ -135,7 +137,7 @@ def read_metadata(chunk: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
+        metadata = json_in(read_stored(path, most=_LARGEST))
     except ValueError as error:
         raise LabelError(f"{path}: damaged, or not a JSON file.") from error
     if not isinstance(metadata, dict):
