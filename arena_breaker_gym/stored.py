@@ -11,7 +11,8 @@ import os
 import stat
 import zipfile
 from pathlib import Path
-from typing import Any
+from tokenize import TokenError
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,8 +136,9 @@ class Arrays:
         """
         member = self._member(name)
         with self._archive.open(member) as file:
-            shape, found, head = _header_of(file)
-            if found != np.dtype(dtype) or shape[1:] != (() if columns is None else (columns,)):
+            shape, fortran, found, head = _header_of(file)
+            wanted = () if columns is None else (columns,)
+            if fortran or not shape or found != np.dtype(dtype) or shape[1:] != wanted:
                 raise StoredError(f"{name} has another type or shape")
             size = math.prod(shape) * found.itemsize
             if shape[0] > most or head + size != member.file_size:
@@ -146,6 +148,24 @@ class Arrays:
                 raise StoredError(f"{name} is cut short")
         return np.frombuffer(bytearray(data), found).reshape(shape)
 
+    def read_any(self, name: str) -> NDArray[Any]:
+        """An array of any type and shape that its member holds wholly.
+
+        Raises:
+            StoredError: If it is missing, cut short, or of Python's objects.
+        """
+        member = self._member(name)
+        with self._archive.open(member) as file:
+            shape, fortran, found, head = _header_of(file)
+            size = math.prod(shape) * found.itemsize
+            if head + size != member.file_size:
+                raise StoredError(f"{name} says that it has the shape {shortened(shape)}")
+            data = file.read(size)
+        if len(data) != size:
+            raise StoredError(f"{name} is cut short")
+        order: Literal["F", "C"] = "F" if fortran else "C"
+        return np.frombuffer(bytearray(data), found).reshape(shape, order=order)
+
     def _member(self, name: str) -> zipfile.ZipInfo:
         member = self._members.get(f"{name}.npy")
         if member is None:
@@ -153,11 +173,14 @@ class Arrays:
         return member
 
 
-def _header_of(file: Any) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """An array's shape and type, and how many bytes say so."""
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise StoredError("an array of another version")
-    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=_HEADER)
-    if fortran or not shape or dtype.hasobject:
+def _header_of(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """An array's shape, whether columns come first, its type, and how many bytes say so."""
+    try:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise StoredError("an array of another version")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=_HEADER)
+    except (ValueError, TypeError, SyntaxError, RecursionError, TokenError) as error:
+        raise StoredError("an array whose header is damaged") from error
+    if dtype.hasobject:
         raise StoredError("an array of another kind")
-    return shape, dtype, file.tell()
+    return shape, fortran, dtype, file.tell()

@@ -3,10 +3,11 @@
     python examples/fuzz_inputs.py --inputs 24000 --out docs/data/inputs.json    # some minutes
     python examples/fuzz_inputs.py --inputs 400 --only episode
 
-Bits are flipped, parts cut out, put in and put elsewhere; JSON values, keys, and members of archives
-are replaced by others, with check sums that fit. What a reader may do is to read, or to refuse in one
-sentence. Readers run in processes of their own: one that dies, hangs, takes more than 500 MB, raises
-what the command line puts in no sentence, or runs something is counted, and its input is kept.
+Bits are flipped, parts cut out, put in and put elsewhere; JSON values, keys, and members of
+archives are replaced by others, with check sums that fit. What a reader may do is to read, or to
+refuse in one sentence. Readers run in processes of their own: one that dies, hangs, takes more than
+500 MB, raises what the command line puts in no sentence, or runs something is counted, and its
+input is kept.
 """
 
 from __future__ import annotations
@@ -55,13 +56,14 @@ BAD = ("traceback", "unclear", "wrong", "crash", "hung", "memory", "ran")
 
 DEEP = "\u2063deep\u2063"
 NASTY: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 2, 3.5, -0.0, 1e308, float("nan"), float("inf"), 2**31, 2**63, 2**300,
-    "", "x", "0", "1e5", "\ud800", "\0", "../../../etc/passwd", "/dev/zero", "/proc/self/mem",
-    "x" * 10_000, [], {}, [[]], [None], {"": None}, [0] * 5000, {str(n): n for n in range(300)}, DEEP,
+    None, True, False, 0, 1, -1, 2, 3.5, -0.0, 1e308, float("nan"), float("inf"), 2**31, 2**63,
+    2**300, "", "x", "0", "1e5", "\ud800", "\0", "../../../etc/passwd", "/dev/zero", "/proc/self/mem",
+    "x" * 10_000, [], {}, [[]], [None], {"": None}, [0] * 5000,
+    {str(n): n for n in range(300)}, DEEP,
 )  # fmt: skip
 GADGETS = (
     b"cposix\nsystem\n(S'touch ran'\ntR.",
-    b"\x80\x04\x95\x1d\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x8c\x06system\x93\x8c\x09touch ran\x85R.",
+    b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x09touch ran\x85R.",
     b"cbuiltins\neval\n(S'print(1)'\ntR.",
 )
 
@@ -114,7 +116,7 @@ def _changed(value: Any, draw: random.Random) -> Any:
         place = draw.randrange(len(value))
         changed = [value[place]] * 400 if draw.random() < 0.05 else [_changed(value[place], draw)]
         return value[:place] + changed + value[place + 1 :]
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
     if number and draw.random() < 0.4:
         return draw.choice((-value, value + 1, value * 1000, value / 7, int(value), str(value)))
     return draw.choice(NASTY)
@@ -140,25 +142,41 @@ def changed_lines(data: bytes, draw: random.Random) -> bytes:
 def changed_zip(data: bytes, draw: random.Random) -> bytes:
     """An archive of which one member is another, with check sums that fit."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = {one.filename: (one.compress_type, archive.read(one)) for one in archive.infolist()}
+        members = {
+            one.filename: (one.compress_type, archive.read(one)) for one in archive.infolist()
+        }
     name = draw.choice(list(members))
     method, content = members[name]
-    match draw.randrange(12):
-        case 0:
+    bomb = 0
+    match draw.randrange(24):
+        case 0 | 1:
             del members[name]
-        case 1:
-            members[name] = zipfile.ZIP_DEFLATED, content + bytes(2**27)
-        case 2:
+        case 2 if draw.random() < 0.4:
+            bomb = draw.choice((2**24, 2**27, 700 * 2**20))
+        case 3 | 4:
             members[name] = method, draw.choice(GADGETS)
-        case 3:
+        case 5:
             members[name] = zipfile.ZIP_BZIP2, content
         case _:
             members[name] = method, changed_member(name, content, draw)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for one, (how, held) in members.items():
-            archive.writestr(zipfile.ZipInfo(one), held, how)
+            if bomb and one == name:
+                _write_bomb(archive, one, held, bomb)
+            else:
+                archive.writestr(zipfile.ZipInfo(one), held, how)
     return out.getvalue()
+
+
+def _write_bomb(archive: zipfile.ZipFile, name: str, content: bytes, size: int) -> None:
+    """A member that is small in the file, and large when it is unpacked."""
+    info = zipfile.ZipInfo(name)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    with archive.open(info, "w") as file:
+        file.write(content)
+        for _ in range(size // 2**20):
+            file.write(bytes(2**20))
 
 
 def changed_member(name: str, content: bytes, draw: random.Random) -> bytes:
@@ -509,15 +527,16 @@ def figures(folder: Path) -> Target:
 def training_page(folder: Path) -> Target:
     """A finished training's report, as it stands in its folder, put on a page."""
     from arena_breaker_gym.report.training import training_report
+    from nitrogen_adapter.training.heldout import SCORES
     from nitrogen_adapter.training.run import finished
 
     (folder / "model.pt").write_bytes(b"")
     (folder / "settings.json").write_bytes((OLD / "posttrain" / "settings.json").read_bytes())
-    figures = dict.fromkeys(("loss", "move_error", "aim_cosine", "dash_recall"), 0.5)
+    figures = dict.fromkeys(SCORES, 0.5)
     report = {
         "parameters": 70_000, "steps": 12, "seconds": 3.0, "examples": 40,
         "trained_parameters": 50_000, "played": 9,
-        "passes": {"planned": 12, "made": 12.0},
+        "passes": {"planned": 12, "done": 12.0},
         "scores": {"post-trained": {"played": figures, "chunk": figures}},
     }  # fmt: skip
 
@@ -536,13 +555,13 @@ def base_note(folder: Path) -> Target:
 
     (folder / "base.safetensors").write_bytes((OLD / "student.safetensors").read_bytes())
 
-    class Counter_:  # what a trainer is asked to do with the note
+    class CountsOn:  # what a trainer is asked to do with the note
         def begin_at(self, step: int, seconds: float) -> None:
             if step < 0 or seconds < 0:
                 raise AssertionError("a training that began before nothing")
 
     reader = Pretraining.__new__(Pretraining)
-    reader._trainer = Counter_()  # type: ignore[assignment]
+    reader._trainer = CountsOn()  # type: ignore[assignment]
     whole = [json.dumps({"steps": 40_000, "seconds": 812.5}).encode()]
     return Target(whole, _at(folder / "training.json", reader._count_on), (flipped, changed_json))
 
@@ -583,11 +602,12 @@ def policy(folder: Path) -> Target:
 
 def ppo_state(folder: Path) -> Target:
     """The state of a PPO training that goes on."""
-    from arena_breaker_gym.sb3 import make_vec_env
-    from arena_breaker_gym.sb3.checkpoint import read_note, restore_checkpoint, save_checkpoint
     from stable_baselines3 import PPO
 
-    env = make_vec_env(2, env={"observation": "state"})
+    from arena_breaker_gym.sb3 import make_vec_env
+    from arena_breaker_gym.sb3.checkpoint import read_note, restore_checkpoint, save_checkpoint
+
+    env = make_vec_env(2, observation="state", num_threads=1)
     model = PPO("MultiInputPolicy", env, n_steps=4, batch_size=8, n_epochs=1, device="cpu")
     model.learn(8)
     save_checkpoint(model, folder / "whole.safetensors", {"steps": 8})
@@ -614,11 +634,11 @@ def expert(folder: Path) -> Target:
 def kept_fields(folder: Path) -> Target:
     """What is kept of a stage from one run to the next."""
     from arena_breaker_gym.stages import cache
-    from arena_breaker_gym.stages.flow import Fields
 
     os.environ[cache.FOLDER_VARIABLE] = str(folder)
-    fields = Fields(
-        np.zeros((cache.DISTANCE_NODES,) * 2, np.float32), np.zeros((cache.FLOW_CELLS**2,) * 2, np.int8)
+    fields = cache.Fields(
+        np.zeros((cache.DISTANCE_NODES,) * 2, np.float32),
+        np.zeros((cache.FLOW_CELLS**2,) * 2, np.int8),
     )
     digest = "0" * 64
     cache.save_fields(digest, fields)
@@ -697,8 +717,9 @@ def saved_state(folder: Path) -> Target:
 
 def wire_message(folder: Path) -> Target:
     """A message of the policy server and its clients."""
-    from nitrogen_adapter.remote import wire
     from PIL import Image
+
+    from nitrogen_adapter.remote import wire
 
     frames = np.zeros((2, 16, 16, 3), np.uint8)
     import pickle
@@ -706,7 +727,10 @@ def wire_message(folder: Path) -> Target:
     whole = [
         wire.dumps({"type": "predict", "images": frames, "sessions": [0, 1]}),
         wire.dumps({"type": "reset", "seed": 3}),
-        *(pickle.dumps({"type": "predict", "image": Image.fromarray(frames[0])}, n) for n in (2, 4, 5)),
+        *(
+            pickle.dumps({"type": "predict", "image": Image.fromarray(frames[0])}, n)
+            for n in (2, 4, 5)
+        ),
     ]
     return Target(whole, lambda data: wire.loads(data) and None, plain=True)
 
@@ -714,6 +738,7 @@ def wire_message(folder: Path) -> Target:
 def policy_server(folder: Path) -> Target:
     """Messages to a policy server on loopback, which answers an honest client after each."""
     import zmq
+
     from nitrogen_adapter import NitroGen
     from nitrogen_adapter.inference import LocalPredictor
     from nitrogen_adapter.remote import wire
@@ -812,7 +837,8 @@ def claude_reply(folder: Path) -> Target:
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
 
     def read(data: bytes) -> None:
-        _decide(reply_from(json.loads(data), tool="act", request_id=None))
+        with _as_an_endpoint():
+            _decide(reply_from(json.loads(data), tool="act", request_id=None))
 
     whole = [json.dumps(one).encode() for one in (message, message, error)]
     return Target(whole, read, (changed_json, changed_json, flipped), plain=True)
@@ -834,8 +860,9 @@ def chat_reply(folder: Path) -> Target:
     stream = b"data: " + json.dumps(piece).encode() + b"\n\ndata: [DONE]\n\n"
 
     def read(data: bytes) -> None:
-        found = completion_in(data)
-        _decide(reply_from(found, tool="act", request_id=None, keys=("plan",)))
+        with _as_an_endpoint():
+            found = completion_in(data)
+            _decide(reply_from(found, tool="act", request_id=None, keys=("plan",)))
 
     def changed_stream(data: bytes, draw: random.Random) -> bytes:
         if not data.startswith(b"data: "):
@@ -846,6 +873,15 @@ def chat_reply(folder: Path) -> Target:
 
     inputs = [json.dumps(whole).encode(), stream]
     return Target(inputs, read, (changed_stream, changed_stream, flipped), plain=True)
+
+
+@contextlib.contextmanager
+def _as_an_endpoint() -> Iterator[None]:
+    """An API's answer that is no JSON, or too deep, is one that cannot be read."""
+    try:
+        yield
+    except RecursionError as error:
+        raise ValueError("an answer that is too deep") from error
 
 
 def _move() -> dict[str, Any]:
@@ -954,7 +990,9 @@ def input_of(target: Target, kind: str, number: int, seed: int) -> tuple[bytes, 
     return damaged(target.whole, target.changes, draw), True
 
 
-def outcomes(kind: str, count: int, *, seed: int, keep: Path | None) -> Iterator[tuple[str, int, str, int]]:
+def outcomes(
+    kind: str, count: int, *, seed: int, keep: Path | None
+) -> Iterator[tuple[str, int, str, int]]:
     """What a kind's reader does with so many inputs: (what, number, words, bytes of memory)."""
     first = 0
     while first < count:
@@ -990,7 +1028,9 @@ def _process(
     began: int | None = None
     with os.fdopen(reading) as lines:
         while True:
-            ready, _, _ = select.select([lines], [], [], PATIENCE_S * (1 if began is not None else 10))
+            ready, _, _ = select.select(
+                [lines], [], [], PATIENCE_S * (1 if began is not None else 10)
+            )
             line = lines.readline() if ready else ""
             if not line:
                 break

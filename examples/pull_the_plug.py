@@ -113,9 +113,7 @@ COMMANDS_KILLED = (
         weight=3,
     ),
     Command("export lerobot", "export lerobot {source} --out {out}/set --pixel-size 64", weight=3),
-    Command(
-        "nitrogen export", "nitrogen export {source} --out {out} --frame-size 64", weight=3
-    ),
+    Command("nitrogen export", "nitrogen export {source} --out {out} --frame-size 64", weight=3),
     Command(
         "nitrogen posttrain",
         "nitrogen posttrain tiny --episodes {source} --stride 6 --batch-size 4 --heldout-most 8 "
@@ -477,8 +475,10 @@ def faults_at_end(found: Tree, whole: Tree, folder: Path) -> list[tuple[str, str
     for name, content in found.files.items():
         if name not in whole.files:
             faults.append(("left", f"{name} is left over"))
-        elif sorted(content) != sorted(whole.files[name]) if isinstance(content, tuple) else (
-            content != whole.files[name]
+        elif (
+            sorted(content) != sorted(whole.files[name])
+            if isinstance(content, tuple)
+            else (content != whole.files[name])
         ):
             faults.append(("wrong", f"{name} is another than in an uninterrupted run"))
     places = [folder / "out", folder / "tmp"]
@@ -645,7 +645,10 @@ def pull(
     victims = []
     for number, command in enumerate(commands):
         victims.append(Victim(command, base / f"{number:02d}", draw, places=places))
-        print(f"{command.name}: {victims[-1].seconds:.1f} s uninterrupted, {victims[-1].cpu:.2f} s of a CPU", flush=True)
+        print(
+            f"{command.name}: {victims[-1].seconds:.1f} s uninterrupted, {victims[-1].cpu:.2f} s of a CPU",
+            flush=True,
+        )
     done = number = 0
     result: dict[str, Any] = {}
     while done < kills:
@@ -658,9 +661,7 @@ def pull(
     return result
 
 
-def _result(
-    victims: Sequence[Victim], done: int, *, seed: int, seconds: float
-) -> dict[str, Any]:
+def _result(victims: Sequence[Victim], done: int, *, seed: int, seconds: float) -> dict[str, Any]:
     found = [one.found for one in victims]
     total = sum((one.faults for one in found), Counter())
     return {

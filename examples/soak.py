@@ -3,8 +3,8 @@
     python examples/soak.py --ticks 60000000 --out docs/data/soak.json    # ten minutes on a core
     python examples/soak.py --ticks 200000
 
-Arenas side by side, of which some dash and fire and some stand still, begin anew as they end; now and
-then every observation is looked at, a state is saved and put back, and memory is measured.
+Arenas side by side, of which some stand still, begin anew as they end; now and then observations are
+looked at, a state is saved and put back, and memory is measured.
 """
 
 from __future__ import annotations

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from arena_breaker_agents.expert import SHIPPED, ExpertFileError, StatePolicy
 from arena_breaker_agents.random import RandomAgent
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_agents.tutor.batch_log import BatchLog, BatchRequest
 from arena_breaker_agents.tutor.bill import Bill
+from arena_breaker_agents.tutor.chat_stream import completion_in
 from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
 from arena_breaker_gym.bootcamp.clock import Clock
 from arena_breaker_gym.distillation.pretraining import Pretraining
@@ -27,6 +29,7 @@ from arena_breaker_gym.run_folder import write_json
 from arena_breaker_gym.stages.loader import PACKAGED, load_campaign
 from arena_breaker_gym.throughput.results import Results as Speeds
 from nitrogen_adapter.data.labels import LabelError, read_metadata
+from nitrogen_adapter.training.heldout import SCORES
 from nitrogen_adapter.training.run import finished
 
 OLD = Path(__file__).parent / "data" / "old_files"
@@ -383,7 +386,7 @@ def test_measured_speeds_in_deep_json_are_refused_in_a_sentence(tmp_path):
 @pytest.fixture
 def trained(tmp_path):
     """The folder of a training that has ended."""
-    judged = dict.fromkeys(("loss", "move_error", "aim_cosine", "dash_recall"), 0.5)
+    judged = dict.fromkeys(SCORES, 0.5)
     report = {
         "parameters": 9, "trained_parameters": 5, "examples": 4, "steps": 3, "seconds": 1.0,
         "played": 9, "passes": {"done": 1.0, "planned": 2}, "scores": {
@@ -414,7 +417,8 @@ def test_damaged_settings_of_a_training_are_said(trained, text):
 @pytest.mark.parametrize(
     "change",
     [{"trained_parameters": {}}, {"parameters": None}, {"seconds": "long"}, {"played": 1.5},
-     {"passes": {"done": 1}}, {"passes": 3}, {"examples": -1}],
+     {"passes": {"done": 1}}, {"passes": 3}, {"examples": -1},
+     {"scores": {"untrained": {"played": {}, "chunk": {}}}}],
 )  # fmt: skip
 def test_every_part_of_a_trainings_report_is_looked_at(trained, change):
     report = json.loads((trained / "report.json").read_text())
@@ -436,3 +440,32 @@ def test_a_note_of_a_base_counts_from_nothing_less_than_nothing(tmp_path, steps,
     write_json(tmp_path / "training.json", {"steps": steps, "seconds": seconds})
     with pytest.raises(ValueError, match=r"training\.json: damaged"):
         Pretraining(tmp_path / "run", start=tmp_path / "base.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("member", "data"),
+    [
+        ("bias.0.npy", b"no array"),
+        ("bias.0.npy", header("<f4", "(1000000000000,)")),
+        ("bias.0.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': (1,\n     "),
+        ("about.npy", npy(b"[" * 100_000)),
+        ("more", b"no array"),
+    ],
+)
+def test_a_damaged_expert_is_refused_in_a_sentence(tmp_path, member, data):
+    with zipfile.ZipFile(SHIPPED) as archive:
+        whole = {one: archive.read(one) for one in archive.namelist()}
+    path = written(tmp_path / "expert.npz", {**whole, member: data})
+    with pytest.raises(ExpertFileError, match=r"expert\.npz is damaged, or holds no expert"):
+        StatePolicy.load(path)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ['{"choices": [true]}', '{"choices": 3}', '{"choices": [{"delta": {"tool_calls": [3]}}]}',
+     '{"choices": [{"delta": {"tool_calls": 3}}]}', '{"choices": [{"delta": [1]}]}',
+     '{"choices": [{"delta": {"tool_calls": [{"index": [], "function": {}}]}}]}'],
+)  # fmt: skip
+def test_a_stream_of_pieces_of_another_form_is_an_answer_that_cannot_be_read(piece):
+    with pytest.raises(ValueError, match="of another form"):
+        completion_in(f"data: {piece}\n\ndata: [DONE]\n\n".encode())

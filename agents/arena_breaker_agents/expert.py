@@ -23,6 +23,7 @@ from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.stored import Arrays, json_in, open_stored
 from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 
 SHIPPED = Path(__file__).parent / "expert_policy" / "expert.npz"
@@ -76,7 +77,8 @@ class StatePolicy:
             policy = cls(preprocessing, int(about["frame_skip"]), layers)
         except FileNotFoundError:
             raise ExpertFileError(f"There is no expert at {path}.") from None
-        except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile, EOFError):
+        # A damaged file can make its readers fail in any way; none is worth telling apart.
+        except Exception:
             raise ExpertFileError(f"{path} is damaged, or holds no expert.") from None
         return policy
 
@@ -218,12 +220,13 @@ def _stems(names: list[str]) -> list[str]:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    if path.stat().st_size > _MOST_BYTES:
-        raise ValueError("larger than any expert")
-    # Opened here, since numpy leaves a file open that it cannot read.
-    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    about = json.loads(str(arrays.pop("about")))
+    with open_stored(path) as file, zipfile.ZipFile(file) as archive:
+        if sum(one.file_size for one in archive.infolist()) > _MOST_BYTES:
+            raise ValueError("larger than any expert")
+        stored = Arrays(archive)
+        names = [one.removesuffix(".npy") for one in archive.namelist()]
+        arrays = {name: stored.read_any(name) for name in names}
+    about = json_in(str(arrays.pop("about")))
     if about["format"] != FORMAT:
         raise ValueError("another format")
     return about, arrays

@@ -16,7 +16,7 @@ from arena_breaker_gym.stored import StoredError, is_number, is_whole, json_in, 
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.passes import Passes
 from nitrogen_adapter.training.board import Board
-from nitrogen_adapter.training.heldout import HeldOut, Scores
+from nitrogen_adapter.training.heldout import SCORES, HeldOut, Scores
 from nitrogen_adapter.training.processes import Processes
 from nitrogen_adapter.training.trainer import Progress, Trainer
 
@@ -271,7 +271,9 @@ def _is_judged(judged: Any) -> bool:
     if not isinstance(judged, dict) or not {"played", "chunk"} <= judged.keys():
         return False
     return all(
-        isinstance(scores, dict) and all(v is None or is_number(v) for v in scores.values())
+        isinstance(scores, dict)
+        and SCORES.keys() <= scores.keys()
+        and all(v is None or is_number(v) for v in scores.values())
         for scores in judged.values()
     )
 
