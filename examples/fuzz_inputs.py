@@ -37,7 +37,7 @@ from typing import IO, Annotated, Any
 import numpy as np
 import typer
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.run_folder import write_json
 
 ROOT = Path(__file__).parents[1]
 OLD = ROOT / "tests" / "data" / "old_files"
@@ -57,10 +57,12 @@ BAD = ("traceback", "unclear", "wrong", "crash", "hung", "memory", "ran")
 DEEP = "\u2063deep\u2063"
 NASTY: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 3.5, -0.0, 1e308, float("nan"), float("inf"), 2**31, 2**63,
-    2**300, "", "x", "0", "1e5", "\ud800", "\0", "../../../etc/passwd", "/dev/zero", "/proc/self/mem",
-    "x" * 10_000, [], {}, [[]], [None], {"": None}, [0] * 5000,
+    2**300, "", "x", "0", "1e5", "\ud800", "\0", "../../../etc/passwd", "/dev/zero",
+    "/proc/self/mem", "x" * 10_000, [], {}, [[]], [None], {"": None}, [0] * 5000,
     {str(n): n for n in range(300)}, DEEP,
 )  # fmt: skip
+SHAPES = ((10**13,), (10**6, 10**6), (0,), (), (1,) * 40, (2**63, 2**63))
+TYPES = ("|O", "<f8", "|V9", "<U3", "<M8[s]", ">f4", "|b1", "x", "<c16")
 GADGETS = (
     b"cposix\nsystem\n(S'touch ran'\ntR.",
     b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x09touch ran\x85R.",
@@ -195,22 +197,21 @@ def changed_npy(data: bytes, draw: random.Random) -> bytes:
         return _npy(np.frombuffer(changed_json(array.tobytes(), draw), np.uint8))
     match draw.randrange(7):
         case 0:
-            shape = draw.choice(((10**13,), (10**6, 10**6), (0,), (), (1,) * 40, (2**63, 2**63)))
-            return _header(data, array.dtype.str, shape) + array.tobytes()
+            changed = _header(data, array.dtype.str, draw.choice(SHAPES)) + array.tobytes()
         case 1:
-            kind = draw.choice(("|O", "<f8", "|V9", "<U3", "<M8[s]", ">f4", "|b1", "x", "<c16"))
-            return _header(data, kind, array.shape) + array.tobytes()
-        case 2 if array.dtype.kind in "fiu":
-            odd = array.copy()
+            changed = _header(data, draw.choice(TYPES), array.shape) + array.tobytes()
+        case 2 if array.dtype.kind in "fiu" and array.size:
             values = (np.nan, np.inf, 1e38, -1.0) if array.dtype.kind == "f" else (0, 1, 127)
-            odd.flat[draw.randrange(max(1, odd.size))] = draw.choice(values)
-            return _npy(odd)
-        case 3:
-            return _npy(array[: draw.randrange(len(array) + 1)] if array.ndim else array)
-        case 4:
-            return _npy(np.concatenate([array, array]) if array.ndim else array)
+            odd = array.copy()
+            odd.flat[draw.randrange(odd.size)] = draw.choice(values)
+            changed = _npy(odd)
+        case 3 if array.ndim:
+            changed = _npy(array[: draw.randrange(len(array) + 1)])
+        case 4 if array.ndim:
+            changed = _npy(np.concatenate([array, array]))
         case _:
-            return flipped(data, draw)
+            changed = flipped(data, draw)
+    return changed
 
 
 def _npy(array: np.ndarray[Any, Any]) -> bytes:
@@ -854,7 +855,9 @@ def chat_reply(folder: Path) -> Target:
     usage = {"prompt_tokens": 10, "completion_tokens": 4}
     whole = {
         "id": "x", "model": "m", "usage": usage,
-        "choices": [{"message": {"content": "", "tool_calls": calls}, "finish_reason": "tool_calls"}],
+        "choices": [
+            {"message": {"content": "", "tool_calls": calls}, "finish_reason": "tool_calls"}
+        ],
     }  # fmt: skip
     piece = {"id": "x", "model": "m", "choices": [{"delta": {"tool_calls": calls}}]}
     stream = b"data: " + json.dumps(piece).encode() + b"\n\ndata: [DONE]\n\n"
@@ -900,10 +903,10 @@ def _decide(response: Any) -> None:
 KINDS: Mapping[str, Callable[[Path], Target]] = {
     one.__name__: one
     for one in (
-        episode, transcript, batch_log, claim, timings, results, leaderboard, throughput, stage, skin,
-        safetensors, configuration, pickled, training, figures, training_page, base_note, labels,
-        label_table, policy, ppo_state, expert, kept_fields, sweep, scores, saved_state, wire_message,
-        policy_server, mcp, claude_reply, chat_reply,
+        episode, transcript, batch_log, claim, timings, results, leaderboard, throughput, stage,
+        skin, safetensors, configuration, pickled, training, figures, training_page, base_note,
+        labels, label_table, policy, ppo_state, expert, kept_fields, sweep, scores, saved_state,
+        wire_message, policy_server, mcp, claude_reply, chat_reply,
     )
 }  # fmt: skip
 
@@ -1066,19 +1069,20 @@ def _be_child(
         os._exit(status)
 
 
-def prepare() -> None:
-    """Compiles the game and imports what is large, once for all children."""
+def prepare(*, everything: bool) -> None:
+    """Compiles the game, once for all children, and imports what is large where all are run."""
     from arena_breaker_gym.rollout import rollout
 
-    for name in ("torch", "stable_baselines3", "transformers", "pyarrow.parquet"):
+    large = ("torch", "stable_baselines3", "transformers", "pyarrow.parquet")
+    for name in large if everything else ():
         importlib.import_module(name)
     rollout(_agent("random"), episodes=1, num_envs=1, max_steps=20)
 
 
 def fuzz(
-    kinds: Sequence[str], count: int, *, seed: int, keep: Path | None, save: Callable[[Any], None]
+    kinds: Sequence[str], count: int, *, seed: int, keep: Path | None, out: Path | None
 ) -> dict[str, Any]:
-    """So many inputs for each kind; what came of them."""
+    """So many inputs for each kind; what came of them, which `out` is told after each."""
     began, found = time.monotonic(), {}
     result: dict[str, Any] = {}
     for kind in kinds:
@@ -1099,7 +1103,8 @@ def fuzz(
             "faults": sum(one[bad] for one in found.values() for bad in BAD),
             "seed": seed, "minutes": round((time.monotonic() - began) / 60, 1), "kinds": found,
         }  # fmt: skip
-        save(result)
+        if out is not None:
+            write_json(out, result)
         print(f"{kind}: {dict(counts)}, {round(most / 2**20)} MB", flush=True)
         for line in told[:6]:
             print("   ", line[:300], flush=True)
@@ -1116,13 +1121,8 @@ def run(
     """Feeds damaged inputs to readers; ends with status 1 if one did more than read or refuse."""
     kinds = list(only or KINDS)
 
-    def save(result: Any) -> None:
-        if out is not None:
-            with written_whole(out) as part:
-                part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
-    prepare()
-    result = fuzz(kinds, -(-inputs // len(kinds)), seed=seed, keep=keep, save=save)
+    prepare(everything=only is None)
+    result = fuzz(kinds, -(-inputs // len(kinds)), seed=seed, keep=keep, out=out)
     print(f"{result['inputs']} inputs, {result['faults']} faults")
     raise typer.Exit(1 if result["faults"] else 0)
 

@@ -39,7 +39,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from arena_breaker_gym.cli import COMMANDS, main
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.run_folder import write_json
 
 ROOT = Path(__file__).parents[1]
 CALLS = (
@@ -263,22 +263,29 @@ def _status_of(words: Sequence[str]) -> int:
     return status
 
 
-def prepare() -> None:
+# What commands import that takes long, by their first word.
+IMPORTS: Mapping[str, tuple[str, ...]] = {
+    "rollout": ("arena_breaker_agents.claude_tutor", "anthropic"),
+    "benchmark": ("plotly", "jinja2"),
+    "video": ("moviepy", "arena_breaker_gym.rollout.video"),
+    "export": ("minari", "h5py", "pyarrow.parquet", "arena_breaker_gym.export"),
+    "nitrogen": (
+        "torch", "transformers", "peft", "tensorboard", "safetensors.torch", "pyarrow.parquet",
+        "nitrogen_adapter.training.post_training", "nitrogen_adapter.data.label_export",
+    ),
+    "bootcamp": ("torch", "transformers", "moviepy", "arena_breaker_gym.bootcamp.bootcamp"),
+}  # fmt: skip
+
+
+def prepare(commands: Sequence[Command]) -> None:
     """Imports what commands import and compiles the game, once for all forks."""
-    for place in COMMANDS.values():
-        importlib.import_module(place.partition(":")[0])
-    for name in (
-        "torch", "anthropic", "minari", "moviepy", "pyarrow.parquet", "transformers", "peft",
-        "plotly", "tensorboard", "safetensors.torch", "h5py", "pygame",
-        "arena_breaker_gym.rollout.video", "arena_breaker_gym.bootcamp.bootcamp",
-        "arena_breaker_agents.claude_tutor", "nitrogen_adapter.training.post_training",
-        "arena_breaker_gym.export", "nitrogen_adapter.data.label_export",
-    ):  # fmt: skip
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
     from arena_breaker_agents.registry import make_agent
     from arena_breaker_gym.rollout import rollout
 
+    for word in sorted({command.words.split()[0] for command in commands}):
+        for name in (COMMANDS[word].partition(":")[0], *IMPORTS[word]):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
     for name in ("random", "scripted"):
         rollout(make_agent(name), episodes=1, num_envs=1, max_steps=40)
     gc.freeze()
@@ -637,18 +644,15 @@ def _places(base: Path) -> dict[str, str]:
 
 
 def pull(
-    commands: Sequence[Command], kills: int, *, seed: int, base: Path, save: Callable[[Any], None]
+    commands: Sequence[Command], kills: int, *, seed: int, base: Path, out: Path | None
 ) -> dict[str, Any]:
-    """Kills commands so many times, in turn by their weights; what came of it."""
+    """Kills commands so many times, by their weights; what came of it, which `out` is told."""
     draw, began = random.Random(seed), time.monotonic()
     places = _places(base)
     victims = []
     for number, command in enumerate(commands):
         victims.append(Victim(command, base / f"{number:02d}", draw, places=places))
-        print(
-            f"{command.name}: {victims[-1].seconds:.1f} s uninterrupted, {victims[-1].cpu:.2f} s of a CPU",
-            flush=True,
-        )
+        print(f"{command.name}: {victims[-1].cpu:.2f} s of a CPU, not interrupted", flush=True)
     done = number = 0
     result: dict[str, Any] = {}
     while done < kills:
@@ -656,7 +660,8 @@ def pull(
         done += victim.chain(number, kills - done)
         number += 1
         result = _result(victims, done, seed=seed, seconds=time.monotonic() - began)
-        save(result)
+        if out is not None:
+            write_json(out, result)
         print(f"{done} kills, {result['faults']} faults", flush=True)
     return result
 
@@ -677,31 +682,28 @@ def run(
     kills: Annotated[int, typer.Option(min=1, help="How many.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of moments and commands.")] = 0,
     only: Annotated[
-        list[str] | None, typer.Option(help="Commands whose name begins so. Default: all but Ray.")
+        list[str] | None, typer.Option(help="Commands, by name. Default: all but Ray's.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="File for the figures.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Folder to work in, which is kept.")] = None,
 ) -> None:
     """Pulls the plug; ends with status 1 if anything was lost, wrong or left over."""
-    chosen = [
-        one for one in COMMANDS_KILLED
-        if (one.weight if not only else any(one.name.startswith(name) for name in only))
-    ]  # fmt: skip
-
-    def save(result: Any) -> None:
-        if out is not None:
-            with written_whole(out) as part:
-                part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-
+    chosen = [one for one in COMMANDS_KILLED if _is_chosen(one, only or ())]
     with contextlib.ExitStack() as stack:
         base = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plug-")))
         base.mkdir(parents=True, exist_ok=True)
         if any("claude" in one.words for one in chosen):
             stack.enter_context(_fake_apis())
-        prepare()
-        result = pull(chosen, kills, seed=seed, base=base.resolve(), save=save)
+        prepare(chosen)
+        result = pull(chosen, kills, seed=seed, base=base.resolve(), out=out)
     print(json.dumps(result, indent=1))
     _end(result)
+
+
+def _is_chosen(command: Command, only: Sequence[str]) -> bool:
+    """Whether a command is named, or one of a group that is; Ray must be named itself."""
+    group = command.name.partition(",")[0]
+    return command.name in only or (command.weight > 0 and (not only or group in only))
 
 
 def _end(result: Mapping[str, Any]) -> NoReturn:

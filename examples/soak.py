@@ -3,8 +3,8 @@
     python examples/soak.py --ticks 60000000 --out docs/data/soak.json    # ten minutes on a core
     python examples/soak.py --ticks 200000
 
-Arenas side by side, of which some stand still, begin anew as they end; now and then observations are
-looked at, a state is saved and put back, and memory is measured.
+Arenas side by side, of which some stand still, begin anew as they end; now and then what they show
+is looked at, a state is saved and put back, and memory is measured.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.run_folder import write_json
 from arena_breaker_gym.stages.loader import PACKAGED
 from arena_breaker_gym.vector_env import ArenaBreakerVectorEnv
 
@@ -103,11 +103,9 @@ def main(
 ) -> None:
     """Soaks the engine."""
     found = soak(ticks, seed=seed)
-    text = json.dumps(found, indent=1)
     if out is not None:
-        with written_whole(out) as part:
-            part.write_text(text + "\n", encoding="utf-8")
-    print(text)
+        write_json(out, found)
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -15,14 +15,10 @@ FROZEN = f"{POST_TRAINED}, encoder frozen"
 FINE_TUNED = "PPO"
 
 _LEAST = {  # that the plan's whole numbers may be
-    **dict.fromkeys(
-        ("demonstrations", "demonstration_steps", "evaluations", "evaluation_steps"), 1
-    ),
-    **dict.fromkeys(
-        ("dagger", "fine_tuning", "realtime_evaluations", "seed", "evaluation_seed"), 0
-    ),
-    "n_action_steps": 1,
-}
+    "demonstrations": 1, "demonstration_steps": 1, "dagger": 0, "fine_tuning": 0,
+    "evaluations": 1, "realtime_evaluations": 0, "evaluation_steps": 1, "n_action_steps": 1,
+    "seed": 0, "evaluation_seed": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
