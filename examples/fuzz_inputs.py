@@ -57,8 +57,8 @@ BAD = ("traceback", "unclear", "wrong", "crash", "hung", "memory", "ran")
 DEEP = "\u2063deep\u2063"
 NASTY: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 3.5, -0.0, 1e308, float("nan"), float("inf"), 2**31, 2**63,
-    2**300, "", "x", "0", "1e5", "\ud800", "\0", "../../../etc/passwd", "/dev/zero",
-    "/proc/self/mem", "x" * 10_000, [], {}, [[]], [None], {"": None}, [0] * 5000,
+    2**300, 10**400, "", "x", "0", "1e5", "\ud800", "\0", "../../../etc/passwd",
+    "/dev/zero", "/proc/self/mem", "x" * 10_000, [], {}, [[]], [None], {"": None}, [0] * 5000,
     {str(n): n for n in range(300)}, DEEP,
 )  # fmt: skip
 SHAPES = ((10**13,), (10**6, 10**6), (0,), (), (1,) * 40, (2**63, 2**63))

@@ -690,7 +690,7 @@ def run(
     """Pulls the plug; ends with status 1 if anything was lost, wrong or left over."""
     chosen = [one for one in COMMANDS_KILLED if _is_chosen(one, only or ())]
     with contextlib.ExitStack() as stack:
-        base = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plug-")))
+        base = keep or stack.enter_context(_scratch())
         base.mkdir(parents=True, exist_ok=True)
         if any("claude" in one.words for one in chosen):
             stack.enter_context(_fake_apis())
@@ -698,6 +698,16 @@ def run(
         result = pull(chosen, kills, seed=seed, base=base.resolve(), out=out)
     print(json.dumps(result, indent=1))
     _end(result)
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder that goes with the block; `TemporaryDirectory` would go with the first fork."""
+    folder = Path(tempfile.mkdtemp(prefix="plug-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_chosen(command: Command, only: Sequence[str]) -> bool:

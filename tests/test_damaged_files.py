@@ -28,6 +28,7 @@ from arena_breaker_gym.rollout.store import load_episode
 from arena_breaker_gym.run_folder import write_json
 from arena_breaker_gym.stages.loader import PACKAGED, load_campaign
 from arena_breaker_gym.throughput.results import Results as Speeds
+from nitrogen_adapter.data.label_examples import label_tracks
 from nitrogen_adapter.data.labels import LabelError, read_metadata
 from nitrogen_adapter.training.heldout import SCORES
 from nitrogen_adapter.training.run import finished
@@ -431,6 +432,23 @@ def test_metadata_of_labels_in_deep_json_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "metadata.json").write_text(DEEP)
     with pytest.raises(LabelError, match=r"metadata\.json: damaged, or not a JSON file"):
         read_metadata(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("rows_per_step", [0] * 5000), ("rows_per_step", 10**400), ("rows_per_second", 10**400),
+     ("chunk_size", ["x"] * 5000), ("bbox_controller_overlay", [10**400] * 4),
+     ("bbox_controller_overlay", [0] * 5000)],
+)  # fmt: skip
+def test_odd_metadata_of_labels_are_refused_in_a_short_sentence(tmp_path, name, value):
+    root = shutil.copytree(OLD / "labels", tmp_path / "labels")
+    (path,) = root.rglob("metadata.json")
+    about = json.loads(path.read_text())
+    about.pop("rows_per_second", None)
+    path.write_text(json.dumps({**about, name: value}))
+    with pytest.raises(LabelError, match="metadata") as caught:
+        label_tracks(root)
+    assert len(str(caught.value)) < LONGEST
 
 
 @pytest.mark.parametrize(("steps", "seconds"), [(-3, 1.0), (1.5, 1.0), (3, -1.0), (True, 1.0)])

@@ -44,6 +44,7 @@ LARGEST_DESCRIPTION = 2**20  # bytes
 LARGEST_WEIGHTS = 2**30  # bytes
 WIDEST = 4096  # units in a layer
 DEEPEST = 32  # layers of policy and value together
+_LONGEST = 400  # letters of what is wrong
 
 # Everything by name that a file may ask for.
 POLICIES: dict[str, type[ActorCriticPolicy]] = {
@@ -305,4 +306,4 @@ def _stacked(space: spaces.Space[Any], frames: list[Any]) -> spaces.Space[Any]:
 
 
 def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".") + "."
+    return " ".join(str(error).split())[:_LONGEST].rstrip(".") + "."

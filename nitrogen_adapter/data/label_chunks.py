@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym.stored import is_number, shortened
 from nitrogen_adapter.data.labels import (
     CHUNK_S,
     MOST_ROWS_PER_SECOND,
@@ -114,9 +115,9 @@ def _told_rate(about: Mapping[str, Any], path: Path) -> float | None:
         rate = _video_rate(about) or _share(about["chunk_size"], _seconds(about))
     else:
         return None
-    if not _is_number(rate) or not 1.0 <= rate <= MOST_ROWS_PER_SECOND:
+    if not is_number(rate) or not 1.0 <= rate <= MOST_ROWS_PER_SECOND:
         raise LabelError(
-            f"{path}: tells no rows a second (chunk_size {about.get('chunk_size')!r})."
+            f"{path}: tells no rows a second (chunk_size {shortened(about.get('chunk_size'))})."
         )
     alike = abs(rate / ROWS_PER_SECOND - 1.0) < _ALIKE
     return float(ROWS_PER_SECOND if alike else rate)
@@ -129,7 +130,7 @@ def _video_rate(about: Mapping[str, Any]) -> float | None:
         return None
     names = ("start_frame", "end_frame", "start_time", "end_time")
     first, last, begin, end = (video.get(name) for name in names)
-    if not all(map(_is_number, (first, last, begin, end))) or not end > begin:  # type: ignore[operator]
+    if not all(map(is_number, (first, last, begin, end))) or not end > begin:  # type: ignore[operator]
         return None
     rate = (last - first) / (end - begin)  # type: ignore[operator]
     return float(rate) if 1.0 <= rate <= MOST_ROWS_PER_SECOND else None
@@ -139,16 +140,11 @@ def _seconds(about: Mapping[str, Any]) -> float:
     """How long a chunk is: 20 s, but for a video that is shorter itself."""
     video = about.get("original_video")
     told = video.get("duration") if isinstance(video, Mapping) else None
-    return told if _is_number(told) and 0.0 < told < CHUNK_S else CHUNK_S  # type: ignore[operator, return-value]
+    return told if is_number(told) and 0.0 < told < CHUNK_S else CHUNK_S  # type: ignore[operator, return-value]
 
 
 def _share(whole: Any, parts: float) -> Any:
-    return whole / parts if _is_number(whole) else whole
-
-
-def _is_number(value: object) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value)  # type: ignore[arg-type]
+    return whole / parts if is_number(whole) else whole
 
 
 def _box(about: Mapping[str, Any], path: Path) -> Box | None:
@@ -159,8 +155,10 @@ def _box(about: Mapping[str, Any], path: Path) -> Box | None:
     told = about.get("bbox_controller_overlay")
     if told is None or told == []:
         return None
-    if not (isinstance(told, list) and len(told) == 4 and all(map(_is_number, told))):
-        raise LabelError(f"{path}: bbox_controller_overlay is {told!r}, expected four numbers.")
+    if not (isinstance(told, list) and len(told) == 4 and all(map(is_number, told))):
+        raise LabelError(
+            f"{path}: bbox_controller_overlay is {shortened(told)}, expected four numbers."
+        )
     left, top, width, height = told
     if width <= 0 or height <= 0:
         return None
@@ -174,7 +172,7 @@ def _resolution(about: Mapping[str, Any], box: list[float], path: Path) -> tuple
         return 1.0, 1.0
     video = about.get("original_video")
     told = video.get("resolution") if isinstance(video, Mapping) else None
-    fine = isinstance(told, list) and len(told) == 2 and all(map(_is_number, told))
+    fine = isinstance(told, list) and len(told) == 2 and all(map(is_number, told))
     if told is None or not fine or min(told) <= 0:
         raise LabelError(
             f"{path}: tells where the controller is shown, but no resolution [height, width]."

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arena_breaker_gym.stored import shortened
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.label_chunks import Box, LabelChunk, is_chunk, place_of, read_chunk
 from nitrogen_adapter.data.label_statistics import LabelStatistics, Track, label_statistics
@@ -276,7 +277,7 @@ def _track(run: Sequence[LabelChunk], *, rows_per_step: int | None, old_layout: 
 def _rows_per_step(about: dict[str, object], chunk: Path) -> int:
     every = about.get("rows_per_step", 1)
     if not isinstance(every, int) or not 1 <= every <= CHUNK_ROWS:
-        raise LabelError(f"{chunk / 'metadata.json'}: rows_per_step is {every!r}.")
+        raise LabelError(f"{chunk / 'metadata.json'}: rows_per_step is {shortened(every)}.")
     return every
 
 
