@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from arena_breaker_gym.stored import shortened
+
 SIGLIP_SIZES: dict[str, dict[str, int]] = {
     "google/siglip2-large-patch16-256": {
         "hidden_size": 1024,
@@ -395,7 +397,7 @@ def _check_built_in(section: Mapping[str, Any]) -> None:
     for name, value in BUILT_IN.items():
         if section.get(name, value) != value:
             raise ConfigError(
-                f"The checkpoint's configuration sets {name} to {section[name]!r}; "
+                f"The checkpoint's configuration sets {name} to {shortened(section[name])}; "
                 f"only {value!r} is supported."
             )
 
@@ -438,8 +440,8 @@ def _read_vision(ckpt_config: Mapping[str, Any], model: Mapping[str, Any]) -> Vi
     sizes: object = ckpt_config.get("vision_cfg") or SIGLIP_SIZES.get(str(name))
     if not isinstance(sizes, Mapping):
         raise ConfigError(
-            f"The checkpoint names the vision tower {name!r} without a 'vision_cfg' that gives "
-            f"its sizes; known by name are {sorted(SIGLIP_SIZES)}."
+            f"The checkpoint names the vision tower {shortened(name)} without a 'vision_cfg' that "
+            f"gives its sizes; known by name are {sorted(SIGLIP_SIZES)}."
         )
     tower = sizes.get("tower", "siglip")
     kind = TOWERS.get(tower) if isinstance(tower, str) else None

@@ -329,6 +329,14 @@ def test_a_sweep_gives_a_row_for_every_run_and_seed_and_draws_what_differs(tmp_p
         ("[runs.a]\nposttrain = { epochs = 0 }", "run 'a': epochs is 0; expected at least 1"),
         ("[runs.a]\nstudent = 'gone.pt'\n[run]", "there is no 'run'; "),
         ("runs = [", "is no TOML file"),
+        ("[runs.a]\nevaluations = '3'", "evaluations must be a whole number of at least 1"),
+        ("[runs.a]\nevaluation_stages = 'all'", "evaluation_stages is 'all'; expected a list"),
+        ("runs.a = true", "runs.a is True; expected a table"),
+        ("plan = [1]\n[runs.a]", "plan is [1]; expected a table"),
+        ("[runs.a]\nchunks = 3", "runs.a.chunks is 3; expected a table"),
+        ("[plan]\nposttrain = []\n[runs.a]", "plan.posttrain is []; expected a table"),
+        ("seeds = [-1]\n[runs.a]", "seeds is [-1]; expected a list of whole numbers"),
+        ("seeds = 3\n[runs.a]", "seeds is 3; expected a list of whole numbers"),
     ],
 )
 def test_a_sweep_that_cannot_be_meant_is_refused_in_one_sentence(tmp_path, text, said):

@@ -3,22 +3,37 @@
 import io
 import json
 import os
+import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from arena_breaker_agents.expert import SHIPPED, ExpertFileError, StatePolicy
 from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.registry import make_agent
 from arena_breaker_agents.tutor.batch_log import BatchLog, BatchRequest
 from arena_breaker_agents.tutor.bill import Bill
+from arena_breaker_agents.tutor.chat_stream import completion_in
 from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
+from arena_breaker_gym.bootcamp.clock import Clock
+from arena_breaker_gym.distillation.pretraining import Pretraining
 from arena_breaker_gym.line_file import LineFile
+from arena_breaker_gym.report.training import training_report
 from arena_breaker_gym.rollout import EpisodeError, EpisodeStore, rollout, verify
 from arena_breaker_gym.rollout.replay import ReplayError, replay
 from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.rollout.store import load_episode
+from arena_breaker_gym.run_folder import write_json
 from arena_breaker_gym.stages.loader import PACKAGED, load_campaign
+from arena_breaker_gym.throughput.results import Results as Speeds
+from nitrogen_adapter.data.label_examples import label_tracks
+from nitrogen_adapter.data.labels import LabelError, read_metadata
+from nitrogen_adapter.training.heldout import SCORES
+from nitrogen_adapter.training.run import finished
 
+OLD = Path(__file__).parent / "data" / "old_files"
 LONGEST = 1000  # letters of a sentence
 
 
@@ -220,6 +235,26 @@ def test_every_part_of_a_transcripts_line_is_looked_at(tmp_path, change):
     assert len(str(caught.value)) < LONGEST
 
 
+PLAN = {"settings": {"stages": None, "point_blank_fix": True}, "seed": 0, "stages": [1],
+        "max_steps": 30, "latency": None}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [None, [], {}, {**PLAN, "settings": {}}, {**PLAN, "seed": "0"}, {**PLAN, "stages": []},
+     {**PLAN, "stages": [0]}, {**PLAN, "max_steps": 0}, {**PLAN, "settings": {"stages": "a"}},
+     {**PLAN, "settings": {"stages": [1], "point_blank_fix": True}}],
+)  # fmt: skip
+def test_a_replay_of_a_transcript_that_tells_of_no_run_is_refused(tmp_path, plan):
+    path = tmp_path / "t.jsonl"
+    Transcript(path, heading={"agent": "a", "plan": PLAN}).close()
+    assert make_agent(f"replay:{path}").played["max_steps"] == 30
+    path.unlink()
+    Transcript(path, heading={"agent": "a", "plan": plan}).close()
+    with pytest.raises(TranscriptError, match="its first line tells of no run"):
+        _ = make_agent(f"replay:{path}").played
+
+
 def test_a_transcript_of_deep_json_or_no_plain_file_is_refused(tmp_path):
     path = transcript_of(tmp_path / "t.jsonl", LINE)
     with path.open("a") as file:
@@ -331,3 +366,124 @@ def test_damaged_transcripts_logs_and_results_end_in_sentences(tmp_path, seed):
     row = {"agent": "a", "stage": 1, "episodes": 1, "status": {}}
     for _ in damages(Results([row], {}, {"a": 1.0}).save(tmp_path), seed):
         one_sentence(lambda: Results.load(tmp_path))
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize("text", [DEEP, '{"a": NaN}', '{"a": -1}', '{"a": true}', "[1]"])
+def test_damaged_timings_are_refused_in_a_sentence(tmp_path, text):
+    (tmp_path / "timings.json").write_text(text)
+    with pytest.raises(ValueError, match=r"timings\.json: this is no record of timings"):
+        Clock(tmp_path / "timings.json")
+
+
+def test_measured_speeds_in_deep_json_are_refused_in_a_sentence(tmp_path):
+    (tmp_path / "throughput.json").write_text(DEEP)
+    with pytest.raises(ValueError, match="this is no file of `arena-breaker throughput`"):
+        Speeds.load(tmp_path / "throughput.json")
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """The folder of a training that has ended."""
+    judged = dict.fromkeys(SCORES, 0.5)
+    report = {
+        "parameters": 9, "trained_parameters": 5, "examples": 4, "steps": 3, "seconds": 1.0,
+        "played": 9, "passes": {"done": 1.0, "planned": 2}, "scores": {
+            "post-trained": {"played": judged, "chunk": judged}},
+    }  # fmt: skip
+    write_json(tmp_path / "report.json", report)
+    write_json(tmp_path / "settings.json", {})
+    (tmp_path / "model.pt").touch()
+    return tmp_path
+
+
+def test_damaged_lines_of_a_trainings_figures_are_left_out_of_its_page(trained):
+    rows = [b'{"kind": "train", "step": 1, "loss": 0.5}', b"\x82", b'{"kind": "train", "st',
+            b'{"kind": "train", "step": 2}', b"[1]", b'{"step": 2}', DEEP.encode(),
+            b'{"kind": "train", "step": 2, "loss": {}}']  # fmt: skip
+    (trained / "metrics.jsonl").write_bytes(b"\n".join(rows))
+    (curve,) = training_report(trained, finished(trained)).curves
+    assert [line.y for line in curve.lines] == [[0.5]]
+
+
+@pytest.mark.parametrize("text", ["[]", DEEP, ""])
+def test_damaged_settings_of_a_training_are_said(trained, text):
+    (trained / "settings.json").write_text(text)
+    with pytest.raises(ValueError, match=r"settings\.json: damaged"):
+        training_report(trained, finished(trained))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"trained_parameters": {}}, {"parameters": None}, {"seconds": "long"}, {"played": 1.5},
+     {"passes": {"done": 1}}, {"passes": 3}, {"examples": -1},
+     {"scores": {"untrained": {"played": {}, "chunk": {}}}}],
+)  # fmt: skip
+def test_every_part_of_a_trainings_report_is_looked_at(trained, change):
+    report = json.loads((trained / "report.json").read_text())
+    write_json(trained / "report.json", report | change)
+    with pytest.raises(ValueError, match=r"report\.json: damaged"):
+        finished(trained)
+
+
+def test_metadata_of_labels_in_deep_json_is_refused_in_a_sentence(tmp_path):
+    (tmp_path / "metadata.json").write_text(DEEP)
+    with pytest.raises(LabelError, match=r"metadata\.json: damaged, or not a JSON file"):
+        read_metadata(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("rows_per_step", [0] * 5000), ("rows_per_step", 10**400), ("rows_per_second", 10**400),
+     ("chunk_size", ["x"] * 5000), ("bbox_controller_overlay", [10**400] * 4),
+     ("bbox_controller_overlay", [0] * 5000)],
+)  # fmt: skip
+def test_odd_metadata_of_labels_are_refused_in_a_short_sentence(tmp_path, name, value):
+    root = shutil.copytree(OLD / "labels", tmp_path / "labels")
+    (path,) = root.rglob("metadata.json")
+    about = json.loads(path.read_text())
+    about.pop("rows_per_second", None)
+    path.write_text(json.dumps({**about, name: value}))
+    with pytest.raises(LabelError, match="metadata") as caught:
+        label_tracks(root)
+    assert len(str(caught.value)) < LONGEST
+
+
+@pytest.mark.parametrize(("steps", "seconds"), [(-3, 1.0), (1.5, 1.0), (3, -1.0), (True, 1.0)])
+def test_a_note_of_a_base_counts_from_nothing_less_than_nothing(tmp_path, steps, seconds):
+    shutil.copy(OLD / "student.safetensors", tmp_path / "base.safetensors")
+    shutil.copy(OLD / "student.json", tmp_path / "base.json")
+    write_json(tmp_path / "training.json", {"steps": steps, "seconds": seconds})
+    with pytest.raises(ValueError, match=r"training\.json: damaged"):
+        Pretraining(tmp_path / "run", start=tmp_path / "base.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("member", "data"),
+    [
+        ("bias.0.npy", b"no array"),
+        ("bias.0.npy", header("<f4", "(1000000000000,)")),
+        ("bias.0.npy", b"\x93NUMPY\x01\x00\x10\x00{'descr': (1,\n     "),
+        ("about.npy", npy(b"[" * 100_000)),
+        ("more", b"no array"),
+    ],
+)
+def test_a_damaged_expert_is_refused_in_a_sentence(tmp_path, member, data):
+    with zipfile.ZipFile(SHIPPED) as archive:
+        whole = {one: archive.read(one) for one in archive.namelist()}
+    path = written(tmp_path / "expert.npz", {**whole, member: data})
+    with pytest.raises(ExpertFileError, match=r"expert\.npz is damaged, or holds no expert"):
+        StatePolicy.load(path)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ['{"choices": [true]}', '{"choices": 3}', '{"choices": [{"delta": {"tool_calls": [3]}}]}',
+     '{"choices": [{"delta": {"tool_calls": 3}}]}', '{"choices": [{"delta": [1]}]}',
+     '{"choices": [{"delta": {"tool_calls": [{"index": [], "function": {}}]}}]}'],
+)  # fmt: skip
+def test_a_stream_of_pieces_of_another_form_is_an_answer_that_cannot_be_read(piece):
+    with pytest.raises(ValueError, match="of another form"):
+        completion_in(f"data: {piece}\n\ndata: [DONE]\n\n".encode())

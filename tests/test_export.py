@@ -122,6 +122,14 @@ def test_a_killed_export_leaves_nothing_and_begins_anew(store, root):
     assert list(minari.list_local_datasets()) == [NAME]
 
 
+def test_a_kill_between_a_data_set_and_its_namespace_is_healed(store, root):
+    place = export_minari(store, NAME)
+    (note,) = place.parent.glob("namespace_metadata.json")
+    note.unlink()
+    assert export_minari(store, NAME) == place
+    assert note.exists()
+
+
 def test_what_cannot_be_exported_is_refused_in_a_sentence(store, root, tmp_path):
     with pytest.raises(ExportError, match="is no name of a Minari data set"):
         export_minari(store, "without version")

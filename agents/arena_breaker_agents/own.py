@@ -124,7 +124,7 @@ def _value(text: str) -> Any:
     """A number, a truth value or null as JSON writes them; anything else is text."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

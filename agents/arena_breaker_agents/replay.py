@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from arena_breaker_agents.tutor.decision import Decision
 from arena_breaker_agents.tutor.episode_context import EpisodeContext
-from arena_breaker_agents.tutor.transcript import Line, Transcript
+from arena_breaker_agents.tutor.transcript import Line, Transcript, TranscriptError
 from arena_breaker_gym.rollout.agent import AgentFailure, Observations
 from arena_breaker_gym.rollout.remote_agent import AgentFactory, SendRequest
+from arena_breaker_gym.stored import is_whole
 
 _MOST = 10**6  # whatever a tutor was allowed to answer has been checked when it did
 
@@ -45,8 +46,14 @@ class ReplayAgent:
 
     @property
     def played(self) -> Mapping[str, Any]:
-        """What the transcript's run played, as arguments of `rollout`."""
-        plan = self.transcript.heading["plan"]
+        """What the transcript's run played, as arguments of `rollout`.
+
+        Raises:
+            TranscriptError: If it does not say.
+        """
+        plan = self.transcript.heading.get("plan")
+        if not _is_plan(plan):
+            raise TranscriptError(f"{self.transcript.path}: its first line tells of no run.")
         seeds = self.transcript.seeds
         return {
             "episodes": max(seeds[-1] - plan["seed"] + 1, 1) if seeds else 1,
@@ -103,6 +110,20 @@ class _Factory:
 
     def __call__(self, ask: SendRequest) -> ReplayAgent:
         return ReplayAgent(self.transcript)
+
+
+def _is_plan(plan: Any) -> bool:
+    """Whether a transcript's first line says what was played."""
+    game = plan.get("settings") if isinstance(plan, dict) else None
+    if not isinstance(game, dict) or not isinstance(game.get("point_blank_fix"), bool):
+        return False
+    files, stages = game.get("stages", 0), plan.get("stages")
+    lists = isinstance(stages, list) and (files is None or isinstance(files, list))
+    whole = lists and stages and all(is_whole(one, least=1) for one in stages)
+    named = all(isinstance(one, str) for one in files or ()) if lists else False
+    seed = is_whole(plan.get("seed"), most=2**256)
+    steps = is_whole(plan.get("max_steps"), least=1)
+    return bool(whole and named and seed and steps and "latency" in plan)
 
 
 def _end_of(context: EpisodeContext, lines: Sequence[Line]) -> str:

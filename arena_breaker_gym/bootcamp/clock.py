@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.stored import StoredError, is_number, json_in, read_stored
+
+_LARGEST = 2**20  # bytes of such a file
 
 
 class Clock:
@@ -21,10 +24,7 @@ class Clock:
         self._file = file
         self.seconds: dict[str, float] = {}
         if file.exists():
-            try:
-                self.seconds = {str(k): float(v) for k, v in json.loads(file.read_text()).items()}
-            except (ValueError, AttributeError, TypeError) as error:
-                raise ValueError(f"{file}: this is no record of timings.") from error
+            self.seconds = _timings_in(file)
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -37,3 +37,13 @@ class Clock:
             self.seconds[name] = round(taken, 3)
             with written_whole(self._file) as part:
                 part.write_text(json.dumps(self.seconds, indent=2) + "\n", encoding="utf-8")
+
+
+def _timings_in(file: Path) -> dict[str, float]:
+    try:
+        found = json_in(read_stored(file, most=_LARGEST))
+    except StoredError:
+        found = None
+    if not isinstance(found, dict) or not all(is_number(v) and v >= 0 for v in found.values()):
+        raise ValueError(f"{file}: this is no record of timings.")
+    return {name: float(seconds) for name, seconds in found.items()}

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
+from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 from nitrogen_adapter.data.dataset import ChunkSettings
 from nitrogen_adapter.presets import PRESETS, SHIPPED
@@ -12,6 +13,12 @@ from nitrogen_adapter.training.config import TrainingConfig
 ZERO_SHOT, POST_TRAINED, TUTOR = "zero-shot", "post-trained", "tutor"
 FROZEN = f"{POST_TRAINED}, encoder frozen"
 FINE_TUNED = "PPO"
+
+_LEAST = {  # that the plan's whole numbers may be
+    "demonstrations": 1, "demonstration_steps": 1, "dagger": 0, "fine_tuning": 0,
+    "evaluations": 1, "realtime_evaluations": 0, "evaluation_steps": 1, "n_action_steps": 1,
+    "seed": 0, "evaluation_seed": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +77,14 @@ class BootcampPlan:
         Raises:
             ValueError: If so, naming the entry.
         """
-        for name in ("dagger", "fine_tuning"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more rounds.")
+        for name, least in _LEAST.items():
+            plain_int(name, getattr(self, name), least=least)
+        if self.tutor_evaluations is not None:
+            plain_int("tutor_evaluations", self.tutor_evaluations)
+        if not isinstance(self.evaluation_stages, tuple):
+            raise ValueError(f"evaluation_stages is {self.evaluation_stages!r}; expected a list.")
+        for stage in self.evaluation_stages:
+            plain_int("evaluation_stages", stage)
         if not self.evaluation_stages:
             raise ValueError("evaluation_stages is empty; expected at least one stage.")
 

@@ -20,6 +20,7 @@ from arena_breaker_gym.report import Curve, Line, Report
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.settings import closest
+from arena_breaker_gym.stored import is_whole, shortened
 
 Advance = Callable[[str, float], None]
 
@@ -66,15 +67,30 @@ def read_sweep(path: Path) -> list[SweepRun]:
     for name in values:
         if name not in known:
             raise SweepError(f"{path}: there is no {name!r}; {closest(name, known)}.")
-    runs = values.get("runs", {})
+    runs, common, seeds = values.get("runs", {}), values.get("plan", {}), values.get("seeds", [0])
     if not isinstance(runs, dict) or not runs:
         raise SweepError(f"{path}: [runs] is empty; expected a table for each run.")
-    common = values.get("plan", {})
+    if not isinstance(seeds, list) or not all(map(is_whole, seeds)):
+        raise SweepError(f"{path}: seeds is {shortened(seeds)}; expected a list of whole numbers.")
+    _check_tables(path, {"plan": common, **{f"runs.{name}": one for name, one in runs.items()}})
     return [
         _run(path, name, {**common, **differs, **_merged(common, differs)}, differs, seed)
         for name, differs in runs.items()
-        for seed in values.get("seeds", [0])
+        for seed in seeds
     ]
+
+
+def _check_tables(path: Path, tables: Mapping[str, Any]) -> None:
+    """Refuses what should be a table, or one within it, and is another value."""
+    within = {
+        f"{name}.{part}": table[part]
+        for name, table in tables.items()
+        for part in _NESTED
+        if isinstance(table, dict) and part in table
+    }
+    for name, table in {**tables, **within}.items():
+        if not isinstance(table, dict):
+            raise SweepError(f"{path}: {name} is {shortened(table)}; expected a table.")
 
 
 def _merged(common: Mapping[str, Any], differs: Mapping[str, Any]) -> dict[str, Any]:

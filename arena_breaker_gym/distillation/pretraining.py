@@ -28,7 +28,7 @@ from arena_breaker_gym.files import sweep_leftovers
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.run_folder import claim_folder, write_json
 from arena_breaker_gym.settings import Settings
-from arena_breaker_gym.stored import json_in, read_stored
+from arena_breaker_gym.stored import is_number, is_whole, json_in, read_stored
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.model import NitroGen
@@ -243,12 +243,15 @@ class Pretraining:
             return
         try:
             so_far = json_in(read_stored(file, most=_LARGEST_NOTE))
-            self._trainer.begin_at(int(so_far["steps"]), float(so_far["seconds"]))
+            steps, seconds = so_far["steps"], so_far["seconds"]
         except (ValueError, KeyError, TypeError):
+            steps = seconds = None
+        if not is_whole(steps) or not is_number(seconds) or seconds < 0:
             raise ValueError(
                 f"{file}: damaged; expected the steps and seconds of the base beside it. Delete it "
                 "to count from nothing."
-            ) from None
+            )
+        self._trainer.begin_at(steps, float(seconds))
 
     def _new_collector(self, step: int, num_threads: int) -> Collector:
         return Collector(

@@ -29,6 +29,7 @@ from arena_breaker_gym.rollout.encoder import encoder
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.store import EpisodeStore
 from arena_breaker_gym.settings import PIXEL_SIZES
+from arena_breaker_gym.stored import json_in, read_stored
 
 VERSION = "v3.0"
 TASK = "Survive in the arena and shoot down what attacks."
@@ -171,7 +172,7 @@ def _features(terms: _Terms) -> dict[str, Any]:
 def _check_same(out: Path, info: dict[str, Any]) -> None:
     """Refuses a folder that holds anything but the very data set that is wanted."""
     try:
-        same = json.loads((out / INFO).read_text(encoding="utf-8")) == json.loads(json.dumps(info))
+        same = json_in(read_stored(out / INFO)) == json.loads(json.dumps(info))
     except (OSError, ValueError):
         same = False
     if not same:

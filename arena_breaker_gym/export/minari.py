@@ -29,6 +29,7 @@ from arena_breaker_gym.registration import ENV_ID
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.store import EpisodeStore
 from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.stored import json_in, read_stored
 
 LICENCE = "MIT"
 OBSERVATIONS = ("both", "pixels", "state")
@@ -83,10 +84,10 @@ def export_minari(
     about = _about(source, name, author=author, licence=licence, spec=spec)
     if folder.exists():
         _check_same(folder, about)
-        return folder
-    with folder_written_whole(folder) as part:
-        _write(part / "data", source, spec, about, progress)
-    _name_spaces(folder, name)
+    else:
+        with folder_written_whole(folder) as part:
+            _write(part / "data", source, spec, about, progress)
+    _name_spaces(folder, name)  # also of one that is there: a kill may have come between the two
     return folder
 
 
@@ -164,7 +165,7 @@ def _check_same(folder: Path, about: dict[str, Any]) -> None:
     """
     told = ("dataset_id", "episodes_digest", "keywords", "license", "engine_version")
     try:
-        found = json.loads((folder / "data" / METADATA).read_text(encoding="utf-8"))
+        found = json_in(read_stored(folder / "data" / METADATA))
         same = all(found.get(key) == about[key] for key in told)
     except (OSError, ValueError, AttributeError):
         same = False

@@ -21,7 +21,8 @@ from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout.agent import Agent
 from arena_breaker_gym.rollout.backends.backend import Backend
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, Watch, evaluate
-from arena_breaker_gym.rollout.metrics import METRICS, Row
+from arena_breaker_gym.rollout.metrics import Row
+from arena_breaker_gym.rollout.results import is_whole_row
 from arena_breaker_gym.settings import Settings
 
 EPISODES, FIRST_SEED = 100, 20_000
@@ -77,7 +78,7 @@ class Entry:
         try:
             with path.open("rb") as file:
                 entry = _FILE.validate_json(file.read(_MOST_BYTES))
-            told = all(isinstance(entry.row[name]["mean"], float) for name in METRICS)
+            told = is_whole_row(entry.row) and entry.row["kills"]["mean"] is not None
         except (OSError, ValueError, KeyError, TypeError):
             told = False
         if not told:

@@ -5,12 +5,12 @@ A training's folder is read as files: this room knows no model.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from arena_breaker_gym.report.report import Curve, Line, Report
+from arena_breaker_gym.stored import StoredError, is_number, is_whole, json_in, read_stored
 
 _POINTS = 200  # of a curve, at most
 _JUDGED = {  # by name in metrics.jsonl: title, unit
@@ -28,8 +28,11 @@ def training_report(folder: Path, report: Mapping[str, Any], *, command: str = "
         folder: Of the training: its `metrics.jsonl` and `settings.json` are read.
         report: What its `report.json` holds.
         command: How to run it again.
+
+    Raises:
+        ValueError: If the settings are damaged.
     """
-    settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
+    settings = _settings_in(folder / "settings.json")
     return Report(
         title="Post-training",
         verdict=[*_verdict(report)],
@@ -80,8 +83,29 @@ def _verdict(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"On held-out episodes, {name.replace('_', ' ')}: {words}."
 
 
+def _settings_in(path: Path) -> dict[str, Any]:
+    try:
+        settings = json_in(read_stored(path))
+    except StoredError as error:
+        raise ValueError(f"{path}: damaged ({error}).") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path}: damaged, it holds no settings.")
+    return settings
+
+
 def _noted(folder: Path) -> list[dict[str, Any]]:
+    """What was noted, but for lines that are damaged."""
     path = folder / "metrics.jsonl"
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [*filter(None, map(_line_in, read_stored(path).splitlines()))] if path.exists() else []
+
+
+def _line_in(row: bytes) -> dict[str, Any] | None:
+    try:
+        line = json_in(row)
+    except StoredError:
+        return None
+    if not isinstance(line, dict) or not is_whole(line.get("step")):
+        return None
+    figures = [value for name, value in line.items() if name != "kind" and value is not None]
+    whole = all(map(is_number, figures)) and (line.get("kind") != "train" or "loss" in line)
+    return line if whole and isinstance(line.get("kind"), str) else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.rollout.latency import MEASURED
 from arena_breaker_gym.rollout.metrics import METRICS, Row
 from arena_breaker_gym.stored import StoredError, is_number, is_text, is_whole, json_in, read_stored
 
@@ -68,16 +69,28 @@ def _check(rows: Any, settings: Any, timings: Any) -> None:
     kinds = isinstance(rows, list) and isinstance(settings, dict) and isinstance(timings, dict)
     if not kinds or not all(is_number(seconds) for seconds in timings.values()):
         raise StoredError("its parts are of other kinds")
-    if not all(_is_row(row) for row in rows):
+    if not all(is_row(row) for row in rows):
         raise StoredError("a row is none")
 
 
-def _is_row(row: Any) -> bool:
+def is_row(row: Any) -> bool:
+    """Whether a JSON value is a row as `metrics.row_of` makes them, perhaps without all metrics."""
     if not isinstance(row, dict) or not is_text(row.get("agent")):
         return False
     counts = isinstance(row.get("status"), dict) and isinstance(row.get("failures", {}), dict)
     whole = is_whole(row.get("stage")) and is_whole(row.get("episodes"))
     return counts and whole and all(_is_estimate(row[name]) for name in METRICS if name in row)
+
+
+def is_whole_row(row: Any) -> bool:
+    """Whether a JSON value is a row that has all that a table shows."""
+    if not is_row(row) or not METRICS.keys() <= row.keys():
+        return False
+    passes, latency = row.get("passes", {"done": 0, "planned": 0}), row.get("latency", 0)
+    over = isinstance(passes, dict) and is_number(passes.get("done"))
+    charged = latency is None or latency == MEASURED or is_whole(latency, least=1)
+    fixed = isinstance(row.get("point_blank_fix"), bool)
+    return bool(over and is_number(passes.get("planned")) and charged and fixed)
 
 
 def _is_estimate(value: Any) -> bool:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from arena_breaker_gym.files import written_whole
+from arena_breaker_gym.stored import json_in, read_stored
 from arena_breaker_gym.throughput.rows import Row
 
 FILE_NAME = "throughput.json"
+_LARGEST = 2**24  # bytes of such a file
 VERSIONS_OF = ("arena-breaker-gym", "numpy", "numba", "gymnasium")
 
 
@@ -75,7 +77,7 @@ class Results:
             ValueError: If it is missing or no such file.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = json_in(read_stored(path, most=_LARGEST))
             return cls(
                 [Row.from_dict(row) for row in values["rows"]],
                 [Peer(**{**peer, "broken": tuple(peer["broken"])}) for peer in values["peers"]],

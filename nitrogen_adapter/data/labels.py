@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from arena_breaker_gym.stored import open_stored
+from arena_breaker_gym.stored import json_in, open_stored, read_stored
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.gamepad import NEW_LAYOUT, USABLE_BUTTONS
 
@@ -45,6 +45,7 @@ _STICKS = (NEW_LAYOUT.left, NEW_LAYOUT.right)
 _PAIR = 2
 _WIDEST = 64  # bytes that a number takes in any way of packing it, where it is not text
 _ROOM = 2**16  # for the headers of a column's pages, and its values' dictionary
+_LARGEST = 2**24  # bytes of metadata
 _SLACK = 1e-6  # by which rounding may take a stick beyond 1
 
 
@@ -139,7 +140,7 @@ def read_metadata(chunk: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        metadata = json.loads(path.read_text(encoding="utf-8"))
+        metadata = json_in(read_stored(path, most=_LARGEST))
     except ValueError as error:
         raise LabelError(f"{path}: damaged, or not a JSON file.") from error
     if not isinstance(metadata, dict):

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.files import Claim, claimed, folder_written_whole
 from arena_breaker_gym.run_folder import check_claim, claim_folder, write_json
-from arena_breaker_gym.stored import StoredError, is_number, json_in, read_stored
+from arena_breaker_gym.stored import StoredError, is_number, is_whole, json_in, read_stored
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.passes import Passes
 from nitrogen_adapter.training.board import Board
 from nitrogen_adapter.training.config import RENAMED
-from nitrogen_adapter.training.heldout import HeldOut, Scores
+from nitrogen_adapter.training.heldout import SCORES, HeldOut, Scores
 from nitrogen_adapter.training.processes import Processes
 from nitrogen_adapter.training.trainer import Progress, Trainer
 
@@ -211,7 +211,19 @@ def finished(folder: Path) -> dict[str, Any] | None:
         return None
     found = _object_in(report)
     _scores_in(found.get("scores"), report)
+    if not _is_report(found):
+        raise ValueError(f"{report}: damaged; give this training a folder of its own.")
     return found
+
+
+def _is_report(found: Mapping[str, Any]) -> bool:
+    """Whether a training's report tells what pages and tables tell of it."""
+    counts = (found.get(name) for name in ("parameters", "trained_parameters", "examples", "steps"))
+    played, passes = found.get("played"), found.get("passes", {"done": 0, "planned": 0})
+    if not all(map(is_whole, counts)) or not (played is None or is_whole(played)):
+        return False
+    over = isinstance(passes, dict) and passes.keys() == {"done", "planned"}
+    return over and all(map(is_number, (found.get("seconds"), *passes.values())))
 
 
 def _passes(trainer: Trainer) -> dict[str, Any]:
@@ -260,7 +272,9 @@ def _is_judged(judged: Any) -> bool:
     if not isinstance(judged, dict) or not {"played", "chunk"} <= judged.keys():
         return False
     return all(
-        isinstance(scores, dict) and all(v is None or is_number(v) for v in scores.values())
+        isinstance(scores, dict)
+        and SCORES.keys() <= scores.keys()
+        and all(v is None or is_number(v) for v in scores.values())
         for scores in judged.values()
     )
 

@@ -22,7 +22,10 @@ def completion_in(body: bytes) -> Any:
     text = body.decode("utf-8-sig")
     if not text.lstrip().startswith(_PREFIXES):
         return json.loads(text)
-    return _joined(list(_events(text)))
+    try:
+        return _joined(list(_events(text)))
+    except (AttributeError, TypeError, KeyError) as error:
+        raise ValueError("a piece of the stream is of another form") from error
 
 
 def _events(text: str) -> Iterator[Any]:
