@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from arena_breaker_gym.files import written_whole
@@ -12,34 +13,54 @@ _LARGEST = 2**24  # bytes
 _LONGEST = 200  # letters that a sentence quotes
 
 
-def claim_folder(file: Path, about: Mapping[str, Any], *, what: str) -> None:
+def claim_folder(
+    file: Path,
+    about: Mapping[str, Any],
+    *,
+    what: str,
+    renamed: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Notes in a folder which run it is of, or refuses one that is of another.
 
     Args:
         file: The note, JSON, in the folder.
         about: What makes the run this one, in plain values by name.
         what: What kind of run, for the sentence: "a bootcamp".
+        renamed: New names by old ones that an older note may have, of entries and of values.
 
     Raises:
         ValueError: If the folder is another run's, naming the first difference.
     """
     if not file.exists():
         write_json(file, about)
-    check_claim(file, about, what=what)
+    check_claim(file, about, what=what, renamed=renamed)
 
 
-def check_claim(file: Path, about: Mapping[str, Any], *, what: str) -> None:
+def check_claim(
+    file: Path,
+    about: Mapping[str, Any],
+    *,
+    what: str,
+    renamed: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Refuses a folder that is another run's; see `claim_folder`."""
     try:
         found = json_in(read_stored(file, most=_LARGEST))
     except StoredError as error:
         raise ValueError(f"{file}: damaged ({error}); give this run a folder of its own.") from None
-    difference = _difference(found, json.loads(json.dumps(about)))
+    difference = _difference(with_new_names(found, renamed), json.loads(json.dumps(about)))
     if difference is not None:
         raise ValueError(
             f"{file.parent} holds {what} with another {difference} (see {file.name}): "
             "give this one a folder of its own with --out."
         )
+
+
+def with_new_names(stored: Any, renamed: Mapping[str, str]) -> Any:
+    """A stored value of nested dicts with today's names for its entries and values."""
+    if isinstance(stored, dict):
+        return {renamed.get(k, k): with_new_names(v, renamed) for k, v in stored.items()}
+    return renamed.get(stored, stored) if isinstance(stored, str) else stored
 
 
 def write_json(path: Path, value: object) -> None:

@@ -2,17 +2,26 @@
 
 Model cards, the contributors' page and the change log stand beside what they tell of; here they
 become pages of the site. A link to any other file of the repository becomes a link to a copy of it.
+Diagrams are drawn by a script that npm brings once and the site carries; without npm they stay
+their own source.
 """
 
+import hashlib
+import logging
 import posixpath
 import re
+import subprocess
+import tarfile
+import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from pymdownx.superfences import fence_code_format
 
 PAGES = Path(__file__).parent
 ROOT = PAGES.parent
@@ -25,6 +34,10 @@ GUESTS: Mapping[str, str] = MappingProxyType(
         "CHANGELOG.md": "changelog.md",
     }
 )
+MERMAID = "mermaid@11.9.0"
+MERMAID_SHA256 = "0b3ed4374117363815daefdadfcc20ff704d7dd4513b55ed803abddcbd86a898"
+SCRIPT = "javascripts/mermaid.min.js"
+_LOG = logging.getLogger("mkdocs.hooks")
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)\s#]+)")
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 
@@ -32,7 +45,44 @@ _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Pages lie beside the configuration, which MkDocs refuses in a file."""
     config.docs_dir = str(PAGES)
+    if mermaid() is not None:
+        fence = {"name": "mermaid", "class": "mermaid", "format": fence_code_format}
+        config.mdx_configs["pymdownx.superfences"] = {"custom_fences": [fence]}
     return config
+
+
+@cache
+def mermaid() -> Path | None:
+    """The script that draws diagrams, fetched by npm where it is not here yet; None without it."""
+    kept = ROOT / "runs" / "mermaid.min.js"
+    if kept.is_file() and _is_mermaid(kept.read_bytes()):
+        return kept
+    try:
+        script = _from_npm()
+    except (OSError, subprocess.SubprocessError, tarfile.TarError, KeyError) as error:
+        _LOG.info("Diagrams stay text: npm did not bring %s (%s).", MERMAID, error)
+        return None
+    if not _is_mermaid(script):
+        _LOG.warning("%s is not the one that was expected: diagrams stay text.", MERMAID)
+        return None
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_bytes(script)
+    return kept
+
+
+def _is_mermaid(script: bytes) -> bool:
+    return hashlib.sha256(script).hexdigest() == MERMAID_SHA256
+
+
+def _from_npm() -> bytes:
+    """The script out of npm's package, of which nothing is run."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["npm", "pack", "--silent", "--pack-destination", folder, MERMAID]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
+        (package,) = Path(folder).glob("*.tgz")
+        with tarfile.open(package) as files:
+            script = files.extractfile("package/dist/mermaid.min.js")
+            return script.read() if script else b""
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -42,6 +92,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source in sorted(linked_files()):
         place = f"files/{source}"
         files.append(File.generated(config, place, abs_src_path=str(ROOT / source)))
+    if (script := mermaid()) is not None:
+        files.append(File.generated(config, SCRIPT, abs_src_path=str(script)))
     return files
 
 
@@ -79,3 +131,11 @@ def _in_site(source: str, here: str, target: str) -> str:
 
 def _from_root(source: str, target: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
+
+
+def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
+    """A page with a diagram loads the script; the theme would else ask another site for it."""
+    if 'class="mermaid"' not in output:
+        return output
+    place = posixpath.relpath(SCRIPT, posixpath.dirname(page.url) or ".")
+    return output.replace("</head>", f'<script src="{place}"></script></head>', 1)

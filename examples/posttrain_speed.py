@@ -54,7 +54,7 @@ def peak_memory() -> float:
 
 def main(
     preset: Annotated[str, typer.Option(help="Which model.")] = "nitrogen_500m",
-    split: Annotated[str, typer.Option(help="What learns.")] = "acts",
+    split: Annotated[str, typer.Option(help="What learns.")] = "action_head",
     lora_rank: Annotated[int, typer.Option(help="Adapters' rank; 0: none.")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Examples in a step.")] = 4,
     accumulate: Annotated[int, typer.Option(min=1, help="Pieces of a step.")] = 1,

@@ -3,13 +3,16 @@
     python examples/run_notebooks.py                 # all
     python examples/run_notebooks.py first_steps
 
-`tests/test_notebooks.py` holds what is kept against what comes out, numbers and pictures included;
-whoever changes the game or a notebook runs this.
+Each begins with a badge that opens it on Colab and a cell that installs the package there, both
+written here. `tests/test_notebooks.py` holds what is kept against what comes out, numbers and
+pictures included; whoever changes the game or a notebook runs this.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +21,30 @@ import typer
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent
-ALL = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
+EXTRAS = {
+    "first_steps": "notebooks,video",
+    "benchmark_your_agent": "notebooks",
+    "record_and_distil": "notebooks,nitrogen",
+    "train_ppo": "notebooks,rl,video",
+    "finetune_nitrogen": "notebooks,nitrogen",
+    "claude_plays": "notebooks,agents,video",
+    "gamepad_numbers": "notebooks,nitrogen",
+}
+"""The notebooks, and what each needs."""
+
+UNNAMED = "https://github.com/OWNER/arena-breaker-gym"
+"""Stands for the repository until `[project.urls]` in pyproject.toml names it."""
+
+BADGE = (
+    "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+    "(https://colab.research.google.com/github/{place}/blob/main/examples/{name}.ipynb)"
+)
+INSTALL = """\
+# On Colab this installs the package; where it is installed already, it does nothing.
+from importlib.util import find_spec
+
+if find_spec("arena_breaker_gym") is None:
+    %pip install --quiet "arena-breaker-gym[{extras}] @ git+{address}\""""
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -28,10 +54,32 @@ METADATA = {
 def refresh(path: Path) -> None:
     """Runs one notebook in an empty folder and writes it back, clean."""
     notebook = nbformat.read(path, as_version=4)
+    written = ("badge", "install")
+    rest = [cell for cell in notebook.cells if cell.id not in written]
+    notebook.cells = [*opening(path.stem), *rest]
     with tempfile.TemporaryDirectory() as folder:
         here = {"metadata": {"path": folder}}
-        NotebookClient(notebook, timeout=120, kernel_name="python3", resources=here).execute()
+        client = NotebookClient(notebook, timeout=900, kernel_name="python3", resources=here)
+        client.execute(env={**os.environ, "TMPDIR": folder})
     nbformat.write(cleaned(notebook), path)
+
+
+def repository() -> str:
+    """The repository's address, which pyproject.toml is the one place to say."""
+    text = (FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8")
+    named = tomllib.loads(text)["project"].get("urls", {}).get("Repository", UNNAMED)
+    return str(named).removesuffix(".git").rstrip("/")
+
+
+def opening(name: str) -> list[Any]:
+    """The two cells that every notebook begins with."""
+    address = repository()
+    badge = BADGE.format(place=address.removeprefix("https://github.com/"), name=name)
+    install = INSTALL.format(extras=EXTRAS[name], address=address)
+    return [
+        nbformat.v4.new_markdown_cell(badge, id="badge"),
+        nbformat.v4.new_code_cell(install, id="install"),
+    ]
 
 
 def cleaned(notebook: Any) -> Any:
@@ -65,9 +113,9 @@ def _joined(outputs: list[Any]) -> list[Any]:
 
 def main(names: Annotated[list[str] | None, typer.Argument(help="Notebooks; all.")] = None) -> None:
     """Runs notebooks and keeps their outputs."""
-    for name in names or ALL:
-        if name not in ALL:
-            raise typer.BadParameter(f"there is no {name}; known are {', '.join(ALL)}.")
+    for name in names or EXTRAS:
+        if name not in EXTRAS:
+            raise typer.BadParameter(f"there is no {name}; known are {', '.join(EXTRAS)}.")
         refresh(FOLDER / f"{name}.ipynb")
         print(f"{name}: run")
 

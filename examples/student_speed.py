@@ -3,7 +3,8 @@
     python examples/student_speed.py                  # on a quiet machine; half a minute
     python examples/student_speed.py --threads 2
 
-Frames of noise stand in for the game's: what they show costs nothing. The ratio to a product of
+Frames of noise, and noise as what tutor and simulator know of them, stand in for the game's: what
+they show costs nothing. The ratio to a product of
 large matrices, measured in the same run, tells one machine from another.
 """
 
@@ -21,12 +22,14 @@ from rich.console import Console
 from rich.table import Table
 
 from nitrogen_adapter import NitroGen, gamepad
-from nitrogen_adapter.data.examples import ArrayExamples
+from nitrogen_adapter.data.examples import ArrayExamples, TeacherTargets
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.training.trainer import Progress, Trainer
 
 COUNT = 1024  # examples
+THINGS = 12  # in a frame
+MOVES, SENSES = 33, 279  # of the expert
 SKIPPED = 5  # steps that warm caches up
 
 
@@ -35,7 +38,12 @@ def frames() -> ArrayExamples:
     rng = np.random.default_rng(0)
     actions = rng.uniform(-1.0, 1.0, (COUNT, 18, 5)).astype(np.float32)
     pixels = rng.integers(0, 256, (COUNT, 96, 96, 3), dtype=np.uint8)
-    return ArrayExamples(pixels, gamepad.pack(actions))
+    things = rng.random((COUNT, THINGS, 3), dtype=np.float32)
+    things[..., 2] = rng.integers(0, 8, (COUNT, THINGS))
+    tutor = TeacherTargets(
+        *(rng.random((COUNT, numbers), dtype=np.float32) for numbers in (MOVES, 2, SENSES))
+    )
+    return ArrayExamples(pixels, gamepad.pack(actions), things, tutor)
 
 
 def examples_per_second(config: TrainingConfig, steps: int) -> float:
@@ -74,7 +82,7 @@ def main(
     title = f"{threads} thread(s); float32 products: {speed:.0f} GFLOP/s"
     table = Table("what learns", "precision", "examples/s", "per GFLOP/s", title=title)
     kinds: dict[str, dict[str, Any]] = {
-        "the action head, on cached features": {"split": "acts"},
+        "the action head, on cached features": {"split": "action_head"},
         "all, on frames": {"split": "all"},
     }
     for name, changes in kinds.items():

@@ -283,8 +283,11 @@ def tried(name: str) -> Row | None:
         last = (done.stdout.strip() or "0").splitlines()[-1]
     except subprocess.TimeoutExpired:
         return _row(version, 0, f"took longer than {LONGEST} s")
+    if "ModuleNotFoundError" in said:  # says nothing about us
+        print(f"{name} misses something of its own: {said}")
+        return None
     if done.returncode != 0:
-        return None if "ModuleNotFoundError" in said else _row(version, 0, said)
+        return _row(version, 0, said)
     return _row(version, int(last), "works")
 
 
@@ -338,7 +341,7 @@ def main() -> None:
     rows = json.loads(DATA.read_text(encoding="utf-8")) if DATA.exists() else {}
     for name in arguments.names or TRIALS:
         row = tried(name)
-        print(f"{name}: {'not installed' if row is None else f'{row.result}, {row.steps} steps'}")
+        print(f"{name}: {'not tried' if row is None else f'{row.result}, {row.steps} steps'}")
         if row is not None:
             rows[name] = asdict(row)
     DATA.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

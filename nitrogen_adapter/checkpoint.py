@@ -27,6 +27,8 @@ from nitrogen_adapter.vision import restore_buffers
 
 SAFETENSORS = ".safetensors"
 DIGEST = "weights_sha256"  # in a file's metadata
+HUB_CONFIG, HUB_WEIGHTS = "config.json", "model.safetensors"  # names in a folder of a hub
+PUBLIC = "ng.pt"  # what the public checkpoint is called where it is kept
 LARGEST_CONFIG = 2**20  # bytes of a JSON file; the public configuration has some 3,000
 
 _Weights = Mapping[str, Any]
@@ -40,7 +42,8 @@ def load(path: str | Path, *, device: str = "cpu") -> NitroGen:
     """Read a model from a file.
 
     Args:
-        path: the public form, or a `.safetensors` file with its configuration beside it.
+        path: the public form, or a `.safetensors` file with its configuration beside it, under the
+            same name and `.json` or as `config.json`; or a folder that holds one (see `file_in`).
         device: where the weights go.
 
     Returns:
@@ -50,7 +53,8 @@ def load(path: str | Path, *, device: str = "cpu") -> NitroGen:
         CheckpointError: if there is no such file, it is damaged or something else, or weights are
             missing or surplus; the sentence names the file and the fault.
     """
-    weights, ckpt_config = _read_parts(Path(path))
+    path = file_in(Path(path))
+    weights, ckpt_config = _read_parts(path)
     weights = _renamed(weights)
     try:
         config = NitroGenConfig.from_dict(_with_what_weights_say(ckpt_config, weights))
@@ -62,6 +66,14 @@ def load(path: str | Path, *, device: str = "cpu") -> NitroGen:
     return fill(model, _filled(weights, model)).to(device).eval()
 
 
+def file_in(path: Path) -> Path:
+    """Return the checkpoint in a folder as hubs keep models; a path that is none stays as it is."""
+    if not path.is_dir():
+        return path
+    public = path / PUBLIC
+    return public if public.is_file() and not (path / HUB_WEIGHTS).is_file() else path / HUB_WEIGHTS
+
+
 def fill(model: NitroGen, weights: Mapping[str, Tensor]) -> NitroGen:
     """Give a model that was made on "meta" its weights, which it takes as they are, uncopied."""
     model.load_state_dict(weights, assign=True)
@@ -71,7 +83,13 @@ def fill(model: NitroGen, weights: Mapping[str, Tensor]) -> NitroGen:
     return model
 
 
-def save(path: str | Path, model: NitroGen, *, dtype: torch.dtype | None = None) -> None:
+def save(
+    path: str | Path,
+    model: NitroGen,
+    *,
+    dtype: torch.dtype | None = None,
+    config_path: Path | None = None,
+) -> None:
     """Write a model, each file whole or not at all.
 
     Args:
@@ -80,6 +98,7 @@ def save(path: str | Path, model: NitroGen, *, dtype: torch.dtype | None = None)
             any other name gets the public form, which the public code loads.
         model: what to write; unknown entries of the configuration it was read with are kept.
         dtype: of the weights in a `.safetensors` file; as they are if not given.
+        config_path: of the configuration that goes with one, where it has another name.
 
     Raises:
         CheckpointError: if JSON cannot hold the configuration.
@@ -95,7 +114,7 @@ def save(path: str | Path, model: NitroGen, *, dtype: torch.dtype | None = None)
     weights = {n: t.to(dtype).contiguous() for n, t in model.state_dict().items()}
     with written_whole(path) as part:
         _save_tensors(weights, part, path)
-    with written_whole(path.with_suffix(".json")) as part:
+    with written_whole(config_path or path.with_suffix(".json")) as part:
         part.write_text(text + "\n", encoding="utf-8")
 
 
@@ -203,6 +222,8 @@ def _read_parts(path: Path) -> tuple[_Weights, Mapping[str, Any]]:
 
 def _read_safetensors(path: Path) -> tuple[_Weights, Mapping[str, Any]]:
     beside = path.with_suffix(".json")
+    if not beside.is_file() and path.with_name(HUB_CONFIG).is_file():
+        beside = path.with_name(HUB_CONFIG)
     for file in (path, beside):
         if not file.is_file():
             raise CheckpointError(f"There is no checkpoint at {path}: {file.name} is missing.")

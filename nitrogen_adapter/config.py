@@ -187,6 +187,8 @@ class PatchConfig:
             of twice `fovea_patch`; 0: there is none.
         fovea_patch: side of the window's patches, in pixels.
         fovea_convolutions: 3 × 3 convolutions over them.
+        recentred: features of a cell of the whole frame moved so that the player is in its middle;
+            0: it is not looked at. It needs a fovea, which finds the player.
     """
 
     hidden_size: Size
@@ -199,7 +201,25 @@ class PatchConfig:
     fovea: Annotated[int, Field(strict=True, ge=0, le=1024)] = 0
     fovea_patch: Size = 4
     fovea_convolutions: Layers = 2
+    recentred: Annotated[int, Field(strict=True, ge=0, le=1024)] = 0
     tower: Literal["patch"] = "patch"
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that do not fit together.
+
+        Raises:
+            ConfigError: if so, naming them.
+        """
+        if self.fovea % (2 * self.fovea_patch):
+            raise ConfigError(
+                f"fovea is {self.fovea}; expected a multiple of twice fovea_patch, which is "
+                f"{self.fovea_patch}."
+            )
+        if self.recentred and not self.fovea:
+            raise ConfigError(
+                f"recentred is {self.recentred} and fovea 0; expected a fovea, which finds the "
+                "player."
+            )
 
     @property
     def grid(self) -> int:

@@ -369,6 +369,82 @@ class NitroGen(nn.Module):
         return file.load(path, device=device)
 
     @classmethod
+    def from_pretrained(
+        cls, source: str | Path, *, revision: str | None = None, device: str = "cpu"
+    ) -> NitroGen:
+        """Read a model from a folder of `save_pretrained`, or from a hub by its id.
+
+        Args:
+            source: the folder; or an id such as "nvidia/NitroGen", which the hub's library
+                downloads once and keeps.
+            revision: of an id, a branch, tag or commit.
+            device: where the weights go.
+
+        Returns:
+            The model, ready to sample, as `from_checkpoint` gives it.
+
+        Raises:
+            CheckpointError: if it is neither, cannot be reached, or what it holds is damaged.
+            MissingExtraError: if an id is given and `huggingface_hub` is not installed.
+        """
+        from nitrogen_adapter import hub
+
+        return hub.load(source, revision=revision, device=device)
+
+    def save_pretrained(
+        self,
+        folder: str | Path,
+        *,
+        description: str | None = None,
+        license: str | None = None,
+    ) -> None:
+        """Write a folder as hubs keep models: `config.json`, `model.safetensors`, `README.md`.
+
+        Args:
+            folder: made where there is none; a README.md that is in it stays as it is.
+            description: what the model card says of the model.
+            license: the identifier for the card, such as "mit". What was trained from NitroGen's
+                weights is under their terms.
+        """
+        from nitrogen_adapter import hub
+
+        name = Path(folder).name
+        card = hub.card_of(self, name, description=description, license=license)
+        hub.save(Path(folder), self, card=card)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        message: str = "A NitroGen model",
+        description: str | None = None,
+        license: str | None = None,
+    ) -> str:
+        """Write the same folder to a hub, with the token that its library was told.
+
+        A model card that lies there already stays as it is.
+
+        Args:
+            repo_id: such as "me/walker"; made where there is none.
+            private: whether others see it; the hub's default if not given.
+            message: of the commit.
+            description: as `save_pretrained` takes it.
+            license: likewise.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            CheckpointError: if the hub cannot be reached or says no.
+            MissingExtraError: if `huggingface_hub` is not installed.
+        """
+        from nitrogen_adapter import hub
+
+        card = hub.card_of(self, repo_id, description=description, license=license)
+        return hub.push(repo_id, self, card=card, private=private, message=message)
+
+    @classmethod
     def preset(cls, name: str, *, device: str = "cpu", seed: int = 0) -> NitroGen:
         """Build a named model with fresh weights.
 
@@ -387,7 +463,7 @@ class NitroGen(nn.Module):
             torch.manual_seed(seed)
             return cls(config)
 
-    # ---- what sees ----
+    # ---- the vision encoder ----
 
     def see(self, pixel_values: Tensor) -> Tensor:
         """Return the tower's own tokens of every frame.
@@ -478,7 +554,7 @@ class NitroGen(nn.Module):
             raise ValueError(f"The model knows no game {game!r} of its {len(games)}: {known}.")
         return row
 
-    # ---- what acts ----
+    # ---- the action head ----
 
     def velocity(self, rows: Tensor, time: Tensor, context: list[KeysValues | None]) -> Tensor:
         """Return where noisy rows should flow.

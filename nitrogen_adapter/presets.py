@@ -58,7 +58,9 @@ def _large() -> NitroGenConfig:
 
 def _student() -> NitroGenConfig:
     return NitroGenConfig(
-        vision=PatchConfig(hidden_size=128, channels=64, convolutions=1, mlp_width=768, fovea=48),
+        vision=PatchConfig(
+            hidden_size=128, channels=64, convolutions=1, mlp_width=768, fovea=48, recentred=48
+        ),
         vl_self_attention=_stack(1, width=128, head=32, dropout=0.0),
         diffusion=_stack(3, width=96, head=32, dropout=0.0, interleave=True, seen=128),
         hidden_size=96,
@@ -90,7 +92,7 @@ def file_of(source: str) -> Path | None:
     """Return the checkpoint that a name or a path stands for; None for a preset's fresh weights.
 
     Args:
-        source: a name of `SHIPPED` or of `PRESETS`, or a path.
+        source: a name of `SHIPPED` or of `PRESETS`, or the path of a file or of a model's folder.
 
     Raises:
         ValueError: if it is none of these.
@@ -98,6 +100,8 @@ def file_of(source: str) -> Path | None:
     if source in PRESETS:
         return None
     path = SHIPPED.get(source, Path(source))
+    if path.is_dir():
+        path = path / "model.safetensors"
     if not path.is_file():
         known = ", ".join([*SHIPPED, *PRESETS])
         raise ValueError(f"There is no model {source!r}; expected one of {known}, or a checkpoint.")

@@ -8,20 +8,43 @@ from typing import Self
 
 from torch import nn
 
-DEFAULT_SPLIT = "acts"
+from arena_breaker_gym.deprecated import warn
 
-_ACTS = ("model.", "action_encoder.", "action_decoder.", "position_embedding.")
+DEFAULT_SPLIT = "action_head"
+
+_ACTION_HEAD = ("model.", "action_encoder.", "action_decoder.", "position_embedding.")
 
 SPLITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        DEFAULT_SPLIT: _ACTS,
-        "acts+attention": (*_ACTS, "vl_self_attention_model."),
+        DEFAULT_SPLIT: _ACTION_HEAD,
+        "action_head+attention": (*_ACTION_HEAD, "vl_self_attention_model."),
         "head": ("action_encoder.", "action_decoder."),
+        "vision_encoder": ("vision_encoder.",),
         "all": ("",),
     }
 )
 """What a split trains, by how the names of its parameters begin. The default is the article's:
-what acts learns and what sees stays, 127,290,393 of the real model's 493,631,513 parameters."""
+the action head learns and the vision encoder stays, 127,290,393 of the real model's 493,631,513
+parameters."""
+
+OLD_SPLITS: Mapping[str, str] = MappingProxyType(
+    {"acts": DEFAULT_SPLIT, "acts+attention": "action_head+attention"}
+)
+"""Splits under their old names, which work for one release and stand in stored runs."""
+
+
+def split_named(name: str) -> str:
+    """Return a split's name; an old one is warned of.
+
+    Raises:
+        ValueError: if there is no such split.
+    """
+    if name in OLD_SPLITS:
+        warn(f"The split {name!r}", repr(OLD_SPLITS[name]))
+        return OLD_SPLITS[name]
+    if name not in SPLITS:
+        raise ValueError(f"There is no split {name!r}; known are {', '.join(SPLITS)}.")
+    return name
 
 
 def in_split(name: str, split: str) -> bool:
@@ -30,9 +53,7 @@ def in_split(name: str, split: str) -> bool:
     Raises:
         ValueError: if there is no such split.
     """
-    if split not in SPLITS:
-        raise ValueError(f"There is no split {split!r}; known are {', '.join(SPLITS)}.")
-    return name.startswith(SPLITS[split])
+    return name.startswith(SPLITS[split_named(split)])
 
 
 class ParameterCount(int):

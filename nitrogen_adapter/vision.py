@@ -147,11 +147,16 @@ class PatchTower(nn.Module):
         self.patches = _patches(width, config.patch_size, config.convolutions)
         self.thin_out = nn.Conv2d(width, width, 3, stride=2, padding=1)
         cells = ((config.grid + 1) // 2) ** 2
+        inputs = width * cells
         self.fovea = Fovea(config) if config.fovea else None
         if self.fovea is not None:
-            cells += self.fovea.cells
+            inputs += width * self.fovea.cells
+        self.thin_out_recentred: nn.Module | None = None
+        if config.recentred:
+            self.thin_out_recentred = nn.Conv2d(width, config.recentred, 3, stride=2, padding=1)
+            inputs += config.recentred * cells
         self.mlp = nn.Sequential(
-            nn.Linear(width * cells, wide), nn.ReLU(), nn.Linear(wide, wide), nn.ReLU()
+            nn.Linear(inputs, wide), nn.ReLU(), nn.Linear(wide, wide), nn.ReLU()
         )
         self.to_tokens = nn.Linear(wide, config.num_tokens * config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size)
@@ -162,10 +167,14 @@ class PatchTower(nn.Module):
 
     def tokens(self, pixel_values: Tensor, cells: Tensor) -> Tensor:
         """Turn (n, 3, S, S) pixels and their cells into (n, tokens, hidden) tokens."""
-        flat = torch.relu(self.thin_out(cells)).flatten(1)
+        views = [torch.relu(self.thin_out(cells)).flatten(1)]
         if self.fovea is not None:
-            flat = torch.cat([flat, self.fovea(pixel_values, self.fovea.place(cells))], dim=1)
-        seen = self.mlp(flat)
+            place = self.fovea.place(cells)
+            views.append(self.fovea(pixel_values, place))
+            if self.thin_out_recentred is not None:
+                moved = self.cells(window(pixel_values.float(), place, pixel_values.shape[-1]))
+                views.append(torch.relu(self.thin_out_recentred(moved)).flatten(1))
+        seen = self.mlp(torch.cat(views, dim=1))
         tokens = self.to_tokens(seen).unflatten(1, (-1, *self.norm.normalized_shape))
         return cast("Tensor", self.norm(tokens))
 
@@ -201,16 +210,22 @@ class Fovea(nn.Module):
 
     def forward(self, pixel_values: Tensor, place: Tensor) -> Tensor:
         """Return (n, features) what is seen in (n, 3, S, S) pixels about (n, 2) places."""
-        window = self._window(pixel_values.float(), place)
-        cells = self.patches(window.contiguous(memory_format=_LAST))
+        near = window(pixel_values.float(), place, self.size)
+        cells = self.patches(near.contiguous(memory_format=_LAST))
         return torch.relu(self.thin_out(cells)).flatten(1)
 
-    def _window(self, pixels: Tensor, place: Tensor) -> Tensor:
-        side = torch.arange(self.size, device=pixels.device) + 0.5 - self.size / 2.0
-        offsets = 2.0 * side / pixels.shape[-1]
-        rows, columns = torch.meshgrid(offsets, offsets, indexing="ij")
-        grid = (2.0 * place - 1.0)[:, None, None] + torch.stack([columns, rows], dim=-1)
-        return F.grid_sample(pixels, grid, padding_mode="zeros", align_corners=False)
+
+def window(pixels: Tensor, place: Tensor, size: int) -> Tensor:
+    """Return (n, 3, size, size) what lies about (n, 2) places in (n, 3, S, S) pixels.
+
+    Beyond the frame's edge all is 0. No gradient flows back to the places: what finds the player
+    is told where they are (see `place_loss`).
+    """
+    side = torch.arange(size, device=pixels.device) + 0.5 - size / 2.0
+    offsets = 2.0 * side / pixels.shape[-1]
+    rows, columns = torch.meshgrid(offsets, offsets, indexing="ij")
+    grid = (2.0 * place.detach() - 1.0)[:, None, None] + torch.stack([columns, rows], dim=-1)
+    return F.grid_sample(pixels, grid, padding_mode="zeros", align_corners=False)
 
 
 def _patches(width: int, patch_size: int, convolutions: int) -> nn.Sequential:

@@ -196,7 +196,7 @@ def test_a_checkpoint_is_trained_the_published_way(tmp_path):
     before = tmp_path / "base.pt"
     checkpoint.save(before, NitroGen.preset("tiny", seed=5))
     plan = BootcampPlan.for_student(str(before), seed=0, max_seconds=None, **MINIATURE)
-    assert plan.posttrain.split == "acts"
+    assert plan.posttrain.split == "action_head"
     made = Bootcamp(plan, tmp_path / "camp")
     results = made.run(ignore)
     agents = {row["agent"] for row in results.rows}

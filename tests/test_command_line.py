@@ -58,6 +58,25 @@ def test_every_help_shows_an_example(words):
     assert "Example: arena-breaker" in CliRunner().invoke(build(), [*words, "--help"]).stdout
 
 
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_help_is_readable_at_80_columns(words, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+    told = CliRunner().invoke(build(), [*words, "--help"]).output
+    lines = told.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in told  # nothing is cut off
+    indents = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
+    assert max(indents) <= 36  # what an option does has 40 columns and more
+
+
+def test_help_keeps_groups_of_options_together():
+    told = CliRunner().invoke(build(), ["bootcamp", "--help"]).output
+    titles = [line for line in told.splitlines() if line.endswith(":") and line[0] != " "]
+    assert titles == ["Options:", "Who teaches whom, and how:", "How long it is measured:"]
+    assert told.index("How long it is measured:") < told.index("--evaluations N")
+
+
 @pytest.mark.parametrize(
     "words",
     [

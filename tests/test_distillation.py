@@ -32,8 +32,9 @@ from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint, gamepad
+from nitrogen_adapter.data.examples import TeacherTargets
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.training.teacher_head import direction_shares
+from nitrogen_adapter.training.teacher_head import TeacherHead, direction_shares
 
 SETTINGS = Settings(pixel_size=64)
 
@@ -172,6 +173,24 @@ def test_directions_are_shared_between_neighbouring_classes():
     corners = torch.stack([classes.cos(), classes.sin()], dim=1)
     middle = torch.nn.functional.normalize(shares @ corners, dim=1)
     assert ((middle * aim).sum(dim=1) > 0.999).all()
+
+
+def test_a_feature_counts_alike_on_any_scale_and_a_constant_one_not_at_all():
+    rng = np.random.default_rng(8)
+    head = TeacherHead(4, moves=3, senses=5)
+    torch.nn.init.zeros_(head.senses.weight)
+    torch.nn.init.zeros_(head.senses.bias)
+    senses = rng.normal(size=(64, 5)).astype(np.float32)
+    senses[:, 4] = 0.0
+    move, aim = np.zeros((64, 3), np.float32), np.ones((64, 2), np.float32)
+
+    def loss(*scales):
+        targets = TeacherTargets(move, aim, senses * np.array(scales, np.float32))
+        return float(head.loss(torch.zeros((64, 2, 2)), targets))
+
+    plain = loss(1, 1, 1, 1, 1)
+    assert loss(10, 0.5, 1, 3, 1) == pytest.approx(plain, rel=1e-5)
+    assert loss(1, 1, 1, 0, 1) == pytest.approx(plain, rel=0.02)
 
 
 def test_rows_of_labels_are_the_teachers_actions():

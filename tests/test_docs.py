@@ -1,5 +1,6 @@
 """The pages keep their word: code runs, links lead somewhere, tests that are named are there."""
 
+import contextlib
 import functools
 import os
 import re
@@ -83,9 +84,24 @@ def test_python_on_a_page_runs_from_top_to_bottom(page, folder, monkeypatch, cap
             exec(compile(text, name_of(page), "exec"), names)
 
 
+def run_script(script, *arguments):
+    command = [sys.executable, str(script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_leads_to_an_agent_that_was_trained_and_a_film_to_share():
+    """Its commands are run by the next test."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "(docs/get_started.md)" in readme
+    path = [text for _, kind, text in blocks_of(DOCS / "get_started.md") if kind == "bash"]
+    assert "python examples/train_ppo.py" in "".join(path)
+    assert path[-1].startswith("arena-breaker video")
+
+
 @pytest.mark.parametrize("name", RUN_WHOLE)
 def test_every_command_of_a_page_runs_in_its_order(name, folder, monkeypatch, capsys):
-    for module in ("imageio_ffmpeg", "plotly"):
+    for module in ("imageio_ffmpeg", "plotly", "stable_baselines3"):
         pytest.importorskip(module)
     write_files(ROOT / name, folder)
     commands = [
@@ -98,6 +114,9 @@ def test_every_command_of_a_page_runs_in_its_order(name, folder, monkeypatch, ca
     assert commands
     for command in commands:
         program, *arguments = shlex.split(command, comments=True)
+        if program == "python":  # a script of the checkout, in which the reader stands
+            run_script(ROOT / arguments[0], *arguments[1:])
+            continue
         assert program == "arena-breaker", command
         monkeypatch.setattr(sys, "argv", [program, *arguments])
         with pytest.raises(SystemExit) as ended:
@@ -157,6 +176,16 @@ def test_every_page_is_in_the_sites_navigation_once():
     assert {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")} <= set(listed)
 
 
+def test_the_index_of_answers_leads_to_every_page():
+    named = {
+        target.partition("#")[0] for target in _LINK.findall((DOCS / "answers.md").read_text())
+    }
+    pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    assert pages - named == {"index.md", "answers.md"}
+    notebooks = {f"../examples/{one.name}" for one in (ROOT / "examples").glob("*.ipynb")}
+    assert notebooks <= named
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The site, built as the configuration's first line says; warnings fail it."""
@@ -177,24 +206,74 @@ def site(tmp_path_factory):
     return out
 
 
-def test_the_site_is_built_and_its_first_page_loads_with_nothing_from_elsewhere(site):
+@pytest.fixture(scope="module")
+def chromium():
     sync_api = pytest.importorskip("playwright.sync_api")
     if CHROMIUM is None:
         pytest.skip("Debian's chromium is not installed")
-    said, asked = [], []
     with sync_api.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_page()
-        tab.on("console", lambda one: said.append(one.text) if one.type == "error" else None)
-        tab.on("pageerror", lambda one: said.append(str(one)))
-        tab.on("request", lambda one: asked.append(one.url))
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def opened(chromium, **screen):
+    """A tab, what its console says and what it asks for."""
+    tab, said, asked = chromium.new_page(**screen), [], []
+    tab.set_default_timeout(120_000)  # of a busy machine
+    tab.on("console", lambda one: said.append(one.text) if one.type == "error" else None)
+    tab.on("pageerror", lambda one: said.append(str(one)))
+    tab.on("request", lambda one: asked.append(one.url))
+    yield tab
+    tab.close()
+    assert said == []
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def test_every_page_of_the_site_opens_without_an_error_and_with_nothing_from_elsewhere(
+    site, chromium
+):
+    with opened(chromium) as tab:
+        for page in sorted(set(site.rglob("*.html")) - {site / "404.html"}):  # that one: a server's
+            tab.goto(page.as_uri())
+            assert tab.locator("article").count() == 1, page
         tab.goto((site / "index.html").as_uri())
         film = tab.locator("article img").first
         assert film.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
         assert tab.locator("article a", has_text="Fine-tune it on your game").count() == 1
-        browser.close()
-    assert said == []
-    assert [url for url in asked if not url.startswith("file:")] == []
+
+
+SCREENS = {"desktop": (1280, 900), "phone": (390, 844)}
+SHOWN = ("index", "answers", "architecture", "environment", "recipes/agent")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_site_fits_its_screen_in_light_and_dark(site, chromium, screen, scheme):
+    """Pictures of it lie in runs/site_screens afterwards."""
+    width, height = SCREENS[screen]
+    with opened(chromium, viewport={"width": width, "height": height}, color_scheme=scheme) as tab:
+        for name in SHOWN:
+            tab.goto((site / f"{name}.html").as_uri())
+            tab.wait_for_load_state("networkidle")
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width, name
+            colour = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+            shade = sum(map(int, re.findall(r"\d+", colour)[:3])) / 3
+            assert (shade > 127) == (scheme == "light"), name
+            shot = f"{name.replace('/', '_')}_{screen}_{scheme}.png"
+            tab.screenshot(path=ROOT / "runs" / "site_screens" / shot)
+
+
+def test_a_diagram_is_drawn(site, chromium):
+    if not (site / "javascripts/mermaid.min.js").is_file():
+        pytest.skip("npm did not bring what draws diagrams")
+    with opened(chromium) as tab:
+        tab.goto((site / "architecture.html").as_uri())
+        drawn = tab.locator("div.mermaid")
+        drawn.wait_for()
+        assert drawn.bounding_box()["height"] > 300
+        assert tab.locator("pre.mermaid").count() == 0
 
 
 def test_each_page_and_what_it_links_to_is_in_the_site(site):

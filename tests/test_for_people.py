@@ -11,7 +11,6 @@ import sys
 import pytest
 import typer
 from rich.console import Console
-from typer.testing import CliRunner
 
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_gym.announcing import Announcer
@@ -141,17 +140,6 @@ def test_help_gives_an_example_and_every_default(name):
             continue  # a default that typer itself shows
         switch = getattr(option, "is_flag", False) and not option.secondary_opts
         assert switch or option.default == 0 or "Default: " in option.help, option.name
-
-
-@pytest.mark.parametrize("name", ("bootcamp", *NITROGEN))
-def test_help_is_readable_at_80_columns(name, monkeypatch):
-    monkeypatch.setenv("TERMINAL_WIDTH", "80")
-    monkeypatch.setenv("COLUMNS", "80")
-    told = CliRunner().invoke(build(), [*name.split(), "--help"]).output.splitlines()
-    assert max(map(len, told)) <= 80
-    assert "…" not in "".join(told)
-    texts = [line.strip("│ ") for line in told if line.startswith("│")]
-    assert texts and not any("..." in text for text in texts)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

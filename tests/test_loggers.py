@@ -1,6 +1,7 @@
 """A training's figures also go where `ARENA_BREAKER_LOG` says, and go on there after a kill."""
 
 import csv
+import time
 
 import pytest
 
@@ -71,4 +72,7 @@ def test_weights_and_biases_keeps_a_run_offline(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "wandb")
     noted(tmp_path, 0, ("train", 1, {"loss": 0.5}))
     (kept,) = (tmp_path / "wandb").glob("offline-run-*/run-*.wandb")
+    end = time.monotonic() + 60  # its own process writes on after the run has ended
+    while b"train/loss" not in kept.read_bytes() and time.monotonic() < end:
+        time.sleep(0.1)
     assert b"train/loss" in kept.read_bytes()

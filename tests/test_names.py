@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from arena_breaker_agents.random import RandomAgent
 from arena_breaker_agents.tutor import llm_client, mind
@@ -14,6 +15,8 @@ from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.engines import ray_engine
 from arena_breaker_gym.sb3 import make_vec_env
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.training.config import TrainingConfig
 
 ROOT = Path(__file__).parent.parent
 
@@ -113,3 +116,25 @@ def test_the_old_names_of_preprocessing_work_and_warn():
     with pytest.warns(DeprecationWarning, match="kit is now called preprocessing"):
         envs = make_vec_env(1, kit=kit)
     assert envs.preprocessing == kit
+
+
+def test_splits_under_their_old_names_work_and_warn():
+    with pytest.warns(DeprecationWarning, match="split 'acts' is now called 'action_head'"):
+        config = TrainingConfig(split="acts")
+    assert config.split == "action_head"
+    model = NitroGen.preset("tiny")
+    with pytest.warns(DeprecationWarning, match="action_head"):
+        count = model.trainable_parameters("acts+attention")
+    assert count == model.trainable_parameters("action_head+attention")
+
+
+def test_policies_stored_under_old_names_of_layers_load():
+    networks = pytest.importorskip("arena_breaker_gym.sb3.networks")
+    network = networks.SmallCNN(spaces.Box(0.0, 1.0, (3, 42, 42)))
+    renamed = {"features": "eyes", "head": "mind"}
+    stored = {}
+    for name, value in network.state_dict().items():
+        first, _, rest = name.partition(".")
+        stored[f"{renamed[first]}.{rest}"] = value + 1.0
+    network.load_state_dict(stored)
+    assert (network.head[0].bias == stored["mind.0.bias"]).all()

@@ -116,7 +116,7 @@ def test_a_run_leaves_a_model_a_report_and_curves(whole):
     page = (out / "report.html").read_text(encoding="utf-8")
     assert f"{report['examples']:,} examples" in page
     assert "Held-out aim" in page
-    assert report["trained_parameters"] == int(model.trainable_parameters("acts"))
+    assert report["trained_parameters"] == int(model.trainable_parameters("action_head"))
     assert set(report["scores"]) == {"untrained", "mean action", "post-trained"}
     settings = json.loads((out / "settings.json").read_text())
     assert settings["recipe"]["epochs"] == 8

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from nitrogen_adapter import checkpoint
+from nitrogen_adapter.config import ConfigError, PatchConfig
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.vision import normalise
+from nitrogen_adapter.vision import normalise, window
 
 GOLDEN = Path(__file__).parent / "data" / "nitrogen_golden"
 CLOSE = {"atol": 1e-4, "rtol": 0.0}
@@ -98,7 +99,7 @@ def test_the_students_shapes_are_the_arenas(tiny):
         "j_right": (2, 18, 2),
         "buttons": (2, 18, 21),
     }
-    assert student.num_parameters() < 7_000_000
+    assert student.num_parameters() < 7_500_000  # 15 MB in half precision
 
 
 def test_frames_are_normalised_as_siglip_does():
@@ -278,5 +279,33 @@ def test_only_a_split_learns():
         "action_decoder",
     }
     assert len(list(model.trainable_parameters("head"))) == len(model.learning())
-    with pytest.raises(ValueError, match="no split 'eyes'; known are acts"):
+    with pytest.raises(ValueError, match="no split 'eyes'; known are action_head"):
         model.freeze("eyes")
+
+
+def test_what_lies_about_the_player_is_the_same_wherever_the_player_stands():
+    frame = torch.rand((1, 3, 96, 96), generator=torch.Generator().manual_seed(7))
+    here, moved = torch.tensor([[40.0, 30.0]]), torch.roll(frame, (9, -5), dims=(2, 3))
+    there = here + torch.tensor([[-5.0, 9.0]])
+    near = window(frame, here / 96, 16)
+    torch.testing.assert_close(near[0], frame[0, :, 22:38, 32:48])
+    torch.testing.assert_close(window(moved, there / 96, 16), near)
+
+
+def test_beyond_the_frames_edge_there_is_nothing():
+    frame = torch.ones((1, 3, 96, 96))
+    whole = window(frame, torch.zeros((1, 2)), 96)
+    assert whole[0, 0, 48:, 48:].min() == 1.0
+    assert whole[0, 0, :47].max() == whole[0, 0, :, :47].max() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "sentence"),
+    [
+        ({"fovea": 20}, "fovea is 20; expected a multiple of twice fovea_patch, which is 4"),
+        ({"recentred": 8}, "recentred is 8 and fovea 0; expected a fovea, which finds the player"),
+    ],
+)
+def test_a_tower_that_cannot_be_built_is_refused(sizes, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        PatchConfig(hidden_size=32, **sizes)

@@ -112,7 +112,9 @@ def test_a_step_taken_in_pieces_is_the_same_step(pieces):
     np.testing.assert_allclose(parts, whole, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("split", "attended"), [("acts", True), ("acts+attention", False)])
+@pytest.mark.parametrize(
+    ("split", "attended"), [("action_head", True), ("action_head+attention", False)]
+)
 def test_what_was_seen_ahead_teaches_what_frames_do(split, attended):
     config = dataclasses.replace(
         SHORT, split=split, mirror=False, augment=Augmentation(), learning_rate=1e-2
@@ -175,11 +177,11 @@ def test_mixed_precision_learns_much_the_same_with_weights_in_single_precision()
 
 
 def test_only_what_learns_gets_gradients_and_optimiser_states():
-    run = trainer(dataclasses.replace(SHORT, split="acts"))
+    run = trainer(dataclasses.replace(SHORT, split="action_head"))
     run.run(until_step=1)
     learning = run.model.learning()
     assert not [name for name in learning if name.startswith(("vision_encoder", "vl_self"))]
-    assert run.learning() == int(run.model.trainable_parameters("acts"))
+    assert run.learning() == int(run.model.trainable_parameters("action_head"))
     for name, parameter in run.model.named_parameters():
         assert (parameter.grad is not None) == (name in learning)
     assert len(run.state_dict()["optimiser"]["state"]) == len(learning)
@@ -207,10 +209,14 @@ def test_a_diverged_run_is_stopped_in_one_sentence():
 
 @pytest.mark.parametrize("mlp", [False, True])
 def test_adapters_alone_learn_and_merge_into_an_ordinary_model(tmp_path, mlp):
-    config = dataclasses.replace(SHORT, split="acts", lora_rank=2, lora_mlp=mlp, learning_rate=1e-2)
+    config = dataclasses.replace(
+        SHORT, split="action_head", lora_rank=2, lora_mlp=mlp, learning_rate=1e-2
+    )
     run = trainer(config)
     before = weights_of(NitroGen.preset("tiny"))
-    assert run.learning() == run.adapters.count() < int(run.model.trainable_parameters("acts"))
+    assert (
+        run.learning() == run.adapters.count() < int(run.model.trainable_parameters("action_head"))
+    )
     model = run.run()
     chunk = aim_of(model, lamps(4))[0]
     run.adapters.save(tmp_path / "adapter")
@@ -227,7 +233,7 @@ def test_adapters_alone_learn_and_merge_into_an_ordinary_model(tmp_path, mlp):
 
 
 def test_an_adapter_run_resumes_to_the_bit(tmp_path):
-    config = dataclasses.replace(SHORT, split="acts", lora_rank=2)
+    config = dataclasses.replace(SHORT, split="action_head", lora_rank=2)
     whole, first = trainer(config), trainer(config)
     whole.run()
     first.run(until_step=4)
@@ -334,7 +340,7 @@ def test_what_sees_stays_as_it_is_when_frozen():
     model = NitroGen.preset("tiny")
     before = weights_of(model)
     features = cache_features(model, lamps(10))
-    Trainer(model, features, dataclasses.replace(SHORT, split="acts")).run()
+    Trainer(model, features, dataclasses.replace(SHORT, split="action_head")).run()
     changed = {name for name, value in weights_of(model).items() if not value.equal(before[name])}
     assert changed
     assert not [n for n in changed if n.startswith(("vision_encoder", "vl_self_attention"))]

@@ -12,10 +12,13 @@ import pytest
 from nbclient import NotebookClient
 from PIL import Image
 
+from examples import run_notebooks
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
-MOST_BYTES = {"first_steps": 300_000, "gamepad_numbers": 1_500_000}
-VIDEOS = {"first_steps": 1}  # cells that show one when they run
+MOST_BYTES = {"gamepad_numbers": 1_500_000}  # others: 500,000
+VIDEOS = {"first_steps": 1, "train_ppo": 1, "claude_plays": 1}  # cells that show one when they run
+NEEDS = {"train_ppo": ("stable_baselines3",), "claude_plays": ("anthropic",)}
 
 # The notebook's own code is held to what the tests are held to; the kernel's start is not ours.
 STRICT = "import warnings\nwarnings.simplefilter('error')"
@@ -99,15 +102,20 @@ def stale(kept, fresh):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=ids)
-def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
+def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, tmp_path_factory, monkeypatch):
+    for module in NEEDS.get(path.stem, ()):
+        pytest.importorskip(module)
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)  # Claude is recorded here
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("notebook")))
     notebook = nbformat.read(path, as_version=4)
     before = nbformat.read(path, as_version=4).cells
     kept = [kinds_of(cell) for cell in before]
     videos = VIDEOS.get(path.stem, 0)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(STRICT))
     here = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources=here).execute()
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=here).execute()
     assert without_videos(notebook.cells[1:]) == kept
     old_and_new = zip(before, notebook.cells[1:], strict=True)
     found = {index: stale(*pair) for index, pair in enumerate(old_and_new)}
@@ -137,4 +145,25 @@ def test_a_notebook_is_kept_with_its_outputs_and_nothing_of_the_machine(path):
             words = output.get("text", "") + output.get("data", {}).get("text/plain", "")
             assert "/tmp" not in words
             assert "/home" not in words
-    assert path.stat().st_size < MOST_BYTES[path.stem]
+    assert path.stat().st_size < MOST_BYTES.get(path.stem, 500_000)
+
+
+def test_each_notebook_opens_on_colab_and_installs_itself_there():
+    assert {path.stem for path in NOTEBOOKS} == set(run_notebooks.EXTRAS)
+    for path in NOTEBOOKS:
+        badge, install = nbformat.read(path, as_version=4).cells[:2]
+        opening = run_notebooks.opening(path.stem)
+        assert [badge.source, install.source] == [cell.source for cell in opening]
+        assert f"/blob/main/examples/{path.name})" in badge.source
+
+
+def test_the_repositorys_address_is_said_in_one_place(monkeypatch, tmp_path):
+    (tmp_path / "examples").mkdir()
+    named = '[project]\nname = "x"\n[project.urls]\nRepository = "https://github.com/me/game.git"\n'
+    (tmp_path / "pyproject.toml").write_text(named)
+    monkeypatch.setattr(run_notebooks, "FOLDER", tmp_path / "examples")
+    badge, install = run_notebooks.opening("train_ppo")
+    assert "github/me/game/blob/main/examples/train_ppo.ipynb" in badge.source
+    assert (
+        '"arena-breaker-gym[notebooks,rl,video] @ git+https://github.com/me/game"' in install.source
+    )

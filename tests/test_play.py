@@ -41,7 +41,7 @@ from arena_breaker_gym.rollout import EpisodeStore, rollout, verify, video
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 from arena_breaker_gym.stages import loader
 from tests.virtual_gamepad import VirtualGamepad
-from tests.virtual_screen import PATIENCE_S, VirtualScreen, missing_tools
+from tests.virtual_screen import PATIENCE_S, WINDOW_MANAGER, VirtualScreen, missing_tools
 
 COMMAND = [sys.executable, "-m", "arena_breaker_gym.cli", "play"]
 STILL = np.zeros(5, dtype=np.float32)
@@ -1294,3 +1294,35 @@ def _shots_seen(pixels):
     """The gun's flashes above the player, in the column of the pointer."""
     column = pixels[220:340, 360:440].astype(int)
     return ((column[..., 2] > 230) & (column[..., 0] < 200)).sum() > 20
+
+
+def test_full_screen_and_dragging_on_a_real_desktop(monitor, start):
+    if missing_tools([WINDOW_MANAGER]):
+        pytest.skip(f"{WINDOW_MANAGER} not installed")
+    with monitor.managed():
+        process = start("--no-hud")
+        monitor.wait_until(menu_shown, "the menu")
+        before = monitor.window_size()
+        edges = {}
+        for wanted, act in (
+            ((800, 800), ("key", "F11")),
+            (before, ("key", "F11")),
+            ((700, 560), ("getactivewindow", "windowsize", 700, 560)),
+            ((800, 800), ("key", "F11")),
+            ((700, 560), ("key", "F11")),
+        ):
+            monitor.do(*act)
+            monitor.wait_until(
+                lambda _, wanted=wanted: monitor.window_size() == wanted, f"a window of {wanted}"
+            )
+            edges[wanted] = title_width(monitor.wait_until(menu_shown, "the menu again"))
+        assert edges[800, 800] > 1.4 * edges[before]  # drawn at the size it has, not as before
+        monitor.do("key", "1")  # it still has the keyboard
+        monitor.wait_until(lambda pixels: player_column(pixels) is not None, "a game")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 130
+
+
+def title_width(pixels):
+    """Columns that the white words of the menu take."""
+    return np.ptp(np.flatnonzero((pixels > 220).all(axis=-1).any(axis=0)))

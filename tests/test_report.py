@@ -28,6 +28,7 @@ from arena_breaker_gym.report.charts import aim_lengths, survival  # noqa: E402
 from arena_breaker_gym.report.deaths import places_of  # noqa: E402
 from arena_breaker_gym.report.palette import Palette  # noqa: E402
 from arena_breaker_gym.rollout import resimulate, rollout  # noqa: E402
+from arena_breaker_gym.rollout.latency import MEASURED  # noqa: E402
 from arena_breaker_gym.rollout.metrics import rows_of  # noqa: E402
 from arena_breaker_gym.rollout.video import export_video  # noqa: E402
 from arena_breaker_gym.settings import Settings  # noqa: E402
@@ -196,6 +197,32 @@ def test_sections_hold_what_the_report_says(tab):
     assert tab.locator("#command code").inner_text() == COMMAND
     timings = tab.locator("#timings td").all_inner_texts()
     assert timings == ["12.3 s", "4 min 10 s"]
+
+
+def test_the_table_says_what_was_cut_short_and_how_long_a_game_waited(tmp_path):
+    (tutor,) = rows_of("tutor", played("scripted"))
+    ticks = {"mean": 7.5, "low": 7.0, "high": 8.0}
+    student = {**tutor, "agent": "student", "latency": MEASURED, "latency_ticks": ticks}
+    student["looks"] = ticks
+    student["passes"] = {"done": 2.56, "planned": 4}
+    whole = {**student, "agent": "whole", "passes": {"done": 4, "planned": 4}}
+    write_report(Report(title="Cut short", rows=[tutor, student, whole]), tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    cells = re.findall(r"<td>([^<]*)", page.split("<tbody>")[1].split("</tbody>")[0])
+    for text, count in (
+        ("the game waits", 1),
+        ("real time, 125 ms", 2),
+        ("2.5 of 4 passes", 1),
+        ("whole", 1),
+    ):
+        assert cells.count(text) == count, text
+    assert "training" not in page_of_rows([tutor], tmp_path)
+
+
+def page_of_rows(rows, folder):
+    """The headings of a page's table."""
+    path = write_report(Report(title="Rows", rows=rows), folder / "rows.html")
+    return re.findall(r'<th scope="col">([^<]*)', path.read_text(encoding="utf-8"))
 
 
 @needs_browser

@@ -1,5 +1,6 @@
 """`VirtualScreen`: a screen without a monitor, whose pixels, keys and mouse belong to a test."""
 
+import contextlib
 import os
 import shutil
 import struct
@@ -10,13 +11,16 @@ from pathlib import Path
 import numpy as np
 
 TOOLS = ("Xvfb", "xdotool")
-PATIENCE_S = 60.0  # the first window of a machine waits for compilers
+WINDOW_MANAGER = (
+    "openbox"  # without one no window is framed, resized or full screen as on a desktop
+)
+PATIENCE_S = 180.0  # the first window of a machine waits for compilers, perhaps on a busy one
 _LOOK_S = 0.02  # between two looks at the screen: a program there tells nobody when it has drawn
 
 
-def missing_tools():
+def missing_tools(tools=TOOLS):
     """The programs that are not installed."""
-    return [tool for tool in TOOLS if shutil.which(tool) is None]
+    return [tool for tool in tools if shutil.which(tool) is None]
 
 
 class VirtualScreen:
@@ -49,6 +53,26 @@ class VirtualScreen:
     def do(self, *words):
         """Handles keyboard and mouse, in xdotool's words."""
         subprocess.run(["xdotool", *map(str, words)], env=self.environment, check=True)
+
+    @contextlib.contextmanager
+    def managed(self):
+        """A desktop's window manager, for as long as the context lasts."""
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        manager = subprocess.Popen([WINDOW_MANAGER], env=self.environment, **quiet)
+        try:
+            yield
+        finally:
+            manager.terminate()
+            manager.wait()
+
+    def window_size(self):
+        """Width and height of the window that has the keyboard; None: there is none."""
+        command = ["xdotool", "getactivewindow", "getwindowgeometry", "--shell"]
+        run = subprocess.run(
+            command, env=self.environment, check=False, capture_output=True, text=True
+        )
+        told = dict(line.split("=") for line in run.stdout.split())
+        return (int(told["WIDTH"]), int(told["HEIGHT"])) if run.returncode == 0 else None
 
     def pixels(self):
         """What is on the screen: (height, width, 3) uint8, RGB."""

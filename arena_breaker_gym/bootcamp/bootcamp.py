@@ -44,7 +44,7 @@ from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.data.examples import ArrayExamples, Examples
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.training.config import TrainingConfig
+from nitrogen_adapter.training.config import RENAMED, TrainingConfig
 from nitrogen_adapter.training.run import TrainingRun, finished
 from nitrogen_adapter.training.trainer import Trainer
 
@@ -111,7 +111,7 @@ class Bootcamp:
         self.backend = backend
         self.save_every = save_every
         self.student = Student(plan.student, out / "training", seed=plan.seed)
-        claim_folder(out / "plan.json", plan.to_dict(), what="a bootcamp")
+        claim_folder(out / "plan.json", plan.to_dict(), what="a bootcamp", renamed=RENAMED)
         self.clock = Clock(out / "timings.json")
 
     def run(self, advance: Advance) -> Results:

@@ -49,6 +49,7 @@ def build() -> typer.Typer:
         epilog=EXAMPLE,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # `Command` says why
     )
     add_commands(app, COMMANDS).callback()(top)
     return app

@@ -2,8 +2,30 @@
 
 from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperCommand
+
+
+class Command(TyperCommand):
+    """A command whose help keeps its groups of options where help is plain text.
+
+    Typer shows the groups (`rich_help_panel`) in boxes alone. Of 80 columns those leave 19 for
+    what an option does, and cut its default off.
+    """
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Writes a section for arguments, one for options, and one for each group of them."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            title = getattr(parameter, "rich_help_panel", None)
+            title = title or f"{parameter.param_type_name.capitalize()}s"
+            if record := parameter.get_help_record(ctx):
+                sections.setdefault(title, []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 def add_commands(app: typer.Typer, commands: Mapping[str, str]) -> typer.Typer:
@@ -23,5 +45,5 @@ def add_commands(app: typer.Typer, commands: Mapping[str, str]) -> typer.Typer:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command(name)(command)
+            app.command(name, cls=Command)(command)
     return app

@@ -38,7 +38,12 @@ def measure(
     name: Annotated[
         str | None, typer.Option(help="What the agent is called in the table. Default: as it is.")
     ] = None,
-    note: Annotated[str, typer.Option(help="A sentence on how it was made.")] = "",
+    note: Annotated[
+        str,
+        typer.Option(
+            help="A sentence on how it was made, such as 'PPO, 10 million steps'. Default: none."
+        ),
+    ] = "",
     pixel_size: options.PixelSize = 256,
     out: options.Out = None,
     backend: options.BackendName = "local",

@@ -79,14 +79,26 @@ def rollout(
     skin: options.Skin = "default",
     pixel_size: options.PixelSize = 256,
     keep_snapshots: Annotated[
-        bool, typer.Option(help="Keep the JSON that the agent was shown in the episodes, too.")
+        bool,
+        typer.Option(
+            help="Keep the JSON that the agent was shown in the episodes, too. Default: no.",
+            show_default=False,
+        ),
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option(help="With --out: play the episodes again in which the agent failed.")
+        bool,
+        typer.Option(
+            help="With --out: play the episodes again in which the agent failed. Default: no.",
+            show_default=False,
+        ),
     ] = False,
     budget: options.Budget = None,
     dry_run: Annotated[
-        bool, typer.Option(help="Play nothing; say what an agent that costs money would cost.")
+        bool,
+        typer.Option(
+            help="Play nothing; say what an agent that costs money would cost. Default: no.",
+            show_default=False,
+        ),
     ] = False,
     backend: options.BackendName = "local",
     ray_address: options.RayAddress = None,

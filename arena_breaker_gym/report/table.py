@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from arena_breaker_gym.rollout.episode import STATUSES
 from arena_breaker_gym.rollout.latency import words_for
 from arena_breaker_gym.rollout.metrics import CHARGED, METRICS, Row
-from arena_breaker_gym.rollout.table import SHOWN
+from arena_breaker_gym.rollout.table import SHOWN, cut_short, waited
 
 FIX, BUG = "hit (fix)", "pass through (bug)"
+GAME = "whether it waits while the agent thinks, else how long: from a look to its answer"
+TRAINING = "whether it went over its examples as often as planned, else how often it did"
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,14 @@ def table_of(rows: Sequence[Row]) -> Table:
     """The table of some rows, as `metrics.row_of` makes them."""
     charged = any(row["latency"] is not None for row in rows)
     names = (*SHOWN, *(CHARGED if charged else ()))
+    learned = any(cut_short(row) for row in rows)
     statuses = [one for one in STATUSES if any(one in row["status"] for row in rows)]
     columns = [
         Column("agent", "who played"),
         Column("start stage", "stage that episodes began on"),
         Column("point-blank shots", "what a shot does to an enemy that overlaps the muzzle"),
-        *([Column("the game", "whether it waits while the agent thinks")] if charged else []),
+        *([Column("the game", GAME)] if charged else []),
+        *([Column("training", TRAINING)] if learned else []),
         Column("episodes", f"how many, and how they ended: {', '.join(statuses)}"),
         *(Column(METRICS[name].label, METRICS[name].meaning) for name in names),
     ]
@@ -60,7 +64,8 @@ def table_of(rows: Sequence[Row]) -> Table:
             Cell(str(row["agent"])),
             Cell(str(row["stage"])),
             Cell(point_blank(row)),
-            *([Cell(words_for(row["latency"]))] if charged else []),
+            *([Cell(waited(row))] if charged else []),
+            *([Cell(cut_short(row) or _untold(row))] if learned else []),
             _endings(row),
             *(_estimate(row[name], METRICS[name].decimals) for name in names),
         ]
@@ -85,6 +90,11 @@ def labels_of(rows: Sequence[Row]) -> list[tuple[str, str]]:
         (str(row["agent"]), ", ".join(fact[at] for at in telling))
         for row, fact in zip(rows, facts, strict=True)
     ]
+
+
+def _untold(row: Row) -> str:
+    """What there is to say of a training that was not cut short."""
+    return "whole" if "passes" in row else "–"
 
 
 def _endings(row: Row) -> Cell:

@@ -84,10 +84,34 @@ def legend(rows: Sequence[Row]) -> str:
     if any(row["latency"] == MEASURED for row in rows):
         meaning = "the game goes on while the agent thinks: from a look to its answer, on average"
         lines.append(("real time, N ms", meaning))
-    if any(_cut_short(row) for row in rows):
+    if any(cut_short(row) for row in rows):
         lines.append(("N of M passes", "a training that was cut short: over its examples"))
     wide = max(len(label) for label, _ in lines)
     return "\n".join(f"{label:{wide}}  {meaning}" for label, meaning in lines)
+
+
+def cut_short(row: Row) -> str:
+    """How far who played had learned, if that was less than was planned; else "".
+
+    Args:
+        row: As `metrics.row_of` makes it, with `passes` if there was a training.
+    """
+    passes = row.get("passes")
+    if passes is None or passes["done"] >= passes["planned"]:
+        return ""
+    return f"{int(10 * passes['done']) / 10:g} of {passes['planned']:g} passes"
+
+
+def waited(row: Row) -> str:
+    """What a game that did not wait charged for thinking, on average where it was measured.
+
+    Args:
+        row: As `metrics.row_of` makes it.
+    """
+    ticks = row["latency_ticks"]["mean"]
+    if row["latency"] != MEASURED or ticks is None:
+        return words_for(row["latency"])
+    return f"{words_for(row['latency'])}, {1000 * ticks / TICKS_PER_SECOND:.0f} ms"
 
 
 def _width_of(rows: Sequence[Row]) -> int:
@@ -160,24 +184,9 @@ def _heading_lines(row: Row) -> Iterator[str]:
     yield f"stage {row['stage']}"
     yield _fix(row["point_blank_fix"])
     if row["latency"] is not None:
-        yield _waited(row)
-    if _cut_short(row):
-        done, planned = row["passes"]["done"], row["passes"]["planned"]
-        yield f"{int(10 * done) / 10:g} of {planned:g} passes"
-
-
-def _cut_short(row: Row) -> bool:
-    """Whether who played had learned less than was planned, by whoever made the row."""
-    passes = row.get("passes")
-    return passes is not None and passes["done"] < passes["planned"]
-
-
-def _waited(row: Row) -> str:
-    """What a game that did not wait charged for thinking, on average where it was measured."""
-    ticks = row["latency_ticks"]["mean"]
-    if row["latency"] != MEASURED or ticks is None:
-        return words_for(row["latency"])
-    return f"{words_for(row['latency'])}, {1000 * ticks / TICKS_PER_SECOND:.0f} ms"
+        yield waited(row)
+    if passes := cut_short(row):
+        yield passes
 
 
 def _cell(estimate: Mapping[str, float | None], decimals: int) -> str:

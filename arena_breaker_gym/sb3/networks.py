@@ -1,4 +1,6 @@
-"""`SmallCNN`: eyes for small pictures that learn on a processor in minutes."""
+"""`SmallCNN`: a feature extractor for small pictures that learns on a processor in minutes."""
+
+from typing import Any
 
 import torch
 from gymnasium import spaces
@@ -21,7 +23,7 @@ class SmallCNN(BaseFeaturesExtractor):
             features_dim: How many numbers come out.
         """
         super().__init__(observation_space, features_dim)
-        self.eyes = nn.Sequential(
+        self.features = nn.Sequential(
             nn.Conv2d(observation_space.shape[0], 8, 3, stride=3),
             nn.ReLU(),
             nn.Conv2d(8, 16, 3, stride=2, padding=1),
@@ -29,10 +31,19 @@ class SmallCNN(BaseFeaturesExtractor):
             nn.Flatten(),
         )
         with torch.no_grad():
-            width = self.eyes(torch.zeros(1, *observation_space.shape)).shape[1]
-        self.mind = nn.Sequential(nn.Linear(width, features_dim), nn.ReLU())
+            width = self.features(torch.zeros(1, *observation_space.shape)).shape[1]
+        self.head = nn.Sequential(nn.Linear(width, features_dim), nn.ReLU())
+
+        self._register_load_state_dict_pre_hook(_with_new_names)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(n, channels, size, size) in [0, 1] -> (n, features_dim)."""
-        seen: Tensor = self.mind(self.eyes(pictures))
+        seen: Tensor = self.head(self.features(pictures))
         return seen
+
+
+def _with_new_names(state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Renames the layers of stored policies, which have old names: eyes and mind."""
+    for old, new in (("eyes", "features"), ("mind", "head")):
+        for name in [name for name in state if name.startswith(f"{prefix}{old}.")]:
+            state[f"{prefix}{new}.{name.removeprefix(f'{prefix}{old}.')}"] = state.pop(name)

@@ -1,4 +1,4 @@
-"""`cache_features`: every frame is looked at once, for trainings in which what sees is frozen."""
+"""`cache_features`: every frame is looked at once, for trainings with a frozen vision encoder."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def cache_features(
     on_batch: Callable[[int, int], None] | None = None,
     folder: str | Path | None = None,
 ) -> ArrayExamples:
-    """Let a model look at every frame once, for a training in which what sees stays as it is.
+    """Let a model look at every frame once, for a training with a frozen vision encoder.
 
     Args:
         model: what looks.

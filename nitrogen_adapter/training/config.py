@@ -9,12 +9,15 @@ from typing import Any
 
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.features import SEES
-from nitrogen_adapter.splits import DEFAULT_SPLIT, in_split
+from nitrogen_adapter.splits import DEFAULT_SPLIT, OLD_SPLITS, in_split, split_named
 from nitrogen_adapter.training.augment import Augmentation
 
 SCHEDULES = ("constant", "cosine", "inverse_sqrt")
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+
+RENAMED: Mapping[str, str] = OLD_SPLITS
+"""What stored runs may call by an old name: entries of a configuration, and values."""
 
 PLAYED = ("LEFT_X", "LEFT_Y", "RIGHT_X", "RIGHT_Y", "RIGHT_SHOULDER")
 """What the arena is played with; the other 20 numbers of a row never change in a demonstration."""
@@ -55,8 +58,8 @@ class TrainingConfig:
         ema_decay: of the running average of the weights, which is what is kept in the end. It
             warms up, or a short run's average would stay at its start.
         precision: "bfloat16" computes in mixed precision, "float32" in single, "auto" mixed where
-            it is faster: on a GPU, and on processors with AMX. Weights and their
-            averages are single in any case.
+            it is faster (see `trainer.bfloat16_is_faster`). Weights and their averages are single
+            in any case.
         gradient_checkpointing: whether blocks are computed anew in the backward pass, which saves
             memory for time.
         mirror: whether every second example, by chance, is shown as in a mirror (frames only);
@@ -110,7 +113,7 @@ class TrainingConfig:
         for name, known in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected one of {known}.")
-        in_split("", self.split)  # refuses one that there is not
+        object.__setattr__(self, "split", split_named(self.split))
         if self.lora_rank > 0 and self.split != DEFAULT_SPLIT:
             raise ValueError(
                 f"split is {self.split!r} and lora_rank {self.lora_rank}: with LoRA only the "
@@ -194,7 +197,7 @@ class TrainingConfig:
         """Return how the shipped base is taught another look, for four epochs.
 
         All of it learns: NitroGen's vision encoder has seen the world and may be frozen, the base's
-        has seen four looks and is blind in a fifth. The sticks and the default dash button count
+        has seen six looks and is all but blind in a seventh. Sticks and default dash button count
         more than the twenty buttons that nobody presses; where the data know what stands where,
         that is told as well, and what the teacher thinks if it can say.
 
@@ -207,7 +210,7 @@ class TrainingConfig:
         values: dict[str, Any] = {
             "split": "all",
             "batch_size": 64,
-            "learning_rate": 5e-4,
+            "learning_rate": 1e-3,
             "warmup_steps": 50,
             "schedule": "cosine",
             "ema_decay": 0.99,

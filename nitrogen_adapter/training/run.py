@@ -16,6 +16,7 @@ from arena_breaker_gym.stored import StoredError, is_number, json_in, read_store
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.passes import Passes
 from nitrogen_adapter.training.board import Board
+from nitrogen_adapter.training.config import RENAMED
 from nitrogen_adapter.training.heldout import HeldOut, Scores
 from nitrogen_adapter.training.processes import Processes
 from nitrogen_adapter.training.trainer import Progress, Trainer
@@ -198,9 +199,9 @@ def claim(folder: Path, about: Mapping[str, Any], *, processes: Processes | None
     team = processes or Processes()
     path = folder / "settings.json"
     if team.main:
-        claim_folder(path, about, what="a training")
+        claim_folder(path, about, what="a training", renamed=RENAMED)
     team.wait()
-    check_claim(path, about, what="a training")
+    check_claim(path, about, what="a training", renamed=RENAMED)
 
 
 def finished(folder: Path) -> dict[str, Any] | None:

@@ -18,6 +18,12 @@ from nitrogen_adapter.data.examples import TeacherTargets
 DIRECTIONS = 32
 """Classes of aim, evenly around the circle; a true aim between two belongs to both by nearness."""
 
+SENSES_WEIGHT = 5.0
+"""How much the features count beside the two distributions. Our own value."""
+
+LEAST_VARIANCE = 1e-3
+"""Features that vary less in a batch are taken for constant."""
+
 AIMS_ABOVE = 0.3
 """Sticks shorter than this fire nothing and have no direction to learn."""
 
@@ -52,8 +58,19 @@ class TeacherHead(nn.Module):
         move = -(wanted * self.move(flat).float().log_softmax(dim=1)).sum(dim=1).mean()
         score = (direction_shares(stick) * self.aim(flat).float().log_softmax(dim=1)).sum(1)
         aims = (stick.norm(dim=1) > AIMS_ABOVE).float()
-        senses = (self.senses(flat).float() - senses_seen).square().mean()
-        return cast("Tensor", move - (score * aims).mean() + senses)
+        senses = _relative_error(self.senses(flat).float(), senses_seen)
+        return cast("Tensor", move - (score * aims).mean() + SENSES_WEIGHT * senses)
+
+
+def _relative_error(seen: Tensor, wanted: Tensor) -> Tensor:
+    """The squared error of (n, numbers) as a share of each number's variance; the mean of all.
+
+    Numbers that are the same in all rows, such as those that a teacher does not use, are left out.
+    """
+    variance = wanted.var(dim=0)
+    varied = (variance > LEAST_VARIANCE).float()
+    errors = (seen - wanted).square().mean(dim=0) / variance.clamp_min(LEAST_VARIANCE)
+    return (errors * varied).sum() / varied.sum().clamp_min(1.0)
 
 
 def direction_shares(aim: Tensor) -> Tensor:

@@ -20,11 +20,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from arena_breaker_gym.run_folder import with_new_names
 from arena_breaker_gym.stored import is_number, is_whole
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.data.examples import Batch, Examples, TeacherTargets, batches
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.training.config import TrainingConfig
+from nitrogen_adapter.training.config import RENAMED, TrainingConfig
 from nitrogen_adapter.training.lora import Adapters, add_adapters
 from nitrogen_adapter.training.memory import keep_memory
 from nitrogen_adapter.training.noise import StepNoise
@@ -78,14 +79,15 @@ class Trainer:
 
         Args:
             model: what learns, in place, on this process's device.
-            examples: frames and packed rows; or features and packed rows if what sees is frozen.
+            examples: frames and packed rows; or features and packed rows if the vision
+                encoder is frozen.
             config: how to train; the published way where not given.
             processes: those that train together; this one alone where not given.
             workers: processes that make batches ahead, in each of those that train.
 
         Raises:
             ValueError: if auxiliary targets count and there are none, or features were computed
-                ahead and what sees is to learn.
+                ahead and the vision encoder is to learn.
         """
         self.model = model
         self.examples = examples
@@ -390,19 +392,23 @@ class Trainer:
 
 
 def bfloat16_is_faster(device: str) -> bool:
-    """Whether mixed precision pays on a device: on CUDA, and on processors with AMX.
+    """Whether mixed precision pays on a device; a training says the same whenever it is resumed.
 
-    AVX512-BF16 alone does not: there torch's convolutions took twice the time of single precision
-    (`examples/student_speed.py` tells).
+    It does on CUDA, on processors with AMX, and on AMD's with AVX512-BF16 (Zen 5: 1.6 times the
+    examples a second). On Intel's with AVX512-BF16 but without AMX torch's convolutions took twice
+    the time of single precision. `examples/student_speed.py` tells for any machine.
     """
     if device != "cpu":
         return device == "cuda"
-    return torch.cpu._is_amx_tile_supported()
+    amd = "AMD" in str(torch.cpu.get_capabilities().get("cpu_name", ""))
+    return torch.cpu._is_amx_tile_supported() or (amd and torch.cpu._is_avx512_bf16_supported())
 
 
 def _settings_of(stored: Any) -> Any:
-    """Settings as they were stored, with those that came later at their defaults."""
-    return {**TrainingConfig().to_dict(), **stored} if isinstance(stored, Mapping) else stored
+    """Settings as they were stored, by today's names, with later ones at their defaults."""
+    if not isinstance(stored, Mapping):
+        return stored
+    return {**TrainingConfig().to_dict(), **with_new_names(dict(stored), RENAMED)}
 
 
 @lru_cache(maxsize=2)

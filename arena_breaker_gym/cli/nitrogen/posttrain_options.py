@@ -182,8 +182,9 @@ Split = Annotated[
     str | None,
     typer.Option(
         metavar="PART",
-        help="Which part learns: acts, acts+attention, head or all; acts leaves what sees as it "
-        "is. Default: acts in published, all in the others.",
+        help="Which part learns: action_head, action_head+attention, head, vision_encoder or all; "
+        "the first leaves the vision encoder as it is. Default: action_head in published, all in "
+        "the others.",
         rich_help_panel=_RECIPE,
     ),
 ]
@@ -227,7 +228,8 @@ Draws = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Noises that a step draws for each example. Default: 1, 2 in student.",
+        help="How many noise samples a training step draws for each example. Default: 1, 2 in "
+        "student.",
         rich_help_panel=_RECIPE,
     ),
 ]
@@ -325,7 +327,8 @@ SeedOfAll = Annotated[
         "--seed",
         min=0,
         metavar="N",
-        help="Of all chance: the order of examples, noise, what is held out.",
+        help="Seed of all that is drawn by lot, such as 1: the order of examples, noise, what is "
+        "held out.",
         rich_help_panel=_RECIPE,
     ),
 ]
@@ -369,7 +372,7 @@ CacheFeatures = Annotated[
     typer.Option(
         "--cache-features",
         help="Look at every frame once and keep what was seen on the disk: quicker from the "
-        "second pass on, where what sees does not learn.",
+        "second pass on, where the vision encoder does not learn.",
         rich_help_panel=_MACHINE,
     ),
 ]

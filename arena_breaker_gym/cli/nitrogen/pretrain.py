@@ -27,7 +27,10 @@ def pretrain(
         typer.Option(help="Checkpoint to begin with. Default: fresh weights, which know nothing."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, help="Of all chance: weights, games and choices.")
+        int,
+        typer.Option(
+            min=0, help="Seed of all that is drawn by lot: weights, games and choices, such as 1."
+        ),
     ] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Threads that compute.")] = 2,
 ) -> None:

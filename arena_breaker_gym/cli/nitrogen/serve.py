@@ -47,7 +47,8 @@ def serve(
     guidance: Annotated[
         float,
         typer.Option(
-            help="How much earlier frames are stressed, for a model of several; 1: not at all."
+            help="For a model that sees several frames: how strongly the earlier ones guide it, "
+            "such as 1.5; 1: as it was trained."
         ),
     ] = 1.0,
     game: Annotated[
