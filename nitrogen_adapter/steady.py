@@ -61,7 +61,7 @@ def _one_by_one(layer: nn.Linear, rows: Tensor) -> Tensor:
     parts = [
         # A copy lies in memory as every other does, which sums may depend on, too.
         nn.functional.linear(row.clone(), layer.weight, layer.bias)
-        for row in rows.split(1)
+        for row in torch.split(rows, 1)
     ]
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 

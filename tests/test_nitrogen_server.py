@@ -1276,7 +1276,7 @@ def test_serve_says_where_it_listens_and_ends_well_when_interrupted(tmp_path, re
         assert client.predict(frames(1), [0]).shape == (1, 18, 25)
         assert client.name.startswith("mine@")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=30)
     finally:
         process.kill()
     assert (process.returncode, out) == (0, "")

@@ -34,7 +34,7 @@ class SmallCNN(BaseFeaturesExtractor):
             width = self.features(torch.zeros(1, *observation_space.shape)).shape[1]
         self.head = nn.Sequential(nn.Linear(width, features_dim), nn.ReLU())
 
-        self._register_load_state_dict_pre_hook(_with_new_names)
+        self._register_load_state_dict_pre_hook(_with_new_names)  # type: ignore[no-untyped-call]
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(n, channels, size, size) in [0, 1] -> (n, features_dim)."""
