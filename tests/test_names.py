@@ -15,6 +15,7 @@ from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.engines import ray_engine
 from arena_breaker_gym.sb3 import make_vec_env
+from nitrogen_adapter.data import windows
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import TrainingConfig
 
@@ -90,6 +91,12 @@ def test_the_old_names_of_llm_clients_work_and_warn():
         complete = llm_client.completion(Still())
     with pytest.warns(DeprecationWarning, match=r"mind.Reply is now called .*Response"):
         assert asyncio.run(complete(None)).ending == "called"
+
+
+def test_the_old_place_of_chunk_settings_works_and_warns():
+    with pytest.warns(DeprecationWarning, match=r"moments.ChunkSettings is now called .*windows"):
+        from nitrogen_adapter.data.moments import ChunkSettings
+    assert ChunkSettings is windows.ChunkSettings
 
 
 def test_methods_of_agents_under_their_old_names_work_and_warn():

@@ -22,7 +22,9 @@ class Command(TyperCommand):
             title = getattr(parameter, "rich_help_panel", None)
             title = title or f"{parameter.param_type_name.capitalize()}s"
             if record := parameter.get_help_record(ctx):
-                sections.setdefault(title, []).append(record)
+                name, text = record
+                text = text.replace("\\[", "[")  # as typer before 0.16 writes it for its boxes
+                sections.setdefault(title, []).append((name, text))
         for title, records in sections.items():
             with formatter.section(title):
                 formatter.write_dl(records)
