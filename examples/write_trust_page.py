@@ -43,6 +43,13 @@ def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
+def _script(name: str) -> Any:
+    """A script beside this one, whose names of things the figures go by."""
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    return importlib.import_module(f"examples.{name}")
+
+
 def command(script: str, *words: object) -> str:
     """How to run a script again."""
     return f"`python examples/{script} {' '.join(map(str, words))}`".replace(" `", "`")
@@ -80,14 +87,14 @@ def _repeat() -> str:
 
 def _only(part: Mapping[str, Any]) -> list[str]:
     """What a run was of, where it was not of everything."""
+    every = {one.name for one in _script("pull_the_plug").COMMANDS_KILLED if one.weight}
     names = list(part["commands"])
-    return [] if len(names) > 1 else [f'--only "{names[0]}"']
+    return [] if every <= set(names) else [f'--only "{name}"' for name in names]
 
 
 def inputs() -> str:
     """What readers did with damaged inputs, a row a kind."""
-    sys.path[:0] = [str(ROOT)]
-    kinds = importlib.import_module("examples.fuzz_inputs").KINDS
+    kinds = _script("fuzz_inputs").KINDS
     rows: list[list[object]] = []
     for part in parts("inputs"):
         for kind, one in part["kinds"].items():

@@ -28,6 +28,7 @@ from arena_breaker_gym.rollout.store import load_episode
 from arena_breaker_gym.run_folder import write_json
 from arena_breaker_gym.stages.loader import PACKAGED, load_campaign
 from arena_breaker_gym.throughput.results import Results as Speeds
+from nitrogen_adapter import checkpoint
 from nitrogen_adapter.data.label_examples import label_tracks
 from nitrogen_adapter.data.labels import LabelError, read_metadata
 from nitrogen_adapter.training.heldout import SCORES
@@ -487,3 +488,14 @@ def test_a_damaged_expert_is_refused_in_a_sentence(tmp_path, member, data):
 def test_a_stream_of_pieces_of_another_form_is_an_answer_that_cannot_be_read(piece):
     with pytest.raises(ValueError, match="of another form"):
         completion_in(f"data: {piece}\n\ndata: [DONE]\n\n".encode())
+
+
+def test_an_odd_configuration_of_a_checkpoint_is_refused_in_a_short_sentence(tmp_path):
+    shutil.copy(OLD / "student.safetensors", tmp_path)
+    about = json.loads((OLD / "student.json").read_text())
+    for name in ("add_view_embed", "model_type"):
+        odd = {**about, "model_cfg": {**about.get("model_cfg", {}), name: [0] * 5000}}
+        (tmp_path / "student.json").write_text(json.dumps(odd))
+        with pytest.raises(checkpoint.CheckpointError) as caught:
+            checkpoint.load(tmp_path / "student.safetensors")
+        assert len(str(caught.value)) < LONGEST

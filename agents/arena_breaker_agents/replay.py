@@ -51,7 +51,7 @@ class ReplayAgent:
         Raises:
             TranscriptError: If it does not say.
         """
-        plan = self.transcript.heading.get("plan")
+        plan: Any = self.transcript.heading.get("plan")
         if not _is_plan(plan):
             raise TranscriptError(f"{self.transcript.path}: its first line tells of no run.")
         seeds = self.transcript.seeds
