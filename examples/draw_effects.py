@@ -18,7 +18,7 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 import pygame
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine import hazards
 from arena_breaker_gym.engine.arena import BLAST, PLAYER_HIT
 from arena_breaker_gym.engine.roster import bomber, charger, sentinel, shooter

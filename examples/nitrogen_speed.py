@@ -23,7 +23,7 @@ import torch
 import typer
 from torch import Tensor
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
 from nitrogen_adapter import NitroGen
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -16,9 +16,9 @@ from typing import Annotated, Any
 
 import typer
 
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.bootcamp.page import verdict_of
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, ZERO_SHOT
-from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.report.markdown import markdown_table, put_between_markers
 from arena_breaker_gym.rollout.benchmark import store_of
 from arena_breaker_gym.rollout.layers import Layers

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.leaderboard import Entry, read_entries
 from arena_breaker_gym.report.markdown import markdown_table, put_between_markers
 

@@ -12,7 +12,7 @@ from arena_breaker_agents.random import RandomAgent
 from arena_breaker_agents.tutor.batch_log import BatchLog, BatchRequest
 from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
-from arena_breaker_gym.line_file import LineFile
+from arena_breaker_gym._runtime.files import LineFile
 from arena_breaker_gym.rollout import EpisodeError, EpisodeStore, rollout, verify
 from arena_breaker_gym.rollout.replay import ReplayError, replay
 from arena_breaker_gym.rollout.results import Results

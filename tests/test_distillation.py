@@ -11,7 +11,7 @@ from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.idle import IdleAgent
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_agents.substitution import Substitution
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.distillation.collector import Collector, CollectorConfig
 from arena_breaker_gym.distillation.fine_tuning import (
     FineTuning,

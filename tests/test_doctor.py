@@ -9,7 +9,8 @@ import numba
 import pytest
 from typer.testing import CliRunner
 
-from arena_breaker_gym import doctor, stepping
+from arena_breaker_gym import doctor
+from arena_breaker_gym.batch import stepping
 from arena_breaker_gym.cli import build
 from arena_breaker_gym.doctor import FAULT, OK, WARNING, Finding, examine
 from arena_breaker_gym.doctor import doctor as doctors

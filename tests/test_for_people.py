@@ -14,7 +14,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from arena_breaker_agents.registry import make_agent
-from arena_breaker_gym.announcing import Announcer
+from arena_breaker_gym._runtime.jit import Announcer
 from arena_breaker_gym.cli import build, progress
 from arena_breaker_gym.rollout import AgentFailure, rollout
 from arena_breaker_gym.rollout.metrics import METRICS, rows_of

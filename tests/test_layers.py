@@ -6,7 +6,7 @@ import numpy as np
 import pygame
 import pytest
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.arena import VICTORY
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.layers import (

@@ -10,7 +10,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.shots import MUZZLE, RELOAD
 from arena_breaker_gym.rendering import sheet, skins
 from arena_breaker_gym.rendering.art.catalogue import draw_sheet
@@ -272,7 +272,7 @@ def test_marks_on_the_floor_stay_off_obstacles(renderer):
 PLAIN_PYTHON = """
 import hashlib
 import numpy as np
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.settings import Settings
 arenas = Arenas(Settings(), count=1)

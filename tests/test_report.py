@@ -19,7 +19,7 @@ sync_api = pytest.importorskip("playwright.sync_api")
 from arena_breaker_agents.idle import IdleAgent  # noqa: E402 - only with the extras
 from arena_breaker_agents.random import RandomAgent  # noqa: E402
 from arena_breaker_agents.scripted import ScriptedBaseline  # noqa: E402
-from arena_breaker_gym.arenas import Arenas  # noqa: E402
+from arena_breaker_gym.batch.arenas import Arenas  # noqa: E402
 from arena_breaker_gym.cli import main  # noqa: E402
 from arena_breaker_gym.rendering.renderer import Renderer  # noqa: E402
 from arena_breaker_gym.report import Curve, Line, Report, VideoPanel, write_report  # noqa: E402

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from arena_breaker_agents.scripted import ScriptedBaseline
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.roster import charger, sentinel, shooter
 from arena_breaker_gym.engine.roster.bomber import FUSE
 from arena_breaker_gym.engine.shots import RELOAD

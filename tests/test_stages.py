@@ -12,9 +12,9 @@ import numpy as np
 import pymunk
 import pytest
 
+from arena_breaker_gym.batch.observation import TABLES
 from arena_breaker_gym.engine.arena import MAX_ENEMIES
 from arena_breaker_gym.engine.roster.stats import RADIUS as ENEMY_RADIUS
-from arena_breaker_gym.observation import TABLES
 from arena_breaker_gym.stages.checks import PLAYER_ROOM
 from arena_breaker_gym.stages.errors import StageError
 from arena_breaker_gym.stages.geometry import build_space

@@ -20,8 +20,8 @@ import arena_breaker_gym  # noqa: E402 - only with the extra
 from arena_breaker_agents.idle import IdleAgent  # noqa: E402
 from arena_breaker_agents.random import RandomAgent  # noqa: E402
 from arena_breaker_agents.scripted import ScriptedBaseline  # noqa: E402
+from arena_breaker_gym._runtime.extras import MissingExtraError  # noqa: E402
 from arena_breaker_gym.cli import main  # noqa: E402
-from arena_breaker_gym.extras import MissingExtraError  # noqa: E402
 from arena_breaker_gym.rendering.layers import draw_caption  # noqa: E402
 from arena_breaker_gym.rendering.renderer import Renderer  # noqa: E402
 from arena_breaker_gym.rollout import EpisodeStore, replay, rollout, verify  # noqa: E402

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_agents.held_actions import HeldActions
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.settings import Settings

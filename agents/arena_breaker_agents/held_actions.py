@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import ACTION_LENGTH
+from arena_breaker_gym.batch.arenas import ACTION_LENGTH
 
 
 class HeldActions:

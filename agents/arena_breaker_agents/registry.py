@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from arena_breaker_agents.own import make_own
-from arena_breaker_gym.extras import require
+from arena_breaker_gym._runtime.extras import require
 from arena_breaker_gym.rollout.agent import Agent
 from arena_breaker_gym.settings import closest
 

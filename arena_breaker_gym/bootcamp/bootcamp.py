@@ -15,7 +15,7 @@ from arena_breaker_agents.paid import limited
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
-from arena_breaker_gym.bootcamp.clock import Clock
+from arena_breaker_gym._runtime.run_folder import Clock, claim_folder, write_json
 from arena_breaker_gym.bootcamp.dagger import joined, visited_examples
 from arena_breaker_gym.bootcamp.homework import homework
 from arena_breaker_gym.bootcamp.plan import (
@@ -37,7 +37,6 @@ from arena_breaker_gym.rollout.layers import Layers
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.rollout.video import export_side_by_side
-from arena_breaker_gym.run_folder import claim_folder, write_json
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.config import NitroGenConfig

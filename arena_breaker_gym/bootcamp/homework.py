@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from arena_breaker_agents.registry import make_agent
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.bootcamp.plan import BootcampPlan
 from arena_breaker_gym.distillation.collector import targets_of
 from arena_breaker_gym.rollout import Agent, Episode

@@ -163,7 +163,7 @@ def bootcamp(
 
     Example: arena-breaker bootcamp --out runs/bootcamp --dagger 1
     """
-    from arena_breaker_gym.extras import require
+    from arena_breaker_gym._runtime.extras import require
 
     # Ten minutes on is no time to find that the last part cannot run.
     require("torch", "nitrogen")

@@ -66,7 +66,7 @@ def mcp(
 
     Example: arena-breaker mcp --http --port 8000 --out runs/mcp
     """
-    from arena_breaker_gym.extras import require
+    from arena_breaker_gym._runtime.extras import require
 
     require("mcp.server.mcpserver", "mcp")
     # pygame greets on standard output, which is the protocol's.

@@ -67,7 +67,7 @@ def say_where(what: str, place: Path | None) -> None:
 
 def keep_page(report: "Report", path: Path) -> None:
     """Writes a run's page and says where; without its extra, says in a line what to install."""
-    from arena_breaker_gym.extras import MissingExtraError
+    from arena_breaker_gym._runtime.extras import MissingExtraError
     from arena_breaker_gym.report import write_report
 
     try:
@@ -108,7 +108,7 @@ def checked_files(
 
 def say_faults(error: ValueError) -> None:
     """Says on standard error what is wrong with a file, a line for each fault."""
-    from arena_breaker_gym.faults import FileError
+    from arena_breaker_gym._runtime.json_file import FileError
 
     for sentence in error.sentences if isinstance(error, FileError) else (str(error),):
         typer.echo(f"Error: {sentence}", err=True)

@@ -158,7 +158,7 @@ def _show(results: "Results", *, json: bool, markdown: bool) -> None:
 
 
 def _keep(results: "Results", out: Path | None) -> None:
-    from arena_breaker_gym.extras import MissingExtraError
+    from arena_breaker_gym._runtime.extras import MissingExtraError
     from arena_breaker_gym.throughput.plot import plot
 
     if out is not None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
+from arena_breaker_gym.batch.observation import TABLES, StateTables
 from arena_breaker_gym.distillation.states import LabelledStates, Looks
 from arena_breaker_gym.distillation.takeover import Takeover
-from arena_breaker_gym.observation import TABLES, StateTables
 from arena_breaker_gym.rollout.agent import Agent
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 from nitrogen_adapter.data.examples import TeacherTargets

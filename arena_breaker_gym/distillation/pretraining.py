@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.nitrogen import NitroGenPolicy
+from arena_breaker_gym._runtime.files import sweep_leftovers
+from arena_breaker_gym._runtime.run_folder import claim_folder, write_json
+from arena_breaker_gym._runtime.stored import json_in, read_stored
 from arena_breaker_gym.distillation.collector import Collector, CollectorConfig
 from arena_breaker_gym.distillation.quiet_student import quiet_student
 from arena_breaker_gym.distillation.states import LabelledStates, Looks, StateExamples
-from arena_breaker_gym.files import sweep_leftovers
 from arena_breaker_gym.rollout import rollout
-from arena_breaker_gym.run_folder import claim_folder, write_json
 from arena_breaker_gym.settings import Settings
-from arena_breaker_gym.stored import json_in, read_stored
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.model import NitroGen

@@ -12,11 +12,11 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.pools import ThreadPool
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign
-from arena_breaker_gym.thread_pool import ThreadPool
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.dataset import auxiliary_targets_of
 from nitrogen_adapter.data.examples import Batch, TeacherTargets

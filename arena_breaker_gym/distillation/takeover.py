@@ -7,7 +7,7 @@ state came from goes on as if nothing had been.
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import ACTION_LENGTH, Arenas
+from arena_breaker_gym.batch.arenas import ACTION_LENGTH, Arenas
 from arena_breaker_gym.rollout.agent import Agent, RunAware
 from arena_breaker_gym.rollout.batch import observations_of
 from arena_breaker_gym.rollout.plan import Plan

@@ -16,7 +16,7 @@ def check_cache() -> Finding:
     """Where compiled code lies, and whether more can be kept there."""
     import numba
 
-    from arena_breaker_gym.stepping import step_rows
+    from arena_breaker_gym.batch.stepping import step_rows
 
     if numba.config.DISABLE_JIT:
         words = "NUMBA_DISABLE_JIT is set: the game runs as plain Python, a hundred times slower."

@@ -1,6 +1,6 @@
 """What a hit does to an enemy: hp, flash, death, what death leaves behind."""
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import ticks
 from arena_breaker_gym.engine.effects import burst
 from arena_breaker_gym.engine.record import Record

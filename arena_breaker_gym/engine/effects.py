@@ -1,6 +1,6 @@
 """Marks of deaths and blasts: written by the rules for the renderer's eyes, read by no rule."""
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import MAX_BURSTS
 from arena_breaker_gym.engine.record import Record
 

@@ -1,6 +1,6 @@
 """Shots of enemies: fired straight, stopped by walls, hurting the player only."""
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMY_SHOTS, TICK
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
 from arena_breaker_gym.engine.player_damage import damage_player

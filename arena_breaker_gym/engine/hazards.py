@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import FIRST_HAZARD_CAUSE, TICK
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
 from arena_breaker_gym.engine.player_damage import damage_player

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import DEFEAT, PLAYER_HIT, PLAYING, ticks
 from arena_breaker_gym.engine.effects import burst
 from arena_breaker_gym.engine.record import Record

@@ -3,7 +3,7 @@
 Products stay below 2^63, so compiled and plain Python give the same numbers.
 """
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.record import Record
 
 _MASK = 0xFFFFFFFF

@@ -8,7 +8,7 @@ enemy that it overlaps there is never entered.
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_SHOTS, TICK, ticks
 from arena_breaker_gym.engine.damage import wound
 from arena_breaker_gym.engine.player import FIRE_THRESHOLD

@@ -7,7 +7,7 @@ that NaN fails them.
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import (
     CAUSES,
     MAX_ENEMIES,

@@ -1,6 +1,6 @@
 """How an enemy comes into the arena."""
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMIES, ticks
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import HP, WALKING

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import RADIUS
 from arena_breaker_gym.engine.space import in_sight, walk

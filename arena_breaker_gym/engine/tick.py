@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import PLAYING
 from arena_breaker_gym.engine.enemies import run_enemies
 from arena_breaker_gym.engine.enemy_shots import fly_enemy_shots

@@ -1,6 +1,6 @@
 """The director: sends each wave's groups in, counts waves, leads from stage to stage."""
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import MAX_ENEMIES, VICTORY, ticks
 from arena_breaker_gym.engine.hazards import lay_hazards
 from arena_breaker_gym.engine.player import HP, place_player

@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import arena_breaker_gym
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym._runtime.files import folder_written_whole
+from arena_breaker_gym._runtime.plain import plain_int
+from arena_breaker_gym.batch.observation import STATE_NUMBERS, TABLES
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.export.moments import Moments, moments_of
 from arena_breaker_gym.export.source import ExportError, Source, source_of
 from arena_breaker_gym.export.sums import Sums
-from arena_breaker_gym.extras import require
-from arena_breaker_gym.files import folder_written_whole
-from arena_breaker_gym.observation import STATE_NUMBERS, TABLES
-from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.encoder import encoder
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.store import EpisodeStore

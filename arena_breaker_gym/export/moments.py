@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import INFO, REWARD_TERMS, Arenas
+from arena_breaker_gym.batch.arenas import INFO, REWARD_TERMS, Arenas
 from arena_breaker_gym.env import FLAT_TERMS, observation_space_of
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.replay import resimulate

@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout.agent import Agent
 from arena_breaker_gym.rollout.backends.backend import Backend
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, Watch, evaluate

@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 from io import TextIOWrapper
 
-from arena_breaker_agents.tutor.json_text import without_surrogates
+from arena_breaker_gym._runtime.stored import without_surrogates
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a surrogate pair, in JSON
 

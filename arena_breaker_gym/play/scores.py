@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.rollout.episode import Episode
 
 FILE = "best_scores.json"

@@ -10,7 +10,7 @@ import pygame
 from numpy.typing import NDArray
 
 from arena_breaker_agents.human import HumanAgent
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.play import panels, words
 from arena_breaker_gym.play.between import between

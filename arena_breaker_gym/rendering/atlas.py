@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import sources_digest
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym._runtime.jit import sources_digest
 from arena_breaker_gym.rendering.art.canvas import Sprite
 from arena_breaker_gym.rendering.art.catalogue import draw_sheet
 from arena_breaker_gym.rendering.art.hazards import saw_sprites, spike_sprites

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled, jit_inline, jit_unchecked
+from arena_breaker_gym._runtime.jit import compiled, jit_inline, jit_unchecked
 from arena_breaker_gym.engine.hazards import UP, WARNING
 from arena_breaker_gym.engine.player import DASH_COOLDOWN
 from arena_breaker_gym.engine.record import Record

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.pools import ThreadPool
 from arena_breaker_gym.engine.arena import ARENA
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.atlas import build_atlas
@@ -18,7 +19,6 @@ from arena_breaker_gym.rendering.compose import Scene, compose_rows
 from arena_breaker_gym.rendering.size import LARGEST, frame_size
 from arena_breaker_gym.rendering.skin import Skin
 from arena_breaker_gym.stages.model import Stage
-from arena_breaker_gym.thread_pool import ThreadPool
 
 __all__ = ["LARGEST", "Renderer"]
 

@@ -1,6 +1,6 @@
 """How large a frame may be, in pixels a side."""
 
-from arena_breaker_gym.plain import plain_int
+from arena_breaker_gym._runtime.plain import plain_int
 
 SMALLEST, LARGEST = 32, 1024
 SMALLEST_RENDER = 64  # with a HUD that can be read

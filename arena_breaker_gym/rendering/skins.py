@@ -15,8 +15,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from arena_breaker_gym.faults import Fault, FileError, one_of, quoted
-from arena_breaker_gym.json_file import faults_of, json_of, text_of, with_schema_key
+from arena_breaker_gym._runtime.json_file import (
+    Fault,
+    FileError,
+    faults_of,
+    json_of,
+    one_of,
+    quoted,
+    text_of,
+    with_schema_key,
+)
 from arena_breaker_gym.rendering.skin import Skin
 
 _FOLDER = Path(__file__).parent / "skins"

@@ -13,7 +13,7 @@ from arena_breaker_gym.rendering.size import render_size_of
 from arena_breaker_gym.rendering.window import Window
 
 if TYPE_CHECKING:  # arenas stand above rendering: only their type is named here
-    from arena_breaker_gym.arenas import Arenas
+    from arena_breaker_gym.batch.arenas import Arenas
 
 
 class View:

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.extras import require
 from arena_breaker_gym.engine.player import FIRE_THRESHOLD
-from arena_breaker_gym.extras import require
 from arena_breaker_gym.report.palette import Palette
 from arena_breaker_gym.report.report import Curve, Line
 from arena_breaker_gym.report.table import labels_of

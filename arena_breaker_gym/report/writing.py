@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from arena_breaker_gym.extras import require
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.rendering.picture import png_of
 from arena_breaker_gym.report.charts import (
     EXTRA,

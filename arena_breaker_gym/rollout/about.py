@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from arena_breaker_gym._runtime.stored import StoredError, is_number, is_text, is_whole, shortened
 from arena_breaker_gym.rollout.episode import STATUSES
 from arena_breaker_gym.rollout.latency import checked_latency
 from arena_breaker_gym.rollout.metrics import CHARGED, METRICS
-from arena_breaker_gym.stored import StoredError, is_number, is_text, is_whole, shortened
 
 _MOST_STAGES = 100
 _DIGEST = 64  # hexadecimal digits of a SHA-256

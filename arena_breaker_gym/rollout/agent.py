@@ -41,9 +41,9 @@ class Observations:
 
         Args:
             pixels: (n, size, size, 3), RGB, without HUD.
-            state: The tables of `arena_breaker_gym.observation.TABLES`, each (n, ...).
-            snapshots: n snapshots; see `arena_breaker_gym.snapshot`.
-            saved: n saved states; see `arena_breaker_gym.arenas.Arenas.save`.
+            state: The tables of `arena_breaker_gym.batch.observation.TABLES`, each (n, ...).
+            snapshots: n snapshots; see `arena_breaker_gym.batch.snapshot`.
+            saved: n saved states; see `arena_breaker_gym.batch.arenas.Arenas.save`.
         """
         self._pixels = pixels
         self._state = state

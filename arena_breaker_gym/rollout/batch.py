@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import ACTION_LENGTH, Arenas
+from arena_breaker_gym.batch.arenas import ACTION_LENGTH, Arenas
+from arena_breaker_gym.batch.observation import TABLES
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.observation import TABLES
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.rollout.episode import COMPLETED, TIME_LIMIT, Episode, hash_of
 from arena_breaker_gym.rollout.metrics import metrics_of

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from arena_breaker_gym._runtime.plain import plain_int
 from arena_breaker_gym.deprecated import old_names
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.agent import Agent
 from arena_breaker_gym.rollout.backends.backend import Backend
 from arena_breaker_gym.rollout.backends.choice import opened

@@ -5,7 +5,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import ACTION_LENGTH
+from arena_breaker_gym.batch.arenas import ACTION_LENGTH
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.rollout.agent import (
     Agent,

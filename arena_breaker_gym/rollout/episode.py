@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.stored import shortened
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout.latency import Latency
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import is_text_of_stage
-from arena_breaker_gym.stored import shortened
 
 COMPLETED = "completed"
 TIME_LIMIT = "time limit"

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.rollout.batch import Batch
 from arena_breaker_gym.rollout.episode import AGENT_FAILED, Episode
 from arena_breaker_gym.rollout.plan import Plan

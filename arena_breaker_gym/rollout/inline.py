@@ -6,9 +6,9 @@ from fractions import Fraction
 from html import escape
 from pathlib import Path
 
+from arena_breaker_gym._runtime.extras import MissingExtraError
+from arena_breaker_gym._runtime.files import scratch_folder
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
-from arena_breaker_gym.extras import MissingExtraError
-from arena_breaker_gym.files import scratch_folder
 from arena_breaker_gym.rollout.encoder import encoder
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.layers import Layers

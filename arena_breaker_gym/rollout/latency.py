@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from arena_breaker_gym.plain import plain_int
+from arena_breaker_gym._runtime.plain import plain_int
 
 # Ticks of 1/60 s that pass between a look and the moment its answer takes effect; "measured":
 # as many as the agent really took; None: the game waits.

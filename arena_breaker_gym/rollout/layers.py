@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 
 CAPTION = "{agent}  ·  seed {seed}  ·  kills {kills}"
 _PLACES = re.compile(r"\{(agent|seed|kills|score)\}")

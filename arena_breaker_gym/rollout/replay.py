@@ -8,13 +8,13 @@ import numpy as np
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym._runtime.plain import plain_int
+from arena_breaker_gym._runtime.stored import shortened
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import draw_keys
-from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.episode import Episode, StoredEpisode, hash_of, looks_of
 from arena_breaker_gym.rollout.layers import CAPTION, Layers, filled
-from arena_breaker_gym.stored import shortened
 
 if TYPE_CHECKING:
     from arena_breaker_gym.rendering.renderer import Renderer

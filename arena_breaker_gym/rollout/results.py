@@ -6,9 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym._runtime.stored import (
+    StoredError,
+    is_number,
+    is_text,
+    is_whole,
+    json_in,
+    read_stored,
+)
 from arena_breaker_gym.rollout.metrics import METRICS, Row
-from arena_breaker_gym.stored import StoredError, is_number, is_text, is_whole, json_in, read_stored
 
 FILE_NAME = "results.json"
 _LARGEST = 2**26  # bytes; a row has some 2,000

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from arena_breaker_gym._runtime.files import Claim, claimed
+from arena_breaker_gym._runtime.plain import plain_int
 from arena_breaker_gym.deprecated import warn
-from arena_breaker_gym.files import Claim, claimed
-from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.agent import NEEDS, Agent, RunStopped
 from arena_breaker_gym.rollout.backends.backend import MOST_ARENAS, Backend, Report, Work
 from arena_breaker_gym.rollout.backends.choice import opened

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import ACTION_LENGTH
-from arena_breaker_gym.files import sweep_leftovers, written_whole
+from arena_breaker_gym._runtime.files import sweep_leftovers, written_whole
+from arena_breaker_gym._runtime.stored import Arrays, StoredError, json_in, open_stored, shortened
+from arena_breaker_gym.batch.arenas import ACTION_LENGTH
 from arena_breaker_gym.rollout.about import check_about
 from arena_breaker_gym.rollout.episode import Episode, StoredEpisode
 from arena_breaker_gym.rollout.metrics import CHARGED
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign, texts_of
-from arena_breaker_gym.stored import Arrays, StoredError, json_in, open_stored, shortened
 
 FORMAT = "arena-breaker-episode"
 FORMAT_VERSION = 1

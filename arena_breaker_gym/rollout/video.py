@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.plain import plain_float
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
-from arena_breaker_gym.plain import plain_float
 from arena_breaker_gym.rendering.size import frame_size
 from arena_breaker_gym.rollout.encoder import VideoError, check_name, encoder
 from arena_breaker_gym.rollout.episode import Episode

@@ -5,8 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arena_breaker_gym._runtime.extras import require
 from arena_breaker_gym.deprecated import old_keyword
-from arena_breaker_gym.extras import require
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 from arena_breaker_gym.wrappers.action_noise import ActionNoise, ActionNoiseVectorEnv
 from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig

@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from torch import Tensor
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym._runtime.stored import json_in
 from arena_breaker_gym.sb3.policy_file import put_weights, weights_of
-from arena_breaker_gym.stored import json_in
 
 _NOTE, _DIGEST = "note", "tensors_sha256"
 

@@ -29,12 +29,12 @@ from stable_baselines3.common.policies import (
 from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtractor, NatureCNN
 from torch import Tensor, nn
 
-from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.plain import plain_int, plain_value
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym._runtime.plain import plain_int, plain_value
+from arena_breaker_gym._runtime.stored import shortened
 from arena_breaker_gym.sb3.layers import layers_of, made_layers
 from arena_breaker_gym.sb3.networks import SmallCNN
 from arena_breaker_gym.settings import Settings
-from arena_breaker_gym.stored import shortened
 from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 
 DESCRIPTION, WEIGHTS = "policy.json", "policy.safetensors"

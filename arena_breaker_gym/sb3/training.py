@@ -19,8 +19,9 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
 
+from arena_breaker_gym._runtime.files import Claim, claimed, written_whole
+from arena_breaker_gym._runtime.stored import is_number, is_whole
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
-from arena_breaker_gym.files import Claim, claimed, written_whole
 from arena_breaker_gym.sb3 import make_vec_env
 from arena_breaker_gym.sb3.checkpoint import (
     CheckpointError,
@@ -30,7 +31,6 @@ from arena_breaker_gym.sb3.checkpoint import (
 )
 from arena_breaker_gym.sb3.policy_file import ACTIVATIONS, EXTRACTORS, save_policy
 from arena_breaker_gym.sb3.ppo_config import PPOConfig
-from arena_breaker_gym.stored import is_number, is_whole
 
 MODEL, CURVE, CHECKPOINT = "model.zip", "curve.json", "checkpoint.safetensors"
 

@@ -12,7 +12,7 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.stages.table import DISTANCE_NODES, FLOW_CELLS
 
 FOLDER_VARIABLE = "ARENA_BREAKER_CACHE"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.faults import Fault, one_of, quoted
+from arena_breaker_gym._runtime.json_file import Fault, one_of, quoted
 from arena_breaker_gym.stages.model import MAX_ALIVE, Polygon, Saw, Spikes, Stage, Wave, Zone
 from arena_breaker_gym.stages.outline import Point, area_of, crossing_edges, edges_of
 from arena_breaker_gym.stages.table import FLOW_CELLS

@@ -1,6 +1,6 @@
 """`StageError`: why a stage file is refused."""
 
-from arena_breaker_gym.faults import FileError
+from arena_breaker_gym._runtime.json_file import FileError
 
 
 class StageError(FileError):

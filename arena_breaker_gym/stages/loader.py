@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.faults import Fault
-from arena_breaker_gym.json_file import text_of, with_schema_key
+from arena_breaker_gym._runtime.json_file import Fault, text_of, with_schema_key
 from arena_breaker_gym.stages.cache import Fields, load_fields, save_fields
 from arena_breaker_gym.stages.checks import place_faults, shape_faults, walk_faults, word_faults
 from arena_breaker_gym.stages.errors import StageError

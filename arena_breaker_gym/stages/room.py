@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.faults import Fault
+from arena_breaker_gym._runtime.json_file import Fault
 from arena_breaker_gym.stages.model import Stage
 from arena_breaker_gym.stages.table import DISTANCE_NODES, FLOW_CELLS, RADII
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from arena_breaker_gym.faults import Fault
-from arena_breaker_gym.json_file import faults_of, json_of
+from arena_breaker_gym._runtime.json_file import Fault, faults_of, json_of
 from arena_breaker_gym.stages.errors import StageError
 from arena_breaker_gym.stages.model import Stage
 

@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from arena_breaker_gym.extras import require
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.throughput.likes import like, times_as_fast
 from arena_breaker_gym.throughput.results import Results
 from arena_breaker_gym.throughput.rows import STEPS, Row

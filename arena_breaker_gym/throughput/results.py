@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.throughput.rows import Row
 
 FILE_NAME = "throughput.json"

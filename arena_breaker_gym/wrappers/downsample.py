@@ -4,7 +4,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import jit_cached
+from arena_breaker_gym._runtime.jit import jit_cached
 
 
 class Downsample:

@@ -12,9 +12,9 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.plain import plain_bool, plain_int
+from arena_breaker_gym.batch.observation import TABLES, StateTables
 from arena_breaker_gym.env import action_space_of, observation_space_of
-from arena_breaker_gym.observation import TABLES, StateTables
-from arena_breaker_gym.plain import plain_bool, plain_int
 from arena_breaker_gym.settings import Settings, closest
 from arena_breaker_gym.stages.loader import load_campaign
 from arena_breaker_gym.wrappers.discrete_actions import DiscreteActions

@@ -9,12 +9,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.record import Record, Stages
-from arena_breaker_gym.engine.shots import RADIUS as SHOT_RADIUS
-from arena_breaker_gym.engine.shots import RANGE, SPEED
-from arena_breaker_gym.engine.space import sweep_walls
-from arena_breaker_gym.observation import (
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.batch.observation import (
     DISTANCE_SCALE,
     ENEMY_ROWS,
     ENEMY_SPEED_SCALE,
@@ -22,6 +18,10 @@ from arena_breaker_gym.observation import (
     StateTables,
     file_in,
 )
+from arena_breaker_gym.engine.record import Record, Stages
+from arena_breaker_gym.engine.shots import RADIUS as SHOT_RADIUS
+from arena_breaker_gym.engine.shots import RANGE, SPEED
+from arena_breaker_gym.engine.space import sweep_walls
 
 _HIDDEN = 100.0  # m farther that a target behind a wall counts: behind all that are in sight
 _ROUNDS = 2  # of the fixed-point search for the meeting point

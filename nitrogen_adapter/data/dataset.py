@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import Arenas
-from arena_breaker_gym.compiled import sources_digest
+from arena_breaker_gym._runtime.jit import sources_digest
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.deprecated import old_names
 from arena_breaker_gym.engine.arena import MAX_ENEMIES
 from arena_breaker_gym.rendering import skins

@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import DTypeLike, NDArray
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
 
 SAVE_EVERY = 1.0  # s: what a kill may cost
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.arena import ARENA
 from arena_breaker_gym.rollout import Episode
 from arena_breaker_gym.rollout.replay import resimulate

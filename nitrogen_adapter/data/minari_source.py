@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from arena_breaker_gym.extras import require
+from arena_breaker_gym._runtime.extras import require
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.label_statistics import LabelStatistics, Track, label_statistics
 from nitrogen_adapter.data.sequences import Seen, SequenceExamples

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.line_file import LineFile
-from arena_breaker_gym.stored import StoredError, is_text, is_whole, json_in, read_stored
+from arena_breaker_gym._runtime.files import LineFile, written_whole
+from arena_breaker_gym._runtime.stored import StoredError, is_text, is_whole, json_in, read_stored
 from nitrogen_adapter.training.loggers import loggers_of
 
 LINES = "metrics.jsonl"

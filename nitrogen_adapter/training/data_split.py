@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from arena_breaker_gym.extras import require
+from arena_breaker_gym._runtime.extras import require
 from arena_breaker_gym.rollout import Episode, EpisodeStore
 from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.data.dataset import EpisodeExamples, split_by_episode

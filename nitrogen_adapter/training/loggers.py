@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from arena_breaker_gym.extras import require
-from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.line_file import LineFile
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym._runtime.files import LineFile, written_whole
 from arena_breaker_gym.settings import closest
 
 VARIABLE = "ARENA_BREAKER_LOG"

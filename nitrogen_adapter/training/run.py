@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.files import Claim, claimed, folder_written_whole
-from arena_breaker_gym.run_folder import check_claim, claim_folder, write_json
-from arena_breaker_gym.stored import StoredError, is_number, json_in, read_stored
+from arena_breaker_gym._runtime.files import Claim, claimed, folder_written_whole
+from arena_breaker_gym._runtime.run_folder import check_claim, claim_folder, write_json
+from arena_breaker_gym._runtime.stored import StoredError, is_number, json_in, read_stored
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.passes import Passes
 from nitrogen_adapter.training.board import Board

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from arena_breaker_gym.stored import is_number, is_whole
+from arena_breaker_gym._runtime.stored import is_number, is_whole
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.data.examples import Batch, Examples, TeacherTargets, batches
 from nitrogen_adapter.model import NitroGen

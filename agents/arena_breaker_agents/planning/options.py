@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Self
 
 from arena_breaker_agents.options import split_options
-from arena_breaker_gym.plain import plain_int
+from arena_breaker_gym._runtime.plain import plain_int
 
 
 @dataclass(frozen=True, kw_only=True)

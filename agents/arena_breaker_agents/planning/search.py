@@ -10,7 +10,7 @@ from arena_breaker_agents.planning.futures import STICKS, Futures, drawn, straig
 from arena_breaker_agents.planning.options import PlannerOptions
 from arena_breaker_agents.planning.played import Played
 from arena_breaker_agents.planning.worth import Worth
-from arena_breaker_gym.arenas import ACTION_LENGTH, Arenas
+from arena_breaker_gym.batch.arenas import ACTION_LENGTH, Arenas
 from arena_breaker_gym.settings import Settings
 
 _PARENTS = 8  # futures that the next round varies

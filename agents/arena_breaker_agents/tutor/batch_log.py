@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from arena_breaker_gym.line_file import LineFile, heal
-from arena_breaker_gym.stored import StoredError, read_stored
+from arena_breaker_gym._runtime.files import LineFile, heal
+from arena_breaker_gym._runtime.stored import StoredError, read_stored
 
 
 @dataclass(frozen=True)

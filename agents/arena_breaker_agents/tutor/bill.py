@@ -9,7 +9,7 @@ from typing import Any
 
 from arena_breaker_agents.tutor.llm_client import Usage
 from arena_breaker_agents.tutor.transcript import Line
-from arena_breaker_gym.stored import is_whole
+from arena_breaker_gym._runtime.stored import is_whole
 
 _KINDS = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from arena_breaker_agents.tutor.json_text import without_surrogates
 from arena_breaker_agents.tutor.llm_client import CALLED, CUT, REFUSED, SPOKE, Response, Usage
 from arena_breaker_agents.tutor.refusal import check_no_error
 from arena_breaker_agents.tutor.written_calls import (
@@ -17,6 +16,7 @@ from arena_breaker_agents.tutor.written_calls import (
     without_thoughts,
     written_call,
 )
+from arena_breaker_gym._runtime.stored import without_surrogates
 
 _THOUGHTS = ("thinking", "reasoning", "reasoning_content", "summary")
 

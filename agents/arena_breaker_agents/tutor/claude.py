@@ -17,7 +17,7 @@ from arena_breaker_agents.tutor.endpoint import (
     plain_connection,
 )
 from arena_breaker_agents.tutor.llm_client import LLMError, Request, Response
-from arena_breaker_gym.plain import plain_int
+from arena_breaker_gym._runtime.plain import plain_int
 
 ADAPTIVE = "adaptive"
 ADAPTIVE_TOKENS = 4096  # what a model may think at most that decides so itself

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, NonNegativeInt
 
-from arena_breaker_agents.tutor.json_text import without_surrogates
 from arena_breaker_agents.tutor.llm_client import CALLED, CUT, REFUSED, SPOKE, Response, Usage
 from arena_breaker_agents.tutor.refusal import check_no_error
+from arena_breaker_gym._runtime.stored import without_surrogates
 
 # Endings that come before the question whether the tool was called.
 _ENDINGS: Mapping[str, str] = MappingProxyType(

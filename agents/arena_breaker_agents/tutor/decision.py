@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 
 from arena_breaker_agents.tutor.llm_client import Tool
 from arena_breaker_agents.tutor.written_calls import parsed
-from arena_breaker_gym.lenient_numbers import Number, Truth, Whole
+from arena_breaker_gym._runtime.json_file import Number, Truth, Whole
 
 TOOL_NAME = "act"
 

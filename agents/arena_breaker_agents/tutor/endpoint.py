@@ -20,7 +20,7 @@ from arena_breaker_agents.tutor.llm_client import LLMError
 from arena_breaker_agents.tutor.refusal import DamagedAnswer, ErrorInside, Told, told_by
 from arena_breaker_agents.tutor.waiting import in_words, waited_by
 from arena_breaker_agents.tutor.way import through_proxy
-from arena_breaker_gym.plain import plain_float, plain_int
+from arena_breaker_gym._runtime.plain import plain_float, plain_int
 
 PATIENCE_S = 600.0  # for one call, all retries included
 

@@ -25,7 +25,7 @@ from arena_breaker_agents.tutor.llm_client import LLMClient
 from arena_breaker_agents.tutor.prices import Prices
 from arena_breaker_agents.tutor.prompt import DEFAULT_VERSION, VERSIONS, Prompt
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
-from arena_breaker_gym.plain import plain_float, plain_int
+from arena_breaker_gym._runtime.plain import plain_float, plain_int
 from arena_breaker_gym.rollout.agent import AgentFailure, Observations
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.rollout.remote_agent import AgentFactory, SendRequest

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from arena_breaker_agents.tutor.json_text import without_surrogates
+from arena_breaker_gym._runtime.stored import without_surrogates
 
 _THOUGHT = re.compile(r"<(think|thinking|thought|reasoning)>(.*?)(?:</\1>|\Z)", re.S | re.I)
 _THOUGHT_BEFORE = re.compile(r"\A(.*?)</(?:think|thinking|thought|reasoning)>", re.S | re.I)

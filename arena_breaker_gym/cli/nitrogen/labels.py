@@ -29,7 +29,7 @@ def balance(
 
     Example: arena-breaker nitrogen balance runs/demo
     """
-    from arena_breaker_gym.extras import require
+    from arena_breaker_gym._runtime.extras import require
 
     require("torch", "nitrogen")
     from arena_breaker_gym.rollout import EpisodeStore
@@ -70,7 +70,7 @@ def export(
 
     Example: arena-breaker nitrogen export runs/demo --out runs/labels --frame-size 256
     """
-    from arena_breaker_gym.extras import require
+    from arena_breaker_gym._runtime.extras import require
 
     require("pyarrow", "nitrogen")
     from arena_breaker_gym.rollout import EpisodeStore

@@ -117,7 +117,7 @@ def posttrain(
 
 
 def _run(wanted: Mapping[str, Any]) -> None:
-    from arena_breaker_gym.extras import require
+    from arena_breaker_gym._runtime.extras import require
 
     require("torch", "nitrogen")
     from nitrogen_adapter.training.processes import Processes

@@ -35,7 +35,7 @@ def pretrain(
 
     Example: arena-breaker nitrogen pretrain --out runs/base --rounds 100
     """
-    from arena_breaker_gym.extras import require
+    from arena_breaker_gym._runtime.extras import require
 
     require("torch", "nitrogen")
     from arena_breaker_gym.distillation.pretraining import Pretraining, PretrainingConfig

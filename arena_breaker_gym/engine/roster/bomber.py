@@ -1,6 +1,6 @@
 """Bomber: lights a fuse near the player and blasts friend and foe; shot before, it dies quietly."""
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import BLAST, MAX_ENEMIES, ticks
 from arena_breaker_gym.engine.damage import remove, wound
 from arena_breaker_gym.engine.effects import burst

@@ -1,6 +1,6 @@
 """Charger: winds up in sight, charges in a straight line, is stunned if it meets a wall."""
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import TICK, ticks
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import RADIUS, SPEED, WALKING

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import ticks
 from arena_breaker_gym.engine.enemy_shots import shoot
 from arena_breaker_gym.engine.record import Record

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.record import Record
 from arena_breaker_gym.engine.roster.stats import SPEED
 from arena_breaker_gym.engine.steering import chase

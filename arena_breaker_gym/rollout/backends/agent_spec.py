@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.extras import require
 from arena_breaker_gym.deprecated import warn
-from arena_breaker_gym.extras import require
 from arena_breaker_gym.rollout.agent import Agent
 from arena_breaker_gym.rollout.backends.messages import first_line
 from arena_breaker_gym.rollout.remote_agent import AgentFactory, RemoteAgent, SendRequest

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from arena_breaker_gym.extras import require
+from arena_breaker_gym._runtime.extras import require
 
 STORE_BYTES = 256 * 2**20  # of shared memory for what episodes and small agents need
 KNOCK_S = 10.0  # in which a cluster's port must open

@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from arena_breaker_gym.plain import plain_int
+from arena_breaker_gym._runtime.plain import plain_int
 from arena_breaker_gym.rollout.agent import Agent, RunAware
 from arena_breaker_gym.rollout.backends.agent_spec import AgentSpec
 from arena_breaker_gym.rollout.backends.backend import Report, Work

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 
-from .stepping import sampled, single
-from .subject import Adapter, Step, Subject
+from arena_breaker_gym.throughput.adapters.stepping import sampled, single
+from arena_breaker_gym.throughput.adapters.subject import Adapter, Step, Subject
 
 SIZE = (160, 210)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from .stepping import TURNS
-from .subject import Adapter, Step, Subject
+from arena_breaker_gym.throughput.adapters.stepping import TURNS
+from arena_breaker_gym.throughput.adapters.subject import Adapter, Step, Subject
 
 
 def _make() -> Step:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .stepping import TURNS, batch
-from .subject import CORES, Adapter, Step, Subject
+from arena_breaker_gym.throughput.adapters.stepping import TURNS, batch
+from arena_breaker_gym.throughput.adapters.subject import CORES, Adapter, Step, Subject
 
 BATCH = 64
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from .stepping import parallel
-from .subject import Adapter, Step, Subject
+from arena_breaker_gym.throughput.adapters.stepping import parallel
+from arena_breaker_gym.throughput.adapters.subject import Adapter, Step, Subject
 
 NOTE = "four agents act in one step"
 

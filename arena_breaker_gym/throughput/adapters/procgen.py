@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import itertools
 
-from .stepping import TURNS
-from .subject import CORES, Adapter, Step, Subject
+from arena_breaker_gym.throughput.adapters.stepping import TURNS
+from arena_breaker_gym.throughput.adapters.subject import CORES, Adapter, Step, Subject
 
 BATCH = 64
 ACTIONS = 15

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from .stepping import TURNS, batch
-from .subject import Adapter, Step, Subject
+from arena_breaker_gym.throughput.adapters.stepping import TURNS, batch
+from arena_breaker_gym.throughput.adapters.subject import Adapter, Step, Subject
 
 BATCH_OF_ARENAS = 64
 BATCH_OF_BREAKOUTS = 1024

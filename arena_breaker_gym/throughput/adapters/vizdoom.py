@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .stepping import sampled, single
-from .subject import Adapter, Step, Subject
+from arena_breaker_gym.throughput.adapters.stepping import sampled, single
+from arena_breaker_gym.throughput.adapters.subject import Adapter, Step, Subject
 
 
 def _make() -> Step:

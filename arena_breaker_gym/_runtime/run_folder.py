@@ -1,12 +1,14 @@
-"""`claim_folder`: a folder of results belongs to one run, which alone may go on there."""
+"""A run's folder: `claim_folder` keeps it for one run alone, `Clock` counts what it took."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.stored import StoredError, json_in, read_stored, shortened
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym._runtime.stored import StoredError, json_in, read_stored, shortened
 
 _LARGEST = 2**24  # bytes
 _LONGEST = 200  # letters that a sentence quotes
@@ -64,3 +66,33 @@ def _difference(found: Any, wanted: Any, name: str = "") -> str | None:
 def _said(value: Any) -> str:
     text = shortened(value) if isinstance(value, dict | list) else json.dumps(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+class Clock:
+    """Seconds by part; time spent in earlier, interrupted runs counts."""
+
+    def __init__(self, file: Path) -> None:
+        """Reads what earlier runs took, if there were any.
+
+        Raises:
+            ValueError: If the file is no such record.
+        """
+        self._file = file
+        self.seconds: dict[str, float] = {}
+        if file.exists():
+            try:
+                self.seconds = {str(k): float(v) for k, v in json.loads(file.read_text()).items()}
+            except (ValueError, AttributeError, TypeError) as error:
+                raise ValueError(f"{file}: this is no record of timings.") from error
+
+    @contextlib.contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Counts the time of the block towards a part, even when it is interrupted."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            taken = self.seconds.get(name, 0.0) + time.perf_counter() - began
+            self.seconds[name] = round(taken, 3)
+            with written_whole(self._file) as part:
+                part.write_text(json.dumps(self.seconds, indent=2) + "\n", encoding="utf-8")

@@ -6,13 +6,13 @@ Rows are independent of each other, so threads may share a batch out among thems
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled, jit_cached, jit_unchecked
+from arena_breaker_gym._runtime.jit import compiled, jit_cached, jit_unchecked
+from arena_breaker_gym.batch.observation import Room, compiled_tables_in, observe_arena
 from arena_breaker_gym.engine.arena import PLAYING, VICTORY
 from arena_breaker_gym.engine.player import DASH_THRESHOLD
 from arena_breaker_gym.engine.record import Record, Stages
 from arena_breaker_gym.engine.soundness import fault_of
 from arena_breaker_gym.engine.tick import begin, tick
-from arena_breaker_gym.observation import Room, compiled_tables_in, observe_arena
 
 ACTION_LENGTH = 5  # move_x, move_z, aim_x, aim_z, dash
 

@@ -4,6 +4,8 @@ Whoever reads says how large a file of its kind can honestly be; nothing larger 
 but a plain file is read, and sentences quote no more than a line of what was found.
 """
 
+from __future__ import annotations
+
 import io
 import json
 import math
@@ -161,3 +163,15 @@ def _header_of(file: Any) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     if fortran or not shape or dtype.hasobject:
         raise StoredError("an array of another kind")
     return shape, dtype, file.tell()
+
+
+def without_surrogates(value: Any) -> Any:
+    r"""A copy of a JSON value in which every half of a surrogate pair is a question mark.
+
+    JSON can spell such halves ("\ud800"), as a model does that breaks off in the middle of an
+    emoji, but no file and no request can hold them.
+
+    Args:
+        value: As `json.loads` gave it.
+    """
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))

@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.engine.arena import ARENA, CAUSES, TICKS_PER_SECOND, VICTORY
-from arena_breaker_gym.engine.record import Stages
-from arena_breaker_gym.engine.soundness import PARTS
-from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.observation import STATE_NUMBERS, Room, StateTables, room_to_sort, tables_in
-from arena_breaker_gym.plain import plain_int
-from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
-from arena_breaker_gym.snapshot import snapshot
-from arena_breaker_gym.stages.loader import load_campaign
-from arena_breaker_gym.stepping import (
+from arena_breaker_gym._runtime.plain import plain_int
+from arena_breaker_gym._runtime.pools import ThreadPool
+from arena_breaker_gym.batch.observation import (
+    STATE_NUMBERS,
+    Room,
+    StateTables,
+    room_to_sort,
+    tables_in,
+)
+from arena_breaker_gym.batch.snapshot import snapshot
+from arena_breaker_gym.batch.stepping import (
     ACTION_LENGTH,
     INFO,
     REWARD_TERMS,
@@ -33,7 +34,12 @@ from arena_breaker_gym.stepping import (
     step_rows,
     sums_of,
 )
-from arena_breaker_gym.thread_pool import ThreadPool
+from arena_breaker_gym.engine.arena import ARENA, CAUSES, TICKS_PER_SECOND, VICTORY
+from arena_breaker_gym.engine.record import Stages
+from arena_breaker_gym.engine.soundness import PARTS
+from arena_breaker_gym.engine.tick import ENGINE_VERSION
+from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
+from arena_breaker_gym.stages.loader import load_campaign
 
 __all__ = ["ACTION_LENGTH", "INFO", "REWARD_TERMS", "Arenas"]
 

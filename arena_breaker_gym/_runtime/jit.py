@@ -7,11 +7,14 @@ old tick. And what lies on disk is a convenience, nothing more: where it cannot 
 the function is compiled anew and one line says so.
 """
 
+import atexit
 import contextlib
 import functools
 import hashlib
 import pickle
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, TypeVar
@@ -19,18 +22,14 @@ from typing import Any, BinaryIO, ClassVar, TypeVar
 import numba
 from numba.core import caching
 
-from arena_breaker_gym.announcing import compiling
-
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 # Bottom up: a package's compiled code may call into those before it.
 _PACKAGES = (
-    "compiled.py",
+    "_runtime",
     "stages",
     "engine",
-    "observation.py",
     "rendering",
-    "keys.py",
-    "stepping.py",
+    "batch",
     "wrappers",
 )
 
@@ -40,6 +39,56 @@ _PACKAGES = (
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Announcer:
+    """Says on standard error that functions are being compiled, and that it is done.
+
+    Which function is the last nobody knows, so it is done when none has been compiled for a while.
+    """
+
+    QUIET_S = 2.0
+
+    def __init__(self) -> None:
+        """Says nothing yet."""
+        self._began: float | None = None
+        self._done: float | None = None
+        self._timer: threading.Timer | None = None
+
+    def begin(self) -> None:
+        """A function is about to be compiled."""
+        self._wait_no_more()
+        if self._began is None:
+            self._began = time.perf_counter()
+            atexit.register(self._finish)
+            _say("compiling, once on this machine (under a minute) ...")
+
+    def end(self) -> None:
+        """It has been."""
+        self._wait_no_more()
+        self._done = time.perf_counter()
+        self._timer = threading.Timer(self.QUIET_S, self._finish)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _wait_no_more(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _finish(self) -> None:
+        """Says that it is done, if anything has been compiled since the last time."""
+        began, done = self._began, self._done
+        self._began = self._done = None
+        if began is not None and done is not None:
+            _say(f"compiled, {done - began:.0f} s.")
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(f"Arena Breaker: {words}\n")
+    sys.stderr.flush()
+
+
+compiling = Announcer()
 
 
 def compiled(function: Function) -> Function:

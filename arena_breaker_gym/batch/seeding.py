@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled, jit_cached
+from arena_breaker_gym._runtime.jit import compiled, jit_cached
 
 # 128-bit numbers are kept as eight limbs of 16 bits, the lowest first: products and their sums
 # stay below 2^63, so compiled and plain Python give the same numbers.

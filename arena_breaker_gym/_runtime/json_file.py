@@ -1,19 +1,28 @@
-"""`text_of`, `json_of`, `faults_of`: a user's JSON file on its way into a pydantic model.
+"""JSON of others on its way into pydantic models: text, `Fault`s, numbers as they come.
 
-What a stage and a skin mean is not known here; what pydantic says of either becomes `Fault`s.
+What a stage and a skin mean is not known here; what pydantic says of either becomes `Fault`s:
+sentences with the place in the file, what was found there, and what was expected. Language
+models and their clients write numbers as text ("0.5", "true"), whole ones as 6.0, truth values
+as 1 and 0: what means one thing only is read as that; a truth value is no number, and a word
+is neither.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from arena_breaker_gym.faults import Fault, json_path, one_of, quoted
-from arena_breaker_gym.stored import StoredError, read_stored
+from arena_breaker_gym._runtime.stored import StoredError, read_stored
+
+_MOST_TOLD = 10  # faults in one message; `FileError.faults` has all
 
 _SCHEMA_KEY = "$schema"
 
@@ -44,6 +53,77 @@ _EXPECTED = {
     "string_too_long": "at most {max_length} characters",
     "string_pattern_mismatch": 'a colour such as "#1a2b3c"',
 }
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_LONGEST_NUMBER = 40  # letters of a number: more say nothing that a float could hold
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong in a file; as text, a sentence.
+
+    Attributes:
+        path: JSON path, such as `waves[0].groups[2].zone`; empty for the whole file.
+        found: What stands there.
+        expected: What should.
+    """
+
+    path: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        """The sentence."""
+        place = f"{self.path}: " if self.path else ""
+        return f"{place}found {self.found}, expected {self.expected}."
+
+
+class FileError(ValueError):
+    """A file cannot be used; the message names it and says all that is wrong in it.
+
+    Attributes:
+        file: Its name, as the user gave it.
+        faults: What is wrong, in the file's order.
+    """
+
+    def __init__(self, file: str, faults: Sequence[Fault]) -> None:
+        """Takes at least one fault."""
+        super().__init__(file, tuple(faults))
+        self.file, self.faults = file, tuple(faults)
+
+    def __str__(self) -> str:
+        """All on one line, since callers print errors as a line."""
+        told = " ".join(str(fault) for fault in self.faults[:_MOST_TOLD])
+        more = len(self.faults) - _MOST_TOLD
+        return f"{self.file}: {told}" + (f" And {more} more are wrong." if more > 0 else "")
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Each fault with the file before it."""
+        return tuple(f"{self.file}: {fault}" for fault in self.faults)
+
+
+def json_path(location: Sequence[str | int]) -> str:
+    """Writes a location as a JSON path: `("waves", 0, "groups")` becomes `waves[0].groups`."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def quoted(value: object, *, longest: int = 60) -> str:
+    """A value as JSON on one line, shortened to `longest` characters."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def one_of(names: Iterable[str], *, not_: str) -> str:
+    """The names to choose from, with a guess at the one that was meant by `not_`."""
+    known = list(names)
+    choice = "one of " + ", ".join(known) if len(known) > 1 else known[0]
+    near = difflib.get_close_matches(not_, known, n=1)
+    return f'{choice} (did you mean "{near[0]}"?)' if near else choice
 
 
 def text_of(path: Path, *, kind: str, most: int = 2**20) -> bytes | Fault:
@@ -172,3 +252,43 @@ def _expected(error: ErrorDetails, keys: tuple[str, ...]) -> str:
         return one_of(keys, not_=str(error["loc"][-1]))
     text = _EXPECTED.get(error["type"])
     return text.format(**error.get("ctx", {})) if text else error["msg"]
+
+
+def plain_number(value: Any) -> Any:
+    """The number that text stands for; anything else as it is."""
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
+        text = value.strip()
+        return float(text) if _NUMBER.fullmatch(text) else value
+    return value
+
+
+def plain_whole(value: Any) -> Any:
+    """The whole number that text, or a number such as 6.0, stands for; anything else as it is."""
+    if (
+        isinstance(value, str)
+        and len(value) <= _LONGEST_NUMBER
+        and re.fullmatch(r"\s*-?\d+\s*", value)
+    ):
+        return int(value)  # not through a float, which holds no large ones
+    number = plain_number(value)
+    return int(number) if isinstance(number, float) and number.is_integer() else value
+
+
+def plain_truth(value: Any) -> Any:
+    """The truth value that text, or 1 or 0, stands for; anything else as it is."""
+    if isinstance(value, str):
+        return _TRUTHS.get(value.strip().lower(), value)
+    if isinstance(value, int | float) and value in (0, 1):
+        return bool(value)
+    return value
+
+
+# Where bounds stand beside one of these, it comes last: what it gives is held to them, and they
+# stay what a schema knows.
+AS_NUMBER = BeforeValidator(plain_number)
+AS_WHOLE = BeforeValidator(plain_whole)
+AS_TRUTH = BeforeValidator(plain_truth)
+
+Number = Annotated[float, AS_NUMBER]
+Whole = Annotated[int, AS_WHOLE]
+Truth = Annotated[bool, AS_TRUTH]
