@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from arena_breaker_agents.random import RandomAgent
-from arena_breaker_agents.tutor.batch_log import BatchLog, BatchRequest
+from arena_breaker_agents.tutor.batch_api import BatchLog, BatchRequest
 from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
 from arena_breaker_gym._runtime.files import LineFile

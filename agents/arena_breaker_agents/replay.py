@@ -10,8 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_agents.tutor.deciding import EpisodeContext
 from arena_breaker_agents.tutor.decision import Decision
-from arena_breaker_agents.tutor.episode_context import EpisodeContext
 from arena_breaker_agents.tutor.transcript import Line, Transcript
 from arena_breaker_gym.rollout.agent import AgentFailure, Observations
 from arena_breaker_gym.rollout.remote_agent import AgentFactory, SendRequest

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import anyio
 import anyio.to_thread
 
-from arena_breaker_agents.tutor.budget import Budget
+from arena_breaker_agents.tutor.bill import Budget
 from arena_breaker_agents.tutor.transcript import Line, Transcript
 from arena_breaker_gym.rollout.remote_agent import SendRequest
 

@@ -16,13 +16,17 @@ import numpy as np
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from numpy.typing import NDArray
 
-from arena_breaker_agents.tutor.bill import Bill
-from arena_breaker_agents.tutor.deciding import Decider, DeciderConfig, DecisionLost, digest_of
+from arena_breaker_agents.tutor.bill import Bill, Prices
+from arena_breaker_agents.tutor.deciding import (
+    Decider,
+    DeciderConfig,
+    DecisionLost,
+    EpisodeContext,
+    digest_of,
+)
 from arena_breaker_agents.tutor.decision import Decision
-from arena_breaker_agents.tutor.episode_context import EpisodeContext
 from arena_breaker_agents.tutor.ledger import Ledger, LedgerServer, LocalLedger, RemoteLedger
 from arena_breaker_agents.tutor.llm_client import LLMClient
-from arena_breaker_agents.tutor.prices import Prices
 from arena_breaker_agents.tutor.prompt import DEFAULT_VERSION, VERSIONS, Prompt
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym._runtime.plain import plain_float, plain_int
