@@ -43,7 +43,7 @@ GONE = {
 ALIASES = (
     "tutor/mind.py",
     "engines/ray_engine.py",
-    "agents/arena_breaker_agents/source.py",
+    "agents/arena_breaker_agents/nitrogen.py",
     "deprecated.py",
 )
 # Lines that name an old name on purpose.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from arena_breaker_agents.planner import PlannerAgent
-from arena_breaker_agents.planning.options import PlannerOptions
+from arena_breaker_agents.planning import PlannerOptions
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.batch.arenas import Arenas

@@ -15,11 +15,17 @@ import pygame
 import pytest
 
 from arena_breaker_agents.human import DASH_PATIENCE, HumanAgent
-from arena_breaker_agents.inputs.gamepads import Gamepads
-from arena_breaker_agents.inputs.keyboard import Keyboard
-from arena_breaker_agents.inputs.mouse import Mouse
-from arena_breaker_agents.inputs.request import Request, Wish
-from arena_breaker_agents.inputs.stick import DEAD_ZONE, REST, stick_of, without_dead_zone
+from arena_breaker_agents.inputs import (
+    DEAD_ZONE,
+    REST,
+    Gamepads,
+    Keyboard,
+    Mouse,
+    Request,
+    Wish,
+    stick_of,
+    without_dead_zone,
+)
 from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.play import display, words

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import torch
 
-from arena_breaker_agents.nitrogen import NitroGenPolicy
-from arena_breaker_agents.source import REMOTE
+from arena_breaker_agents.nitrogen import REMOTE, NitroGenPolicy
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor
 from nitrogen_adapter.model import NitroGen

@@ -101,8 +101,7 @@ def rollout(
 
     Example: arena-breaker rollout scripted -n 5 --out runs/demo
     """
-    from arena_breaker_agents.paid import limited
-    from arena_breaker_agents.registry import make_agent
+    from arena_breaker_agents.registry import limited, make_agent
     from arena_breaker_gym.rollout.latency import latency_from
 
     name = _one_of(agent, agent_option)
@@ -154,7 +153,7 @@ def _usual(player: "Agent") -> Mapping[str, Any]:
 
 def _own_folder(player: "Agent") -> Path | None:
     """Where an agent that costs money keeps its episodes when no folder was named."""
-    from arena_breaker_agents.paid import Paid
+    from arena_breaker_agents.registry import Paid
 
     if not isinstance(player, Paid):
         return None
@@ -176,7 +175,7 @@ def _play(name: str, player: "Agent", terms: _Terms, *, out: Path | None, json: 
 
 
 def _episodes(name: str, player: "Agent", terms: _Terms, out: Path | None) -> "list[Episode]":
-    from arena_breaker_agents.paid import Paid
+    from arena_breaker_agents.registry import Paid
     from arena_breaker_gym.rollout import EpisodeStore, Progress
     from arena_breaker_gym.rollout import rollout as play
 
@@ -214,8 +213,7 @@ def _report(
     out: Path | None,
     json: bool,
 ) -> None:
-    from arena_breaker_agents.paid import Paid
-    from arena_breaker_agents.registry import label_of
+    from arena_breaker_agents.registry import Paid, label_of
     from arena_breaker_gym.rollout.metrics import rows_of
 
     rows = rows_of(label_of(name, player), played)
@@ -239,7 +237,7 @@ def _report(
 
 
 def _estimate(name: str, player: "Agent", terms: _Terms, *, json: bool) -> None:
-    from arena_breaker_agents.paid import Paid
+    from arena_breaker_agents.registry import Paid
 
     if not isinstance(player, Paid):
         raise ValueError(f"Agent {name!r} costs nothing.")

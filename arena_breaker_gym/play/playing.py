@@ -3,7 +3,7 @@
 import pygame
 
 from arena_breaker_agents.human import HumanAgent
-from arena_breaker_agents.inputs.request import Request, Wish
+from arena_breaker_agents.inputs import Request, Wish
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.play import keys
 from arena_breaker_gym.play.pace import Pace

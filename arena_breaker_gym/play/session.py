@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_agents.inputs.request import Request, Wish
+from arena_breaker_agents.inputs import Request, Wish
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.play.clip import Clip
 from arena_breaker_gym.play.scores import Score, Scores, board_name, board_of, score_of
