@@ -314,7 +314,7 @@ def _writable(folder: Path) -> bool:
 
 def check_display() -> Finding:
     """Whether a window could be opened."""
-    from arena_breaker_gym.play.display import require_display
+    from arena_breaker_gym.play.window import require_display
 
     try:
         require_display()
