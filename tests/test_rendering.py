@@ -20,7 +20,7 @@ from arena_breaker_gym.rendering.gates import gates_of
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rendering.skin import Shape
 from arena_breaker_gym.settings import Settings
-from arena_breaker_gym.stages.names import ENEMY_TYPES
+from arena_breaker_gym.stages.table import ENEMY_TYPES
 
 SIZE = 256
 

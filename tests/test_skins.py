@@ -16,7 +16,7 @@ from arena_breaker_gym.rollout import replay, rollout
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import stage_schema
-from arena_breaker_gym.stages.names import BOMBER, CHARGER, SENTINEL, SHOOTER
+from arena_breaker_gym.stages.table import BOMBER, CHARGER, SENTINEL, SHOOTER
 
 SIZE = 256
 NAMES = skins.names()

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from arena_breaker_agents.registry import split_options
 from arena_breaker_gym._runtime.plain import plain_int
 from arena_breaker_gym.batch.arenas import ACTION_LENGTH, Arenas
-from arena_breaker_gym.engine.arena import DEFEAT, VICTORY
+from arena_breaker_gym.engine.arena import DEFEAT, VICTORY, Record
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.engine.roster.stats import RADIUS
+from arena_breaker_gym.engine.roster import RADIUS
 from arena_breaker_gym.engine.shots import RANGE
 from arena_breaker_gym.engine.shots import SPEED as SHOT_SPEED
 from arena_breaker_gym.settings import Settings

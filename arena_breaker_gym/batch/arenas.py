@@ -34,8 +34,7 @@ from arena_breaker_gym.batch.stepping import (
     step_rows,
     sums_of,
 )
-from arena_breaker_gym.engine.arena import ARENA, CAUSES, TICKS_PER_SECOND, VICTORY
-from arena_breaker_gym.engine.record import Stages
+from arena_breaker_gym.engine.arena import ARENA, CAUSES, TICKS_PER_SECOND, VICTORY, Stages
 from arena_breaker_gym.engine.soundness import PARTS
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings

@@ -12,13 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_ENEMY_SHOTS
+from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_ENEMY_SHOTS, Record, Stages
 from arena_breaker_gym.engine.hazards import UP, WARNING
 from arena_breaker_gym.engine.player import DASH_COOLDOWN, DASH_SPEED, HP
-from arena_breaker_gym.engine.record import Record, Stages
-from arena_breaker_gym.engine.roster.stats import HP as ENEMY_HP
-from arena_breaker_gym.stages.names import SPIKES
-from arena_breaker_gym.stages.table import LARGEST_HAZARD, MAX_HAZARDS
+from arena_breaker_gym.engine.roster import HP as ENEMY_HP
+from arena_breaker_gym.stages.table import LARGEST_HAZARD, MAX_HAZARDS, SPIKES
 
 ENEMY_ROWS = 16
 PROJECTILE_ROWS = 24

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym.engine.arena import PLAYER
 from arena_breaker_gym.engine.hazards import UP
-from arena_breaker_gym.stages.names import ENEMY_TYPES, HAZARD_TYPES, SPIKES
+from arena_breaker_gym.stages.table import ENEMY_TYPES, HAZARD_TYPES, SPIKES
 
 _PLAYER_FIELDS = tuple(PLAYER.names or ())
 

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym._runtime.jit import compiled, jit_cached, jit_unchecked
 from arena_breaker_gym.batch.observation import Room, compiled_tables_in, observe_arena
-from arena_breaker_gym.engine.arena import PLAYING, VICTORY
+from arena_breaker_gym.engine.arena import PLAYING, VICTORY, Record, Stages
 from arena_breaker_gym.engine.player import DASH_THRESHOLD
-from arena_breaker_gym.engine.record import Record, Stages
 from arena_breaker_gym.engine.soundness import fault_of
 from arena_breaker_gym.engine.tick import begin, tick
 

@@ -24,16 +24,15 @@ from pydantic import ValidationError
 
 from arena_breaker_gym import __version__
 from arena_breaker_gym._runtime.stored import without_surrogates
-from arena_breaker_gym.engine import hazards, player, shots, waves
+from arena_breaker_gym.engine import hazards, player, roster, shots, waves
 from arena_breaker_gym.engine.arena import TICK, TICKS_PER_SECOND
-from arena_breaker_gym.engine.player_damage import GRACE
-from arena_breaker_gym.engine.roster import stats
+from arena_breaker_gym.engine.damage import GRACE
 from arena_breaker_gym.mcp_server.games import GameError, Games, House
 from arena_breaker_gym.mcp_server.tools import TOOLS
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.settings import Settings, closest
 from arena_breaker_gym.stages.loader import load_campaign
-from arena_breaker_gym.stages.names import ENEMY_TYPES
+from arena_breaker_gym.stages.table import ENEMY_TYPES
 
 _HABITS = {
     "swarmer": "runs at you; a crowd comes from all sides",
@@ -99,8 +98,8 @@ Hazards: saws travel along a track, spikes hurt while active; each costs {hazard
 def _enemy(code: int) -> str:
     name = ENEMY_TYPES[code]
     return (
-        f"{name}: {stats.HP[code]} hp, radius {stats.RADIUS[code]:g}, {stats.SPEED[code]:g} m/s, "
-        f"value {stats.VALUE[code]}; {_HABITS[name]}"
+        f"{name}: {roster.HP[code]} hp, radius {roster.RADIUS[code]:g}, "
+        f"{roster.SPEED[code]:g} m/s, value {roster.VALUE[code]}; {_HABITS[name]}"
     )
 
 

@@ -28,7 +28,7 @@ from arena_breaker_gym.rendering.sheet import (
     SPRITES,
 )
 from arena_breaker_gym.rendering.skin import Skin
-from arena_breaker_gym.stages.cache import cache_folder
+from arena_breaker_gym.stages.loader import cache_folder
 from arena_breaker_gym.stages.model import Saw, Stage
 from arena_breaker_gym.stages.table import MAX_HAZARDS
 

@@ -18,7 +18,7 @@ from arena_breaker_gym.batch.observation import (
     StateTables,
     file_in,
 )
-from arena_breaker_gym.engine.record import Record, Stages
+from arena_breaker_gym.engine.arena import Record, Stages
 from arena_breaker_gym.engine.shots import RADIUS as SHOT_RADIUS
 from arena_breaker_gym.engine.shots import RANGE, SPEED
 from arena_breaker_gym.engine.space import sweep_walls

@@ -18,14 +18,7 @@ from arena_breaker_agents.tutor.decision import TOOL_NAME, act_tool
 from arena_breaker_agents.tutor.llm_client import Tool
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.stages.loader import load_campaign
-from arena_breaker_gym.stages.model import (
-    Box,
-    Circle,
-    Hazard,
-    Obstacle,
-    Saw,
-    Stage,
-)
+from arena_breaker_gym.stages.model import Box, Circle, Hazard, Obstacle, Saw, Stage
 
 # Each version's parts, texts in the folder `prompts`.
 VERSIONS: Mapping[str, Sequence[str]] = MappingProxyType(

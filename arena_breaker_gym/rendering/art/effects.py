@@ -4,13 +4,13 @@ import math
 
 from arena_breaker_gym.engine.arena import BLAST, PLAYER_HIT
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
+from arena_breaker_gym.engine.roster import RADIUS
 from arena_breaker_gym.engine.roster.bomber import BLAST_RADIUS
-from arena_breaker_gym.engine.roster.stats import RADIUS
 from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite
 from arena_breaker_gym.rendering.art.colours import RGB, WHITE, mix, rgb
 from arena_breaker_gym.rendering.sheet import BURST_STEPS
 from arena_breaker_gym.rendering.skin import Skin
-from arena_breaker_gym.stages.names import ENEMY_TYPES
+from arena_breaker_gym.stages.table import ENEMY_TYPES
 
 _BITS = 9  # pieces that fly apart
 

@@ -3,13 +3,13 @@
 import math
 
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
+from arena_breaker_gym.engine.roster import RADIUS
 from arena_breaker_gym.engine.roster.bomber import BLAST_RADIUS
-from arena_breaker_gym.engine.roster.stats import RADIUS
 from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite, regular, turned
 from arena_breaker_gym.rendering.art.colours import lit, rgb
 from arena_breaker_gym.rendering.sheet import BLAST_MARKS, HEADINGS, RING_MARKS, STAR_STEPS
 from arena_breaker_gym.rendering.skin import Skin
-from arena_breaker_gym.stages.names import CHARGER, SENTINEL, SHOOTER
+from arena_breaker_gym.stages.table import CHARGER, SENTINEL, SHOOTER
 
 _CHEVRON = ((0.0, -0.55), (0.75, 0.0), (0.0, 0.55), (0.25, 0.0))
 

@@ -15,7 +15,7 @@ from arena_breaker_gym.rendering.art.figures.parts import (
 )
 from arena_breaker_gym.rendering.sheet import SPLITTER_STEPS
 from arena_breaker_gym.rendering.skin import Skin
-from arena_breaker_gym.stages.names import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
+from arena_breaker_gym.stages.table import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
 
 # Measures of figures are in drawn radii.
 _DART = ((1.45, 0.0), (-0.55, -1.0), (-0.25, 0.0), (-0.55, 1.0))

@@ -3,7 +3,7 @@
 import math
 
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
-from arena_breaker_gym.engine.roster.stats import RADIUS
+from arena_breaker_gym.engine.roster import RADIUS
 from arena_breaker_gym.rendering.art.canvas import Canvas, Outline, Place, turned
 from arena_breaker_gym.rendering.art.colours import RGB, WHITE, lit, mix, rgb
 from arena_breaker_gym.rendering.camera import RISE
