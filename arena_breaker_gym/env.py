@@ -14,7 +14,7 @@ from arena_breaker_gym._runtime.plain import plain_bool, plain_int
 from arena_breaker_gym.batch.arenas import ACTION_LENGTH, REWARD_TERMS, Arenas
 from arena_breaker_gym.batch.observation import STATE_NUMBERS, TABLES, tables_of_one
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
-from arena_breaker_gym.rendering.size import render_size_of
+from arena_breaker_gym.rendering.frames import render_size_of
 from arena_breaker_gym.settings import Settings
 
 if TYPE_CHECKING:

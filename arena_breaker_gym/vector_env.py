@@ -25,7 +25,7 @@ from arena_breaker_gym.env import (
     steps_a_second,
     view_of,
 )
-from arena_breaker_gym.rendering.size import render_size_of
+from arena_breaker_gym.rendering.frames import render_size_of
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 
 

@@ -13,12 +13,12 @@ import pytest
 from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.shots import MUZZLE, RELOAD
 from arena_breaker_gym.rendering import sheet, skins
-from arena_breaker_gym.rendering.art.catalogue import draw_sheet
+from arena_breaker_gym.rendering.art import draw_sheet
 from arena_breaker_gym.rendering.backdrop import paint
 from arena_breaker_gym.rendering.camera import Camera
-from arena_breaker_gym.rendering.gates import gates_of
+from arena_breaker_gym.rendering.floor import gates_of
 from arena_breaker_gym.rendering.renderer import Renderer
-from arena_breaker_gym.rendering.skin import Shape
+from arena_breaker_gym.rendering.skins import Shape
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.table import ENEMY_TYPES
 

@@ -26,9 +26,12 @@ from arena_breaker_gym.rendering.layers import draw_caption  # noqa: E402
 from arena_breaker_gym.rendering.renderer import Renderer  # noqa: E402
 from arena_breaker_gym.rollout import EpisodeStore, replay, rollout, verify  # noqa: E402
 from arena_breaker_gym.rollout.encoder import VideoError, encoder  # noqa: E402
-from arena_breaker_gym.rollout.inline import inline_video  # noqa: E402
-from arena_breaker_gym.rollout.layers import Layers  # noqa: E402
-from arena_breaker_gym.rollout.video import export_side_by_side, export_video  # noqa: E402
+from arena_breaker_gym.rollout.replay import Layers  # noqa: E402
+from arena_breaker_gym.rollout.video import (  # noqa: E402
+    export_side_by_side,
+    export_video,
+    inline_video,
+)
 
 SIZE = 96
 ALL_LAYERS = list(itertools.product((False, True), repeat=3))

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_agents.registry import flag, split_options
 from arena_breaker_gym.deprecated import old_keyword, warn
-from arena_breaker_gym.rollout.agent import Observations
-from arena_breaker_gym.rollout.remote_agent import AgentFactory, SendRequest
+from arena_breaker_gym.rollout.agent import AgentFactory, Observations, SendRequest
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
 from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor, PackedPredictor
@@ -180,7 +179,7 @@ class NitroGenPolicy:
         return policy
 
     def agent_factory(self) -> AgentFactory:
-        """How it is made in another process; see `arena_breaker_gym.rollout.remote_agent`.
+        """How it is made in another process; see `arena_breaker_gym.rollout.agent`.
 
         Raises:
             ValueError: If its predictor can predict here only.

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from arena_breaker_agents.tutor.deciding import EpisodeContext
 from arena_breaker_agents.tutor.decision import Decision
 from arena_breaker_agents.tutor.transcript import Line, Transcript
-from arena_breaker_gym.rollout.agent import AgentFailure, Observations
-from arena_breaker_gym.rollout.remote_agent import AgentFactory, SendRequest
+from arena_breaker_gym.rollout.agent import AgentFactory, AgentFailure, Observations, SendRequest
 
 _MOST = 10**6  # whatever a tutor was allowed to answer has been checked when it did
 

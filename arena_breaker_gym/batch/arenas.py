@@ -295,7 +295,7 @@ class Arenas:
 
     @cached_property
     def _canvas(self) -> Any:
-        from arena_breaker_gym.rendering.canvas import Canvas
+        from arena_breaker_gym.rendering.frames import Canvas
 
         return Canvas(len(self), self.settings.pixel_size)
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.progress import bar
 from arena_breaker_gym.cli.report import (
+    bar,
     how_to_resume,
     keep_page,
     print_json,

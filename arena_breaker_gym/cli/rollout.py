@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.progress import bar
-from arena_breaker_gym.cli.report import how_to_resume, print_json, print_table, say_where
+from arena_breaker_gym.cli.report import bar, how_to_resume, print_json, print_table, say_where
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 
 if TYPE_CHECKING:
     from arena_breaker_gym.rollout import Agent, Episode
-    from arena_breaker_gym.rollout.backends.backend import Backend
-    from arena_breaker_gym.rollout.latency import Latency
+    from arena_breaker_gym.rollout.backends import Backend
+    from arena_breaker_gym.rollout.episode import Latency
     from arena_breaker_gym.settings import Settings
 
 EPISODES = 10
@@ -102,7 +101,7 @@ def rollout(
     Example: arena-breaker rollout scripted -n 5 --out runs/demo
     """
     from arena_breaker_agents.registry import limited, make_agent
-    from arena_breaker_gym.rollout.latency import latency_from
+    from arena_breaker_gym.rollout.episode import latency_from
 
     name = _one_of(agent, agent_option)
     charge = latency_from(latency)

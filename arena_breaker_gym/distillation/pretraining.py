@@ -24,16 +24,21 @@ from arena_breaker_agents.nitrogen import NitroGenPolicy
 from arena_breaker_gym._runtime.files import sweep_leftovers
 from arena_breaker_gym._runtime.run_folder import claim_folder, write_json
 from arena_breaker_gym._runtime.stored import json_in, read_stored
-from arena_breaker_gym.distillation.collector import Collector, CollectorConfig
+from arena_breaker_gym.distillation.collector import (
+    Collector,
+    CollectorConfig,
+    LabelledStates,
+    Looks,
+    StateExamples,
+)
 from arena_breaker_gym.distillation.quiet_student import quiet_student
-from arena_breaker_gym.distillation.states import LabelledStates, Looks, StateExamples
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.training.board import Board
 from nitrogen_adapter.training.config import TrainingConfig
+from nitrogen_adapter.training.loggers import Board
 from nitrogen_adapter.training.trainer import Progress, Trainer
 
 SEEN_SKINS = ("blueprint", "chalkboard", "handheld", "neon")

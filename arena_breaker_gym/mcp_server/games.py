@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from arena_breaker_gym.rendering.renderer import Renderer
-from arena_breaker_gym.rollout.game import Game
-from arena_breaker_gym.rollout.layers import Layers
-from arena_breaker_gym.rollout.number import claimed_number
+from arena_breaker_gym.rollout.batch import Game
 from arena_breaker_gym.rollout.plan import Plan
-from arena_breaker_gym.rollout.store import EpisodeStore
+from arena_breaker_gym.rollout.replay import Layers
+from arena_breaker_gym.rollout.store import EpisodeStore, claimed_number
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 
 _COUNTED = ("kills", "damage_taken")

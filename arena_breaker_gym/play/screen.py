@@ -22,7 +22,7 @@ from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.compose import SHOT_HEIGHT
 from arena_breaker_gym.rendering.renderer import LARGEST, Renderer
 from arena_breaker_gym.rollout.episode import Episode
-from arena_breaker_gym.rollout.layers import Layers
+from arena_breaker_gym.rollout.replay import Layers
 from arena_breaker_gym.settings import Settings
 
 FARTHEST = 2.0  # m: nothing runs or dashes so far in a step, so it was put there

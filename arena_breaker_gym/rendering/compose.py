@@ -22,7 +22,7 @@ from arena_breaker_gym.rendering import sheet
 from arena_breaker_gym.rendering.atlas import Atlas
 from arena_breaker_gym.rendering.backdrop import NOTHING_RAISED
 from arena_breaker_gym.rendering.camera import FORESHORTENING, RISE
-from arena_breaker_gym.rendering.canvas import UNKNOWN
+from arena_breaker_gym.rendering.frames import UNKNOWN
 from arena_breaker_gym.stages.table import (
     BOMBER,
     CHARGER,

@@ -14,8 +14,7 @@ from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.arena import CAUSES
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
-from arena_breaker_gym.report.charts import EXTRA, Chart, Key, figure_of, is_death
-from arena_breaker_gym.report.palette import Palette
+from arena_breaker_gym.report.charts import EXTRA, Chart, Key, Palette, figure_of, is_death
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.replay import ReplayError, resimulate
 

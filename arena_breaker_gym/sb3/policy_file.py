@@ -26,16 +26,53 @@ from stable_baselines3.common.policies import (
     ActorCriticPolicy,
     MultiInputActorCriticPolicy,
 )
-from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtractor, NatureCNN
+from stable_baselines3.common.torch_layers import (
+    BaseFeaturesExtractor,
+    CombinedExtractor,
+    FlattenExtractor,
+    NatureCNN,
+)
 from torch import Tensor, nn
 
 from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym._runtime.plain import plain_int, plain_value
 from arena_breaker_gym._runtime.stored import shortened
 from arena_breaker_gym.sb3.layers import layers_of, made_layers
-from arena_breaker_gym.sb3.networks import SmallCNN
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
+
+
+class SmallCNN(BaseFeaturesExtractor):
+    """Patches of 3 × 3 pixels, one convolution over them, and a layer.
+
+    For pictures of 42 pixels a side it does a fiftieth of the work of Stable-Baselines3's NatureCNN
+    at 84.
+    """
+
+    def __init__(self, observation_space: spaces.Box, features_dim: int = 64) -> None:
+        """Makes one.
+
+        Args:
+            observation_space: Of pictures (channels, size, size).
+            features_dim: How many numbers come out.
+        """
+        super().__init__(observation_space, features_dim)
+        self.eyes = nn.Sequential(
+            nn.Conv2d(observation_space.shape[0], 8, 3, stride=3),
+            nn.ReLU(),
+            nn.Conv2d(8, 16, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Flatten(),
+        )
+        with torch.no_grad():
+            width = self.eyes(torch.zeros(1, *observation_space.shape)).shape[1]
+        self.mind = nn.Sequential(nn.Linear(width, features_dim), nn.ReLU())
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(n, channels, size, size) in [0, 1] -> (n, features_dim)."""
+        seen: Tensor = self.mind(self.eyes(pictures))
+        return seen
+
 
 DESCRIPTION, WEIGHTS = "policy.json", "policy.safetensors"
 FORMAT = "arena-breaker-policy"

@@ -32,8 +32,8 @@ from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
 from arena_breaker_gym.engine.player import SPEED as WALK_SPEED
 from arena_breaker_gym.engine.roster import RADIUS as ENEMY_RADIUS
 from arena_breaker_gym.engine.space import sweep_walls
-from arena_breaker_gym.wrappers.compass import compass
 from arena_breaker_gym.wrappers.targets import (
+    compass,
     hidden,
     lead,
     motion_of,

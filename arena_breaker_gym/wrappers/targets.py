@@ -98,3 +98,9 @@ def lead(enemy: NDArray[np.float32]) -> tuple[float, float]:
     if length < 1e-6:
         return 1.0, 0.0
     return x / length, z / length
+
+
+def compass(headings: int) -> NDArray[np.float64]:
+    """Unit vectors (headings, 2) all round, the first along +x, the second towards +z of it."""
+    angles = 2.0 * np.pi * np.arange(headings) / headings
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).round(12)

@@ -26,10 +26,8 @@ from nitrogen_adapter.data.examples import Batch, Examples, TeacherTargets, batc
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.training.lora import Adapters, add_adapters
-from nitrogen_adapter.training.memory import keep_memory
-from nitrogen_adapter.training.noise import StepNoise
-from nitrogen_adapter.training.objective import WITHOUT_TARGETS, TrainingObjective
-from nitrogen_adapter.training.processes import Processes
+from nitrogen_adapter.training.objective import WITHOUT_TARGETS, StepNoise, TrainingObjective
+from nitrogen_adapter.training.processes import Processes, keep_memory
 
 _HALVES_AFTER = 5000
 """Steps after which the schedule "inverse_sqrt" has halved the rate. Our own value."""

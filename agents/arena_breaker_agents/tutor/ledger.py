@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from arena_breaker_agents.tutor.bill import Budget
 from arena_breaker_agents.tutor.transcript import Line, Transcript
-from arena_breaker_gym.rollout.remote_agent import SendRequest
+from arena_breaker_gym.rollout.agent import SendRequest
 
 PAUSE_S = 0.05  # before a worker asks again for dollars that others have under way
 

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-from arena_breaker_gym.throughput.adapters.stepping import TURNS, batch, sampled, single
-from arena_breaker_gym.throughput.adapters.subject import CORES, Adapter, Step, Subject
+from .stepping import TURNS, batch, sampled, single
+from .subject import CORES, Adapter, Step, Subject
 
 PIXEL_SIZES = (64, 84, 128, 256)
 BATCHES = (64, 256, 1024)

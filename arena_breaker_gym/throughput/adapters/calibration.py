@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from arena_breaker_gym.throughput.adapters.subject import Adapter, Step, Subject
+from .subject import Adapter, Step, Subject
 
 
 def _integers(count: int) -> int:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable
 from typing import Any
 
-from arena_breaker_gym.throughput.adapters.subject import Step
+from .subject import Step
 
 TURNS = 512
 

@@ -1,4 +1,4 @@
-"""`Entry`: one agent's row of the leaderboard, kept as a file of its own.
+"""The leaderboard: agents measured on one public list of seeds, a file a row.
 
 Everybody plays the same episodes: `EPISODES` games from stage 1 in the default skin, with the
 point-blank fix, seeded `FIRST_SEED` and on, and the game waits. A file more in the folder is a row
@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout.agent import Agent
-from arena_breaker_gym.rollout.backends.backend import Backend
+from arena_breaker_gym.rollout.backends import Backend
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, Watch, evaluate
 from arena_breaker_gym.rollout.metrics import METRICS, Row
 from arena_breaker_gym.settings import Settings
@@ -28,6 +28,16 @@ EPISODES, FIRST_SEED = 100, 20_000
 """The public list of seeds: 20,000 to 20,099, apart from those of demonstrations and trainings."""
 
 _MOST_BYTES = 2**20
+
+__all__ = [
+    "EPISODES",
+    "FIRST_SEED",
+    "Entry",
+    "EntryError",
+    "measure_entry",
+    "ranked",
+    "read_entries",
+]
 
 
 class EntryError(ValueError):

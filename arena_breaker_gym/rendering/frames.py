@@ -1,15 +1,17 @@
-"""`Canvas`: frames that are kept, so that a new drawing need only change what has changed.
+"""Frames: `Canvas` keeps them between drawings, how large they may be, and `png_of` one.
 
 Beside each frame stands which scene lies under it and which boxes of it sprites have touched:
 putting the backdrop back there is enough to begin anew. The boxes of a frame are as many as
 an arena has things, so the room for them is fixed.
 """
 
+import io
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.plain import plain_int
 from arena_breaker_gym.engine.arena import MAX_BURSTS, MAX_ENEMIES, MAX_ENEMY_SHOTS, MAX_SHOTS
 from arena_breaker_gym.stages.table import MAX_HAZARDS
 
@@ -48,6 +50,9 @@ DESK = np.dtype(
     )
 )
 
+SMALLEST, LARGEST = 32, 1024
+SMALLEST_RENDER = 64  # with a HUD that can be read
+
 
 class Canvas:
     """Frames of a batch of arenas, drawn by one renderer.
@@ -70,3 +75,36 @@ class Canvas:
         """A copy starts with empty frames; it is drawn like any other."""
         count, size = self.frames.shape[:2]
         return Canvas, (count, size)
+
+
+def frame_size(size: object) -> int:
+    """The side of a renderer's frames.
+
+    Raises:
+        ValueError: If it is no whole number or out of range.
+    """
+    return plain_int("A frame's side", size, least=SMALLEST, most=LARGEST)
+
+
+def render_size_of(size: object) -> int:
+    """The side of the pictures that `render` gives.
+
+    Raises:
+        ValueError: If it is no whole number or out of range.
+    """
+    return plain_int("render_size", size, least=SMALLEST_RENDER, most=LARGEST)
+
+
+def png_of(frame: NDArray[np.uint8]) -> bytes:
+    """Encodes a frame without loss.
+
+    Args:
+        frame: (height, width, 3) uint8, RGB.
+    """
+    import pygame
+
+    height, width, _ = frame.shape
+    surface = pygame.image.frombuffer(frame.tobytes(), (width, height), "RGB")
+    file = io.BytesIO()
+    pygame.image.save(surface, file, "frame.png")
+    return file.getvalue()

@@ -5,15 +5,13 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from arena_breaker_gym.cli import options
 from arena_breaker_gym.cli.nitrogen import posttrain_options as given
-from arena_breaker_gym.cli.nitrogen.scores import print_scores
-from arena_breaker_gym.cli.progress import bar
-from arena_breaker_gym.cli.report import keep_page, print_json, say_where, this_command
+from arena_breaker_gym.cli.report import bar, keep_page, print_json, say_where, this_command
 
 if TYPE_CHECKING:
     from nitrogen_adapter.training.config import TrainingConfig
@@ -54,6 +52,83 @@ _SETTINGS = (
     "accumulate",
     "gradient_checkpointing",
 )
+
+
+def pretrain(
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder of the base. Run the command again with it to continue."),
+    ] = Path("runs/base"),
+    rounds: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Stop after so many rounds of play and training in all, such as 100. A round is "
+            "24,576 examples. Default: 2083.",
+        ),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint to begin with. Default: fresh weights, which know nothing."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of all chance: weights, games and choices.")
+    ] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that compute.")] = 2,
+) -> None:
+    """Makes a base, in hours: the student plays from pictures, the expert says what it would do.
+
+    Example: arena-breaker nitrogen pretrain --out runs/base --rounds 100
+    """
+    from arena_breaker_gym._runtime.extras import require
+
+    require("torch", "nitrogen")
+    from arena_breaker_gym.distillation.pretraining import Pretraining, PretrainingConfig
+
+    config = PretrainingConfig(seed=seed)
+    resume = f"What was learned is in {out}; run the same command again to continue."
+    with bar(resume=resume) as advance:
+        base = Pretraining(out, config, start=start, num_threads=threads).run(
+            advance, until_round=rounds
+        )
+    say_where("Base", base)
+    say_where("Curves", out / "tensorboard")
+
+
+def print_scores(report: Mapping[str, Any]) -> None:
+    """Prints what held-out examples say of the base, of the mean action and of the result.
+
+    Args:
+        report: What `report.json` of a post-training holds.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from nitrogen_adapter.training.data_split import SCORES
+    from nitrogen_adapter.training.run import Passes
+
+    console = Console(highlight=False)
+    if "passes" in report and (passes := Passes(**report["passes"])).cut_short:
+        console.print(f"The training was cut short after {passes} over its examples.")
+    scores = report["scores"]
+    if not scores:
+        console.print("No episode was held out, so nothing is known of how good the result is.")
+        return
+    titles = {
+        "played": f"Held out: the first {report['played']} actions of a chunk",
+        "chunk": "Held out: whole chunks",
+    }
+    for part, title in titles.items():
+        table = Table("", title=title, title_justify="left")
+        for who in scores:
+            table.add_column(who, justify="right")
+        for name, meaning in SCORES.items():
+            table.add_row(meaning, *(_text(scores[who][part][name]) for who in scores))
+        console.print(table)
+
+
+def _text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def posttrain(
@@ -171,8 +246,7 @@ def _config(wanted: Mapping[str, Any]) -> "PostTrainingConfig":
 
 
 def _training(wanted: Mapping[str, Any]) -> "TrainingConfig":
-    from nitrogen_adapter.training.augment import Augmentation
-    from nitrogen_adapter.training.config import TRAINING_CONFIGS
+    from nitrogen_adapter.training.config import TRAINING_CONFIGS, Augmentation
 
     if wanted["recipe"] not in TRAINING_CONFIGS:
         raise ValueError(
@@ -197,7 +271,7 @@ def _weights(texts: Sequence[str]) -> dict[str, float]:
 
 
 def _tell(report: Mapping[str, Any], out: Path, *, json: bool) -> None:
-    from arena_breaker_gym.report.training import training_report
+    from arena_breaker_gym.report.runs import training_report
 
     if json:
         print_json(report)
