@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 from arena_breaker_gym.rollout.agent import Agent
-from arena_breaker_gym.rollout.backends.local import LocalBackend
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.settings import closest
@@ -117,4 +116,6 @@ def make_backend(name: str, *, address: str | None = None, workers: int | None =
         raise ValueError(f"There is no backend {name!r}; {closest(name, BACKENDS)}.")
     if address is not None or workers is not None:
         raise ValueError("An address and a number of workers are for the backend 'ray' only.")
+    from arena_breaker_gym.rollout.backends.local import LocalBackend
+
     return LocalBackend()
