@@ -7,6 +7,7 @@ used, so that neither Numba nor pygame is loaded before it is needed.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from arena_breaker_gym.deprecated import find_old_modules
 from arena_breaker_gym.registration import ENV_ID, register_environments
 
 if TYPE_CHECKING:
@@ -63,4 +64,5 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+find_old_modules()
 register_environments()

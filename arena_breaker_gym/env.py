@@ -1,5 +1,8 @@
 """`ArenaBreakerEnv`: the Gymnasium face of one arena, a batch of one."""
 
+import itertools
+import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import gymnasium as gym
@@ -7,11 +10,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import ACTION_LENGTH, REWARD_TERMS, Arenas
+from arena_breaker_gym._runtime.plain import plain_bool, plain_int
+from arena_breaker_gym.batch.arenas import ACTION_LENGTH, REWARD_TERMS, Arenas
+from arena_breaker_gym.batch.observation import STATE_NUMBERS, TABLES, tables_of_one
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
-from arena_breaker_gym.observation import STATE_NUMBERS, TABLES, tables_of_one
-from arena_breaker_gym.plain import plain_bool, plain_int
-from arena_breaker_gym.rendering.size import render_size_of
+from arena_breaker_gym.rendering.frames import render_size_of
 from arena_breaker_gym.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ Observation = dict[str, NDArray[Any]] | NDArray[np.uint8] | NDArray[np.float32]
 RENDER_MODES = ("rgb_array", "human")
 DEFAULT_RENDER_SIZE = 512
 FLAT_TERMS = tuple(f"reward_{term}" for term in REWARD_TERMS)  # in an `info` without dicts
+
+_WAYS = [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)]  # right, left, down, up
 
 
 def action_space_of() -> spaces.Box:
@@ -87,7 +92,7 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
 
     ## Observation Space
     A flat `Dict` of `pixels` (256, 256, 3) uint8 and the tables of
-    `arena_breaker_gym.observation.StateTables`: `player` (9,), `enemies` (16, 12),
+    `arena_breaker_gym.batch.observation.StateTables`: `player` (9,), `enemies` (16, 12),
     `enemy_projectiles` (24, 5), `hazards` (12, 6), `progress` (4,), float32.
     `observation="pixels"` gives the bare pixels, `observation="state"` the tables alone,
     `observation="flat"` the tables one after the other in one vector (397,).
@@ -238,8 +243,6 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
 
         Holding none is no combination that `play` takes: give it `noop=np.zeros(5, np.float32)`.
         """
-        from arena_breaker_gym.keyboard import keys_to_actions
-
         return keys_to_actions()
 
     def snapshot(self) -> dict[str, Any]:
@@ -324,3 +327,32 @@ def stage_option(options: dict[str, Any] | None) -> int | None:
         if name != "stage":
             raise ValueError(f"reset has no option {name!r}; the only one is 'stage'.")
     return (options or {}).get("stage")
+
+
+def keys_to_actions() -> dict[tuple[int, ...], NDArray[np.float32]]:
+    """An action for every way to hold some of nine keys: WASD moves, arrows aim, space dashes."""
+    import pygame
+
+    moves = dict(zip((pygame.K_d, pygame.K_a, pygame.K_s, pygame.K_w), _WAYS, strict=True))
+    arrows = (pygame.K_RIGHT, pygame.K_LEFT, pygame.K_DOWN, pygame.K_UP)
+    aims = dict(zip(arrows, _WAYS, strict=True))
+    keys = sorted([*moves, *aims, pygame.K_SPACE])
+    return {
+        held: np.array(
+            [
+                *_stick([moves[key] for key in held if key in moves]),
+                *_stick([aims[key] for key in held if key in aims]),
+                float(pygame.K_SPACE in held),
+            ],
+            np.float32,
+        )
+        for count in range(1, len(keys) + 1)
+        for held in itertools.combinations(keys, count)
+    }
+
+
+def _stick(pulls: Collection[tuple[float, float]]) -> tuple[float, float]:
+    """Where keys pull together, at most 1 long; opposite ones cancel out."""
+    x, z = sum(pull[0] for pull in pulls), sum(pull[1] for pull in pulls)
+    length = max(math.hypot(x, z), 1.0)
+    return x / length, z / length

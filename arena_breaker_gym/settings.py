@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-from arena_breaker_gym.plain import plain_bool, plain_float, plain_int
+from arena_breaker_gym._runtime.plain import plain_bool, plain_float, plain_int
 
 MAX_EPISODE_STEPS = 3600  # 120 s at 30 decisions a second: the standard time limit
 OBSERVATIONS = ("both", "pixels", "state", "flat")

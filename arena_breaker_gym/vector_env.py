@@ -9,8 +9,11 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import INFO, REWARD_TERMS, Arenas
-from arena_breaker_gym.buffer_pool import BufferPool
+from arena_breaker_gym._runtime.plain import plain_bool, plain_int
+from arena_breaker_gym._runtime.pools import BufferPool, cores
+from arena_breaker_gym.batch.arenas import INFO, REWARD_TERMS, Arenas
+from arena_breaker_gym.batch.observation import STATE_NUMBERS, tables_in
+from arena_breaker_gym.batch.seeding import KeyStreams
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.env import (
     DEFAULT_RENDER_SIZE,
@@ -22,12 +25,8 @@ from arena_breaker_gym.env import (
     steps_a_second,
     view_of,
 )
-from arena_breaker_gym.keys import KeyStreams
-from arena_breaker_gym.observation import STATE_NUMBERS, tables_in
-from arena_breaker_gym.plain import plain_bool, plain_int
-from arena_breaker_gym.rendering.size import render_size_of
+from arena_breaker_gym.rendering.frames import render_size_of
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
-from arena_breaker_gym.thread_pool import cores
 
 
 class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32], NDArray[Any]]):

@@ -24,10 +24,10 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from arena_breaker_agents.registry import make_agent
-from arena_breaker_gym.cli.progress import bar
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym.cli.report import bar
 from arena_breaker_gym.engine.arena import CAUSES
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout import Episode, EpisodeStore, rollout
 from arena_breaker_gym.rollout.metrics import bootstrap_interval, row_of
 

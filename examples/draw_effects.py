@@ -18,7 +18,7 @@ os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
 
 import pygame
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine import hazards
 from arena_breaker_gym.engine.arena import BLAST, PLAYER_HIT
 from arena_breaker_gym.engine.roster import bomber, charger, sentinel, shooter
@@ -27,7 +27,7 @@ from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.settings import Settings
-from arena_breaker_gym.stages.names import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER
+from arena_breaker_gym.stages.table import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER
 
 SIZE, HALF, LARGER = 256, 25, 2  # a frame's side, half a cell's side, how many times as large
 NAMES_WIDE, NAMES_TALL = 96, 34  # pixels for the names of skins and of effects

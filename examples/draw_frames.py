@@ -24,7 +24,7 @@ from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.replay import resimulate
 from arena_breaker_gym.stages.loader import load_campaign
-from arena_breaker_gym.stages.names import ENEMY_TYPES
+from arena_breaker_gym.stages.table import ENEMY_TYPES
 
 STAGES, PLAYED_WITH = (1, 2, 3), 7  # the seed of the episodes
 LONGEST = 2_400  # steps of an episode

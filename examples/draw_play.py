@@ -18,7 +18,7 @@ import numpy as np
 import pygame
 
 from arena_breaker_agents.human import HumanAgent
-from arena_breaker_agents.inputs.request import Request, Wish
+from arena_breaker_agents.inputs import Request, Wish
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.play.scores import Score, Scores, board_name
 from arena_breaker_gym.play.screen import Screen

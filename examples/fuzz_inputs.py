@@ -37,7 +37,7 @@ from typing import IO, Annotated, Any
 import numpy as np
 import typer
 
-from arena_breaker_gym.run_folder import write_json
+from arena_breaker_gym._runtime.run_folder import write_json
 
 ROOT = Path(__file__).parents[1]
 OLD = ROOT / "tests" / "data" / "old_files"
@@ -341,7 +341,7 @@ def transcript(folder: Path) -> Target:
 
 def batch_log(folder: Path) -> Target:
     """The log of batches that were sent."""
-    from arena_breaker_agents.tutor.batch_log import BatchLog, BatchRequest
+    from arena_breaker_agents.tutor.batch_api import BatchLog, BatchRequest
 
     log = BatchLog(folder / "whole.jsonl")
     for number in range(3):
@@ -352,8 +352,8 @@ def batch_log(folder: Path) -> Target:
 
 def claim(folder: Path) -> Target:
     """The note by which a run's folder belongs to one plan."""
+    from arena_breaker_gym._runtime.run_folder import check_claim, write_json
     from arena_breaker_gym.bootcamp.plan import BootcampPlan
-    from arena_breaker_gym.run_folder import check_claim, write_json
 
     about = BootcampPlan.for_student("tiny", seed=0).to_dict()
     write_json(folder / "plan.json", about)
@@ -367,7 +367,7 @@ def claim(folder: Path) -> Target:
 
 def timings(folder: Path) -> Target:
     """A bootcamp's timings."""
-    from arena_breaker_gym.bootcamp.clock import Clock
+    from arena_breaker_gym._runtime.run_folder import Clock
 
     whole = [json.dumps({"demonstrations": 1.5, "posttrain": 20.0, "evaluation": 3}).encode()]
     read = _at(folder / "timings.json", lambda path: Clock(path).seconds)
@@ -513,8 +513,8 @@ def training(folder: Path) -> Target:
 
 def figures(folder: Path) -> Target:
     """A training's figures by step, gone on with and put on a page."""
-    from arena_breaker_gym.report.training import loss_curves
-    from nitrogen_adapter.training.board import Board
+    from arena_breaker_gym.report.runs import loss_curves
+    from nitrogen_adapter.training.loggers import Board
 
     def read(path: Path) -> None:
         list(loss_curves({"training": folder}))
@@ -527,8 +527,8 @@ def figures(folder: Path) -> Target:
 
 def training_page(folder: Path) -> Target:
     """A finished training's report, as it stands in its folder, put on a page."""
-    from arena_breaker_gym.report.training import training_report
-    from nitrogen_adapter.training.heldout import SCORES
+    from arena_breaker_gym.report.runs import training_report
+    from nitrogen_adapter.training.data_split import SCORES
     from nitrogen_adapter.training.run import finished
 
     (folder / "model.pt").write_bytes(b"")
@@ -606,7 +606,7 @@ def ppo_state(folder: Path) -> Target:
     from stable_baselines3 import PPO
 
     from arena_breaker_gym.sb3 import make_vec_env
-    from arena_breaker_gym.sb3.checkpoint import read_note, restore_checkpoint, save_checkpoint
+    from arena_breaker_gym.sb3.training import read_note, restore_checkpoint, save_checkpoint
 
     env = make_vec_env(2, observation="state", num_threads=1)
     model = PPO("MultiInputPolicy", env, n_steps=4, batch_size=8, n_epochs=1, device="cpu")
@@ -827,7 +827,7 @@ def mcp(folder: Path) -> Target:
 
 def claude_reply(folder: Path) -> Target:
     """A reply of Claude's API, and the decision in it."""
-    from arena_breaker_agents.tutor.claude_reply import reply_from
+    from arena_breaker_agents.tutor.claude import reply_from
 
     usage = {"input_tokens": 10, "output_tokens": 5, "cache_read_input_tokens": 3}
     call = {"type": "tool_use", "id": "t", "name": "act", "input": {"plan": [_move()]}}
@@ -847,8 +847,7 @@ def claude_reply(folder: Path) -> Target:
 
 def chat_reply(folder: Path) -> Target:
     """A reply in OpenAI's form, whole or as a stream, and the decision in it."""
-    from arena_breaker_agents.tutor.chat_reply import reply_from
-    from arena_breaker_agents.tutor.chat_stream import completion_in
+    from arena_breaker_agents.tutor.chat_reply import completion_in, reply_from
 
     function = {"name": "act", "arguments": json.dumps({"plan": [_move()]})}
     calls = [{"index": 0, "id": "c", "type": "function", "function": function}]

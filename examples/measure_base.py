@@ -17,14 +17,14 @@ import typer
 
 from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.nitrogen import NitroGenPolicy
-from arena_breaker_gym.cli.progress import bar
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym.cli.report import bar
 from arena_breaker_gym.distillation.pretraining import (
     HELD_OUT_SKINS,
     SEEN_SKINS,
     PretrainingConfig,
 )
-from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.report.markdown import markdown_table, put_between_markers
+from arena_breaker_gym.report.table import markdown_table, put_between_markers
 from arena_breaker_gym.rollout import Agent, rollout
 from arena_breaker_gym.rollout.metrics import Row, row_of
 from arena_breaker_gym.settings import Settings

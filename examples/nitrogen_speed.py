@@ -24,9 +24,9 @@ import torch
 import typer
 from torch import Tensor
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
 from nitrogen_adapter import NitroGen
-from nitrogen_adapter.steady import Steady
+from nitrogen_adapter.inference import Steady
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 DATA = Path(__file__).parent.parent / "docs" / "data" / "nitrogen_speed.json"

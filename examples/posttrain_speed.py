@@ -25,7 +25,7 @@ import numpy as np
 import torch
 import typer
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
 from nitrogen_adapter import NitroGen
 from nitrogen_adapter.data.examples import ArrayExamples
 from nitrogen_adapter.data.features import cache_features

@@ -26,8 +26,8 @@ from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.prompt import VERSIONS
 from arena_breaker_agents.tutor.transcript import Transcript
 from arena_breaker_agents.tutor.tutor import TutorSettings
-from arena_breaker_gym.cli.progress import bar
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym.cli.report import bar
 from arena_breaker_gym.rollout import Episode, EpisodeStore, rollout
 from arena_breaker_gym.rollout.metrics import bootstrap_interval
 

@@ -38,8 +38,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from arena_breaker_gym._runtime.run_folder import write_json
 from arena_breaker_gym.cli import COMMANDS, main
-from arena_breaker_gym.run_folder import write_json
 
 ROOT = Path(__file__).parents[1]
 CALLS = (

@@ -30,7 +30,7 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
 from nitrogen_adapter import NitroGen, checkpoint
 from nitrogen_adapter.remote.client import RemotePredictor
 

@@ -18,9 +18,9 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.run_folder import write_json
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.run_folder import write_json
 from arena_breaker_gym.stages.loader import PACKAGED
 from arena_breaker_gym.vector_env import ArenaBreakerVectorEnv
 

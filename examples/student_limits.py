@@ -16,8 +16,7 @@ import typer
 from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.nitrogen import NitroGenPolicy
 from arena_breaker_agents.substitution import CHANNELS, Substitution
-from arena_breaker_gym.cli.progress import bar
-from arena_breaker_gym.cli.report import print_json, print_table
+from arena_breaker_gym.cli.report import bar, print_json, print_table
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.metrics import Row, row_of
 from arena_breaker_gym.settings import Settings

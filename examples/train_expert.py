@@ -21,7 +21,7 @@ import typer
 from train_ppo import CONFIG as PLAIN
 
 from arena_breaker_agents.expert import export_policy
-from arena_breaker_gym.cli.progress import bar
+from arena_breaker_gym.cli.report import bar
 from arena_breaker_gym.sb3.training import train
 from arena_breaker_gym.wrappers import ActionNoise
 

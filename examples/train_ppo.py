@@ -17,9 +17,8 @@ from typing import Annotated
 import torch
 import typer
 
-from arena_breaker_gym.cli.progress import bar
-from arena_breaker_gym.sb3.ppo_config import PPOConfig
-from arena_breaker_gym.sb3.training import train
+from arena_breaker_gym.cli.report import bar
+from arena_breaker_gym.sb3.training import PPOConfig, train
 from arena_breaker_gym.wrappers import PreprocessingConfig
 
 CONFIG = PPOConfig(

@@ -25,12 +25,11 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from arena_breaker_agents.registry import make_agent
-from arena_breaker_gym.cli.progress import Advance, bar
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym.cli.report import Advance, bar
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.files import written_whole
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, evaluate
-from arena_breaker_gym.sb3.ppo_config import PPOConfig
-from arena_breaker_gym.sb3.training import CURVE, train
+from arena_breaker_gym.sb3.training import CURVE, PPOConfig, train
 from arena_breaker_gym.settings import Settings
 
 SEEDS = (0, 1, 2)

@@ -16,13 +16,13 @@ from typing import Annotated, Any
 
 import typer
 
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.bootcamp.page import verdict_of
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, ZERO_SHOT
-from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.report.markdown import markdown_table, put_between_markers
+from arena_breaker_gym.report.table import markdown_table, put_between_markers
 from arena_breaker_gym.rollout.benchmark import store_of
-from arena_breaker_gym.rollout.layers import Layers
 from arena_breaker_gym.rollout.metrics import Row
+from arena_breaker_gym.rollout.replay import Layers
 from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.rollout.video import export_side_by_side
 

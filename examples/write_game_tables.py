@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from arena_breaker_gym.engine import enemy_shots, player, shots, waves
+from arena_breaker_gym.engine import enemy_shots, player, roster, shots, waves
 from arena_breaker_gym.engine.arena import TICK
-from arena_breaker_gym.engine.player_damage import GRACE
-from arena_breaker_gym.engine.roster import bomber, charger, sentinel, shooter, splitter, stats
-from arena_breaker_gym.stages.names import ENEMY_TYPES
+from arena_breaker_gym.engine.damage import GRACE
+from arena_breaker_gym.engine.roster import bomber, charger, sentinel, shooter, splitter
+from arena_breaker_gym.stages.table import ENEMY_TYPES
 
 PAGE = Path(__file__).parents[1] / "docs/game.md"
 _NUMBERS = ("no", "one", "two", "three", "four", "five")
@@ -99,10 +99,10 @@ def enemy_figures(code: int) -> tuple[str, ...]:
     """Type, hp, radius, speed and value of an enemy, as tables have them."""
     return (
         ENEMY_TYPES[code],
-        str(stats.HP[code]),
-        f"{stats.RADIUS[code]:.2f}",
-        f"{stats.SPEED[code]:.1f}",
-        str(stats.VALUE[code]),
+        str(roster.HP[code]),
+        f"{roster.RADIUS[code]:.2f}",
+        f"{roster.SPEED[code]:.1f}",
+        str(roster.VALUE[code]),
     )
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.leaderboard import Entry, read_entries
-from arena_breaker_gym.report.markdown import markdown_table, put_between_markers
+from arena_breaker_gym.report.table import markdown_table, put_between_markers
 
 ROOT = Path(__file__).parents[1] / "docs"
 PAGE, ENTRIES, PICTURE = (

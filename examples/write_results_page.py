@@ -15,9 +15,9 @@ from typing import Annotated, Any
 
 import typer
 
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.bootcamp.plan import FROZEN, TUTOR, ZERO_SHOT
-from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.report.markdown import estimate, put_between_markers
+from arena_breaker_gym.report.table import estimate, put_between_markers
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
 

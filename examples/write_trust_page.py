@@ -19,8 +19,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.report.markdown import put_between_markers
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym.report.table import put_between_markers
 
 ROOT = Path(__file__).parents[1]
 PAGE, DATA = ROOT / "docs" / "trust.md", ROOT / "docs" / "data" / "trust"

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
 from nitrogen_adapter.archive import check_archive
 from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.model import NitroGen, PositionalEncoding

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from arena_breaker_gym.stored import shortened
+from arena_breaker_gym._runtime.stored import shortened
 
 SIGLIP_SIZES: dict[str, dict[str, int]] = {
     "google/siglip2-large-patch16-256": {

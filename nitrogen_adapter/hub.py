@@ -9,8 +9,8 @@ import re
 import tempfile
 from pathlib import Path
 
-from arena_breaker_gym.extras import require
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym._runtime.files import written_whole
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.checkpoint import HUB_CONFIG, HUB_WEIGHTS, PUBLIC, CheckpointError
 from nitrogen_adapter.model import NitroGen

@@ -2,27 +2,137 @@
 
 A predictor serves several players at once. Each is a session with noise, and where the model looks
 at several frames a memory, of its own.
+
+A matrix product of few rows takes another way through the processor than one of many, and sums in
+another order: the last bits of what a player gets would depend on who plays beside him. Small
+products are therefore filled up with zeros to a size from which on all take the same way.
 """
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
-from nitrogen_adapter import gamepad
+from nitrogen_adapter import checkpoint, gamepad
+from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.shared_weights import PackedModel
-from nitrogen_adapter.steady import Steady
 from nitrogen_adapter.vision import normalise
+
+ROWS = 16  # fewer are filled up to this many: from here on all take the same way
+HEAVY = 2**19  # weights of a layer; one with as many, and a row a player, takes one at a time
+
+_Forward = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class PackedTensor:
+    """A tensor's bytes, and what they mean."""
+
+    data: NDArray[np.uint8]
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Self:
+        """Pack a tensor; one on the CPU is not copied."""
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        return cls(flat.view(torch.uint8).numpy(), tuple(tensor.shape), tensor.dtype)
+
+    def unpacked(self) -> Tensor:
+        """The tensor, over the same bytes."""
+        with warnings.catch_warnings(action="ignore"):  # nobody writes to what is only read
+            flat = torch.from_numpy(self.data)
+        return flat.view(self.dtype).reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class PackedModel:
+    """A model's weights and configuration.
+
+    Attributes:
+        weights: by name.
+        config: as checkpoints have it.
+    """
+
+    weights: Mapping[str, PackedTensor]
+    config: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, model: NitroGen) -> Self:
+        """Pack a model."""
+        weights = {name: PackedTensor.of(one) for name, one in model.state_dict().items()}
+        return cls(weights, model.config.to_dict())
+
+    def unpacked(self) -> NitroGen:
+        """Make the model, to sample and not to train: its weights may be shared and read only."""
+        with torch.device("meta"):
+            model = NitroGen(NitroGenConfig.from_dict(self.config))
+        weights = {name: one.unpacked() for name, one in self.weights.items()}
+        return checkpoint.fill(model, weights).requires_grad_(False).eval()
+
+
+class Steady:
+    """The linear and convolutional layers of a model that runs on a CPU."""
+
+    def __init__(self, model: nn.Module) -> None:
+        """Finds the layers; the model stays as it is but for the time of `on`."""
+        self._forwards: list[tuple[nn.Module, _Forward]] = []
+        for module in model.modules():
+            if type(module) is nn.Linear:
+                self._forwards.append((module, partial(_filled, module)))
+            elif type(module) is nn.Conv2d:
+                self._forwards.append((module, partial(_paired, module)))
+
+    @contextlib.contextmanager
+    def on(self) -> Iterator[None]:
+        """While the block runs, the layers compute so."""
+        try:
+            # Past `Module.__setattr__`, which takes longer than a small layer.
+            for module, forward in self._forwards:
+                module.__dict__["forward"] = forward
+            yield
+        finally:
+            for module, _ in self._forwards:
+                module.__dict__.pop("forward", None)
+
+
+def _filled(layer: nn.Linear, rows: Tensor) -> Tensor:
+    if rows.ndim == 2 and layer.weight.numel() >= HEAVY:
+        return _one_by_one(layer, rows)
+    count = rows.shape[:-1].numel()
+    if count >= ROWS:
+        return nn.functional.linear(rows, layer.weight, layer.bias)
+    full = nn.functional.pad(rows.flatten(0, -2), (0, 0, 0, ROWS - count))
+    result = nn.functional.linear(full, layer.weight, layer.bias)[:count]
+    return result if rows.ndim == 2 else result.reshape(*rows.shape[:-1], result.shape[-1])
+
+
+def _one_by_one(layer: nn.Linear, rows: Tensor) -> Tensor:
+    """A row at a time: to fetch the weights is what takes long, and filling up takes longer."""
+    parts = [
+        # A copy lies in memory as every other does, which sums may depend on, too.
+        nn.functional.linear(row.clone(), layer.weight, layer.bias)
+        for row in torch.split(rows, 1)
+    ]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _paired(layer: nn.Conv2d, pictures: Tensor) -> Tensor:
+    pair = torch.cat([pictures, pictures]) if len(pictures) == 1 else pictures
+    result: Tensor = layer._conv_forward(pair, layer.weight, layer.bias)
+    return result[: len(pictures)]
 
 
 class ChunkPredictor(Protocol):

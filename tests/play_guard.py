@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from gymnasium.utils import seeding
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import draw_keys
 from arena_breaker_gym.settings import Settings

@@ -26,10 +26,9 @@ from arena_breaker_agents.tutor.ledger import Hold, LedgerServer, LocalLedger
 from arena_breaker_agents.tutor.transcript import Transcript
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import EpisodeStore, RunStopped, rollout
-from arena_breaker_gym.rollout.backends import cluster
-from arena_breaker_gym.rollout.backends.agent_spec import AgentSpec
-from arena_breaker_gym.rollout.backends.choice import make_backend
+from arena_breaker_gym.rollout.backends import cluster, make_backend
 from arena_breaker_gym.rollout.backends.ray_backend import RayBackend, WorkersLostError
+from arena_breaker_gym.rollout.backends.worker import AgentSpec
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, benchmark
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import NitroGen

@@ -16,9 +16,9 @@ import torch
 from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.random import RandomAgent
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
-from arena_breaker_gym.bootcamp.homework import homework
 from arena_breaker_gym.bootcamp.page import bootcamp_report
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, BootcampPlan
+from arena_breaker_gym.bootcamp.student import homework
 from arena_breaker_gym.bootcamp.sweep import SweepError, read_sweep, run_sweep, sweep_report
 from arena_breaker_gym.report import write_report
 from arena_breaker_gym.rollout import EpisodeStore, rollout

@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from arena_breaker_gym.buffer_pool import BufferPool
+from arena_breaker_gym._runtime.pools import BufferPool
 
 
 def make(count=22):  # 22 frames of 256 × 256 are more than 4 MB

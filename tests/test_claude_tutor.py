@@ -21,11 +21,10 @@ from arena_breaker_agents.claude_tutor import ClaudeTutor
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_agents.replay import ReplayAgent
 from arena_breaker_agents.tutor.batches import BatchClient
-from arena_breaker_agents.tutor.bill import Bill
+from arena_breaker_agents.tutor.bill import Bill, Prices
 from arena_breaker_agents.tutor.claude import ClaudeClient
 from arena_breaker_agents.tutor.estimate import estimate
 from arena_breaker_agents.tutor.llm_client import Response
-from arena_breaker_agents.tutor.prices import Prices
 from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
 from arena_breaker_agents.tutor.tutor import Tutor, TutorSettings
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp

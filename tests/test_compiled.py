@@ -4,11 +4,11 @@ import numba
 import numpy as np
 import pytest
 
-from arena_breaker_gym.arenas import Arenas
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.batch.arenas import Arenas
+from arena_breaker_gym.batch.stepping import first_bad
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.settings import Settings
-from arena_breaker_gym.stepping import first_bad
 
 
 def test_compiled_code_that_would_make_an_array_does_not_compile():

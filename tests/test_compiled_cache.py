@@ -16,7 +16,7 @@ ROOT = Path(arena_breaker_gym.__file__).parents[1]
 # One of the smallest entry points: compiled in a second.
 CODE = """
 import numpy as np
-from arena_breaker_gym.stepping import first_bad
+from arena_breaker_gym.batch.stepping import first_bad
 actions = np.zeros((2, 5))
 actions[1, 4] = np.inf
 print(first_bad(actions, np.ones(2, dtype=bool)))
@@ -99,7 +99,8 @@ def test_an_index_without_its_file_never_leads_to_an_older_one(tmp_path):
     answer(tmp_path / "other", **cache)
     code = files_in(tmp_path / "other")["code"]
     older = code.read_bytes()
-    (package / "stepping.py").write_text((package / "stepping.py").read_text() + "\n# new\n")
+    stepping = package / "batch" / "stepping.py"
+    stepping.write_text(stepping.read_text() + "\n# new\n")
     answer(tmp_path / "other", **cache)
     code.write_bytes(older)
     (said,) = answer(tmp_path / "other", **cache)

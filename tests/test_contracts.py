@@ -17,7 +17,7 @@ from gymnasium.vector import AutoresetMode
 
 from arena_breaker_agents.idle import IdleAgent
 from arena_breaker_gym import ArenaBreakerEnv, EpisodeStore, FlattenTables
-from arena_breaker_gym.observation import TABLES
+from arena_breaker_gym.batch.observation import TABLES
 from arena_breaker_gym.registration import IDS
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, benchmark

@@ -13,25 +13,24 @@ import pytest
 from arena_breaker_agents.expert import SHIPPED, ExpertFileError, StatePolicy
 from arena_breaker_agents.random import RandomAgent
 from arena_breaker_agents.registry import make_agent
-from arena_breaker_agents.tutor.batch_log import BatchLog, BatchRequest
+from arena_breaker_agents.tutor.batch_api import BatchLog, BatchRequest
 from arena_breaker_agents.tutor.bill import Bill
-from arena_breaker_agents.tutor.chat_stream import completion_in
+from arena_breaker_agents.tutor.chat_reply import completion_in
 from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
-from arena_breaker_gym.bootcamp.clock import Clock
+from arena_breaker_gym._runtime.files import LineFile
+from arena_breaker_gym._runtime.run_folder import Clock, write_json
 from arena_breaker_gym.distillation.pretraining import Pretraining
-from arena_breaker_gym.line_file import LineFile
-from arena_breaker_gym.report.training import training_report
+from arena_breaker_gym.report.runs import training_report
 from arena_breaker_gym.rollout import EpisodeError, EpisodeStore, rollout, verify
 from arena_breaker_gym.rollout.replay import ReplayError, replay
 from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.rollout.store import load_episode
-from arena_breaker_gym.run_folder import write_json
 from arena_breaker_gym.stages.loader import PACKAGED, load_campaign
 from arena_breaker_gym.throughput.results import Results as Speeds
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.data.label_examples import label_tracks
 from nitrogen_adapter.data.labels import LabelError, read_metadata
-from nitrogen_adapter.training.heldout import SCORES
+from nitrogen_adapter.training.data_split import SCORES
 from nitrogen_adapter.training.run import finished
 
 OLD = Path(__file__).parent / "data" / "old_files"

@@ -11,8 +11,15 @@ from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.idle import IdleAgent
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_agents.substitution import Substitution
-from arena_breaker_gym.arenas import Arenas
-from arena_breaker_gym.distillation.collector import Collector, CollectorConfig
+from arena_breaker_gym.batch.arenas import Arenas
+from arena_breaker_gym.distillation.collector import (
+    Collector,
+    CollectorConfig,
+    LabelledStates,
+    Looks,
+    StateExamples,
+    Takeover,
+)
 from arena_breaker_gym.distillation.fine_tuning import (
     FineTuning,
     FineTuningConfig,
@@ -26,15 +33,13 @@ from arena_breaker_gym.distillation.pretraining import (
     Pretraining,
     PretrainingConfig,
 )
-from arena_breaker_gym.distillation.states import LabelledStates, Looks, StateExamples
-from arena_breaker_gym.distillation.takeover import Takeover
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.data.examples import TeacherTargets
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.training.teacher_head import TeacherHead, direction_shares
+from nitrogen_adapter.training.objective import TeacherHead, direction_shares
 
 SETTINGS = Settings(pixel_size=64)
 

@@ -9,16 +9,23 @@ import numba
 import pytest
 from typer.testing import CliRunner
 
-from arena_breaker_gym import doctor, stepping
+from arena_breaker_gym import doctor
+from arena_breaker_gym.batch import stepping
 from arena_breaker_gym.cli import build
 from arena_breaker_gym.doctor import FAULT, OK, WARNING, Finding, examine
 from arena_breaker_gym.doctor import doctor as doctors
-from arena_breaker_gym.doctor.cache import check_cache
-from arena_breaker_gym.doctor.clashes import check_clashes
-from arena_breaker_gym.doctor.machine import check_disk, check_display, check_keys
-from arena_breaker_gym.doctor.packages import check_core, check_extras, check_pygame
-from arena_breaker_gym.doctor.registration import check_registration
-from arena_breaker_gym.doctor.trial import check_trial, trial
+from arena_breaker_gym.doctor.checks import (
+    check_cache,
+    check_clashes,
+    check_core,
+    check_disk,
+    check_display,
+    check_extras,
+    check_keys,
+    check_pygame,
+    check_registration,
+)
+from arena_breaker_gym.doctor.doctor import check_trial, trial
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +53,7 @@ def installed(folder, monkeypatch, **versions):
 
 
 def wanting(monkeypatch, *lines):
-    monkeypatch.setattr("arena_breaker_gym.doctor.requirements.requires", lambda _: list(lines))
+    monkeypatch.setattr("arena_breaker_gym.doctor.checks.requires", lambda _: list(lines))
 
 
 def test_no_display_is_named(monkeypatch):

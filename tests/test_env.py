@@ -11,7 +11,7 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 from arena_breaker_gym import ArenaBreakerEnv, FlattenTables
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.arena import ARENA
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 

@@ -8,11 +8,10 @@ import pytest
 from arena_breaker_agents.expert import ExpertAgent, ExpertFileError, StatePolicy, export_policy
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_agents.sb3 import SB3Agent
-from arena_breaker_gym.observation import TABLES
+from arena_breaker_gym.batch.observation import TABLES
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.agent import Observations
-from arena_breaker_gym.sb3.ppo_config import PPOConfig
-from arena_breaker_gym.sb3.training import train
+from arena_breaker_gym.sb3.training import PPOConfig, train
 from arena_breaker_gym.vector_env import ArenaBreakerVectorEnv
 from arena_breaker_gym.wrappers import ActionNoise, PreprocessingConfig
 

@@ -13,11 +13,11 @@ import typer
 from rich.console import Console
 
 from arena_breaker_agents.registry import make_agent
-from arena_breaker_gym.announcing import Announcer
-from arena_breaker_gym.cli import build, progress
+from arena_breaker_gym._runtime.jit import Announcer
+from arena_breaker_gym.cli import build, report
 from arena_breaker_gym.rollout import AgentFailure, rollout
 from arena_breaker_gym.rollout.metrics import METRICS, rows_of
-from arena_breaker_gym.rollout.table import SHOWN, legend, results_tables, verdict
+from arena_breaker_gym.rollout.results import SHOWN, legend, results_tables, verdict
 from arena_breaker_gym.settings import Settings
 
 BASE = [sys.executable, "-m", "arena_breaker_gym.cli"]
@@ -206,8 +206,8 @@ def test_a_working_folder_that_was_deleted_is_said_so(tmp_path):
 
 def test_without_a_terminal_a_line_a_minute_tells_how_long_it_will_take(monkeypatch, capsys):
     now = 0.0
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
-    with progress.bar(resume="") as advance:
+    monkeypatch.setattr(report.time, "monotonic", lambda: now)
+    with report.bar(resume="") as advance:
         for second in range(0, 300, 10):
             now = float(second)
             advance("idle: playing", 0.5 + second / 1200)
@@ -221,8 +221,8 @@ def test_without_a_terminal_a_line_a_minute_tells_how_long_it_will_take(monkeypa
 
 def test_a_job_of_hours_and_one_that_stands_still_are_told_as_such(monkeypatch, capsys):
     now = 0.0
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
-    with progress.bar(resume="") as advance:
+    monkeypatch.setattr(report.time, "monotonic", lambda: now)
+    with report.bar(resume="") as advance:
         for second, share in ((0, 0.0), (60, 0.0), (180, 0.01), (300, 0.99)):
             now = float(second)
             advance("film", share)

@@ -27,13 +27,15 @@ from arena_breaker_gym.engine.space import (
     walk,
 )
 from arena_breaker_gym.stages import loader
-from arena_breaker_gym.stages.cache import FOLDER_VARIABLE
-from arena_breaker_gym.stages.flow import STEPS, bake_flow, walkable_cells
-from arena_breaker_gym.stages.geometry import bake_distance, build_space
-from arena_breaker_gym.stages.loader import load_campaign
-from arena_breaker_gym.stages.model import Stage
-from arena_breaker_gym.stages.outline import area_of, crossing_edges, triangles_of
-from arena_breaker_gym.stages.plan import plan_of
+from arena_breaker_gym.stages.fields import (
+    STEPS,
+    bake_distance,
+    bake_flow,
+    build_space,
+    walkable_cells,
+)
+from arena_breaker_gym.stages.loader import FOLDER_VARIABLE, load_campaign, plan_of
+from arena_breaker_gym.stages.model import Stage, area_of, crossing_edges, triangles_of
 from arena_breaker_gym.stages.table import DISTANCE_NODES, FLOW_CELLS
 
 STAGES, SCENES_A_STAGE = 20, 500  # 10,000 scenes of each kind

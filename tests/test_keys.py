@@ -5,7 +5,7 @@ import pytest
 from gymnasium.error import Error
 from gymnasium.utils import seeding
 
-from arena_breaker_gym.keys import KeyStreams
+from arena_breaker_gym.batch.seeding import KeyStreams
 
 SEEDS = [0, 1, 7, 2**32 - 1, 2**32, 2**64 + 5, 2**127, 2**200 + 3]
 

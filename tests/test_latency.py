@@ -21,7 +21,7 @@ from arena_breaker_gym.rollout import (
 )
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, benchmark
 from arena_breaker_gym.rollout.metrics import METRICS, row_of, rows_of
-from arena_breaker_gym.rollout.table import results_table
+from arena_breaker_gym.rollout.results import results_table
 
 STEP = 2  # ticks in a step, as the settings have it
 

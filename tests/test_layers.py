@@ -6,7 +6,7 @@ import numpy as np
 import pygame
 import pytest
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.arena import VICTORY
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.layers import (
@@ -16,8 +16,7 @@ from arena_breaker_gym.rendering.layers import (
     draw_hud,
     hud_state_of,
 )
-from arena_breaker_gym.rendering.view import View
-from arena_breaker_gym.rendering.window import Window
+from arena_breaker_gym.rendering.view import View, Window
 from arena_breaker_gym.settings import Settings
 
 STATE = HudState(hp=3, max_hp=5, score=120, kills=7, stage=2, wave=4, dash_ready=0.5, victory=False)

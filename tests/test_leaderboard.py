@@ -12,7 +12,7 @@ from arena_breaker_agents.idle import IdleAgent
 from arena_breaker_agents.random import RandomAgent
 from arena_breaker_gym import leaderboard
 from arena_breaker_gym.leaderboard import Entry, EntryError, measure_entry, ranked, read_entries
-from arena_breaker_gym.report.markdown import markdown_table, put_between_markers
+from arena_breaker_gym.report.table import markdown_table, put_between_markers
 
 COMMITTED = Path(__file__).parents[1] / "docs/leaderboard"
 

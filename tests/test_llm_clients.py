@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 
 from arena_breaker_agents.tutor import endpoint
-from arena_breaker_agents.tutor.api_key import MissingKeyError
 from arena_breaker_agents.tutor.batches import BatchClient
 from arena_breaker_agents.tutor.chat_reply import reply_from as reply_from_chat
 from arena_breaker_agents.tutor.claude import ClaudeClient
-from arena_breaker_agents.tutor.claude_reply import reply_from as reply_from_claude
+from arena_breaker_agents.tutor.claude import reply_from as reply_from_claude
 from arena_breaker_agents.tutor.decision import Decision, act_tool
-from arena_breaker_agents.tutor.endpoint import plain_connection
+from arena_breaker_agents.tutor.endpoint import MissingKeyError, plain_connection
 from arena_breaker_agents.tutor.llm_client import (
     CALLED,
     CUT,
@@ -27,9 +26,9 @@ from arena_breaker_agents.tutor.llm_client import (
     Request,
     Tool,
     Usage,
+    told_by,
 )
 from arena_breaker_agents.tutor.openai import OpenAIClient
-from arena_breaker_agents.tutor.refusal import told_by
 from arena_breaker_agents.tutor.tutor import TutorSettings
 from tests.fake_apis import (
     DIALECTS,

@@ -7,8 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from nitrogen_adapter.training.board import Board
-from nitrogen_adapter.training.loggers import LOGGERS, VARIABLE
+from nitrogen_adapter.training.loggers import LOGGERS, VARIABLE, Board
 
 
 def rows_in(folder):

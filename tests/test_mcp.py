@@ -22,7 +22,7 @@ from arena_breaker_gym.cli import main
 from arena_breaker_gym.mcp_server.games import MOST_OPEN, GameError, Games, House
 from arena_breaker_gym.mcp_server.server import ArenaServer
 from arena_breaker_gym.rollout import EpisodeStore, Layers, replay, rollout, verify
-from arena_breaker_gym.rollout.number import claimed_number
+from arena_breaker_gym.rollout.store import claimed_number
 from arena_breaker_gym.settings import Settings
 
 COMMAND = [sys.executable, "-m", "arena_breaker_gym.cli", "mcp"]

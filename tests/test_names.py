@@ -1,6 +1,7 @@
 """Names are the field's: ours of before stand nowhere, and where users typed them they warn."""
 
 import asyncio
+import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from gymnasium import spaces
 from arena_breaker_agents.random import RandomAgent
 from arena_breaker_agents.tutor import llm_client, mind
 from arena_breaker_gym.cli import main
+from arena_breaker_gym.deprecated import OLD_MODULES
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.engines import ray_engine
 from arena_breaker_gym.sb3 import make_vec_env
@@ -45,7 +47,7 @@ GONE = {
 ALIASES = (
     "tutor/mind.py",
     "engines/ray_engine.py",
-    "agents/arena_breaker_agents/source.py",
+    "agents/arena_breaker_agents/nitrogen.py",
     "deprecated.py",
 )
 # Lines that name an old name on purpose.
@@ -78,6 +80,15 @@ def test_the_old_names_of_backends_work_and_warn(monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended, pytest.warns(DeprecationWarning, match="--backend"):
         main()
     assert not ended.value.code, capsys.readouterr().err
+
+
+def test_modules_that_moved_are_found_by_their_old_names_and_warn():
+    with pytest.warns(DeprecationWarning, match=r"arenas is now called .*batch\.arenas"):
+        from arena_breaker_gym.arenas import Arenas
+    from arena_breaker_gym.batch.arenas import Arenas as Moved
+
+    assert Arenas is Moved
+    assert all(importlib.util.find_spec(new) for new in OLD_MODULES.values())
 
 
 def test_the_old_names_of_llm_clients_work_and_warn():

@@ -32,9 +32,9 @@ from nitrogen_adapter.data.windows import ChunkSettings
 from nitrogen_adapter.gamepad import mirror, pack, unpack
 from nitrogen_adapter.mapping import DiscreteMapping
 from nitrogen_adapter.presets import preset_config
-from nitrogen_adapter.training.board import Board
 from nitrogen_adapter.training.config import TrainingConfig
-from nitrogen_adapter.training.heldout import HeldOut, compare, mean_row
+from nitrogen_adapter.training.data_split import HeldOut, compare, mean_row
+from nitrogen_adapter.training.loggers import Board
 from nitrogen_adapter.training.lora import merge_adapters
 from tests.test_nitrogen_dataset import Corridor, collected
 

@@ -36,14 +36,12 @@ from nitrogen_adapter.data.dataset import (
     kept_starts,
     split_by_episode,
 )
-from nitrogen_adapter.data.examples import ArrayExamples, Batch, batches
-from nitrogen_adapter.data.feature_store import Column, FeatureStore, FeatureStoreError
-from nitrogen_adapter.data.features import cache_features
+from nitrogen_adapter.data.examples import ArrayExamples, Batch, WorkerError, batches
+from nitrogen_adapter.data.features import Column, FeatureStore, FeatureStoreError, cache_features
 from nitrogen_adapter.data.label_examples import LabelExamples, label_tracks, track_statistics
 from nitrogen_adapter.data.label_export import export_labels
 from nitrogen_adapter.data.labels import BUTTON_COLUMNS, LabelError, read_rows, write_rows
 from nitrogen_adapter.data.minari_source import MinariError, MinariExamples
-from nitrogen_adapter.data.prefetch import WorkerError
 from nitrogen_adapter.gamepad import BUTTONS, GamepadSettings, mirror, pack
 from nitrogen_adapter.mapping import DiscreteMapping, mapping_for
 from nitrogen_adapter.model import NitroGen
@@ -348,11 +346,11 @@ def test_the_towers_own_tokens_become_the_same_features(tmp_path, episodes):
 
 KILLED = """
 import os, signal, sys
-from nitrogen_adapter.data.feature_store import Column, FeatureStore, FeatureStoreError
+from nitrogen_adapter.data.features import Column, FeatureStore, FeatureStoreError
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.model import NitroGen
 from tests.test_nitrogen_dataset import noise
-import nitrogen_adapter.data.feature_store as store
+import nitrogen_adapter.data.features as store
 store.SAVE_EVERY = 0.0
 def kill(done, total):
     if done >= 20:

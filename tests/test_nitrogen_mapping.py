@@ -20,7 +20,7 @@ from nitrogen_adapter.mapping import (
     MultiDiscreteMapping,
     mapping_for,
 )
-from nitrogen_adapter.mapping.keys import ARCADE_KEYS, HALVES
+from nitrogen_adapter.mapping.keyed import ARCADE_KEYS, HALVES
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)
 

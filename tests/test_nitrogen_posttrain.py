@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from nitrogen_adapter.data.auxiliary import AuxiliaryHead, AuxiliaryTargets
-from nitrogen_adapter.data.examples import ArrayExamples
+from nitrogen_adapter.data.examples import ArrayExamples, AuxiliaryHead, AuxiliaryTargets
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.gamepad import mirror, pack, unpack
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.presets import preset_config
-from nitrogen_adapter.training.augment import Augmentation
-from nitrogen_adapter.training.config import TrainingConfig
+from nitrogen_adapter.training.config import Augmentation, TrainingConfig
 from nitrogen_adapter.training.lora import merge_adapters
 from nitrogen_adapter.training.processes import Processes
 from nitrogen_adapter.training.trainer import Trainer

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from arena_breaker_agents.planner import PlannerAgent
-from arena_breaker_agents.planning.options import PlannerOptions
+from arena_breaker_agents.planning import PlannerOptions
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_agents.scripted import ScriptedBaseline
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.rollout import rollout, verify
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.rollout.batch import Batch

@@ -15,26 +15,27 @@ import pygame
 import pytest
 
 from arena_breaker_agents.human import DASH_PATIENCE, HumanAgent
-from arena_breaker_agents.inputs.gamepads import Gamepads
-from arena_breaker_agents.inputs.keyboard import Keyboard
-from arena_breaker_agents.inputs.mouse import Mouse
-from arena_breaker_agents.inputs.request import Request, Wish
-from arena_breaker_agents.inputs.stick import DEAD_ZONE, REST, stick_of, without_dead_zone
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_agents.inputs import (
+    DEAD_ZONE,
+    REST,
+    Gamepads,
+    Keyboard,
+    Mouse,
+    Request,
+    Wish,
+    stick_of,
+    without_dead_zone,
+)
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.cli import main
-from arena_breaker_gym.play import display, words
-from arena_breaker_gym.play.between import between
+from arena_breaker_gym.play import window, words
 from arena_breaker_gym.play.clip import Clip, command_for
-from arena_breaker_gym.play.icon import icon
-from arena_breaker_gym.play.layout import STRIP, Layout, window_of
-from arena_breaker_gym.play.pace import MOST_STEPS, Pace
-from arena_breaker_gym.play.playing import play
+from arena_breaker_gym.play.playing import MOST_STEPS, Pace, play
 from arena_breaker_gym.play.scores import LONGEST, Score, Scores, board_of
-from arena_breaker_gym.play.screen import SETTLED_S, Screen
+from arena_breaker_gym.play.screen import SETTLED_S, Screen, between
 from arena_breaker_gym.play.session import BREATH_S, Mode, PlayConfig, Session
-from arena_breaker_gym.play.sound import Sound, heard_between
-from arena_breaker_gym.play.waves import RATE, SOUNDS
-from arena_breaker_gym.play.window import side_of
+from arena_breaker_gym.play.sound import RATE, SOUNDS, Sound, heard_between
+from arena_breaker_gym.play.window import STRIP, Layout, icon, side_of, window_of
 from arena_breaker_gym.rendering.camera import FORESHORTENING
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import EpisodeStore, rollout, verify, video
@@ -1153,7 +1154,7 @@ def test_every_screen_shows_something_of_its_own(screen, person, store, by_gamep
     ],
 )
 def test_what_cannot_be_played_is_refused_in_one_sentence(monkeypatch, capsys, arguments, sentence):
-    monkeypatch.setattr(display, "UNSEEN", frozenset())  # the tests' own
+    monkeypatch.setattr(window, "UNSEEN", frozenset())  # the tests' own
     monkeypatch.setattr(sys, "argv", ["arena-breaker", "play", *arguments])
     with pytest.raises(SystemExit) as ended:
         main()

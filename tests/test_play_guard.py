@@ -8,9 +8,9 @@ import pytest
 
 from arena_breaker_gym.engine import player, shots, waves
 from arena_breaker_gym.engine.arena import TICK
-from arena_breaker_gym.engine.player_damage import GRACE
+from arena_breaker_gym.engine.damage import GRACE
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.stages.names import ENEMY_TYPES
+from arena_breaker_gym.stages.table import ENEMY_TYPES
 from tests import play_guard
 
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from arena_breaker_gym import PreprocessedEnv, PreprocessedVectorEnv, PreprocessingConfig
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.wrappers.feature_extractor import COMPASS, LENGTH
 

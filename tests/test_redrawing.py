@@ -5,8 +5,8 @@ import copy
 import numpy as np
 import pytest
 
-from arena_breaker_gym.arenas import Arenas
-from arena_breaker_gym.rendering import canvas as canvases
+from arena_breaker_gym.batch.arenas import Arenas
+from arena_breaker_gym.rendering import frames as canvases
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.settings import Settings
 

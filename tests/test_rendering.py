@@ -10,17 +10,17 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.shots import MUZZLE, RELOAD
 from arena_breaker_gym.rendering import sheet, skins
-from arena_breaker_gym.rendering.art.catalogue import draw_sheet
+from arena_breaker_gym.rendering.art import draw_sheet
 from arena_breaker_gym.rendering.backdrop import paint
 from arena_breaker_gym.rendering.camera import Camera
-from arena_breaker_gym.rendering.gates import gates_of
+from arena_breaker_gym.rendering.floor import gates_of
 from arena_breaker_gym.rendering.renderer import Renderer
-from arena_breaker_gym.rendering.skin import Shape
+from arena_breaker_gym.rendering.skins import Shape
 from arena_breaker_gym.settings import Settings
-from arena_breaker_gym.stages.names import ENEMY_TYPES
+from arena_breaker_gym.stages.table import ENEMY_TYPES
 
 SIZE = 256
 
@@ -272,7 +272,7 @@ def test_marks_on_the_floor_stay_off_obstacles(renderer):
 PLAIN_PYTHON = """
 import hashlib
 import numpy as np
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.settings import Settings
 arenas = Arenas(Settings(), count=1)

@@ -19,16 +19,19 @@ sync_api = pytest.importorskip("playwright.sync_api")
 from arena_breaker_agents.idle import IdleAgent  # noqa: E402 - only with the extras
 from arena_breaker_agents.random import RandomAgent  # noqa: E402
 from arena_breaker_agents.scripted import ScriptedBaseline  # noqa: E402
-from arena_breaker_gym.arenas import Arenas  # noqa: E402
+from arena_breaker_gym.batch.arenas import Arenas  # noqa: E402
 from arena_breaker_gym.cli import main  # noqa: E402
 from arena_breaker_gym.rendering.renderer import Renderer  # noqa: E402
 from arena_breaker_gym.report import Curve, Line, Report, VideoPanel, write_report  # noqa: E402
-from arena_breaker_gym.report.benchmark import verdict_of  # noqa: E402
-from arena_breaker_gym.report.charts import aim_lengths, survival  # noqa: E402
+from arena_breaker_gym.report.charts import (  # noqa: E402
+    Palette,
+    aim_lengths,
+    survival,
+)
 from arena_breaker_gym.report.deaths import places_of  # noqa: E402
-from arena_breaker_gym.report.palette import Palette  # noqa: E402
+from arena_breaker_gym.report.runs import verdict_of  # noqa: E402
 from arena_breaker_gym.rollout import resimulate, rollout  # noqa: E402
-from arena_breaker_gym.rollout.latency import MEASURED  # noqa: E402
+from arena_breaker_gym.rollout.episode import MEASURED  # noqa: E402
 from arena_breaker_gym.rollout.metrics import rows_of  # noqa: E402
 from arena_breaker_gym.rollout.video import export_video  # noqa: E402
 from arena_breaker_gym.settings import Settings  # noqa: E402

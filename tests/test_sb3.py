@@ -31,17 +31,17 @@ from stable_baselines3.common.vec_env import (
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_agents.sb3 import SB3Agent
 from arena_breaker_gym import PreprocessedEnv, PreprocessingConfig
-from arena_breaker_gym.extras import MissingExtraError
+from arena_breaker_gym._runtime.extras import MissingExtraError
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.sb3 import make_vec_env, save_policy, training
-from arena_breaker_gym.sb3.checkpoint import (
+from arena_breaker_gym.sb3.policy_file import PolicyFileError, load_policy
+from arena_breaker_gym.sb3.training import (
     CheckpointError,
     read_note,
     restore_checkpoint,
     save_checkpoint,
+    train,
 )
-from arena_breaker_gym.sb3.policy_file import PolicyFileError, load_policy
-from arena_breaker_gym.sb3.training import train
 
 STATE = {"observation": "state"}
 PIXELS = {"observation": "pixels", "pixel_size": 64}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from arena_breaker_agents.scripted import ScriptedBaseline
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.roster import charger, sentinel, shooter
 from arena_breaker_gym.engine.roster.bomber import FUSE
 from arena_breaker_gym.engine.shots import RELOAD
@@ -16,7 +16,7 @@ from arena_breaker_gym.rollout import replay, rollout
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import stage_schema
-from arena_breaker_gym.stages.names import BOMBER, CHARGER, SENTINEL, SHOOTER
+from arena_breaker_gym.stages.table import BOMBER, CHARGER, SENTINEL, SHOOTER
 
 SIZE = 256
 NAMES = skins.names()

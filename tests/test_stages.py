@@ -12,16 +12,14 @@ import numpy as np
 import pymunk
 import pytest
 
+from arena_breaker_gym.batch.observation import TABLES
 from arena_breaker_gym.engine.arena import MAX_ENEMIES
-from arena_breaker_gym.engine.roster.stats import RADIUS as ENEMY_RADIUS
-from arena_breaker_gym.observation import TABLES
+from arena_breaker_gym.engine.roster import RADIUS as ENEMY_RADIUS
 from arena_breaker_gym.stages.checks import PLAYER_ROOM
-from arena_breaker_gym.stages.errors import StageError
-from arena_breaker_gym.stages.geometry import build_space
+from arena_breaker_gym.stages.fields import build_space
 from arena_breaker_gym.stages.loader import PACKAGED, load_campaign, stage_schema
-from arena_breaker_gym.stages.model import MAX_ALIVE, Spikes
-from arena_breaker_gym.stages.names import ENEMY_TYPES, SAW, SPIKES, SWARMER
-from arena_breaker_gym.stages.table import RADII
+from arena_breaker_gym.stages.model import MAX_ALIVE, Spikes, StageError
+from arena_breaker_gym.stages.table import ENEMY_TYPES, RADII, SAW, SPIKES, SWARMER
 
 GOOD = {
     "name": "Test Yard",

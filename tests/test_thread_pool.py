@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from arena_breaker_gym.thread_pool import ThreadPool, cores
+from arena_breaker_gym._runtime.pools import ThreadPool, cores
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena_breaker_agents.tutor.budget import Budget
+from arena_breaker_agents.tutor.bill import Budget
 from arena_breaker_gym.rollout import RunStopped
 
 CENTS = st.floats(0.001, 0.09)

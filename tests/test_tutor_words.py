@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arena_breaker_agents.tutor import prompt
-from arena_breaker_agents.tutor.bill import Bill
+from arena_breaker_agents.tutor.bill import Bill, Prices
+from arena_breaker_agents.tutor.deciding import EpisodeContext
 from arena_breaker_agents.tutor.decision import Decision, UnusableAnswer, act_tool
-from arena_breaker_agents.tutor.episode_context import EpisodeContext
 from arena_breaker_agents.tutor.llm_client import Usage
-from arena_breaker_agents.tutor.prices import Prices
 from arena_breaker_agents.tutor.prompt import VERSIONS, Prompt
 from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
 

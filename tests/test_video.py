@@ -20,15 +20,18 @@ import arena_breaker_gym  # noqa: E402 - only with the extra
 from arena_breaker_agents.idle import IdleAgent  # noqa: E402
 from arena_breaker_agents.random import RandomAgent  # noqa: E402
 from arena_breaker_agents.scripted import ScriptedBaseline  # noqa: E402
+from arena_breaker_gym._runtime.extras import MissingExtraError  # noqa: E402
 from arena_breaker_gym.cli import main  # noqa: E402
-from arena_breaker_gym.extras import MissingExtraError  # noqa: E402
 from arena_breaker_gym.rendering.layers import draw_caption  # noqa: E402
 from arena_breaker_gym.rendering.renderer import Renderer  # noqa: E402
 from arena_breaker_gym.rollout import EpisodeStore, replay, rollout, verify  # noqa: E402
 from arena_breaker_gym.rollout.encoder import VideoError, encoder  # noqa: E402
-from arena_breaker_gym.rollout.inline import inline_video  # noqa: E402
-from arena_breaker_gym.rollout.layers import Layers  # noqa: E402
-from arena_breaker_gym.rollout.video import export_side_by_side, export_video  # noqa: E402
+from arena_breaker_gym.rollout.replay import Layers  # noqa: E402
+from arena_breaker_gym.rollout.video import (  # noqa: E402
+    export_side_by_side,
+    export_video,
+    inline_video,
+)
 
 SIZE = 96
 ALL_LAYERS = list(itertools.product((False, True), repeat=3))

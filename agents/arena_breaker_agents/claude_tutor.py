@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
-from arena_breaker_agents.options import flag
+from arena_breaker_agents.registry import flag
 from arena_breaker_agents.tutor.batches import BatchClient
 from arena_breaker_agents.tutor.claude import ClaudeClient
 from arena_breaker_agents.tutor.claude_doors import DIRECT

@@ -8,11 +8,18 @@ import pygame
 from numpy.typing import NDArray
 from pygame.event import Event
 
-from arena_breaker_agents.inputs.gamepads import Gamepads
-from arena_breaker_agents.inputs.keyboard import DASH, KEEP_FIRING, Keyboard
-from arena_breaker_agents.inputs.mouse import Mouse
-from arena_breaker_agents.inputs.request import Request, Wish
-from arena_breaker_agents.inputs.stick import REST, Stick, longest
+from arena_breaker_agents.inputs import (
+    DASH,
+    KEEP_FIRING,
+    REST,
+    Gamepads,
+    Keyboard,
+    Mouse,
+    Request,
+    Stick,
+    Wish,
+    longest,
+)
 from arena_breaker_gym.rendering.camera import FORESHORTENING
 from arena_breaker_gym.rollout.agent import Observations
 

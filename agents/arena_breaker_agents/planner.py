@@ -10,9 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_agents.planning.futures import Futures
-from arena_breaker_agents.planning.options import PlannerOptions
-from arena_breaker_agents.planning.search import Search
+from arena_breaker_agents.planning import Futures, PlannerOptions, Search
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.rollout.plan import Plan
 

@@ -1,16 +1,28 @@
-"""The agents by name; a module is imported when its agent is asked for."""
+"""The agents by name; a module is imported when its agent is asked for.
+
+What is wrong with it is said in one sentence, since whoever wrote it is not in our code.
+"""
 
 import inspect
-from collections.abc import Callable, Mapping
+import json
+import sys
+import traceback
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from importlib import import_module
 from operator import attrgetter
-from types import MappingProxyType
-from typing import Any
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any, Protocol, runtime_checkable
+from urllib.parse import parse_qsl
 
-from arena_breaker_agents.own import make_own
-from arena_breaker_gym.extras import require
-from arena_breaker_gym.rollout.agent import Agent
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym.rollout.agent import NEEDS, Agent
 from arena_breaker_gym.settings import closest
+
+# What is called, and with how much.
+_METHODS = {"reset": ("arenas", "seed"), "act": ("observations", "arenas"), "close": ()}
+_WHOLE = "an agent has name, needs, reset(arenas, seed), act(observations, arenas) and close()"
 
 AGENTS: Mapping[str, str] = MappingProxyType(
     {
@@ -40,6 +52,121 @@ EXTRAS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 # Who costs money, so that what is paid for must be kept.
 PAID = frozenset({"claude", "openai"})
+
+Readers = Mapping[str, Callable[[str], Any]]
+
+
+def make_own(spec: str, known: Collection[str] = ()) -> Agent:
+    """Makes an agent of the user's own.
+
+    Args:
+        spec: "module:Class", where the module is found in the working folder or as Python finds
+            modules; options are handed on as keywords: numbers, true, false and null as such,
+            anything else as text.
+        known: Names of other agents, one of which may have been meant.
+
+    Raises:
+        ValueError: If there is none, it takes no such options, or it is no agent.
+    """
+    place, _, said = spec.partition("?")
+    module_name, _, class_name = place.partition(":")
+    module = _imported(module_name, known)
+    try:
+        maker = attrgetter(class_name)(module)
+    except AttributeError:
+        classes = [name for name, one in vars(module).items() if inspect.isclass(one)]
+        near = f"; {closest(class_name, classes)}" if classes else ""
+        raise ValueError(f"Module {module_name!r} has no class {class_name!r}{near}.") from None
+    options = {name: _value(text) for name, text in parse_qsl(said, keep_blank_values=True)}
+    agent: Agent = _made_own(maker, options, spec)
+    _check(agent, spec)
+    return agent
+
+
+def _imported(name: str, known: Collection[str]) -> ModuleType:
+    """A module; the working folder is looked in first, as for a script that lies there."""
+    folder = ""
+    with suppress(OSError):  # it has been deleted
+        folder = str(Path.cwd())
+    if folder:
+        sys.path.insert(0, folder)
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            near = f"; {closest(name, known)}" if known else ""
+            raise ValueError(
+                f"There is no agent or module {name!r}, neither in {folder or 'this folder'} nor "
+                f"installed{near}."
+            ) from None
+        raise ValueError(
+            f"Module {name!r} cannot be imported: it needs {error.name!r}, which is missing."
+        ) from error
+    except Exception as error:
+        raise ValueError(f"Module {name!r} cannot be imported: {_about(error)}.") from error
+    finally:
+        if folder:
+            sys.path.remove(folder)
+            if folder not in sys.path:
+                sys.path.append(folder)  # for what the module imports later
+
+
+def _made_own(maker: Any, options: dict[str, Any], spec: str) -> Any:
+    if not callable(maker):
+        raise ValueError(f"Agent {spec!r} cannot be made: {maker!r} is no class.")
+    try:
+        inspect.signature(maker).bind(**options)
+    except TypeError as error:
+        raise ValueError(f"Agent {spec!r} cannot be made: {error}.") from None
+    try:
+        return maker(**options)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"Agent {spec!r} cannot be made: {_about(error)}.") from error
+
+
+def _check(agent: Any, spec: str) -> None:
+    """Refuses what a rollout could not play with.
+
+    Raises:
+        ValueError: If something is missing or takes something else.
+    """
+    if not isinstance(getattr(agent, "name", None), str) or not agent.name:
+        raise ValueError(f"Agent {spec!r} has no name, which is text: {_WHOLE}.")
+    needs = getattr(agent, "needs", None)
+    if isinstance(needs, str) or not isinstance(needs, Collection):
+        raise ValueError(
+            f"Agent {spec!r} has no needs, a collection of any of {', '.join(NEEDS)}: {_WHOLE}."
+        )
+    for name, arguments in _METHODS.items():
+        method = getattr(agent, name, None)
+        if not callable(method):
+            raise ValueError(f"Agent {spec!r} has no {name}({', '.join(arguments)}): {_WHOLE}.")
+        try:
+            inspect.signature(method).bind(*arguments)
+        except TypeError as error:
+            raise ValueError(
+                f"Agent {spec!r}: {name}{inspect.signature(method)} cannot be called as "
+                f"{name}({', '.join(arguments)}) ({error})."
+            ) from None
+
+
+def _value(text: str) -> Any:
+    """A number, a truth value or null as JSON writes them; anything else is text."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _about(error: Exception) -> str:
+    """An error in few words, with the place in the user's code that it comes from."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{type(error).__name__} in {Path(error.filename).name}, line {error.lineno}"
+    place = f"{Path(where.filename).name}, line {where.lineno}"
+    return f"{type(error).__name__} in {place}: {str(error).rstrip('.')}"
 
 
 def costs_money(spec: str) -> bool:
@@ -95,3 +222,91 @@ def _made(maker: Callable[..., Agent], arguments: list[str], spec: str) -> Agent
     except TypeError as error:
         raise ValueError(f"Agent {spec!r} cannot be made: {error}.") from None
     return maker(*arguments)
+
+
+class Bill(Protocol):
+    """What a run has cost."""
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """Plain JSON values."""
+
+    def sentence(self) -> str:
+        """The same for people."""
+
+
+@runtime_checkable
+class Paid(Protocol):
+    """An agent that costs money."""
+
+    def limit(self, dollars: float | None) -> None:
+        """Set what a run may cost in all, earlier parts of it included.
+
+        Raises:
+            ValueError: If it is below 0.
+        """
+
+    @property
+    def dollars(self) -> float:
+        """What the run has cost so far."""
+
+    @property
+    def bill(self) -> Bill:
+        """The same in detail."""
+
+    @property
+    def bills(self) -> Mapping[int, Bill]:
+        """The same for each episode, by its seed."""
+
+
+def limited(agent: object, dollars: float | None, *, name: str) -> None:
+    """Sets a limit, if one was given.
+
+    Args:
+        agent: Any agent.
+        dollars: The limit; None changes nothing.
+        name: What the agent was called by.
+
+    Raises:
+        ValueError: If there is a limit and the agent costs nothing.
+    """
+    if dollars is None:
+        return
+    if not isinstance(agent, Paid):
+        raise ValueError(f"Agent {name!r} costs nothing, so it takes no budget.")
+    agent.limit(dollars)
+
+
+def split_options(text: str, readers: Readers) -> tuple[str, dict[str, Any], str]:
+    """Reads "ng.pt", "tcp://host:5555" or "ng.pt?n_action_steps=12&dtype=bfloat16".
+
+    Args:
+        text: What was said.
+        readers: The options that there are, and what makes each one's value of its text.
+
+    Returns:
+        The place, the options given by name, and the options as they were written.
+
+    Raises:
+        ValueError: If an option is unknown, or its value is none for it.
+    """
+    place, _, said = text.partition("?")
+    options: dict[str, Any] = {}
+    for name, value in parse_qsl(said, keep_blank_values=True):
+        if name not in readers:
+            raise ValueError(f"{text!r} has no option {name!r}; {closest(name, readers)}.")
+        try:
+            options[name] = readers[name](value)
+        except ValueError as error:
+            raise ValueError(f"{text!r}: {name} cannot be {value!r} ({error}).") from None
+    return place, options, said
+
+
+def flag(text: str) -> bool:
+    """Reads "true" or "false".
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if text not in ("true", "false"):
+        raise ValueError("expected true or false")
+    return text == "true"

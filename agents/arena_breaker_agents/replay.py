@@ -10,12 +10,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_agents.tutor.deciding import EpisodeContext
 from arena_breaker_agents.tutor.decision import Decision
-from arena_breaker_agents.tutor.episode_context import EpisodeContext
 from arena_breaker_agents.tutor.transcript import Line, Transcript, TranscriptError
-from arena_breaker_gym.rollout.agent import AgentFailure, Observations
-from arena_breaker_gym.rollout.remote_agent import AgentFactory, SendRequest
-from arena_breaker_gym.stored import is_whole
+from arena_breaker_gym._runtime.stored import is_whole
+from arena_breaker_gym.rollout.agent import AgentFactory, AgentFailure, Observations, SendRequest
 
 _MOST = 10**6  # whatever a tutor was allowed to answer has been checked when it did
 

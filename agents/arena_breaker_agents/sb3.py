@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.distributions import Categorical, Normal
 
-from arena_breaker_agents.held_actions import HeldActions
-from arena_breaker_agents.options import flag, split_options
-from arena_breaker_gym.observation import TABLES
+from arena_breaker_agents.expert import HeldActions
+from arena_breaker_agents.registry import flag, split_options
+from arena_breaker_gym.batch.observation import TABLES
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.sb3.layers import made_layers

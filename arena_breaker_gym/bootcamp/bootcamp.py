@@ -11,13 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from arena_breaker_agents.paid import limited
-from arena_breaker_agents.registry import make_agent
+from arena_breaker_agents.registry import limited, make_agent
 from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
-from arena_breaker_gym.bootcamp.clock import Clock
-from arena_breaker_gym.bootcamp.dagger import joined, visited_examples
-from arena_breaker_gym.bootcamp.homework import homework
+from arena_breaker_gym._runtime.run_folder import Clock, claim_folder, write_json
 from arena_breaker_gym.bootcamp.plan import (
     FINE_TUNED,
     FROZEN,
@@ -26,18 +23,17 @@ from arena_breaker_gym.bootcamp.plan import (
     ZERO_SHOT,
     BootcampPlan,
 )
-from arena_breaker_gym.bootcamp.student import Student
+from arena_breaker_gym.bootcamp.student import Student, homework, joined, visited_examples
 from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
 from arena_breaker_gym.distillation.quiet_student import quiet_student
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
-from arena_breaker_gym.rollout.backends.backend import Backend
+from arena_breaker_gym.rollout.backends import Backend
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, evaluate, store_of
-from arena_breaker_gym.rollout.latency import MEASURED
-from arena_breaker_gym.rollout.layers import Layers
+from arena_breaker_gym.rollout.episode import MEASURED
 from arena_breaker_gym.rollout.metrics import Row
+from arena_breaker_gym.rollout.replay import Layers
 from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.rollout.video import export_side_by_side
-from arena_breaker_gym.run_folder import claim_folder, write_json
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.config import NitroGenConfig

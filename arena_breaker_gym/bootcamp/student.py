@@ -1,19 +1,48 @@
 """`Student`: who is taught: the shipped base, a preset, a checkpoint, or a model on a server."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from arena_breaker_agents.nitrogen import NitroGenPolicy
-from arena_breaker_agents.source import REMOTE
+from arena_breaker_agents.nitrogen import REMOTE, NitroGenPolicy
+from arena_breaker_agents.registry import make_agent
+from arena_breaker_gym.batch.arenas import Arenas
+from arena_breaker_gym.bootcamp.plan import BootcampPlan
+from arena_breaker_gym.distillation.collector import (
+    Collector,
+    CollectorConfig,
+    Looks,
+    StateExamples,
+    targets_of,
+)
+from arena_breaker_gym.rollout import Agent, Episode
+from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
+from nitrogen_adapter.config import NitroGenConfig
+from nitrogen_adapter.data.dataset import EpisodeExamples
+from nitrogen_adapter.data.examples import ArrayExamples, TeacherTargets
+from nitrogen_adapter.data.label_statistics import LabelStatistics
+from nitrogen_adapter.gamepad import GamepadSettings
 from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.presets import PRESETS, SHIPPED, file_of
 from nitrogen_adapter.training.trainer import bfloat16_is_faster
 
 FRAME_SIZE = 256  # pixels of a side; NitroGen's own, which a server does not tell
+
+_TOGETHER = 256  # states that are told of at once
+
+ARENAS = 64  # in which the student plays side by side
+SEEDS = 30_000_000  # of the first round's games; no seed that is measured
+
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 class Student:
@@ -101,3 +130,111 @@ class Student:
         return LocalPredictor(
             model, quiet=small, autocast=small and bfloat16_is_faster(self.device)
         )
+
+
+def homework(
+    demonstrations: list[Episode],
+    plan: BootcampPlan,
+    config: NitroGenConfig,
+    *,
+    on_episode: Callable[[int, int], None] | None = None,
+) -> tuple[ArrayExamples, LabelStatistics]:
+    """Frames and chunks as a student's model wants them, with what simulator and tutor know.
+
+    Args:
+        demonstrations: The tutor's episodes.
+        plan: Which moments are taken, and the looks that they are drawn in.
+        config: Of the model.
+        on_episode: Told after every episode how many are drawn, and of how many.
+
+    Returns:
+        The examples, with sights, and with the tutor's own view of the states if it can tell it;
+        and what they hold.
+
+    Raises:
+        ValueError: If nothing is left to learn from.
+    """
+    chunks = replace(
+        plan.chunks,
+        action_shift=config.action_shift,
+        frames=config.frame_per_sample,
+        frame_spacing=config.frame_spacing,
+    )
+    examples = EpisodeExamples(
+        demonstrations,
+        chunks,
+        size=config.vision.image_size,
+        skin=plan.skin,
+        buttons=GamepadSettings(old_layout=config.old_layout),
+    )
+    collected = examples.collect(on_episode)
+    if plan.posttrain.teacher_weight:
+        collected = replace(collected, teacher=_told(examples, plan))
+    return collected, examples.statistics()
+
+
+def _told(examples: EpisodeExamples, plan: BootcampPlan) -> TeacherTargets | None:
+    tutor = make_agent(plan.tutor)
+    try:
+        return told_by(tutor, examples)
+    finally:
+        tutor.close()
+
+
+def told_by(tutor: Agent, examples: EpisodeExamples) -> TeacherTargets | None:
+    """What a tutor thinks of the states of some examples; None if it cannot say."""
+    if not hasattr(tutor, "verdict"):
+        return None
+    arenas = Arenas(Settings(stages=examples.episodes[0].settings.stages), count=_TOGETHER)
+    parts = []
+    for records in examples.records():
+        for first in range(0, len(records), _TOGETHER):
+            some = records[first : first + _TOGETHER]
+            arenas.records[: len(some)] = some
+            told = targets_of(tutor, arenas.observe())
+            if told is not None:
+                parts.append(told.rows(np.arange(len(some))))
+    return TeacherTargets(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def visited_examples(
+    predict: Predict,
+    tutor: Agent,
+    settings: Settings,
+    *,
+    count: int,
+    n_action_steps: int,
+    seed: int,
+) -> ArrayExamples:
+    """Frames that a student came to see while it played, with its tutor's next 18 actions.
+
+    Args:
+        predict: The student: frames to chunks of actions.
+        tutor: Takes over at every look to say what it would do.
+        settings: Of the game; pixel size and skin are what the student sees.
+        count: How many examples, rounded up to a whole number of looks of all arenas.
+        n_action_steps: Actions that the student plays before it looks again.
+        seed: Of the games.
+    """
+    looks = Looks(settings, [settings.skin])
+    config = CollectorConfig(arenas=ARENAS, teacher_share=0.0, n_action_steps=n_action_steps)
+    collector = Collector(tutor, config, looks, settings=settings, seed=SEEDS + seed)
+    states = collector.collect(predict, -(-count // ARENAS))
+    batch = StateExamples(states, looks, seed=seed).batch(np.arange(len(states.records)))
+    return ArrayExamples(*batch)
+
+
+def joined(first: ArrayExamples, second: ArrayExamples) -> ArrayExamples:
+    """All examples of two collections, without what only one of them knows."""
+    auxiliary = teacher = None
+    if first.auxiliary is not None and second.auxiliary is not None:
+        auxiliary = np.concatenate([first.auxiliary, second.auxiliary])
+    if first.teacher is not None and second.teacher is not None:
+        pairs = zip(first.teacher, second.teacher, strict=True)
+        teacher = TeacherTargets(*(np.concatenate(pair) for pair in pairs))
+    return ArrayExamples(
+        np.concatenate([first.inputs, second.inputs]),
+        np.concatenate([first.actions, second.actions]),
+        auxiliary,
+        teacher,
+    )

@@ -14,13 +14,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from arena_breaker_gym._runtime.stored import is_whole, shortened
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, TUTOR, ZERO_SHOT, BootcampPlan
 from arena_breaker_gym.report import Curve, Line, Report
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.settings import closest
-from arena_breaker_gym.stored import is_whole, shortened
 
 Advance = Callable[[str, float], None]
 

@@ -9,15 +9,17 @@ import io
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
-from arena_breaker_gym.cli.commands import add_commands
-from arena_breaker_gym.cli.top import EXAMPLE, top
 from arena_breaker_gym.deprecated import warn
+
+EXAMPLE = "Example: arena-breaker rollout scripted -n 5 --out runs/demo"
 
 # Each command's name, and where its function or its group of commands stands.
 COMMANDS = {
@@ -40,6 +42,70 @@ COMMANDS = {
 OLD_OPTIONS = {"--engine": "--backend", "--execute": "--n-action-steps"}
 
 _LONGEST = 2000  # letters of an error's sentence
+
+
+class Command(TyperCommand):
+    """A command whose help keeps its groups of options where help is plain text.
+
+    Typer shows the groups (`rich_help_panel`) in boxes alone. Of 80 columns those leave 19 for
+    what an option does, and cut its default off.
+    """
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Writes a section for arguments, one for options, and one for each group of them."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            title = getattr(parameter, "rich_help_panel", None)
+            title = title or f"{parameter.param_type_name.capitalize()}s"
+            if record := parameter.get_help_record(ctx):
+                name, text = record
+                text = text.replace("\\[", "[")  # as typer before 0.16 writes it for its boxes
+                sections.setdefault(title, []).append((name, text))
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def add_commands(app: typer.Typer, commands: Mapping[str, str]) -> typer.Typer:
+    """Adds commands, or groups of them, to a command line.
+
+    Args:
+        app: What they are added to.
+        commands: By name, where each function or group stands, as "module:attribute".
+
+    Returns:
+        The same command line.
+    """
+    app.callback()(lambda: None)  # so that a single command would still be called by its name
+    for name, place in commands.items():
+        module, _, attribute = place.partition(":")
+        command = getattr(import_module(module), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name, cls=Command)(command)
+    return app
+
+
+def _print_version(asked: bool) -> None:
+    if not asked:
+        return
+    from arena_breaker_gym import __version__
+
+    typer.echo(f"arena-breaker {__version__}")
+    raise typer.Exit
+
+
+def top(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Runs before every command; the version has been printed by then, if it was asked for."""
 
 
 def build() -> typer.Typer:

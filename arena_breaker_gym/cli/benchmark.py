@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.progress import bar
 from arena_breaker_gym.cli.report import (
+    bar,
     how_to_resume,
     keep_page,
     print_json,
@@ -52,12 +52,12 @@ def benchmark(
     Example: arena-breaker benchmark idle random scripted -n 20 --out runs/compared
     """
     from arena_breaker_agents.registry import costs_money, label_of, make_agent
-    from arena_breaker_gym.report.benchmark import FILE_NAME as PAGE_NAME
-    from arena_breaker_gym.report.benchmark import benchmark_report
+    from arena_breaker_gym.report.runs import FILE_NAME as PAGE_NAME
+    from arena_breaker_gym.report.runs import benchmark_report
     from arena_breaker_gym.rollout import Progress
     from arena_breaker_gym.rollout.benchmark import BenchmarkConfig
     from arena_breaker_gym.rollout.benchmark import benchmark as measure
-    from arena_breaker_gym.rollout.latency import latency_from
+    from arena_breaker_gym.rollout.episode import latency_from
     from arena_breaker_gym.rollout.results import FILE_NAME
 
     paid = [name for name in agents if costs_money(name)]

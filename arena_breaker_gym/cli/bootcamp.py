@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.progress import bar
 from arena_breaker_gym.cli.report import (
+    bar,
     how_to_resume,
     keep_page,
     print_json,
@@ -163,7 +163,7 @@ def bootcamp(
 
     Example: arena-breaker bootcamp --out runs/bootcamp --dagger 1
     """
-    from arena_breaker_gym.extras import require
+    from arena_breaker_gym._runtime.extras import require
 
     # Ten minutes on is no time to find that the last part cannot run.
     require("torch", "nitrogen")

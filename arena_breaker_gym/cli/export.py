@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.progress import bar
-from arena_breaker_gym.cli.report import print_json, say_where
+from arena_breaker_gym.cli.report import bar, print_json, say_where
 
 export = typer.Typer(
     help="Writes stored episodes as data sets that other libraries read.",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.progress import bar
 from arena_breaker_gym.cli.report import (
+    bar,
     how_to_resume,
     print_json,
     print_table,

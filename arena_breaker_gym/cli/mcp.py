@@ -66,14 +66,13 @@ def mcp(
 
     Example: arena-breaker mcp --http --port 8000 --out runs/mcp
     """
-    from arena_breaker_gym.extras import require
+    from arena_breaker_gym._runtime.extras import require
 
     require("mcp.server.mcpserver", "mcp")
     # pygame greets on standard output, which is the protocol's.
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from arena_breaker_gym.mcp_server.games import House
-    from arena_breaker_gym.mcp_server.server import ArenaServer
-    from arena_breaker_gym.mcp_server.serving import serve_http, serve_stdio
+    from arena_breaker_gym.mcp_server.server import ArenaServer, serve_http, serve_stdio
     from arena_breaker_gym.rollout.store import EpisodeStore
 
     settings = options.settings_from(stages, fix=point_blank_fix, skin=skin)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from arena_breaker_gym.rollout.backends.backend import Backend
+    from arena_breaker_gym.rollout.backends import Backend
     from arena_breaker_gym.settings import Settings
 
 AGENT_HELP = (
@@ -144,7 +144,7 @@ def opened_backend(name: str, *, address: str | None, workers: int | None) -> "I
     Raises:
         ValueError: If there is none.
     """
-    from arena_breaker_gym.rollout.backends.choice import make_backend
+    from arena_breaker_gym.rollout.backends import make_backend
 
     backend = make_backend(name, address=address, workers=workers)
     try:

@@ -103,7 +103,7 @@ def play(
     Example: arena-breaker play --stage 2 --record runs/mine
     """
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    from arena_breaker_gym.play.display import require_display
+    from arena_breaker_gym.play.window import require_display
 
     require_display()
     settings = options.settings_from(stages, fix=point_blank_fix, skin=skin)
@@ -133,8 +133,7 @@ def _session_of(
     max_steps: int | None,
     countdown: float,
 ) -> "Session":
-    from arena_breaker_gym.play.folder import data_folder
-    from arena_breaker_gym.play.scores import FILE, Scores
+    from arena_breaker_gym.play.scores import FILE, Scores, data_folder
     from arena_breaker_gym.play.session import ENDLESS, PlayConfig, Session
     from arena_breaker_gym.rollout.store import EpisodeStore
 
@@ -157,7 +156,7 @@ def _session_of(
 
 def _spare_store() -> "EpisodeStore | None":
     """Where the latest games are kept for clips; None where no folder can be made."""
-    from arena_breaker_gym.play.folder import data_folder
+    from arena_breaker_gym.play.scores import data_folder
     from arena_breaker_gym.rollout.store import EpisodeStore
 
     folder = data_folder() / "latest_games"

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.progress import bar
-from arena_breaker_gym.cli.report import how_to_resume, print_json, print_table, say_where
+from arena_breaker_gym.cli.report import bar, how_to_resume, print_json, print_table, say_where
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 
 if TYPE_CHECKING:
     from arena_breaker_gym.rollout import Agent, Episode
-    from arena_breaker_gym.rollout.backends.backend import Backend
-    from arena_breaker_gym.rollout.latency import Latency
+    from arena_breaker_gym.rollout.backends import Backend
+    from arena_breaker_gym.rollout.episode import Latency
     from arena_breaker_gym.settings import Settings
 
 EPISODES = 10
@@ -113,9 +112,8 @@ def rollout(
 
     Example: arena-breaker rollout scripted -n 5 --out runs/demo
     """
-    from arena_breaker_agents.paid import limited
-    from arena_breaker_agents.registry import make_agent
-    from arena_breaker_gym.rollout.latency import latency_from
+    from arena_breaker_agents.registry import limited, make_agent
+    from arena_breaker_gym.rollout.episode import latency_from
 
     name = _one_of(agent, agent_option)
     charge = latency_from(latency)
@@ -166,7 +164,7 @@ def _usual(player: "Agent") -> Mapping[str, Any]:
 
 def _own_folder(player: "Agent") -> Path | None:
     """Where an agent that costs money keeps its episodes when no folder was named."""
-    from arena_breaker_agents.paid import Paid
+    from arena_breaker_agents.registry import Paid
 
     if not isinstance(player, Paid):
         return None
@@ -188,7 +186,7 @@ def _play(name: str, player: "Agent", terms: _Terms, *, out: Path | None, json: 
 
 
 def _episodes(name: str, player: "Agent", terms: _Terms, out: Path | None) -> "list[Episode]":
-    from arena_breaker_agents.paid import Paid
+    from arena_breaker_agents.registry import Paid
     from arena_breaker_gym.rollout import EpisodeStore, Progress
     from arena_breaker_gym.rollout import rollout as play
 
@@ -226,8 +224,7 @@ def _report(
     out: Path | None,
     json: bool,
 ) -> None:
-    from arena_breaker_agents.paid import Paid
-    from arena_breaker_agents.registry import label_of
+    from arena_breaker_agents.registry import Paid, label_of
     from arena_breaker_gym.rollout.metrics import rows_of
 
     rows = rows_of(label_of(name, player), played)
@@ -251,7 +248,7 @@ def _report(
 
 
 def _estimate(name: str, player: "Agent", terms: _Terms, *, json: bool) -> None:
-    from arena_breaker_agents.paid import Paid
+    from arena_breaker_agents.registry import Paid
 
     if not isinstance(player, Paid):
         raise ValueError(f"Agent {name!r} costs nothing.")

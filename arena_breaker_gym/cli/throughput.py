@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.progress import bar
-from arena_breaker_gym.cli.report import print_json, print_tables, say_where
-from arena_breaker_gym.throughput.config import Part
+from arena_breaker_gym.cli.report import bar, print_json, print_tables, say_where
+from arena_breaker_gym.throughput.run import Part
 
 if TYPE_CHECKING:
-    from arena_breaker_gym.throughput.config import ThroughputConfig
     from arena_breaker_gym.throughput.results import Results
+    from arena_breaker_gym.throughput.run import ThroughputConfig
 
 INTERRUPTED = (
     "Readings of one run belong together: run the command again for a whole one; with --out "
@@ -109,9 +108,9 @@ def throughput(
 
     Example: arena-breaker throughput --quick --out runs/speed
     """
-    from arena_breaker_gym.throughput.config import ThroughputConfig
-    from arena_breaker_gym.throughput.peers import PEERS
+    from arena_breaker_gym.throughput.process import PEERS
     from arena_breaker_gym.throughput.results import Results
+    from arena_breaker_gym.throughput.run import ThroughputConfig
 
     before = None if against is None else Results.load(against)
     if stored is not None:
@@ -158,8 +157,8 @@ def _show(results: "Results", *, json: bool, markdown: bool) -> None:
 
 
 def _keep(results: "Results", out: Path | None) -> None:
-    from arena_breaker_gym.extras import MissingExtraError
-    from arena_breaker_gym.throughput.plot import plot
+    from arena_breaker_gym._runtime.extras import MissingExtraError
+    from arena_breaker_gym.throughput.table import plot
 
     if out is not None:
         path = results.save(out)
@@ -171,7 +170,7 @@ def _keep(results: "Results", out: Path | None) -> None:
 
 
 def _judge(results: "Results", before: "Results", tolerance: float) -> None:
-    from arena_breaker_gym.throughput.gate import compare
+    from arena_breaker_gym.throughput.results import compare
 
     found = compare(results, before, tolerance=tolerance)
     for sentence in found.regressions:

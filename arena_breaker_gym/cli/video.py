@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.progress import bar
-from arena_breaker_gym.cli.report import print_json, say_where
+from arena_breaker_gym.cli.report import bar, print_json, say_where
 
 if TYPE_CHECKING:
-    from arena_breaker_gym.rollout.layers import Layers
+    from arena_breaker_gym.rollout.replay import Layers
 
 SIDE_BY_SIDE = Path("side_by_side.mp4")
 
@@ -139,7 +138,7 @@ def _own_name(files: Sequence[Path]) -> Path:
 
 
 def _layers(only: Sequence[Layer] | None, **said: bool | None) -> "Layers":
-    from arena_breaker_gym.rollout.layers import Layers
+    from arena_breaker_gym.rollout.replay import Layers
     from arena_breaker_gym.rollout.video import DEFAULT_LAYERS
 
     usual = vars(DEFAULT_LAYERS) if not only else {name: name in only for name in said}

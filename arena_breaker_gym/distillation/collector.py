@@ -2,28 +2,193 @@
 
 This is DAgger (Ross et al. 2011, arXiv 1011.0686): a student that only ever saw its teacher's
 states does not know what to do after its own first mistake.
+
+Each state is copied into arenas of its own, where the agent plays a few steps; the game that the
+state came from goes on as if nothing had been.
+
+A state is drawn in another skin each time, with the same labels: one moment teaches what all looks
+have in common.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import Arenas
-from arena_breaker_gym.distillation.states import LabelledStates, Looks
-from arena_breaker_gym.distillation.takeover import Takeover
-from arena_breaker_gym.observation import TABLES, StateTables
-from arena_breaker_gym.rollout.agent import Agent
+from arena_breaker_gym._runtime.pools import ThreadPool
+from arena_breaker_gym.batch.arenas import ACTION_LENGTH, Arenas
+from arena_breaker_gym.batch.observation import TABLES, StateTables
+from arena_breaker_gym.rendering.camera import Camera
+from arena_breaker_gym.rendering.renderer import Renderer
+from arena_breaker_gym.rollout.agent import Agent, RunAware
+from arena_breaker_gym.rollout.batch import observations_of
+from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
-from nitrogen_adapter.data.examples import TeacherTargets
+from arena_breaker_gym.stages.loader import load_campaign
+from nitrogen_adapter import gamepad
+from nitrogen_adapter.data.dataset import auxiliary_targets_of
+from nitrogen_adapter.data.examples import Batch, TeacherTargets
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """A student: frames (n, size, size, 3) to chunks of actions (n, 18, 5)."""
 
 HORIZON = 18  # actions of a chunk
+
+
+class Takeover:
+    """Arenas in which one agent takes over."""
+
+    def __init__(
+        self, agent: Agent, settings: Settings, *, count: int = 256, num_threads: int = 1
+    ) -> None:
+        """Makes the arenas.
+
+        Args:
+            agent: Who takes over; it begins every time without a memory.
+            settings: Of the game that states come from.
+            count: States that are played on side by side.
+            num_threads: That step arenas; they change no result.
+        """
+        self._agent = agent
+        self._arenas = Arenas(settings, count=count, num_threads=num_threads)
+        if isinstance(agent, RunAware):
+            plan = Plan(
+                agent=agent.name,
+                settings=settings,
+                seed=0,
+                stages=(1,),
+                max_steps=MAX_EPISODE_STEPS,
+            )
+            agent.prepare(plan, None, episodes=0)
+
+    def chunks(self, records: NDArray[np.void], *, steps: int) -> NDArray[np.float32]:
+        """The agent's actions from some states on.
+
+        Args:
+            records: (n,) of dtype `engine.arena.ARENA`, episodes under way.
+            steps: How many steps it plays.
+
+        Returns:
+            (n, steps, 5) actions; after an episode's end its last action stands.
+        """
+        count = len(self._arenas)
+        parts = [
+            self._chunks(records[first : first + count], steps)
+            for first in range(0, len(records), count)
+        ]
+        return np.concatenate(parts)
+
+    def _chunks(self, records: NDArray[np.void], steps: int) -> NDArray[np.float32]:
+        arenas, count = self._arenas, len(records)
+        arenas.records[:count] = records
+        arenas.terminated[:] = False
+        playing = np.arange(len(arenas)) < count
+        actions = np.zeros((len(arenas), ACTION_LENGTH), dtype=np.float32)
+        played = np.zeros((count, steps, ACTION_LENGTH), dtype=np.float32)
+        self._agent.reset(range(count), 0)
+        for step in range(steps):
+            rows = np.flatnonzero(playing).tolist()
+            if rows:
+                seen = observations_of(arenas, rows, self._agent.needs)
+                actions[rows] = self._agent.act(seen, rows)
+                arenas.step(actions, playing)
+                playing &= ~arenas.terminated
+            played[:, step] = actions[:count]
+        return played
+
+
+class LabelledStates(NamedTuple):
+    """States of the game with what a teacher would do there.
+
+    Attributes:
+        records: (n,) of dtype `engine.arena.ARENA`.
+        actions: (n, 18, 5) the teacher's actions from there on.
+        teacher: what else it thinks of the states; None if it says only what it would do.
+    """
+
+    records: NDArray[np.void]
+    actions: NDArray[np.float32]
+    teacher: TeacherTargets | None
+
+    @classmethod
+    def joined(cls, parts: Sequence[LabelledStates]) -> Self:
+        """All states of some parts, which either all have a teacher's targets or none."""
+        first = parts[0].teacher
+        teacher = None
+        if first is not None:
+            columns = zip(*(one.teacher for one in parts if one.teacher), strict=True)
+            teacher = TeacherTargets(*(np.concatenate(column) for column in columns))
+        records = np.concatenate([one.records for one in parts])
+        return cls(records, np.concatenate([one.actions for one in parts]), teacher)
+
+
+class Looks:
+    """Draws states in several skins."""
+
+    def __init__(self, settings: Settings, skins: Sequence[str], *, num_threads: int = 1) -> None:
+        """Prepares to draw.
+
+        Args:
+            settings: Of the game; its stages and pixel size count.
+            skins: Their names.
+            num_threads: That draw; they change no pixel.
+        """
+        models = load_campaign(settings.stages).models
+        self.size = settings.pixel_size
+        self.cameras = [Camera.over(m.size.width, m.size.depth, self.size) for m in models]
+        self._renderers = [Renderer(models, size=self.size, skin=skin) for skin in skins]
+        self._pool = ThreadPool(num_threads)
+
+    def __len__(self) -> int:
+        """The number of skins."""
+        return len(self._renderers)
+
+    def draw(self, records: NDArray[np.void], skins: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Frames (n, size, size, 3) of n states, each in the skin of its number."""
+        frames = np.empty((len(records), self.size, self.size, 3), dtype=np.uint8)
+        for number in np.unique(skins).tolist():
+            rows = np.flatnonzero(skins == number)
+            renderer = self._renderers[number]
+            frames[rows] = renderer.compose(records[rows], pool=self._pool)
+        return frames
+
+
+class StateExamples:
+    """Labelled states as examples (see `nitrogen_adapter.data.examples.Examples`)."""
+
+    def __init__(self, states: LabelledStates, looks: Looks, *, seed: int) -> None:
+        """Takes over states; nothing is drawn yet.
+
+        Args:
+            states: They and their labels.
+            looks: What they are drawn in.
+            seed: Of the choice of skins.
+        """
+        self._states = states
+        self._looks = looks
+        self._seed = seed
+        self._rows = gamepad.pack(states.actions)
+
+    def __len__(self) -> int:
+        """The number of states."""
+        return len(self._states.records)
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch:
+        """The examples of these numbers, drawn anew."""
+        states, looks = self._states, self._looks
+        records = states.records[rows]
+        # Another order of the same states, another choice of skins.
+        rng = np.random.default_rng([self._seed, *rows[:4].tolist()])
+        frames = looks.draw(records, rng.integers(len(looks), size=len(rows)))
+        auxiliary = np.stack(
+            [auxiliary_targets_of(one, looks.cameras[one["stage"]]) for one in records]
+        )
+        teacher = None if states.teacher is None else states.teacher.rows(rows)
+        return Batch(frames, self._rows[rows], auxiliary, teacher)
 
 
 @dataclass(frozen=True, kw_only=True)

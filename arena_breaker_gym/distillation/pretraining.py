@@ -21,19 +21,24 @@ from numpy.typing import NDArray
 
 from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.nitrogen import NitroGenPolicy
-from arena_breaker_gym.distillation.collector import Collector, CollectorConfig
+from arena_breaker_gym._runtime.files import sweep_leftovers
+from arena_breaker_gym._runtime.run_folder import claim_folder, write_json
+from arena_breaker_gym._runtime.stored import is_number, is_whole, json_in, read_stored
+from arena_breaker_gym.distillation.collector import (
+    Collector,
+    CollectorConfig,
+    LabelledStates,
+    Looks,
+    StateExamples,
+)
 from arena_breaker_gym.distillation.quiet_student import quiet_student
-from arena_breaker_gym.distillation.states import LabelledStates, Looks, StateExamples
-from arena_breaker_gym.files import sweep_leftovers
 from arena_breaker_gym.rollout import rollout
-from arena_breaker_gym.run_folder import claim_folder, write_json
 from arena_breaker_gym.settings import Settings
-from arena_breaker_gym.stored import is_number, is_whole, json_in, read_stored
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.training.board import Board
 from nitrogen_adapter.training.config import TrainingConfig
+from nitrogen_adapter.training.loggers import Board
 from nitrogen_adapter.training.trainer import Progress, Trainer
 
 SEEN_SKINS = ("blueprint", "chalkboard", "handheld", "lava", "neon", "newsprint")

@@ -3,7 +3,7 @@
 Nothing here changes anything, and no check opens a window or asks a server.
 """
 
+from arena_breaker_gym.doctor.checks import FAULT, OK, WARNING, Finding
 from arena_breaker_gym.doctor.doctor import CHECKS, examine
-from arena_breaker_gym.doctor.finding import FAULT, OK, WARNING, Finding
 
 __all__ = ["CHECKS", "FAULT", "OK", "WARNING", "Finding", "examine"]

@@ -1,14 +1,11 @@
-"""The record that holds one whole arena; a batch is an array of such records.
+"""The record that holds one whole arena; a batch is an array of such records."""
 
-Saving an arena is copying its record, so everything that play depends on stands here and
-nowhere else. Every field is eight bytes wide, so there is no padding that could differ.
-Lengths are metres, velocities m/s, clocks whole ticks (1/60 s) that count down to 0.
-"""
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from arena_breaker_gym.stages.names import ENEMY_TYPES, HAZARD_TYPES
-from arena_breaker_gym.stages.table import MAX_GROUPS, MAX_HAZARDS
+from arena_breaker_gym.stages.table import ENEMY_TYPES, HAZARD_TYPES, MAX_GROUPS, MAX_HAZARDS
 
 TICKS_PER_SECOND = 60
 TICK = 1.0 / TICKS_PER_SECOND  # s
@@ -17,6 +14,13 @@ MAX_ENEMIES = 24
 MAX_SHOTS = 48
 MAX_ENEMY_SHOTS = 64
 MAX_BURSTS = 16
+
+# A `np.record` whose fields are read and written by name; what type a field has stands in the
+# dtypes of `engine.arena` and `stages.table`, where no static checker can see it.
+Record: TypeAlias = Any
+
+# All stages of a campaign: (n,) of dtype `stages.table.STAGE`.
+Stages: TypeAlias = NDArray[np.void]
 
 
 def ticks(seconds: float) -> int:

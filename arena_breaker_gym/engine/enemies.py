@@ -2,15 +2,21 @@
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.arena import MAX_ENEMIES, TICK
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import MAX_ENEMIES, TICK, Record
+from arena_breaker_gym.engine.damage import damage_player
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
-from arena_breaker_gym.engine.player_damage import damage_player
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.engine.roster import bomber, charger, sentinel, shooter, splitter, swarmer
-from arena_breaker_gym.engine.roster.stats import RADIUS
+from arena_breaker_gym.engine.roster import (
+    RADIUS,
+    bomber,
+    charger,
+    sentinel,
+    shooter,
+    splitter,
+    swarmer,
+)
 from arena_breaker_gym.engine.space import push_out
-from arena_breaker_gym.stages.names import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
+from arena_breaker_gym.stages.table import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
 
 CONTACT_DAMAGE = 1
 _TOUCH = 0.03  # m between rims that still counts as contact; our own value

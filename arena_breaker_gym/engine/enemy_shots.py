@@ -1,11 +1,10 @@
 """Shots of enemies: fired straight, stopped by walls, hurting the player only."""
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.arena import MAX_ENEMY_SHOTS, TICK
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import MAX_ENEMY_SHOTS, TICK, Record
+from arena_breaker_gym.engine.damage import damage_player
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
-from arena_breaker_gym.engine.player_damage import damage_player
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.engine.roster.stats import RADIUS as ENEMY_RADIUS
+from arena_breaker_gym.engine.roster import RADIUS as ENEMY_RADIUS
 from arena_breaker_gym.engine.space import sweep_circle, sweep_walls
 
 RADIUS = 0.18  # m; our own value

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.arena import FIRST_HAZARD_CAUSE, TICK
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import FIRST_HAZARD_CAUSE, TICK, Record
+from arena_breaker_gym.engine.damage import damage_player
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
-from arena_breaker_gym.engine.player_damage import damage_player
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.stages.names import SAW, SPIKES
+from arena_breaker_gym.stages.table import SAW, SPIKES
 
 DAMAGE = 1
 DOWN, WARNING, UP = 0, 1, 2  # phases of spikes

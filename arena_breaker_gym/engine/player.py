@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.arena import TICK, ticks
-from arena_breaker_gym.engine.player_damage import SHOVE_KEPT
-from arena_breaker_gym.engine.record import Record
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import TICK, Record, ticks
+from arena_breaker_gym.engine.damage import SHOVE_KEPT
 from arena_breaker_gym.engine.space import push_out
 
 RADIUS = 0.4  # m

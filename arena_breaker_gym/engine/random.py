@@ -3,8 +3,8 @@
 Products stay below 2^63, so compiled and plain Python give the same numbers.
 """
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.record import Record
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import Record
 
 _MASK = 0xFFFFFFFF
 # Two odd 31-bit multipliers and shifts of a 32-bit integer hash found by Chris Wellons'

@@ -8,12 +8,11 @@ enemy that it overlaps there is never entered.
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_SHOTS, TICK, ticks
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_SHOTS, TICK, Record, ticks
 from arena_breaker_gym.engine.damage import wound
 from arena_breaker_gym.engine.player import FIRE_THRESHOLD
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.engine.roster.stats import RADIUS as ENEMY_RADIUS
+from arena_breaker_gym.engine.roster import RADIUS as ENEMY_RADIUS
 from arena_breaker_gym.engine.space import NEVER, sweep_circle, sweep_walls
 
 RADIUS = 0.1  # m; slim, so that sprayed fire misses more than aimed fire

@@ -7,25 +7,25 @@ that NaN fails them.
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
+from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import (
     CAUSES,
     MAX_ENEMIES,
     PLAYER_HIT,
     PLAYING,
     VICTORY,
+    Record,
+    Stages,
 )
-from arena_breaker_gym.engine.damage import FLASH
+from arena_breaker_gym.engine.damage import FLASH, GRACE
 from arena_breaker_gym.engine.enemy_shots import RANGE as ENEMY_RANGE
 from arena_breaker_gym.engine.hazards import UP
 from arena_breaker_gym.engine.player import DASH_COOLDOWN, DASH_TICKS, HP
-from arena_breaker_gym.engine.player_damage import GRACE
-from arena_breaker_gym.engine.record import Record, Stages
+from arena_breaker_gym.engine.roster import HP as ENEMY_HP
 from arena_breaker_gym.engine.roster import bomber, charger, sentinel, shooter
-from arena_breaker_gym.engine.roster.stats import HP as ENEMY_HP
 from arena_breaker_gym.engine.shots import RANGE, RELOAD
 from arena_breaker_gym.engine.waves import FIRST_PAUSE, PAUSE
-from arena_breaker_gym.stages.names import SAW
+from arena_breaker_gym.stages.table import SAW
 
 # What may be unsound, in the order in which it is looked at; 0 stands for nothing.
 PARTS = (

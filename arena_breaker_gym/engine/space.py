@@ -7,8 +7,8 @@ fields hold.
 
 import math
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.record import Record
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import Record
 from arena_breaker_gym.stages.table import DISTANCE_NODES, FLOW_CELLS
 
 INTERVALS = DISTANCE_NODES - 1

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.engine.roster.stats import RADIUS
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import Record
+from arena_breaker_gym.engine.roster import RADIUS
 from arena_breaker_gym.engine.space import in_sight, walk
 
 _AGILITY = 0.15  # share of the wanted change of velocity made in one tick; our own value

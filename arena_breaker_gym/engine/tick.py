@@ -3,13 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.arena import PLAYING
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import PLAYING, Record, Stages
 from arena_breaker_gym.engine.enemies import run_enemies
 from arena_breaker_gym.engine.enemy_shots import fly_enemy_shots
 from arena_breaker_gym.engine.hazards import run_hazards
 from arena_breaker_gym.engine.player import HP, move_player
-from arena_breaker_gym.engine.record import Record, Stages
 from arena_breaker_gym.engine.shots import fire, fly_shots
 from arena_breaker_gym.engine.waves import advance, begin_stage, direct_wave
 

@@ -1,12 +1,11 @@
 """The director: sends each wave's groups in, counts waves, leads from stage to stage."""
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.arena import MAX_ENEMIES, VICTORY, ticks
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import MAX_ENEMIES, VICTORY, Record, Stages, ticks
+from arena_breaker_gym.engine.damage import free_slot, spawn
 from arena_breaker_gym.engine.hazards import lay_hazards
 from arena_breaker_gym.engine.player import HP, place_player
 from arena_breaker_gym.engine.random import uniform
-from arena_breaker_gym.engine.record import Record, Stages
-from arena_breaker_gym.engine.spawn import free_slot, spawn
 from arena_breaker_gym.stages.table import MAX_GROUPS
 
 WAVE_SCORE = 10  # for each wave begun: fits the article's 0 kills = 10 points

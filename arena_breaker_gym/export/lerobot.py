@@ -16,20 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 import arena_breaker_gym
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym._runtime.files import folder_written_whole
+from arena_breaker_gym._runtime.plain import plain_int
+from arena_breaker_gym._runtime.stored import json_in, read_stored
+from arena_breaker_gym.batch.observation import STATE_NUMBERS, TABLES
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.export.moments import Moments, moments_of
-from arena_breaker_gym.export.source import ExportError, Source, source_of
-from arena_breaker_gym.export.sums import Sums
-from arena_breaker_gym.extras import require
-from arena_breaker_gym.files import folder_written_whole
-from arena_breaker_gym.observation import STATE_NUMBERS, TABLES
-from arena_breaker_gym.plain import plain_int
+from arena_breaker_gym.export.source import ExportError, Moments, Source, moments_of, source_of
 from arena_breaker_gym.rollout.encoder import encoder
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.store import EpisodeStore
 from arena_breaker_gym.settings import PIXEL_SIZES
-from arena_breaker_gym.stored import json_in, read_stored
 
 VERSION = "v3.0"
 TASK = "Survive in the arena and shoot down what attacks."
@@ -44,6 +42,60 @@ _GROUP = 4096  # rows that are written at once
 
 Progress = Callable[[int, int], None]
 Columns = dict[str, NDArray[Any]]
+
+
+class Sums:
+    """Running figures of rows, each column for itself; of pictures, each colour for itself."""
+
+    def __init__(self) -> None:
+        """Begins with nothing."""
+        self._count = 0
+        self._parts: list[NDArray[np.float64]] = []
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Takes in rows (n, ...), or pictures (n, H, W, 3) of uint8 as shares of 255."""
+        rows = values.astype(np.float64)
+        if values.ndim == 4:
+            rows = rows.reshape(len(values), -1, 3) / 255.0
+            found = [rows.min(1), rows.max(1), rows.mean(1), (rows**2).mean(1)]
+        else:
+            rows = rows.reshape(len(values), -1)
+            found = [rows, rows, rows, rows**2]
+        now = [found[0].min(0), found[1].max(0), found[2].sum(0), found[3].sum(0)]
+        if self._parts:
+            low, high, total, squares = self._parts
+            now = [
+                np.minimum(low, now[0]),
+                np.maximum(high, now[1]),
+                total + now[2],
+                squares + now[3],
+            ]
+        self._parts, self._count = now, self._count + len(values)
+
+    def merge(self, other: "Sums") -> None:
+        """Takes in all that another took in."""
+        if not self._parts:
+            self._parts, self._count = list(other._parts), other._count
+            return
+        low, high, total, squares = self._parts
+        their = other._parts
+        self._parts = [
+            np.minimum(low, their[0]),
+            np.maximum(high, their[1]),
+            total + their[2],
+            squares + their[3],
+        ]
+        self._count += other._count
+
+    def stats(self, *, picture: bool = False) -> dict[str, Any]:
+        """The figures as nested lists, of pictures in the shape (3, 1, 1)."""
+        low, high, total, squares = self._parts
+        mean = total / self._count
+        spread = np.sqrt(np.maximum(squares / self._count - mean**2, 0.0))
+        shape = (3, 1, 1) if picture else (-1,)
+        figures = {"min": low, "max": high, "mean": mean, "std": spread}
+        named = {name: figure.reshape(shape).tolist() for name, figure in figures.items()}
+        return {**named, "count": [self._count]}
 
 
 @dataclass(frozen=True)

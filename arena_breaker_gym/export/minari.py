@@ -19,17 +19,23 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 import arena_breaker_gym
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym._runtime.files import folder_written_whole, written_whole
+from arena_breaker_gym._runtime.stored import json_in, read_stored
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import action_space_of, observation_space_of
-from arena_breaker_gym.export.moments import PIECE, moments_of, parts_of
-from arena_breaker_gym.export.source import ExportError, Source, source_of
-from arena_breaker_gym.extras import require
-from arena_breaker_gym.files import folder_written_whole, written_whole
+from arena_breaker_gym.export.source import (
+    PIECE,
+    ExportError,
+    Source,
+    moments_of,
+    parts_of,
+    source_of,
+)
 from arena_breaker_gym.registration import ENV_ID
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.store import EpisodeStore
 from arena_breaker_gym.settings import Settings
-from arena_breaker_gym.stored import json_in, read_stored
 
 LICENCE = "MIT"
 OBSERVATIONS = ("both", "pixels", "state")
@@ -149,7 +155,7 @@ def _about(
         "keywords": json.loads(json.dumps(spec.kwargs)),
     }
     if "state" not in (spec.kwargs.get("observation"),):
-        from arena_breaker_gym.rendering.build import build
+        from arena_breaker_gym.rendering.atlas import build
 
         about["drawn_by"] = build()
     if author is not None:

@@ -1,14 +1,26 @@
-"""`Source`: the stored episodes that become one data set, and what they have in common."""
+"""`Source`: the stored episodes that become one data set, and what they have in common.
+
+However long an episode is, no more than one piece of it is in memory.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from arena_breaker_gym.batch.arenas import INFO, REWARD_TERMS, Arenas
+from arena_breaker_gym.env import FLAT_TERMS, observation_space_of
 from arena_breaker_gym.rollout.episode import Episode, looks_of
-from arena_breaker_gym.rollout.replay import check_stages_named
+from arena_breaker_gym.rollout.replay import check_stages_named, resimulate
 from arena_breaker_gym.rollout.store import EpisodeStore
 from arena_breaker_gym.settings import Settings
+
+PIECE = 32
+"""Moments in a piece; of 256 × 256 pixels, 6 MB."""
 
 
 class ExportError(ValueError):
@@ -100,3 +112,89 @@ def _terms(episode: Episode) -> dict[str, Any]:
     values = episode.settings.to_dict()
     del values["start_stage"], values["observation"], values["pixel_size"]
     return {**values, "max_steps": episode.max_steps}
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Moments `first` to `first + n` of an episode of T steps; moment T is its end.
+
+    Attributes:
+        first: Number of the first of them, 0 to T.
+        observations: (n, ...) by key; the key is "" where an observation is one array.
+        infos: (n,) by key, as `info` has them at that moment.
+        terminated: (n,) bool, whether the step that led here ended the game.
+        truncated: (n,) bool, whether it reached the time limit.
+    """
+
+    first: int
+    observations: dict[str, NDArray[Any]]
+    infos: dict[str, NDArray[Any]]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        """How many moments there are."""
+        return len(self.terminated)
+
+
+def parts_of(space: spaces.Space[Any]) -> dict[str, spaces.Box]:
+    """The arrays of an observation by key; "" where it is one array."""
+    parts = dict(space.spaces) if isinstance(space, spaces.Dict) else {"": space}
+    return {name: part for name, part in parts.items() if isinstance(part, spaces.Box)}
+
+
+def moments_of(
+    episode: Episode, *, observation: str, pixel_size: int, piece: int = PIECE
+) -> Iterator[Moments]:
+    """Plays an episode again and observes its T + 1 moments.
+
+    Args:
+        episode: An episode of T steps.
+        observation: "both", "pixels", "state" or "flat", whatever the agent saw.
+        pixel_size: Side of the pixels.
+        piece: Most moments that are given at once.
+
+    Raises:
+        ReplayError: If it does not play as recorded.
+    """
+    settings = replace(episode.settings, observation=observation, pixel_size=pixel_size)
+    parts = parts_of(observation_space_of(settings))
+    kept: list[tuple[dict[str, NDArray[Any]], dict[str, Any], bool, bool]] = []
+    for step, arenas in resimulate(replace(episode, settings=settings)):
+        ended = (bool(arenas.terminated[0]), bool(arenas.truncated[0])) if step else (False, False)
+        kept.append((_seen(arenas, parts), _info(arenas, step), *ended))
+        if len(kept) == piece or step == len(episode):
+            yield _stacked(step + 1 - len(kept), kept)
+            kept.clear()
+
+
+def _seen(arenas: Arenas, parts: dict[str, spaces.Box]) -> dict[str, NDArray[Any]]:
+    tables = arenas.observe()
+    found: dict[str, NDArray[Any]] = {}
+    for name, part in parts.items():
+        if part.dtype == np.uint8:
+            found[name] = arenas.compose()[0]
+        else:
+            table = getattr(tables, name)[0] if name else arenas.state
+            found[name] = table.copy()
+    return found
+
+
+def _info(arenas: Arenas, step: int) -> dict[str, Any]:
+    facts: dict[str, Any] = dict(zip(INFO, arenas.facts(0), strict=True))
+    facts["victory"] = bool(facts["victory"])
+    terms = arenas.terms(0) if step else [0.0] * len(REWARD_TERMS)
+    return {**facts, **dict(zip(FLAT_TERMS, terms, strict=True))}
+
+
+def _stacked(
+    first: int, kept: list[tuple[dict[str, NDArray[Any]], dict[str, Any], bool, bool]]
+) -> Moments:
+    seen, infos, terminated, truncated = zip(*kept, strict=True)
+    return Moments(
+        first,
+        {name: np.stack([one[name] for one in seen]) for name in seen[0]},
+        {name: np.array([one[name] for one in infos]) for name in infos[0]},
+        np.array(terminated),
+        np.array(truncated),
+    )

@@ -9,16 +9,20 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
-from arena_breaker_gym.mcp_server.answers import Ending, Moment, Started, Turn
-from arena_breaker_gym.mcp_server.game import ServedGame
-from arena_breaker_gym.rollout.number import claimed_number
+from arena_breaker_gym.rendering.renderer import Renderer
+from arena_breaker_gym.rollout.batch import Game
 from arena_breaker_gym.rollout.plan import Plan
-from arena_breaker_gym.rollout.store import EpisodeStore
+from arena_breaker_gym.rollout.replay import Layers
+from arena_breaker_gym.rollout.store import EpisodeStore, claimed_number
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
+
+_COUNTED = ("kills", "damage_taken")
 
 MOST_OPEN = 16
 LONGEST = 10 * MAX_EPISODE_STEPS  # steps: 20 minutes of play
@@ -27,6 +31,131 @@ _REMEMBERED = 256  # endings by which a late call is told what became of its epi
 _SEEDS = 2**31  # seeds that are drawn for those who name none
 
 _LOG = logging.getLogger(__name__)
+
+
+class _Answer(BaseModel):
+    """An immutable answer; the text under a field is its description in the schema."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class Moment(_Answer):
+    """The game as it stands."""
+
+    step: int
+    """Steps played so far."""
+
+    steps_left: int
+    """Steps until the episode is cut off."""
+
+    snapshot: dict[str, Any]
+    """The arena: metres, x right, z towards the viewer, dx and dz from the player, m/s."""
+
+
+class Started(Moment):
+    """An episode that has just begun."""
+
+    episode: str
+    """What all other tools call it."""
+
+    seed: int
+    """The same seed, stage and actions play the same episode."""
+
+    stage: int
+    """The stage it begins on."""
+
+
+class Ending(_Answer):
+    """How an episode ended, and where it is kept."""
+
+    status: str
+    """"completed" (victory or defeat), "time limit", or "agent failed": not played to its end."""
+
+    reason: str
+    """Such as "victory", "killed by saw" or "ended by the client after 30 steps"."""
+
+    steps: int
+    """Steps played in all."""
+
+    score: int
+    """The score at the end."""
+
+    file: str
+    """The episode's file, to be replayed, filmed or learnt from."""
+
+
+class Turn(Moment):
+    """What came of one call of `act`."""
+
+    played: int
+    """Steps that this call played; fewer than asked for if the episode ended."""
+
+    reward: float
+    """Sum over these steps: score gained / 10, less 1 for each hp lost, unless set otherwise."""
+
+    hp_lost: int
+    """Hit points lost in these steps."""
+
+    kills: int
+    """Enemies killed in these steps."""
+
+    ended: Ending | None
+    """Null while the episode goes on."""
+
+
+class ServedGame(Game):
+    """An episode under way that is looked at between calls."""
+
+    def moment(self) -> Moment:
+        """The game as it stands."""
+        return Moment(**self._now())
+
+    def frame(self, *, size: int, hud: bool) -> NDArray[np.uint8]:
+        """The picture: (size, size, 3) uint8, RGB.
+
+        Args:
+            size: Side in pixels, 32 to 1024.
+            hud: Whether hit points, score, stage and wave are drawn over it; students see none.
+        """
+        arenas = self.arenas
+        renderer = Renderer(arenas.loaded.models, size=size, skin=arenas.settings.skin)
+        return Layers(hud=hud).over(renderer.compose(arenas.records)[0], arenas)
+
+    def act(self, action: NDArray[np.float32], steps: int) -> Turn:
+        """Plays one action for some steps, or until the episode ends.
+
+        Args:
+            action: (5,) move_x, move_z, aim_x, aim_z, dash.
+            steps: How many, at least 1.
+
+        Raises:
+            ValueError: If the game is over or the action not finite; nothing has been played
+                then.
+        """
+        if self.over:
+            raise ValueError("The episode is over but could not be kept yet: end it.")
+        before = self.arenas.summary(0)
+        begun, reward = self.steps, 0.0
+        while not self.over and self.steps < begun + steps:
+            self.step(action)
+            reward += float(self.arenas.rewards[0])
+        after = self.arenas.summary(0)
+        kills, hp_lost = (after[name] - before[name] for name in _COUNTED)
+        return Turn(
+            **self._now(),
+            played=self.steps - begun,
+            reward=reward,
+            hp_lost=hp_lost,
+            kills=kills,
+            ended=None,
+        )
+
+    def _now(self) -> dict[str, Any]:
+        return {
+            "step": self.steps,
+            "steps_left": self.plan.max_steps - self.steps,
+            "snapshot": self.arenas.snapshot(0),
+        }
 
 
 class GameError(ValueError):

@@ -1,30 +1,127 @@
 """`ArenaServer`: the tools on the official library, with errors that are one sentence."""
 
 import contextlib
+import json
+import re
 import reprlib
+import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import Any
 
 import anyio
 import anyio.to_thread
+import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.stdio import stdio_server
+from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import CallToolResult, InputRequiredResult
 from pydantic import ValidationError
 
 from arena_breaker_gym import __version__
+from arena_breaker_gym._runtime.stored import without_surrogates
+from arena_breaker_gym.engine import hazards, player, roster, shots, waves
+from arena_breaker_gym.engine.arena import TICK, TICKS_PER_SECOND
+from arena_breaker_gym.engine.damage import GRACE
 from arena_breaker_gym.mcp_server.games import GameError, Games, House
-from arena_breaker_gym.mcp_server.lines import MendedLines
-from arena_breaker_gym.mcp_server.rules import rules_for
 from arena_breaker_gym.mcp_server.tools import TOOLS
 from arena_breaker_gym.rendering import skins
-from arena_breaker_gym.settings import closest
+from arena_breaker_gym.settings import Settings, closest
+from arena_breaker_gym.stages.loader import load_campaign
+from arena_breaker_gym.stages.table import ENEMY_TYPES
+
+_HABITS = {
+    "swarmer": "runs at you; a crowd comes from all sides",
+    "shooter": "keeps 5 to 7 m away, fires aimed shots",
+    "charger": "winds up, then charges fast in a line; a wall stuns it",
+    "splitter": "on death becomes three swarmers",
+    "bomber": "lights a fuse near you; its blast hurts you and its friends; shoot it before",
+    "sentinel": "slow; rings of shots and aimed triples",
+}
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a surrogate pair, in JSON
 
 LEFT_OPEN = "left open by the client"
 _SWEEPS = 10  # looks for abandoned episodes in the time that makes one
 _LONG = 10**18  # a whole number from here on is not repeated to whoever sent it
+
+PATH = "/mcp"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_PATIENCE_S = 2  # for requests under way when the server is told to stop
+
+
+def rules_for(settings: Settings) -> str:
+    """The rules and how to play, for people and models alike.
+
+    Args:
+        settings: The game's settings.
+
+    Raises:
+        StageError: If a stage's file is refused.
+    """
+    models = load_campaign(settings.stages).models
+    sizes = ", ".join(
+        f"{number}: {model.size.width:g} x {model.size.depth:g}"
+        for number, model in enumerate(models, start=1)
+    )
+    enemies = "\n".join(f"- {_enemy(code)}" for code in range(1, len(ENEMY_TYPES)))
+    return f"""\
+Arena Breaker is a twin-stick survival arena. The game stands still between your calls. \
+start_episode begins an episode and gives its name, act plays some steps of \
+{settings.frame_skip / TICKS_PER_SECOND:.3g} s, get_snapshot and get_frame look, end_episode \
+gives up.
+
+Units: metres, seconds. x points right, z towards the viewer (down in the picture). The arena's \
+middle is 0, 0; sizes in x and z by stage: {sizes}. Snapshots give the player's place, and \
+enemies, enemy projectiles and hazards by dx, dz from the player, nearest first.
+
+Player: {player.HP} hp, radius {player.RADIUS:g}, {player.SPEED:g} m/s along the move stick. Aim \
+at dx, dz by an aim stick of that direction: while it is at least {player.FIRE_THRESHOLD:g} long \
+the gun fires by itself, a shot every {shots.RELOAD * TICK:.2g} s, {shots.SPEED:g} m/s, range \
+{shots.RANGE:g}, damage {shots.DAMAGE}. Walls and pillars stop shots. A dash along the move stick \
+({player.DASH_SPEED:g} m/s for {player.DASH_TICKS * TICK:.2g} s, unhurt meanwhile) is ready again \
+after {player.DASH_COOLDOWN * TICK:.2g} s. After a hit nothing hurts for {GRACE * TICK:.2g} s.
+
+Score: {waves.WAVE_SCORE} for each wave begun and each killed enemy's value. A cleared stage \
+gives {waves.STAGE_HEAL} hp back; clearing the last is victory, no hp is defeat.
+
+Enemies; touching one costs hp:
+{enemies}
+Hazards: saws travel along a track, spikes hurt while active; each costs {hazards.DAMAGE} hp.\
+"""
+
+
+def _enemy(code: int) -> str:
+    name = ENEMY_TYPES[code]
+    return (
+        f"{name}: {roster.HP[code]} hp, radius {roster.RADIUS[code]:g}, "
+        f"{roster.SPEED[code]:g} m/s, value {roster.VALUE[code]}; {_HABITS[name]}"
+    )
+
+
+class MendedLines(TextIOWrapper):
+    r"""Lines of JSON in which no half of a surrogate pair stands alone.
+
+    A model that breaks off in the middle of an emoji leaves such a half ("\ud800"), which the
+    library's reader takes for no message at all: its client would wait for ever.
+    """
+
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
+        """The next line, mended."""
+        line = super().readline(size)
+        if _HALF.search(line):
+            with suppress(ValueError, RecursionError):  # no JSON: as it was
+                return json.dumps(without_surrogates(json.loads(line))) + "\n"
+        return line
+
+    def close(self) -> None:
+        """Lets go of standard input, which is not ours to close."""
+        with suppress(ValueError):
+            self.detach()
 
 
 class ArenaServer(MCPServer[Games]):
@@ -135,3 +232,87 @@ def _shown(value: object) -> str:
     if isinstance(value, int) and abs(value) >= _LONG:
         return "a number far too large"
     return reprlib.repr(value)
+
+
+def serve_stdio(server: ArenaServer) -> None:
+    """Serves the client at the other end of standard input and output until it leaves.
+
+    Standard output carries the protocol and nothing else.
+    """
+    anyio.run(_serve_stdio, server)
+
+
+async def _serve_stdio(server: ArenaServer) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_die_in_order, server)
+        await server.run_stdio_async()
+        tasks.cancel_scope.cancel()
+
+
+async def _die_in_order(server: ArenaServer) -> None:
+    """Keeps what is open when a signal ends the process.
+
+    The library waits for standard input in a thread that nothing can call back, so the process
+    cannot end otherwise than by the signal itself.
+    """
+    with (
+        contextlib.suppress(NotImplementedError),  # Windows ends processes without a word
+        anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
+    ):
+        async for number in signals:
+            server.close_games()
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+
+def serve_http(
+    server: ArenaServer, *, host: str, port: int, allowed_hosts: tuple[str, ...] = ()
+) -> None:
+    """Serves clients over streamable HTTP until Ctrl-C.
+
+    Args:
+        server: The server.
+        host: Interface to listen on.
+        port: Port; 0: any free one.
+        allowed_hosts: Names by which clients may call this machine, besides `host` and the
+            loopback ones: a page in a browser that made its own name point here is refused.
+
+    Raises:
+        OSError: If it cannot listen there.
+    """
+    app = server.streamable_http_app(
+        streamable_http_path=PATH,
+        transport_security=_security((*LOOPBACK, host, *allowed_hosts)),
+    )
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=_PATIENCE_S
+    )
+    with _listening(host, port) as listener:
+        place = f"http://{_bracketed(host)}:{listener.getsockname()[1]}{PATH}"
+        sys.stderr.write(f"Arena Breaker listens at {place}; Ctrl-C ends it.\n")
+        sys.stderr.flush()
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn passes it on when all is kept
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = error.strerror or error
+        raise OSError(f"Cannot listen on {host}, port {port}: {reason}.") from error
+
+
+def _security(hosts: tuple[str, ...]) -> TransportSecuritySettings:
+    names = [_bracketed(host) for host in hosts]
+    ported = [f"{name}:*" for name in names]
+    return TransportSecuritySettings(
+        enable_dns_rebinding_protection=True,
+        allowed_hosts=[*names, *ported],
+        allowed_origins=[f"http://{name}" for name in (*names, *ported)],
+    )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

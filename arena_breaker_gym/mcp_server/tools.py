@@ -8,10 +8,9 @@ from mcp.server.mcpserver import Context, Image
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field
 
-from arena_breaker_gym.lenient_numbers import AS_NUMBER, AS_TRUTH, AS_WHOLE
-from arena_breaker_gym.mcp_server.answers import Ending, Moment, Started, Turn
-from arena_breaker_gym.mcp_server.games import LONGEST, Games
-from arena_breaker_gym.rendering.picture import png_of
+from arena_breaker_gym._runtime.json_file import AS_NUMBER, AS_TRUTH, AS_WHOLE
+from arena_breaker_gym.mcp_server.games import LONGEST, Ending, Games, Moment, Started, Turn
+from arena_breaker_gym.rendering.frames import png_of
 
 MOST_STEPS = 60  # of one call: two seconds at the standard pace
 _USUAL_STEPS = 6

@@ -1,16 +1,20 @@
 """`Scores`: a person's best games, in one file that is written whole or not at all."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from arena_breaker_gym.files import written_whole
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.rollout.episode import Episode
 
 FILE = "best_scores.json"
 LONGEST = 10  # games of a list
 _VERSION = 1
+
+FOLDER_VARIABLE = "ARENA_BREAKER_DATA"
 
 
 class Score(BaseModel):
@@ -157,3 +161,14 @@ def _free_name(file: Path) -> Path:
         number += 1
         aside = file.with_name(f"{file.name}.damaged-{number}")
     return aside
+
+
+def data_folder() -> Path:
+    """`$ARENA_BREAKER_DATA`, else the user's data folder.
+
+    For a user without a home it is one that cannot be: "~" would become a folder where we are.
+    """
+    if os.environ.get(FOLDER_VARIABLE):
+        return Path(os.environ[FOLDER_VARIABLE])
+    folder = Path(platformdirs.user_data_dir("arena-breaker-gym"))
+    return folder if folder.is_absolute() else Path(os.devnull) / folder.name

@@ -11,15 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_agents.inputs.request import Request, Wish
+from arena_breaker_agents.inputs import Request, Wish
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.play.clip import Clip
 from arena_breaker_gym.play.scores import Score, Scores, board_name, board_of, score_of
+from arena_breaker_gym.rollout.batch import Game
 from arena_breaker_gym.rollout.episode import Episode
-from arena_breaker_gym.rollout.game import Game
-from arena_breaker_gym.rollout.number import claimed_number
 from arena_breaker_gym.rollout.plan import Plan
-from arena_breaker_gym.rollout.store import EpisodeStore
+from arena_breaker_gym.rollout.store import EpisodeStore, claimed_number
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign
 

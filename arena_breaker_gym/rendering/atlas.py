@@ -1,22 +1,26 @@
-"""`Atlas`: all sprites of a skin at one scale, packed flat for compiled code, kept on disk."""
+"""`Atlas`: all sprites of a skin at one scale, packed flat for compiled code, kept on disk.
+
+Pixels are equal for one build; another may differ from it in shades.
+"""
 
 import contextlib
+import functools
 import hashlib
 import io
-from collections.abc import Sequence
+import warnings
+from collections.abc import Collection, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pygame
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import sources_digest
-from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.rendering.art.canvas import Sprite
-from arena_breaker_gym.rendering.art.catalogue import draw_sheet
-from arena_breaker_gym.rendering.art.hazards import saw_sprites, spike_sprites
-from arena_breaker_gym.rendering.build import build
-from arena_breaker_gym.rendering.finish import finished_sprite, haloed
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym._runtime.jit import sources_digest
+from arena_breaker_gym.rendering.art import draw_sheet, saw_sprites, spike_sprites
+from arena_breaker_gym.rendering.art.canvas import Sprite, finished_sprite, haloed
 from arena_breaker_gym.rendering.sheet import (
     BURST_AT,
     DASH_RING_AT,
@@ -27,13 +31,43 @@ from arena_breaker_gym.rendering.sheet import (
     SPIKE_SPRITES,
     SPRITES,
 )
-from arena_breaker_gym.rendering.skin import Skin
-from arena_breaker_gym.stages.cache import cache_folder
+from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.stages.loader import cache_folder
 from arena_breaker_gym.stages.model import Saw, Stage
 from arena_breaker_gym.stages.table import MAX_HAZARDS
 
+BOTH = (
+    "pygame and pygame-ce are both installed: they overwrite each other's files, so what draws is "
+    "chance. Keep one: pip uninstall -y pygame pygame-ce, then pip install one of them."
+)
+
 # Runs of the sheet that shine in skins whose figures do: enemies, the player, all shots.
 _HALOED = ((0, SHADOW_AT), (PLAYER_AT, DASH_RING_AT), (SHOT_AT, BURST_AT))
+
+
+def build() -> str:
+    """The pygame that draws, such as "pygame 2.6.1" or "pygame-ce 2.5.8"."""
+    name = "pygame-ce" if getattr(pygame, "IS_CE", False) else "pygame"
+    return f"{name} {pygame.version.ver}"
+
+
+@functools.cache
+def warn_of_both() -> None:
+    """Warns, once in a process, if both are installed."""
+    if len(installed(("pygame", "pygame-ce"))) > 1:
+        warnings.warn(BOTH, RuntimeWarning, stacklevel=3)
+
+
+def installed(names: Collection[str]) -> list[str]:
+    """Those of some packages that pip knows here."""
+    found = []
+    for name in names:
+        try:
+            metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        found.append(name)
+    return found
 
 
 class Atlas(NamedTuple):

@@ -13,8 +13,15 @@ import numpy as np
 import pygame
 from numpy.typing import NDArray
 
-from arena_breaker_gym.rendering.art.canvas import Outline, regular
-from arena_breaker_gym.rendering.art.colours import RGB, lit, mix, rgb
+from arena_breaker_gym.rendering.art.canvas import (
+    RGB,
+    Outline,
+    finished_ground,
+    lit,
+    mix,
+    regular,
+    rgb,
+)
 from arena_breaker_gym.rendering.camera import (
     FORESHORTENING,
     KERB_HEIGHT,
@@ -23,12 +30,17 @@ from arena_breaker_gym.rendering.camera import (
     WALL_THICKNESS,
     Camera,
 )
-from arena_breaker_gym.rendering.finish import finished_ground
-from arena_breaker_gym.rendering.floor import Floor
-from arena_breaker_gym.rendering.gates import Gate, gates_of, openings
-from arena_breaker_gym.rendering.markings import paint_bands, paint_lines, wear
-from arena_breaker_gym.rendering.skin import Light, Skin
-from arena_breaker_gym.rendering.textures import weave
+from arena_breaker_gym.rendering.floor import (
+    Floor,
+    Gate,
+    gates_of,
+    openings,
+    paint_bands,
+    paint_lines,
+    wear,
+)
+from arena_breaker_gym.rendering.paving import weave
+from arena_breaker_gym.rendering.skins import Light, Skin
 from arena_breaker_gym.stages.model import Box, Circle, Polygon, Saw, Stage
 
 NOTHING_RAISED = -1e9  # depth where the floor is seen: nothing is hidden there

@@ -11,29 +11,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled, jit_inline, jit_unchecked
+from arena_breaker_gym._runtime.jit import compiled, jit_inline, jit_unchecked
+from arena_breaker_gym.engine.arena import Record
 from arena_breaker_gym.engine.hazards import UP, WARNING
 from arena_breaker_gym.engine.player import DASH_COOLDOWN
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.engine.roster import charger, sentinel, shooter
+from arena_breaker_gym.engine.roster import RADIUS, charger, sentinel, shooter
 from arena_breaker_gym.engine.roster.bomber import FUSE
-from arena_breaker_gym.engine.roster.stats import RADIUS
 from arena_breaker_gym.engine.shots import RELOAD
 from arena_breaker_gym.rendering import sheet
 from arena_breaker_gym.rendering.atlas import Atlas
 from arena_breaker_gym.rendering.backdrop import NOTHING_RAISED
 from arena_breaker_gym.rendering.camera import FORESHORTENING, RISE
-from arena_breaker_gym.rendering.canvas import UNKNOWN
-from arena_breaker_gym.stages.names import (
+from arena_breaker_gym.rendering.frames import UNKNOWN
+from arena_breaker_gym.stages.table import (
     BOMBER,
     CHARGER,
+    MAX_HAZARDS,
     SAW,
     SENTINEL,
     SHOOTER,
     SPLITTER,
     SWARMER,
 )
-from arena_breaker_gym.stages.table import MAX_HAZARDS
 
 SHOT_HEIGHT = 0.4  # m above the floor at which shots are seen
 MUZZLE_REACH = 1.75  # enemy radii from a shooter's middle to its muzzle

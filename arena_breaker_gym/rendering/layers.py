@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from arena_breaker_gym.engine.arena import VICTORY
 from arena_breaker_gym.engine.player import DASH_COOLDOWN, DASH_THRESHOLD, FIRE_THRESHOLD, HP
-from arena_breaker_gym.rendering.art.colours import RGB, WHITE
+from arena_breaker_gym.rendering.art.canvas import RGB, WHITE
 
 Frame = NDArray[np.uint8]
 

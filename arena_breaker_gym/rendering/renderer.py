@@ -7,18 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.pools import ThreadPool
 from arena_breaker_gym.engine.arena import ARENA
 from arena_breaker_gym.rendering import skins
-from arena_breaker_gym.rendering.atlas import build_atlas
+from arena_breaker_gym.rendering.atlas import build_atlas, warn_of_both
 from arena_breaker_gym.rendering.backdrop import paint
-from arena_breaker_gym.rendering.build import warn_of_both
 from arena_breaker_gym.rendering.camera import Camera
-from arena_breaker_gym.rendering.canvas import DESK, TOUCHED, Canvas
 from arena_breaker_gym.rendering.compose import Scene, compose_rows
-from arena_breaker_gym.rendering.size import LARGEST, frame_size
-from arena_breaker_gym.rendering.skin import Skin
+from arena_breaker_gym.rendering.frames import DESK, LARGEST, TOUCHED, Canvas, frame_size
+from arena_breaker_gym.rendering.skins import Skin
 from arena_breaker_gym.stages.model import Stage
-from arena_breaker_gym.thread_pool import ThreadPool
 
 __all__ = ["LARGEST", "Renderer"]
 

@@ -1,19 +1,81 @@
-"""`View`: what `env.render()` shows of a batch of arenas: the picture, at any size, with HUD."""
+"""`View`: what `env.render()` shows of a batch; `Window`: a pane for it on the screen."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import pygame
 from numpy.typing import NDArray
 
+from arena_breaker_gym.rendering.frames import render_size_of
 from arena_breaker_gym.rendering.layers import draw_hud, hud_state_of
 from arena_breaker_gym.rendering.renderer import Renderer
-from arena_breaker_gym.rendering.size import render_size_of
-from arena_breaker_gym.rendering.window import Window
 
-if TYPE_CHECKING:  # arenas stand above rendering: only their type is named here
-    from arena_breaker_gym.arenas import Arenas
+if TYPE_CHECKING:
+    from arena_breaker_gym.batch.arenas import Arenas
+
+
+class Window:
+    """A square window. pygame has one a process: a second takes the first one's place.
+
+    When the user closes it, play goes on unseen: further frames are dropped.
+    """
+
+    _latest: ClassVar[Window | None] = None  # pygame's own surface is the same object for all
+
+    def __init__(self, size: int, title: str = "Arena Breaker") -> None:
+        """Opens the window.
+
+        Args:
+            size: Side of the frames to come, pixels.
+            title: What stands in its title bar.
+
+        Raises:
+            RuntimeError: If there is no screen to open it on.
+        """
+        try:
+            pygame.display.init()
+            self._screen: pygame.Surface | None = pygame.display.set_mode((size, size))
+        except pygame.error as error:
+            raise RuntimeError(
+                f"No window can be opened here ({error}): use render_mode='rgb_array' instead."
+            ) from None
+        Window._latest = self
+        pygame.display.set_caption(title)
+        self._clock = pygame.time.Clock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames are still shown."""
+        mine = Window._latest is self and self._screen is not None
+        return mine and pygame.display.get_surface() is self._screen
+
+    def show(self, frame: NDArray[np.uint8], fps: float) -> None:
+        """Shows a frame and waits until it is due; nothing happens once the window is closed.
+
+        Args:
+            frame: (size, size, 3) uint8, RGB.
+            fps: Frames a second.
+        """
+        if not self._heeds_user() or self._screen is None:
+            return
+        size = (frame.shape[1], frame.shape[0])
+        self._screen.blit(pygame.image.frombytes(frame.tobytes(), size, "RGB"), (0, 0))
+        pygame.display.flip()
+        self._clock.tick(fps)
+
+    def close(self) -> None:
+        """Closes the window; a second call does nothing."""
+        if self.is_open:
+            pygame.display.quit()
+        self._screen = None
+
+    def _heeds_user(self) -> bool:
+        """Whether the window is still open after what the user has done to it."""
+        if self.is_open and any(event.type == pygame.QUIT for event in pygame.event.get()):
+            self.close()
+        return self.is_open
 
 
 class View:

@@ -6,21 +6,33 @@ whether it is dark.
 
 import json
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.extras import require
 from arena_breaker_gym.engine.player import FIRE_THRESHOLD
-from arena_breaker_gym.extras import require
-from arena_breaker_gym.report.palette import Palette
-from arena_breaker_gym.report.report import Curve, Line
+from arena_breaker_gym.report.report import Curve, Line, Report
 from arena_breaker_gym.report.table import labels_of
 from arena_breaker_gym.rollout.episode import COMPLETED, Episode
 from arena_breaker_gym.rollout.metrics import Row
+
+# Told apart by most eyes, on white and on black alike.
+COLOURS = (
+    "#3b8eea",
+    "#f28e2b",
+    "#2fa56b",
+    "#e4576b",
+    "#9a7be0",
+    "#1fa8b5",
+    "#b8892f",
+    "#d973b5",
+)
 
 EXTRA = "report"
 HEIGHT = 300  # pixels
@@ -28,6 +40,73 @@ _BAR, _GAP, _LINE = 18, 8, 18  # pixels of a bar, to the next one's label, and o
 _LETTERS = 46  # of a line that a telephone has room for
 _AIM_BINS = 20  # of 0.05, so that the threshold lies between two
 _FADED = 0.45  # opacity of bars whose point-blank shots pass through
+
+
+class Stroke(NamedTuple):
+    """How a line is drawn: Plotly's word for its dashes, and the letters like it."""
+
+    dash: str
+    mark: str
+
+
+STROKES = (
+    Stroke("solid", "━━"),
+    Stroke("dash", "╍╍"),
+    Stroke("dot", "┉┉"),
+    Stroke("dashdot", "━┉"),
+)
+
+
+class Palette:
+    """Colours and strokes by name, in the order in which names are first met.
+
+    "student, bug" is a name of the agent "student": it has its colour and a stroke of its own.
+    After eight colours and four strokes they repeat.
+    """
+
+    def __init__(self, agents: Iterable[str], others: Iterable[str] = ()) -> None:
+        """Gives each name its colour and stroke.
+
+        Args:
+            agents: Names of agents.
+            others: What lines are drawn of: agents, their variants, or anything else.
+        """
+        known = list(dict.fromkeys(agents))
+        self._owners = {name: name for name in known}
+        self._strokes: dict[str, Stroke] = {}
+        drawn: Counter[str] = Counter()
+        for name in dict.fromkeys(others):
+            owners = (one for one in known if f"{name}, ".startswith(f"{one}, "))
+            owner = self._owners[name] = max(owners, key=len, default=name)
+            self._strokes[name] = STROKES[drawn[owner] % len(STROKES)]
+            drawn[owner] += 1
+        self._colours = {
+            owner: COLOURS[index % len(COLOURS)]
+            for index, owner in enumerate(dict.fromkeys(self._owners.values()))
+        }
+
+    @classmethod
+    def of(cls, report: Report) -> "Palette":
+        """The colours and strokes of all that a report names."""
+        lines = [line.name for curve in report.curves for line in curve.lines]
+        return cls([str(row["agent"]) for row in report.rows], [*report.episodes, *lines])
+
+    def __getitem__(self, name: str) -> str:
+        """A name's colour, as #rrggbb."""
+        return self._colours[self._owners[name]]
+
+    def stroke(self, name: str) -> Stroke:
+        """How a name's lines are drawn."""
+        return self._strokes[name]
+
+    def line(self, name: str) -> dict[str, object]:
+        """A name's lines, as Plotly takes it."""
+        return {"color": self[name], "dash": self.stroke(name).dash, "width": 2}
+
+    def faint(self, name: str, opacity: float) -> str:
+        """A name's colour, seen through, as a fill."""
+        red, green, blue = (int(self[name][at : at + 2], 16) for at in (1, 3, 5))
+        return f"rgba({red},{green},{blue},{opacity:g})"
 
 
 @dataclass(frozen=True)

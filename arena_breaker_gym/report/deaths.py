@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.arena import CAUSES
-from arena_breaker_gym.extras import require
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
-from arena_breaker_gym.report.charts import EXTRA, Chart, Key, figure_of, is_death
-from arena_breaker_gym.report.palette import Palette
+from arena_breaker_gym.report.charts import EXTRA, Chart, Key, Palette, figure_of, is_death
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.replay import ReplayError, resimulate
 

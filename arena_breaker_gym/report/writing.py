@@ -7,18 +7,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from arena_breaker_gym.extras import require
-from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.rendering.picture import png_of
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym.rendering.frames import png_of
 from arena_breaker_gym.report.charts import (
     EXTRA,
+    Palette,
     aim_chart,
     curve_chart,
     kills_chart,
     survival_chart,
 )
 from arena_breaker_gym.report.deaths import places_of
-from arena_breaker_gym.report.palette import Palette
 from arena_breaker_gym.report.report import Report, VideoPanel
 from arena_breaker_gym.report.table import table_of
 

@@ -14,10 +14,8 @@ from arena_breaker_gym.rollout.agent import (
     RunAware,
     RunStopped,
 )
-from arena_breaker_gym.rollout.episode import Episode
-from arena_breaker_gym.rollout.latency import Latency
-from arena_breaker_gym.rollout.layers import Layers
-from arena_breaker_gym.rollout.replay import ReplayError, replay, resimulate, verify
+from arena_breaker_gym.rollout.episode import Episode, Latency
+from arena_breaker_gym.rollout.replay import Layers, ReplayError, replay, resimulate, verify
 from arena_breaker_gym.rollout.rollout import Progress, rollout
 from arena_breaker_gym.rollout.store import EpisodeError, EpisodeStore
 

@@ -2,9 +2,12 @@
 
 `ChunkedAgent` and `HoldsAction` are for agents that also play games which do not wait for them,
 `AsyncAgent` and `RunAware` for agents that ask somebody far away and keep a record of it.
+
+Any agent that can be pickled is copied to where it plays, as it was before it played. These are
+for agents that hold a model, a connection or an account.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -41,9 +44,9 @@ class Observations:
 
         Args:
             pixels: (n, size, size, 3), RGB, without HUD.
-            state: The tables of `arena_breaker_gym.observation.TABLES`, each (n, ...).
-            snapshots: n snapshots; see `arena_breaker_gym.snapshot`.
-            saved: n saved states; see `arena_breaker_gym.arenas.Arenas.save`.
+            state: The tables of `arena_breaker_gym.batch.observation.TABLES`, each (n, ...).
+            snapshots: n snapshots; see `arena_breaker_gym.batch.snapshot`.
+            saved: n saved states; see `arena_breaker_gym.batch.arenas.Arenas.save`.
         """
         self._pixels = pixels
         self._state = state
@@ -281,3 +284,44 @@ class AgentFailure(Exception):  # noqa: N818 - it names an outcome of an episode
         if isinstance(self.reasons, str):
             return dict.fromkeys(arenas, self.reasons)
         return {arena: self.reasons[arena] for arena in arenas if arena in self.reasons}
+
+
+# Sends a request to the agent in the driver's process, and waits for its answer or exception.
+SendRequest = Callable[[Any], Any]
+
+# Makes the agent where it is to play. An attribute `gpu` that is true asks for a share of a GPU.
+AgentFactory = Callable[[SendRequest], Agent]
+
+
+@runtime_checkable
+class RemoteAgent(Protocol):
+    """An agent that says how it is made elsewhere."""
+
+    def agent_factory(self) -> AgentFactory:
+        """How to make one that plays the same; called before the agent is prepared for a run.
+
+        It is pickled once, however many workers there are. NumPy arrays in it lie in memory that
+        all workers of a machine share, and cannot be written to.
+
+        Raises:
+            ValueError: If it can play here only.
+        """
+
+
+@runtime_checkable
+class Coordinator(Protocol):
+    """An agent that keeps one account for its copies in other processes.
+
+    It is prepared for the run as if it played itself.
+    """
+
+    def handle_request(self, worker: int, request: Any) -> Any:
+        """Answers a copy at once; what this raises is raised in the copy's process.
+
+        Args:
+            worker: Number of the worker that the copy plays in.
+            request: What it gave to its `SendRequest`.
+        """
+
+    def on_worker_lost(self, worker: int) -> None:
+        """A worker has died; what its copy had under way will never be reported."""

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from arena_breaker_gym._runtime.plain import plain_int
 from arena_breaker_gym.deprecated import old_names
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.agent import Agent
-from arena_breaker_gym.rollout.backends.backend import Backend
-from arena_breaker_gym.rollout.backends.choice import opened
-from arena_breaker_gym.rollout.latency import Latency, checked_latency
+from arena_breaker_gym.rollout.backends import Backend, opened
+from arena_breaker_gym.rollout.episode import Latency, checked_latency
 from arena_breaker_gym.rollout.metrics import Row, row_of
 from arena_breaker_gym.rollout.results import FILE_NAME, Results
 from arena_breaker_gym.rollout.rollout import Progress, rollout

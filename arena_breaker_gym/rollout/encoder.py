@@ -11,8 +11,8 @@ from typing import IO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.extras import require
-from arena_breaker_gym.files import scratch_folder, sweep_leftovers, written_whole
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym._runtime.files import scratch_folder, sweep_leftovers, written_whole
 
 # For each kind of file, by its suffix, what ffmpeg is to make of the frames.
 _FORMATS = {

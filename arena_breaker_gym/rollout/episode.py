@@ -3,21 +3,64 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.plain import plain_int
+from arena_breaker_gym._runtime.stored import shortened
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.rollout.latency import Latency
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import is_text_of_stage
-from arena_breaker_gym.stored import shortened
+
+# Ticks of 1/60 s that pass between a look and the moment its answer takes effect; "measured":
+# as many as the agent really took; None: the game waits.
+Latency = int | Literal["measured"] | None
+
+MEASURED: Literal["measured"] = "measured"
 
 COMPLETED = "completed"
 TIME_LIMIT = "time limit"
 AGENT_FAILED = "agent failed"
 STATUSES = (COMPLETED, TIME_LIMIT, AGENT_FAILED)
+
+
+def checked_latency(latency: object) -> Latency:
+    """A latency as plans and files hold it: 0 ticks are a game that waits, None.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if latency is None:
+        return None
+    if isinstance(latency, str) and latency == MEASURED:
+        return MEASURED
+    try:
+        return plain_int("latency", latency, least=0) or None
+    except ValueError:
+        raise ValueError(
+            "latency must be a whole number of ticks (0: the game waits) or 'measured', "
+            f"got {latency!r}."
+        ) from None
+
+
+def latency_from(text: str | None) -> Latency:
+    """A latency from what a command line says: a whole number of ticks, or "measured".
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if text is None or not text.isdecimal():
+        return checked_latency(text)
+    return checked_latency(int(text))
+
+
+def words_for(latency: Latency) -> str:
+    """How a table calls it."""
+    if latency is None:
+        return "the game waits"
+    return "real time" if latency == MEASURED else f"latency {latency} ticks"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,7 +119,7 @@ class Episode:
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it: a small video, or words where that cannot be had."""
-        from arena_breaker_gym.rollout.inline import inline_video
+        from arena_breaker_gym.rollout.video import inline_video
 
         return inline_video(self)
 

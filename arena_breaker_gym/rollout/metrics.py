@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.rollout.episode import STATUSES, Episode
-from arena_breaker_gym.rollout.latency import Latency
+from arena_breaker_gym.rollout.episode import STATUSES, Episode, Latency
 
 RESAMPLES = 10_000
 COVERAGE = 95  # % of the resampled means that lie between low and high

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from gymnasium.utils import seeding
 
+from arena_breaker_gym._runtime.plain import plain_int
+from arena_breaker_gym._runtime.stored import shortened
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import draw_keys
-from arena_breaker_gym.plain import plain_int
-from arena_breaker_gym.rollout.episode import Episode
-from arena_breaker_gym.rollout.latency import Latency
+from arena_breaker_gym.rollout.episode import Episode, Latency
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign
-from arena_breaker_gym.stored import shortened
 
 
 @dataclass(frozen=True, kw_only=True)

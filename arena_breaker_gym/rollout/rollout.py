@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from arena_breaker_gym._runtime.files import Claim, claimed
+from arena_breaker_gym._runtime.plain import plain_int
 from arena_breaker_gym.deprecated import warn
-from arena_breaker_gym.files import Claim, claimed
-from arena_breaker_gym.plain import plain_int
 from arena_breaker_gym.rollout.agent import NEEDS, Agent, RunStopped
-from arena_breaker_gym.rollout.backends.backend import MOST_ARENAS, Backend, Report, Work
-from arena_breaker_gym.rollout.backends.choice import opened
-from arena_breaker_gym.rollout.episode import Episode, StoredEpisode
-from arena_breaker_gym.rollout.latency import MEASURED, Latency, checked_latency
+from arena_breaker_gym.rollout.backends import MOST_ARENAS, Backend, Report, Work, opened
+from arena_breaker_gym.rollout.episode import (
+    MEASURED,
+    Episode,
+    Latency,
+    StoredEpisode,
+    checked_latency,
+)
 from arena_breaker_gym.rollout.plan import Plan, stages_from
 from arena_breaker_gym.rollout.store import EpisodeError, EpisodeStore
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings, closest

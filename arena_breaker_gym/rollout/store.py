@@ -1,23 +1,37 @@
 """`EpisodeStore`: a folder with one file an episode, each of which is there whole or not at all."""
 
 import contextlib
+import itertools
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import ACTION_LENGTH
-from arena_breaker_gym.files import sweep_leftovers, written_whole
-from arena_breaker_gym.rollout.about import check_about
-from arena_breaker_gym.rollout.episode import Episode, StoredEpisode
-from arena_breaker_gym.rollout.metrics import CHARGED
+from arena_breaker_gym._runtime.files import sweep_leftovers, written_whole
+from arena_breaker_gym._runtime.stored import (
+    Arrays,
+    StoredError,
+    is_number,
+    is_text,
+    is_whole,
+    json_in,
+    open_stored,
+    shortened,
+)
+from arena_breaker_gym.batch.arenas import ACTION_LENGTH
+from arena_breaker_gym.rollout.episode import STATUSES, Episode, StoredEpisode, checked_latency
+from arena_breaker_gym.rollout.metrics import CHARGED, METRICS
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign, texts_of
-from arena_breaker_gym.stored import Arrays, StoredError, json_in, open_stored, shortened
+
+_MOST_STAGES = 100
+_DIGEST = 64  # hexadecimal digits of a SHA-256
 
 FORMAT = "arena-breaker-episode"
 FORMAT_VERSION = 1
@@ -26,6 +40,79 @@ MOST_STEPS = 2_000_000  # 18 hours of play
 _ABOUT = 2**22  # bytes, of which the texts of stages of one's own may need most
 _SNAPSHOT = 8192  # bytes; with all slots taken it has some 6,000
 _PACKED = 250  # times; snapshots of a player who stands idle shrink to a 60th
+
+
+def check_about(about: Mapping[str, Any]) -> None:
+    """Refuses what no episode says of itself.
+
+    Args:
+        about: What the file says, by name, less its format.
+
+    Raises:
+        StoredError: If something is missing, or not of the kind that it must be.
+    """
+    missing = [name for name in _KINDS if name not in about and name not in _UNSAID]
+    if missing:
+        raise StoredError(f"it says nothing of {missing[0]!r}")
+    for name, value in about.items():
+        fits = _KINDS.get(name)
+        if fits is None or not fits(value):
+            raise StoredError(f"{shortened(name)} cannot be {shortened(value)}")
+
+
+def _is_agent(value: object) -> bool:
+    return is_text(value, longest=10_000)
+
+
+def _is_settings(value: object) -> bool:
+    if not isinstance(value, dict) or not is_text(value.get("skin", "")):
+        return False
+    stages = value.get("stages")
+    return stages is None or (
+        isinstance(stages, list)
+        and 0 < len(stages) <= _MOST_STAGES
+        and all(isinstance(one, str) for one in stages)
+    )
+
+
+def _are_metrics(value: object) -> bool:
+    if not isinstance(value, dict) or not value.keys() <= METRICS.keys():
+        return False
+    needed = METRICS.keys() - CHARGED
+    return needed <= value.keys() and all(is_number(one) for one in value.values())
+
+
+def _is_digest(value: object) -> bool:
+    return is_text(value, longest=_DIGEST)
+
+
+def _is_latency(value: object) -> bool:
+    try:
+        return value is None or checked_latency(value) is not None
+    except ValueError:
+        return False
+
+
+def _may_be_name(value: object) -> bool:
+    return value is None or is_text(value)
+
+
+_KINDS: Mapping[str, Callable[[object], bool]] = {
+    "agent": _is_agent,
+    "settings": _is_settings,
+    "seed": partial(is_whole, most=2**256),
+    "stage": partial(is_whole, least=1, most=_MOST_STAGES),
+    "max_steps": partial(is_whole, least=1),
+    "status": STATUSES.__contains__,
+    "reason": _is_agent,
+    "metrics": _are_metrics,
+    "final_hash": _is_digest,
+    "engine_version": is_whole,
+    "stages_digest": _is_digest,
+    "latency": _is_latency,
+    "drawn_by": _may_be_name,
+}
+_UNSAID = ("latency", "drawn_by")
 
 
 class EpisodeError(ValueError):
@@ -205,3 +292,35 @@ def _check_play(episode: Episode) -> None:
         raise StoredError("it has more or fewer snapshots than steps")
     if not all(isinstance(one, dict) for one in snapshots):
         raise StoredError("a snapshot is none")
+
+
+@contextmanager
+def claimed_number(store: EpisodeStore) -> Iterator[int]:
+    """Gives the next number, which no other process is given while the block saves under it.
+
+    A claim is an empty hidden file. One whose process was killed stays, and its number is
+    left out.
+
+    Args:
+        store: Where an episode is to be saved; the folder is made if it is missing.
+
+    Yields:
+        The number.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    store.folder.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(max(store.indices(), default=-1) + 1):
+        claim = store.folder / f".episode_{number:06d}.claim"
+        try:
+            claim.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        try:
+            if store.has(number):  # saved and let go of since we looked
+                continue
+            yield number
+            return
+        finally:
+            claim.unlink()

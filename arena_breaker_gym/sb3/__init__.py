@@ -5,8 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arena_breaker_gym._runtime.extras import require
 from arena_breaker_gym.deprecated import old_keyword
-from arena_breaker_gym.extras import require
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 from arena_breaker_gym.wrappers.action_noise import ActionNoise, ActionNoiseVectorEnv
 from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
@@ -57,7 +57,7 @@ def make_vec_env(
     preprocessing = old_keyword(settings, "kit", "preprocessing", preprocessing)
     from arena_breaker_gym.sb3.vec_env import ArenaBreakerVecEnv
     from arena_breaker_gym.vector_env import ArenaBreakerVectorEnv
-    from arena_breaker_gym.wrappers.preprocessed_env import PreprocessedVectorEnv
+    from arena_breaker_gym.wrappers.preprocessing import PreprocessedVectorEnv
 
     drawing = {} if render_size is None else {"render_size": render_size}
     computes_anew = preprocessing is not None and (preprocessing.senses or preprocessing.shrink > 1)

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.extras import require
-from arena_breaker_gym.plain import plain_float, plain_int
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym._runtime.plain import plain_float, plain_int
 
 Shown = Any  # (n, ...), or a dict of such
 Tensors = dict[str, NDArray[Any]]

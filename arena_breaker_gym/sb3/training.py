@@ -10,27 +10,40 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
+from torch import Tensor
 
+from arena_breaker_gym._runtime.files import Claim, claimed, written_whole
+from arena_breaker_gym._runtime.stored import is_number, is_whole, json_in
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
-from arena_breaker_gym.files import Claim, claimed, written_whole
 from arena_breaker_gym.sb3 import make_vec_env
-from arena_breaker_gym.sb3.checkpoint import (
-    CheckpointError,
-    read_note,
-    restore_checkpoint,
-    save_checkpoint,
+from arena_breaker_gym.sb3.policy_file import (
+    ACTIVATIONS,
+    EXTRACTORS,
+    put_weights,
+    save_policy,
+    weights_of,
 )
-from arena_breaker_gym.sb3.policy_file import ACTIVATIONS, EXTRACTORS, save_policy
-from arena_breaker_gym.sb3.ppo_config import PPOConfig
-from arena_breaker_gym.stored import is_number, is_whole
+from arena_breaker_gym.wrappers.action_noise import ActionNoise
+from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
+
+# Fields that stored files know under other names.
+_STORED = {"preprocessing": "kit", "features_extractor": "eyes"}
+
+_NOTE, _DIGEST = "note", "tensors_sha256"
 
 MODEL, CURVE, CHECKPOINT = "model.zip", "curve.json", "checkpoint.safetensors"
 
@@ -40,6 +53,165 @@ PERIOD = 20.0  # s between two checkpoints
 _ROWS = 200  # of a learning curve, about
 
 Watch = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPOConfig:
+    """Hyper-parameters; a step is a decision of one arena.
+
+    Attributes:
+        preprocessing: Through what the policy sees and plays.
+        settings: Of the game, as keywords: what it shows, ticks a decision, weights of the reward.
+        action_noise: How actions slip on their way to the game while it learns; None: not at all.
+        max_episode_steps: Decisions after which an episode is cut off.
+        policy: "MlpPolicy", "CnnPolicy" or "MultiInputPolicy".
+        net_arch: Units of the hidden layers, the same for policy and value.
+        activation: What lies between them; a name of `policy_file.ACTIVATIONS`.
+        features_extractor: What comes before them; a name of `policy_file.EXTRACTORS`, None for
+            the usual one.
+        frame_stack: How many frames the policy sees at once.
+        num_envs: Arenas side by side.
+        n_steps: Steps of each between two updates.
+        batch_size: Of a gradient.
+        n_epochs: How often an update goes over its steps.
+        learning_rate: At the beginning; it falls linearly to a twentieth.
+        entropy: Weight of the entropy at the beginning; it falls linearly to a tenth.
+        gamma: Discount a decision.
+        gae_lambda: Of the advantages.
+        clip_range: Of the policy's change.
+        steps: How many in all.
+    """
+
+    preprocessing: PreprocessingConfig
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    action_noise: ActionNoise | None = None
+    max_episode_steps: int
+    policy: str = "MlpPolicy"
+    net_arch: tuple[int, ...] = (256, 128)
+    activation: str = "ReLU"
+    features_extractor: str | None = None
+    frame_stack: int = 1
+    num_envs: int = 256
+    n_steps: int = 32
+    batch_size: int = 512
+    n_epochs: int = 4
+    learning_rate: float = 1e-3
+    entropy: float = 0.01
+    gamma: float = 0.99
+    gae_lambda: float = 0.95
+    clip_range: float = 0.2
+    steps: int
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Reads what `to_dict` gave; a field that came later has its default.
+
+        Raises:
+            TypeError: If a field is unknown, or one that must be there is missing.
+            ValueError: If its preprocessing is none.
+        """
+        noise = values.get("action_noise")
+        parts = {
+            "preprocessing": PreprocessingConfig.from_dict(values["kit"]),
+            "features_extractor": values.get("eyes"),
+            "action_noise": None if noise is None else ActionNoise.from_dict(noise),
+            "net_arch": tuple(values["net_arch"]),
+        }
+        named = {name: one for name, one in values.items() if name not in _STORED.values()}
+        return cls(**{**named, **parts})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        values = {_STORED.get(name, name): value for name, value in asdict(self).items()}
+        return {**values, "settings": dict(self.settings), "net_arch": list(self.net_arch)}
+
+
+class CheckpointError(ValueError):
+    """A file that holds no training under way, or another one."""
+
+
+def save_checkpoint(model: OnPolicyAlgorithm, path: Path, note: dict[str, Any]) -> None:
+    """Writes all that goes on: whole, or not at all.
+
+    Args:
+        model: A PPO or A2C.
+        path: The file; one that exists is replaced.
+        note: What else must be known to go on, in JSON values.
+    """
+    tensors = {f"policy.{name}": one for name, one in weights_of(model.policy).items()}
+    for number, memory in model.policy.optimizer.state_dict()["state"].items():
+        tensors |= {f"adam.{number}.{name}": torch.as_tensor(one) for name, one in memory.items()}
+    tensors["random"] = torch.get_rng_state()
+    with written_whole(path) as part:
+        kept = {name: one.detach().cpu().contiguous() for name, one in tensors.items()}
+        text = json.dumps({**note, _DIGEST: _digest_of(kept)})
+        try:
+            save_file(kept, part, metadata={_NOTE: text})
+        except SafetensorError as error:  # which hides what the system said
+            raise OSError(f"{path} could not be written: {error}.") from error
+
+
+def read_note(path: Path) -> dict[str, Any] | None:
+    """The note of a checkpoint; None if there is no file.
+
+    Raises:
+        CheckpointError: If it is damaged or something else.
+    """
+    if not path.exists():
+        return None
+    return {name: value for name, value in _note_in(path).items() if name != _DIGEST}
+
+
+def _note_in(path: Path) -> dict[str, Any]:
+    try:
+        with safe_open(path, "pt") as file:
+            note = json_in(file.metadata()[_NOTE])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged, or no training under way.") from error
+    if not isinstance(note, dict):
+        raise CheckpointError(f"{path} is no training under way.")
+    return note
+
+
+def restore_checkpoint(model: OnPolicyAlgorithm, path: Path) -> None:
+    """Puts weights, Adam's memory and torch's generator back.
+
+    Raises:
+        CheckpointError: If the file does not fit the model.
+    """
+    note = _note_in(path)
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
+    if _DIGEST in note and note[_DIGEST] != _digest_of(tensors):
+        raise CheckpointError(f"{path} is damaged: its numbers are not those that were written.")
+    policy = {k.removeprefix("policy."): v for k, v in tensors.items() if k.startswith("policy.")}
+    try:
+        put_weights(model.policy, policy)
+        optimizer = model.policy.optimizer
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": _memories(tensors)})
+        torch.set_rng_state(tensors["random"])
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} does not fit this training.") from error
+
+
+def _digest_of(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over names, kinds, shapes and numbers, in the order of the names."""
+    digest = sha256()
+    for name in sorted(tensors):
+        one = tensors[name].contiguous()
+        digest.update(f"{name} {one.dtype} {tuple(one.shape)}\n".encode())
+        digest.update(one.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _memories(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """Adam's memory of each parameter."""
+    memories: dict[int, dict[str, Tensor]] = {}
+    for name, one in tensors.items():
+        if name.startswith("adam."):
+            _, number, part = name.split(".")
+            memories.setdefault(int(number), {})[part] = one
+    return memories
 
 
 def train(

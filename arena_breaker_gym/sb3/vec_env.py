@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices
 
-from arena_breaker_gym.arenas import INFO, Arenas
+from arena_breaker_gym.batch.arenas import INFO, Arenas
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 

@@ -6,30 +6,152 @@ machine has baked the same stage before.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import platformdirs
 from numpy.typing import NDArray
 
-from arena_breaker_gym.faults import Fault
-from arena_breaker_gym.json_file import text_of, with_schema_key
-from arena_breaker_gym.stages.cache import Fields, load_fields, save_fields
-from arena_breaker_gym.stages.checks import place_faults, shape_faults, walk_faults, word_faults
-from arena_breaker_gym.stages.errors import StageError
-from arena_breaker_gym.stages.model import Stage
-from arena_breaker_gym.stages.plan import plan_of
-from arena_breaker_gym.stages.room import room_faults
-from arena_breaker_gym.stages.schema import read_stage
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym._runtime.json_file import Fault, text_of, with_schema_key
+from arena_breaker_gym.stages.checks import (
+    place_faults,
+    room_faults,
+    shape_faults,
+    walk_faults,
+    word_faults,
+)
+from arena_breaker_gym.stages.model import Group, Hazard, Saw, Spikes, Stage, StageError, read_stage
+from arena_breaker_gym.stages.table import (
+    DISTANCE_NODES,
+    ENEMY_TYPES,
+    FLOW_CELLS,
+    HAZARD_TYPES,
+    STAGE,
+)
+
+TICKS_PER_SECOND = 60
+
+FOLDER_VARIABLE = "ARENA_BREAKER_CACHE"
 
 LARGEST_FILE = 2**20  # bytes; the largest that comes along has some 6,000
 GEOMETRY_VERSION = 4  # raise it when shapes or baking change: it is part of the stages' digest
 CHECKS_VERSION = 5  # raise it when checks change, so that caches are left
 PACKAGED = tuple(Path(__file__).with_name(f"stage_{number}.json") for number in (1, 2, 3))
+
+
+def plan_of(stage: Stage) -> NDArray[np.void]:
+    """The stage as an array (1,) of dtype `table.STAGE`."""
+    plans = np.zeros(1, STAGE)
+    plan: np.record = plans[0]
+    plan.width, plan.depth = stage.size.width, stage.size.depth
+    plan.columns_per_metre = (DISTANCE_NODES - 1) / plan.width
+    plan.rows_per_metre = (DISTANCE_NODES - 1) / plan.depth
+    plan.cell_diagonal = math.sqrt(plan.columns_per_metre**-2 + plan.rows_per_metre**-2)
+    plan.start_x, plan.start_z = stage.start.x, stage.start.z
+    _fill_waves(plan, stage)
+    plan.zone_count = len(stage.zones)
+    for row, zone in zip(plan.zones, stage.zones, strict=False):
+        row.x, row.z = zone.x, zone.z
+        row.half_width, row.half_depth = zone.width / 2, zone.depth / 2
+    plan.hazard_count = len(stage.hazards)
+    for row, hazard in zip(plan.hazards, stage.hazards, strict=False):
+        _fill_hazard(row, hazard)
+    return plans
+
+
+def _fill_waves(plan: np.record, stage: Stage) -> None:
+    zones = [zone.name for zone in stage.zones]
+    plan.wave_count = len(stage.waves)
+    for wave_row, wave in zip(plan.waves, stage.waves, strict=False):
+        wave_row.group_count = len(wave.groups)
+        for row, group in zip(wave_row.groups, wave.groups, strict=False):
+            _fill_group(row, group, zones)
+
+
+def _fill_group(row: np.record, group: Group, zones: list[str]) -> None:
+    row.kind = ENEMY_TYPES.index(group.type)
+    row.count = group.count
+    row.delay = _ticks(group.delay)
+    row.spacing = _ticks(group.spacing)
+    row.zone = zones.index(group.zone)
+
+
+def _fill_hazard(row: np.record, hazard: Hazard) -> None:
+    row.kind = HAZARD_TYPES.index(hazard.type)
+    row.radius = hazard.radius
+    if isinstance(hazard, Saw):
+        row.point_count = len(hazard.track)
+        row.track[: len(hazard.track)] = hazard.track
+        row.closed = int(hazard.closed)
+        row.speed = hazard.speed
+    elif isinstance(hazard, Spikes):
+        row.point_count = 1
+        row.track[0] = hazard.x, hazard.z
+        row.down, row.warn, row.up = _ticks(hazard.down), _ticks(hazard.warn), _ticks(hazard.up)
+        row.offset = _ticks(hazard.offset)
+
+
+def _ticks(seconds: float) -> int:
+    return round(seconds * TICKS_PER_SECOND)
+
+
+class Fields(NamedTuple):
+    """One stage's baked geometry: two fields of `table.STAGE`."""
+
+    distance: NDArray[np.float32]  # (193, 193)
+    flow: NDArray[np.int8]  # (1024, 1024)
+
+
+def cache_folder() -> Path:
+    """Where baked fields are kept: `$ARENA_BREAKER_CACHE`, else the user's cache folder.
+
+    For a user without a home it is one that cannot be: "~" would become a folder where we are.
+    """
+    if os.environ.get(FOLDER_VARIABLE):
+        return Path(os.environ[FOLDER_VARIABLE])
+    folder = Path(platformdirs.user_cache_dir("arena-breaker-gym"))
+    return folder if folder.is_absolute() else Path(os.devnull) / folder.name
+
+
+def load_fields(digest: str) -> Fields | None:
+    """The fields kept for a stage's digest; None if there are none, or if they are damaged."""
+    try:
+        with np.load(io.BytesIO(_file(digest).read_bytes()), allow_pickle=False) as kept:
+            fields = Fields(kept["distance"], kept["flow"])
+            whole = str(kept["digest"]) == digest and _fits(fields)
+    except Exception:  # whatever a damaged file makes numpy raise, the answer is to bake again
+        return None
+    return fields if whole else None
+
+
+def save_fields(digest: str, fields: Fields) -> None:
+    """Keeps a stage's fields; a folder that cannot be written to is no error."""
+    file = _file(digest)
+    with contextlib.suppress(OSError), written_whole(file) as part, part.open("wb") as open_part:
+        np.savez(open_part, digest=np.array(digest), **fields._asdict())
+
+
+def _file(digest: str) -> Path:
+    return cache_folder() / f"stage-{digest[:32]}.npz"
+
+
+def _fits(fields: Fields) -> bool:
+    return (
+        fields.distance.shape == (DISTANCE_NODES, DISTANCE_NODES)
+        and fields.distance.dtype == np.float32
+        and fields.flow.shape == (FLOW_CELLS**2, FLOW_CELLS**2)
+        and fields.flow.dtype == np.int8
+    )
 
 
 @dataclass(frozen=True)
@@ -158,8 +280,7 @@ def _bake(stage: Stage, digest: str, *, file: str) -> Fields:
 def _fields_of(stage: Stage) -> tuple[Fields | None, list[Fault]]:
     """The fields, as far as places allow to bake them, and what is wrong with places and ways."""
     # pymunk is slow to import, and a warm cache never gets here.
-    from arena_breaker_gym.stages.flow import bake_flow
-    from arena_breaker_gym.stages.geometry import bake_distance, build_space
+    from arena_breaker_gym.stages.fields import bake_distance, bake_flow, build_space
 
     space = build_space(stage)
     faults = place_faults(stage, space)

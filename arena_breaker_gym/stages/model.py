@@ -1,4 +1,4 @@
-"""The schema of a stage file: what a stage may hold, as frozen pydantic models.
+"""What a stage may hold, as frozen pydantic models; `read_stage`; outlines, cut into triangles.
 
 Lengths are metres, times seconds, angles radians from +x towards +z. What needs more than
 one place of the file to judge is in `checks`.
@@ -7,10 +7,14 @@ one place of the file to judge is in `checks`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import combinations
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
 
+from arena_breaker_gym._runtime.json_file import Fault, FileError, faults_of, json_of
 from arena_breaker_gym.stages.table import (
     LARGEST_HAZARD,
     MAX_GROUPS,
@@ -37,6 +41,8 @@ Seconds = Annotated[float, Field(ge=0.0, le=120.0)]
 Colour = Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
 Name = Annotated[str, Field(min_length=1, max_length=40)]
 Track = Annotated[tuple[Point, ...], Field(min_length=2, max_length=MAX_TRACK_POINTS)]
+
+Corner = tuple[float, float]
 
 
 class _Part(BaseModel):
@@ -215,3 +221,126 @@ class Stage(_Part):
     waves: Annotated[tuple[Wave, ...], Field(min_length=1, max_length=MAX_WAVES)] = Field(
         description="enemies in the order in which they come; after the last, the next stage"
     )
+
+
+class StageError(FileError):
+    """A stage file cannot be used; the message says which, where in it, and what was expected."""
+
+
+def read_stage(text: bytes, *, file: str) -> Stage:
+    """Reads the JSON text of a stage.
+
+    Args:
+        text: What the file holds, UTF-8.
+        file: The file's name, for the error.
+
+    Returns:
+        The stage; `checks` says whether it can also be played.
+
+    Raises:
+        StageError: The text is not JSON, or not a stage.
+    """
+    plain = json_of(text)
+    if isinstance(plain, Fault):
+        raise StageError(file, [plain])
+    try:
+        # As JSON, not as Python's values: its lists are to become tuples, and nothing else.
+        return Stage.model_validate_json(to_json(plain, inf_nan_mode="constants"))
+    except ValidationError as error:
+        raise StageError(file, faults_of(error, Stage)) from None
+
+
+def edges_of(outline: Sequence[Corner]) -> list[tuple[Corner, Corner]]:
+    """The edges in order, the last one back to the first corner."""
+    return list(zip(outline, [*outline[1:], outline[0]], strict=True))
+
+
+def area_of(outline: Sequence[Corner]) -> float:
+    """Signed area, positive when wound from +x towards +z."""
+    return 0.5 * sum(ax * bz - bx * az for (ax, az), (bx, bz) in edges_of(outline))
+
+
+def crossing_edges(outline: Sequence[Corner]) -> tuple[int, int] | None:
+    """The first two edges that meet anywhere but in the corner between neighbours, by index."""
+    edges = edges_of(outline)
+    for first, second in combinations(range(len(edges)), 2):
+        if second - first == 1 or (first, second) == (0, len(edges) - 1):
+            if _folds_back(edges, first, second):
+                return first, second
+        elif _meet(edges[first], edges[second]):
+            return first, second
+    return None
+
+
+def triangles_of(outline: Sequence[Corner]) -> list[list[Corner]]:
+    """Cuts a simple outline, wound either way, into triangles by clipping its ears.
+
+    Chipmunk has a convex decomposition of its own, but that crashes the process on some
+    simple outlines.
+    """
+    corners = list(outline) if area_of(outline) > 0.0 else list(reversed(outline))
+    triangles = []
+    while len(corners) > 3:
+        index = _ear(corners)
+        before, corner, after = corners[index - 1], corners[index], _after(corners, index)
+        if _side(before, corner, after) > 0.0:  # else a corner on a straight edge, which goes too
+            triangles.append([before, corner, after])
+        del corners[index]
+    return [*triangles, corners]
+
+
+def _ear(corners: list[Corner]) -> int:
+    """Index of a corner that can be cut off without touching the rest of the outline."""
+    turns = [
+        _side(corners[index - 1], corner, _after(corners, index))
+        for index, corner in enumerate(corners)
+    ]
+    for index, turn in enumerate(turns):
+        if turn == 0.0 or (turn > 0.0 and _is_free(corners, index)):
+            return index
+    # Only rounding leaves no ear; the flattest corner is then as thin as the rounding.
+    return min(range(len(turns)), key=lambda index: abs(turns[index]))
+
+
+def _is_free(corners: list[Corner], index: int) -> bool:
+    """Whether the triangle of a corner and its neighbours holds no other corner."""
+    a, b, c = corners[index - 1], corners[index], _after(corners, index)
+    return not any(
+        _side(a, b, point) >= 0.0 and _side(b, c, point) >= 0.0 and _side(c, a, point) >= 0.0
+        for point in corners
+        if point not in (a, b, c)
+    )
+
+
+def _after(corners: list[Corner], index: int) -> Corner:
+    return corners[(index + 1) % len(corners)]
+
+
+def _folds_back(edges: list[tuple[Corner, Corner]], first: int, second: int) -> bool:
+    """Whether two neighbouring edges lie upon each other."""
+    if second - first != 1:
+        first, second = second, first
+    (before, corner), (_, after) = edges[first], edges[second]
+    ahead = (after[0] - corner[0]) * (corner[0] - before[0])
+    ahead += (after[1] - corner[1]) * (corner[1] - before[1])
+    return _side(before, corner, after) == 0.0 and ahead < 0.0
+
+
+def _meet(one: tuple[Corner, Corner], other: tuple[Corner, Corner]) -> bool:
+    (a, b), (c, d) = one, other
+    sides = _side(a, b, c), _side(a, b, d), _side(c, d, a), _side(c, d, b)
+    if sides[0] * sides[1] > 0.0 or sides[2] * sides[3] > 0.0:
+        return False
+    if any(side != 0.0 for side in sides):
+        return True
+    # All four in one line: they meet if their boxes do.
+    return all(
+        max(min(a[axis], b[axis]), min(c[axis], d[axis]))
+        <= min(max(a[axis], b[axis]), max(c[axis], d[axis]))
+        for axis in (0, 1)
+    )
+
+
+def _side(a: Corner, b: Corner, point: Corner) -> float:
+    """Which side of the line through a and b a point lies on: the sign; 0 on the line."""
+    return (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0])

@@ -3,6 +3,9 @@
 Nothing here reads JSON or asks pymunk; `loader` and `geometry` fill these tables.
 Lengths are metres, times are ticks (1/60 s), angles do not occur. The baked fields lie inside
 the record, so that a rule is handed one pointer for all that it may look up.
+
+The code 0 means "nothing here"; a type's code is its place in the tuple. Stage files,
+the engine, the snapshot and the renderer all take their codes from here.
 """
 
 import numpy as np
@@ -91,3 +94,9 @@ STAGE = np.dtype(
         ],
     )
 )
+
+ENEMY_TYPES = ("", "swarmer", "shooter", "charger", "splitter", "bomber", "sentinel")
+SWARMER, SHOOTER, CHARGER, SPLITTER, BOMBER, SENTINEL = range(1, 7)
+
+HAZARD_TYPES = ("", "saw", "spikes")
+SAW, SPIKES = range(1, 3)

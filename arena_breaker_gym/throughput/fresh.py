@@ -1,10 +1,13 @@
 """What only a fresh interpreter can tell: how long starting takes, and how much memory there is."""
 
+import math
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from arena_breaker_gym.throughput.process import BrokenError
 
@@ -21,9 +24,12 @@ _FIRST_STEP = f"{_MAKE}\nenv.reset(seed=0)\nenv.step(env.action_space.sample())"
 
 _MEMORY = """
 import sys
-from arena_breaker_gym.throughput.memory import main
+from arena_breaker_gym.throughput.fresh import main
 main(*map(int, sys.argv[1:]))
 """
+
+STATUS = Path("/proc/self/status")  # where Linux tells a process its memory
+LINES = 100
 
 
 def import_seconds() -> float:
@@ -95,3 +101,31 @@ def memory(
             errors.seek(0)
             raise BrokenError(f"the process failed: {errors.read().strip().splitlines()[-1]}")
     return sizes[-1] / 1e6, (sizes[-1] - sizes[0]) / 1e6
+
+
+def main(arenas: int, steps: int) -> None:
+    """Writes lines "share of steps done, bytes of memory" to standard output.
+
+    Raises:
+        OSError: If there is no `STATUS`.
+    """
+    import gymnasium as gym
+
+    envs: Any = gym.make_vec("ArenaBreaker-v0", num_envs=arenas, observation="state")
+    envs.action_space.seed(0)
+    actions = [envs.action_space.sample() for _ in range(16)]
+    envs.reset(seed=0)
+    calls = math.ceil(steps / arenas)
+    pause = math.ceil(calls / LINES)
+    for call in range(1, calls + 1):
+        envs.step(actions[call % len(actions)])
+        if call % pause == 0 or call == calls:
+            sys.stdout.write(f"{call / calls} {resident_bytes()}\n")
+            sys.stdout.flush()
+
+
+def resident_bytes() -> int:
+    """Bytes of memory that this process holds."""
+    lines = STATUS.read_text().splitlines()
+    kilobytes = next(line.split()[1] for line in lines if line.startswith("VmRSS:"))
+    return int(kilobytes) * 1024

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import Arenas
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_ENEMY_SHOTS, MAX_SHOTS
 from arena_breaker_gym.engine.space import push_out
 from arena_breaker_gym.settings import Settings

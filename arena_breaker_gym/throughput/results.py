@@ -1,22 +1,127 @@
-"""`Results`: everything a run measured, on which machine, kept as `throughput.json`."""
+"""`Results`: rows of readings and the machine they were taken on; `Comparison` of two runs."""
 
 import json
 import os
 import platform
+import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
-from arena_breaker_gym.files import written_whole
-from arena_breaker_gym.stored import json_in, read_stored
-from arena_breaker_gym.throughput.rows import Row
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym._runtime.stored import json_in, read_stored
+
+STEPS = "steps/s"
+TICK = "µs"
+SECONDS = "s"
+MEGABYTES = "MB"
+DECIMALS = {STEPS: 0, TICK: 2, SECONDS: 2, MEGABYTES: 1}
 
 FILE_NAME = "throughput.json"
 _LARGEST = 2**24  # bytes of such a file
 VERSIONS_OF = ("arena-breaker-gym", "numpy", "numba", "gymnasium")
+
+LEAST_READINGS = 3  # a time that was read less often says too little
+LEAST_MEGABYTES = 50.0  # growth by next to nothing has no ratio
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median of some readings, the smallest and the largest."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """The spread of at least one reading."""
+        return cls(statistics.median(values), min(values), max(values))
+
+
+@dataclass
+class Row:
+    """One figure.
+
+    Attributes:
+        name: What was measured.
+        part: The part of a run that it belongs to.
+        unit: `STEPS`, `TICK`, `SECONDS` or `MEGABYTES`.
+        peer: Whose figure it is; "" for ours.
+        observation: "state", "pixels" or "both"; "" where there is none.
+        arenas: Arenas stepped in one call.
+        size: Width and height of the picture; None without one.
+        threads: Threads that step.
+        copies: Whether new arrays are handed out.
+        note: What a reader should know when comparing.
+        values: The readings, one a round.
+        calibrations: Loops a second of the calibration loop just before each reading; empty
+            for what has nothing to do with time.
+    """
+
+    name: str
+    part: str
+    unit: str = STEPS
+    peer: str = ""
+    observation: str = ""
+    arenas: int = 1
+    size: tuple[int, int] | None = None
+    threads: int = 1
+    copies: bool = True
+    note: str = ""
+    values: list[float] = field(default_factory=list)
+    calibrations: list[float] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """The name, with the peer's before it."""
+        return f"{self.peer}: {self.name}" if self.peer else self.name
+
+    @property
+    def more_is_better(self) -> bool:
+        """Whether a larger figure is the better one."""
+        return self.unit == STEPS
+
+    @property
+    def spread(self) -> Spread:
+        """The readings' spread, in the row's unit."""
+        return Spread.of(self.values)
+
+    @property
+    def ratios(self) -> list[float]:
+        """What does not depend on the machine's speed, one a round; empty if nothing is.
+
+        Steps for each calibration loop that the machine does in the same time, or the
+        loops that fit into the seconds of a row of times.
+        """
+        pairs = zip(self.values, self.calibrations, strict=True) if self.calibrations else ()
+        if self.more_is_better:
+            return [value / loops for value, loops in pairs]
+        scale = 1e-6 if self.unit == TICK else 1.0
+        return [value * scale * loops for value, loops in pairs]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, the spreads of readings and ratios among them."""
+        ratios = self.ratios
+        return {
+            **vars(self),
+            **vars(self.spread),
+            "ratio": vars(Spread.of(ratios)) if ratios else None,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """What `to_dict` gave.
+
+        Raises:
+            KeyError: If something is missing.
+        """
+        row = cls(**{name: values[name] for name in cls.__dataclass_fields__})
+        row.size = None if row.size is None else (row.size[0], row.size[1])
+        return row
 
 
 @dataclass(frozen=True)
@@ -116,3 +221,57 @@ def _version(distribution: str) -> str | None:
         return version(distribution)
     except PackageNotFoundError:
         return None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs held against each other.
+
+    Attributes:
+        compared: How many figures both runs have in a form that can be compared.
+        regressions: A sentence for each of them that is worse by more than the tolerance.
+    """
+
+    compared: int
+    regressions: tuple[str, ...]
+
+
+def compare(now: Results, before: Results, *, tolerance: float) -> Comparison:
+    """Holds our figures of a run against those of an earlier one.
+
+    Speeds and times are compared as ratios to the calibration loop, never as such; memory as
+    it is. What only one run has, and times read fewer than three times, are left out.
+
+    Args:
+        now: The run to judge.
+        before: What it is held against.
+        tolerance: Share of its time by which a step may take longer, and of its memory by
+            which a batch may be larger: 0.25 is a quarter.
+    """
+    old = {row.title: row for row in before.rows}
+    pairs = [(row, old[row.title]) for row in now.rows if not row.peer and row.title in old]
+    changes = [(row, change) for row, was in pairs if (change := _times_worse(row, was))]
+    said = tuple(_sentence(row, change) for row, change in changes if change > 1 + tolerance)
+    return Comparison(len(changes), said)
+
+
+def _times_worse(row: Row, was: Row) -> float | None:
+    """How many times worse a figure is: 1 as before, 2 half as good; None if nobody can say."""
+    now, before = _comparable(row), _comparable(was)
+    if now is None or before is None or row.unit != was.unit:
+        return None
+    return before / now if row.more_is_better else now / before
+
+
+def _comparable(row: Row) -> float | None:
+    if row.unit == MEGABYTES:
+        size = row.spread.median
+        return size if size >= LEAST_MEGABYTES else None
+    ratios = row.ratios
+    return Spread.of(ratios).median if len(ratios) >= LEAST_READINGS else None
+
+
+def _sentence(row: Row, change: float) -> str:
+    if row.unit == MEGABYTES:
+        return f"{row.title}: it takes {change:.2f} times the memory that it took."
+    return f"{row.title}: beside the calibration loop it takes {change:.2f} times as long."

@@ -1,32 +1,219 @@
 """`run`: a whole run, from starting the workers to the last figure."""
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from arena_breaker_gym.throughput import fresh, peers
-from arena_breaker_gym.throughput.config import MEMORY_ARENAS, Part, ThroughputConfig
-from arena_breaker_gym.throughput.likes import like
-from arena_breaker_gym.throughput.memory import STATUS
-from arena_breaker_gym.throughput.peers import Found
-from arena_breaker_gym.throughput.process import BrokenError, Worker
-from arena_breaker_gym.throughput.results import Results, this_machine
-from arena_breaker_gym.throughput.rounds import Rounds
-from arena_breaker_gym.throughput.rows import MEGABYTES, Row
-from arena_breaker_gym.throughput.sources import (
-    Source,
-    compile_source,
-    own_sources,
-    worker_sources,
+from arena_breaker_gym.throughput import fresh, process
+from arena_breaker_gym.throughput.fresh import STATUS
+from arena_breaker_gym.throughput.process import BrokenError, Found, Worker
+from arena_breaker_gym.throughput.results import (
+    MEGABYTES,
+    SECONDS,
+    TICK,
+    Results,
+    Row,
+    this_machine,
 )
+from arena_breaker_gym.throughput.table import like
+
+START_COST_S = 2.0  # about what one start of an interpreter takes, for the time left
+COMPILE_COST_S = 30.0
+
+# Told before every reading what is read, and the seconds of work done so far, as planned.
+Watch = Callable[[str, float], None]
 
 # Told what is measured, and the share of all work done.
-Watch = Callable[[str, float], None]
 
 CALIBRATION_SHARE = 4  # the calibration loop runs for a quarter of a reading before it
 MEMORY_STEPS_A_SECOND = 300_000  # about, for the time left
+
+
+class Part(StrEnum):
+    """The parts of a run, in their order; memory is told on Linux alone."""
+
+    ENVIRONMENT = "environment"
+    BATCH = "batch"
+    THREADS = "threads"
+    TICK = "tick"
+    START = "start"
+    COMPILE = "compile"
+    MEMORY = "memory"
+
+
+MEMORY_ARENAS = 4096
+QUICK: Mapping[str, Any] = {
+    "rounds": 3,
+    "seconds": 0.1,
+    "memory_steps": 1_000_000,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThroughputConfig:
+    """What a run measures.
+
+    Attributes:
+        parts: Which parts of ours.
+        only: Only figures of ours that have one of these in their name; empty for all.
+        rounds: Readings of each figure that count; one more goes before them.
+        seconds: How long a reading steps.
+        memory_steps: Steps of an arena over which memory is watched.
+        peers: Names of peers' adapters or files with one.
+        pythons: Interpreters besides this one in which peers may be installed.
+    """
+
+    parts: tuple[Part, ...] = tuple(Part)
+    only: tuple[str, ...] = ()
+    rounds: int = 7
+    seconds: float = 0.3
+    memory_steps: int = 10_000_000
+    peers: tuple[str, ...] = ()
+    pythons: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, *, quick: bool, **wishes: Any) -> Self:
+        """A config in which a wish of None leaves what is usual, or usual for a quick run.
+
+        Args:
+            quick: Whether nothing said means a run of seconds, not of minutes.
+            **wishes: The attributes.
+        """
+        said = {name: wish for name, wish in wishes.items() if wish is not None}
+        return cls(**{**(QUICK if quick else {}), **said})
+
+    def wants(self, part: str, name: str) -> bool:
+        """Whether a figure of ours is asked for."""
+        named = not self.only or any(words in name for words in self.only)
+        return named and part in self.parts
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; where this machine keeps its interpreters is nobody's business."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in vars(self).items()
+            if name != "pythons"
+        }
+
+
+@dataclass(frozen=True)
+class Source:
+    """A figure to read.
+
+    Attributes:
+        row: Where the readings go.
+        take: Takes one, in the row's unit; raises `BrokenError` where there is none.
+        cost: About how many seconds a reading takes.
+    """
+
+    row: Row
+    take: Callable[[], float]
+    cost: float
+
+
+def worker_sources(worker: Worker, terms: ThroughputConfig, *, peer: str = "") -> Iterator[Source]:
+    """A figure for everything that a worker measures."""
+    for subject in worker.greeting["subjects"]:
+        row = _row(subject, peer)
+        take = functools.partial(worker.read, row.name, terms.seconds)
+        if row.part == Part.TICK:
+            row.unit, row.arenas = TICK, 1
+            take = functools.partial(_microseconds, take)
+        yield Source(row, take, terms.seconds)
+
+
+def own_sources(worker: Worker, terms: ThroughputConfig) -> list[Source]:
+    """Our figures that are read in every round, of the parts and names asked for."""
+    sources = [*worker_sources(worker, terms), *_start_sources()]
+    return [one for one in sources if terms.wants(one.row.part, one.row.name)]
+
+
+def compile_source(terms: ThroughputConfig) -> Source | None:
+    """The first start of all, which is read once; None if nobody asked for it."""
+    name = "first make, reset and step, nothing compiled"
+    row = Row(name, Part.COMPILE, unit=SECONDS)
+    wanted = terms.wants(row.part, row.name)
+    return Source(row, fresh.compile_seconds, COMPILE_COST_S) if wanted else None
+
+
+def _start_sources() -> Iterator[Source]:
+    for name, take in (
+        ("import of the core after NumPy, Numba and Gymnasium", fresh.import_seconds),
+        ("gym.make once compiled", fresh.make_seconds),
+        ("make, reset and step once compiled", fresh.first_step_seconds),
+    ):
+        yield Source(Row(name, Part.START, unit=SECONDS), take, START_COST_S)
+
+
+def _row(subject: Mapping[str, Any], peer: str) -> Row:
+    size = subject["size"]
+    return Row(**{**subject, "peer": peer, "size": None if size is None else (size[0], size[1])})
+
+
+def _microseconds(rate: Callable[[], float]) -> float:
+    return 1e6 / rate()
+
+
+class Rounds:
+    """Takes readings; a peer that breaks is left out from then on.
+
+    Attributes:
+        broken: By peer, a sentence for each of its figures that could not be read.
+        done: Seconds of work done, as planned.
+    """
+
+    def __init__(self, calibration: Source, watch: Watch) -> None:
+        """Prepares for readings, each of which `calibration` goes before."""
+        self.broken: dict[str, list[str]] = {}
+        self.done = 0.0
+        self._calibration = calibration
+        self._watch = watch
+
+    def take(self, sources: Sequence[Source], rounds: int) -> Iterator[int]:
+        """Reads all sources in turn and yields the number of each round that is over.
+
+        Round 0 makes, compiles and warms up; its readings are not kept.
+
+        Raises:
+            ValueError: If one of ours cannot be read.
+        """
+        whole = list(sources)
+        for number in range(rounds + 1):
+            words = f"round {number} of {rounds}" if number else "warming up"
+            whole = [source for source in whole if self.read(source, words, keep=number > 0)]
+            yield number
+
+    def read(self, source: Source, words: str, *, keep: bool = True) -> bool:
+        """Takes one reading; False if it broke, being a peer's.
+
+        Raises:
+            ValueError: If it is one of ours and cannot be read.
+        """
+        self._watch(f"{source.row.title}, {words}", self.done)
+        try:
+            loops, value = self._calibration.take(), source.take()
+        except BrokenError as error:
+            self._give_up(source.row, error)
+            return False
+        if keep:
+            source.row.calibrations.append(loops)
+            source.row.values.append(value)
+        self.done += self.cost(source)
+        return True
+
+    def cost(self, source: Source) -> float:
+        """Seconds that a reading and the calibration before it take, as planned."""
+        return self._calibration.cost + source.cost
+
+    def _give_up(self, row: Row, error: BrokenError) -> None:
+        sentence = f"{row.title} could not be measured: {error}."
+        if not row.peer:
+            raise ValueError(sentence) from error
+        self.broken.setdefault(row.peer, []).append(sentence)
 
 
 def run(terms: ThroughputConfig, *, out: Path | None = None, watch: Watch | None = None) -> Results:
@@ -41,7 +228,7 @@ def run(terms: ThroughputConfig, *, out: Path | None = None, watch: Watch | None
         ValueError: If the terms name what does not exist or nothing at all, or a figure of
             ours cannot be measured.
     """
-    peers.check(terms.peers, terms.pythons)
+    process.check(terms.peers, terms.pythons)
     with ExitStack() as stack:
         try:
             return _Run(terms, stack, out, watch or (lambda words, share: None)).measure()
@@ -61,7 +248,7 @@ class _Run:
         watch("starting", 0.0)
         ours = stack.enter_context(Worker("arena_breaker"))
         clock = stack.enter_context(Worker("calibration"))
-        self._found = list(peers.find(terms.peers, terms.pythons, stack))
+        self._found = list(process.find(terms.peers, terms.pythons, stack))
         self._sources = _in_turn(own_sources(ours, terms), _peers_sources(self._found, terms))
         self._compile = compile_source(terms)
         self._memory = _memory_rows(terms)

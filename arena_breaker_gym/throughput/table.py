@@ -1,12 +1,17 @@
-"""`own_table` and `peers_table`: a run for people's eyes, in a terminal or on a page."""
+"""A run for people: `own_table` and `peers_table` for a terminal or a page, `plot` as a picture."""
 
+import math
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
-from arena_breaker_gym.throughput.likes import like, times_as_fast
-from arena_breaker_gym.throughput.results import Peer, Results
-from arena_breaker_gym.throughput.rows import DECIMALS, STEPS, Row, Spread
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym.throughput.results import DECIMALS, STEPS, Peer, Results, Row, Spread
+
+PARTS = ("environment", "batch", "threads")
 
 _OURS = "Medians over rounds, from the lowest to the highest; steps are those of one arena."
 _RATIO = (
@@ -17,6 +22,47 @@ _LIKE = (
     "Ours / theirs: steps a second, round by round, where ours is the figure of the same kind "
     "(alone or batch, state or pixels) with the nearest picture, threads and number of arenas."
 )
+
+FILE_NAME = "throughput.png"
+INCHES_A_LINE = 0.23
+OURS = "#2563a8"
+THEIRS = "#d06a1b"
+
+
+def like(peer: Row, rows: Sequence[Row]) -> Row | None:
+    """Our figure of the same kind: alone or a batch, state or pixels.
+
+    Among those the nearest picture counts first, then threads, then whether arrays are
+    copied, then the number of arenas.
+
+    Args:
+        peer: A peer's figure.
+        rows: All figures.
+
+    Returns:
+        None if nothing of the kind was measured.
+    """
+    alike = [row for row in rows if _same_kind(row, peer)]
+    return min(alike, key=lambda row: _distance(row, peer), default=None)
+
+
+def times_as_fast(peer: Row, ours: Row) -> Spread:
+    """Our steps a second for each of the peer's, round by round."""
+    pairs = zip(ours.values, peer.values, strict=False)  # a peer that broke has fewer rounds
+    return Spread.of([own / other for own, other in pairs])
+
+
+def _same_kind(row: Row, peer: Row) -> bool:
+    kind = (row.observation, row.arenas > 1)
+    return not row.peer and row.part in PARTS and kind == (peer.observation, peer.arenas > 1)
+
+
+def _distance(row: Row, peer: Row) -> tuple[float, ...]:
+    pictures = 0.0
+    if row.size and peer.size:
+        pictures = abs(math.log(math.prod(row.size) / math.prod(peer.size)))
+    arenas = abs(math.log(row.arenas / peer.arenas))
+    return (pictures, abs(row.threads - peer.threads), row.copies != peer.copies, arenas)
 
 
 def own_table(results: Results) -> Table:
@@ -104,3 +150,73 @@ def factor(value: float) -> str:
 def _ratio(row: Row) -> str:
     ratios = row.ratios
     return f"{Spread.of(ratios).median:,.4g}" if ratios else ""
+
+
+def plot(results: Results, folder: Path) -> Path:
+    """Draws the run's steps a second into a folder, whole or not at all, and returns the path.
+
+    Raises:
+        MissingExtraError: If matplotlib is not installed.
+    """
+    figures: Any = require("matplotlib.figure", "notebooks")
+    rows = [row for row in results.rows if row.unit == STEPS]
+    panels = [part for part in ([row for row in rows if not row.peer], _peers(rows)) if part]
+    inches = [len(panel) * INCHES_A_LINE + 1.0 for panel in panels] or [2.0]
+    figure = figures.Figure(figsize=(10, sum(inches)), layout="constrained")
+    axes = figure.subplots(len(inches), height_ratios=inches, squeeze=False)[:, 0]
+    for one, panel in zip(axes, panels, strict=False):
+        _draw(one, panel, rows)
+    path = folder / FILE_NAME
+    with written_whole(path) as part:
+        figure.savefig(part, format="png", dpi=110)
+    return path
+
+
+def _peers(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row.peer]
+
+
+def _draw(axes: Any, panel: list[Row], rows: list[Row]) -> None:
+    """A line a figure from the top down: a dot for the median, a stroke for the range."""
+    for place, row in enumerate(panel):
+        _dot(axes, place, row, THEIRS if row.peer else OURS)
+        ours = like(row, rows) if row.peer else None
+        if ours is not None:
+            _dot(axes, place, ours, OURS)
+        axes.annotate(
+            _note(row, ours),
+            (1.01, place),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8,
+        )
+    axes.set_yticks(range(len(panel)), [row.title for row in panel], fontsize=8)
+    axes.set_ylim(len(panel) - 0.4, -0.6)
+    axes.set_xscale("log")
+    _label(axes.xaxis, decades=math.log10(axes.get_xlim()[1] / axes.get_xlim()[0]))
+    axes.grid(axis="x", alpha=0.3)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    theirs = "Peers (orange) and ours of the same kind (blue), in the same rounds"
+    axes.set_title(f"{theirs if panel[0].peer else 'Arena Breaker'}: steps a second", fontsize=10)
+
+
+def _label(axis: Any, *, decades: float) -> None:
+    """Labels in full numbers, and only as many as find room beside each other."""
+    ticker: Any = require("matplotlib.ticker", "notebooks")
+    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if decades < 3 else (1,)))
+    axis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
+    axis.set_minor_formatter(ticker.NullFormatter())
+    axis.set_tick_params(labelsize=8)
+
+
+def _dot(axes: Any, place: int, row: Row, colour: str) -> None:
+    spread = row.spread
+    axes.plot([spread.low, spread.high], [place, place], color=colour, alpha=0.45, linewidth=3)
+    axes.plot([spread.median], [place], "o", color=colour, markersize=5)
+
+
+def _note(row: Row, ours: Row | None) -> str:
+    if ours is None:
+        return number(row.spread.median, row.unit)
+    return f"ours / theirs {factor(times_as_fast(row, ours).median)}"

@@ -63,9 +63,10 @@ def load_adapter(name: str) -> Any:
     """The adapter of that name, or the one in a file, without importing Arena Breaker."""
     folder = Path(__file__).with_name("adapters")
     _import_file(PACKAGE, folder / "__init__.py", [str(folder)])
-    if not name.endswith(".py"):
-        return importlib.import_module(f"{PACKAGE}.{name}").ADAPTER
-    return _import_file(f"{PACKAGE}.given", Path(name), None).ADAPTER
+    if name.endswith(".py"):
+        return _import_file(f"{PACKAGE}.given", Path(name), None).ADAPTER
+    peers = importlib.import_module(f"{PACKAGE}.peers").PEERS
+    return peers.get(name) or importlib.import_module(f"{PACKAGE}.{name}").ADAPTER
 
 
 def _import_file(name: str, file: Path, folders: list[str] | None) -> Any:

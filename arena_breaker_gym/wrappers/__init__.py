@@ -2,9 +2,12 @@
 
 from arena_breaker_gym.deprecated import old_names
 from arena_breaker_gym.wrappers.action_noise import ActionNoise, ActionNoiseVectorEnv
-from arena_breaker_gym.wrappers.flatten_tables import FlattenTables
-from arena_breaker_gym.wrappers.preprocessed_env import PreprocessedEnv, PreprocessedVectorEnv
-from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
+from arena_breaker_gym.wrappers.preprocessing import (
+    FlattenTables,
+    PreprocessedEnv,
+    PreprocessedVectorEnv,
+    PreprocessingConfig,
+)
 
 __all__ = [
     "ActionNoise",

@@ -8,12 +8,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import ACTION_LENGTH
-from arena_breaker_gym.compiled import jit_cached
-from arena_breaker_gym.engine.record import Stages
-from arena_breaker_gym.observation import Room, StateTables, room_to_sort
-from arena_breaker_gym.wrappers.compass import compass
-from arena_breaker_gym.wrappers.targets import lead, rank_targets, stage_of
+from arena_breaker_gym._runtime.jit import jit_cached
+from arena_breaker_gym.batch.arenas import ACTION_LENGTH
+from arena_breaker_gym.batch.observation import Room, StateTables, room_to_sort
+from arena_breaker_gym.engine.arena import Stages
+from arena_breaker_gym.wrappers.targets import compass, lead, rank_targets, stage_of
 
 
 class DiscreteActions:

@@ -12,16 +12,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled, jit_cached
-from arena_breaker_gym.engine.arena import TICK
-from arena_breaker_gym.engine.enemy_shots import RADIUS as ENEMY_SHOT_RADIUS
-from arena_breaker_gym.engine.player import DASH_SPEED, DASH_TICKS
-from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
-from arena_breaker_gym.engine.player import SPEED as WALK_SPEED
-from arena_breaker_gym.engine.record import Record, Stages
-from arena_breaker_gym.engine.roster.stats import RADIUS as ENEMY_RADIUS
-from arena_breaker_gym.engine.space import sweep_walls
-from arena_breaker_gym.observation import (
+from arena_breaker_gym._runtime.jit import compiled, jit_cached
+from arena_breaker_gym.batch.observation import (
     DISTANCE_SCALE,
     ENEMY_ROWS,
     ENEMY_SPEED_SCALE,
@@ -33,8 +25,15 @@ from arena_breaker_gym.observation import (
     file_in,
     room_to_sort,
 )
-from arena_breaker_gym.wrappers.compass import compass
+from arena_breaker_gym.engine.arena import TICK, Record, Stages
+from arena_breaker_gym.engine.enemy_shots import RADIUS as ENEMY_SHOT_RADIUS
+from arena_breaker_gym.engine.player import DASH_SPEED, DASH_TICKS
+from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
+from arena_breaker_gym.engine.player import SPEED as WALK_SPEED
+from arena_breaker_gym.engine.roster import RADIUS as ENEMY_RADIUS
+from arena_breaker_gym.engine.space import sweep_walls
 from arena_breaker_gym.wrappers.targets import (
+    compass,
     hidden,
     lead,
     motion_of,

@@ -5,20 +5,23 @@ Stable-Baselines3 and the agents that play what was trained.
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.jit import jit_cached
+from arena_breaker_gym._runtime.plain import plain_bool, plain_int
+from arena_breaker_gym.batch.observation import TABLES, StateTables
 from arena_breaker_gym.env import action_space_of, observation_space_of
-from arena_breaker_gym.observation import TABLES, StateTables
-from arena_breaker_gym.plain import plain_bool, plain_int
 from arena_breaker_gym.settings import Settings, closest
 from arena_breaker_gym.stages.loader import load_campaign
 from arena_breaker_gym.wrappers.discrete_actions import DiscreteActions
-from arena_breaker_gym.wrappers.downsample import Downsample
 from arena_breaker_gym.wrappers.feature_extractor import FeatureExtractor
 
 # The least and the most that each number may be.
@@ -27,6 +30,49 @@ _RANGES = {"headings": (0, 64), "targets": (0, 16), "aims": (1, 64), "shrink": (
 
 _PLAYER_HIDDEN = slice(2, 5)  # of `StateTables.player`: vx, vz, hp
 _ENEMY_HIDDEN = slice(3, 6)  # of `StateTables.enemies`, likewise
+
+
+class Downsample:
+    """Makes the pictures of n arenas smaller at once.
+
+    Attributes:
+        space: Of one arena's picture.
+    """
+
+    def __init__(self, size: int, times: int) -> None:
+        """Makes one.
+
+        Args:
+            size: Pixels a side of what comes in.
+            times: How many times smaller what comes out is.
+
+        Raises:
+            ValueError: If that does not divide the side.
+        """
+        if size % times:
+            raise ValueError(f"A picture of {size} pixels a side cannot be shrunk {times} times.")
+        self.space = spaces.Box(0, 255, (size // times, size // times, 3), np.uint8)
+        self._times = times
+
+    def __call__(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A new array (n, size / times, size / times, 3) of pictures (n, size, size, 3)."""
+        out = np.empty((len(pictures), *self.space.shape), dtype=np.uint8)
+        _shrink_batch(np.ascontiguousarray(pictures), self._times, out)
+        return out
+
+
+@jit_cached
+def _shrink_batch(pictures: NDArray[np.uint8], times: int, out: NDArray[np.uint8]) -> None:
+    count = times * times
+    for index in range(out.shape[0]):
+        for row in range(out.shape[1]):
+            for column in range(out.shape[2]):
+                for channel in range(3):
+                    total = count // 2  # rounds to the nearest
+                    for y in range(row * times, (row + 1) * times):
+                        for x in range(column * times, (column + 1) * times):
+                            total += pictures[index, y, x, channel]
+                    out[index, row, column, channel] = total // count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,3 +213,143 @@ def _single_frame(shown: Mapping[str, NDArray[np.float32]]) -> StateTables:
     player[:, _PLAYER_HIDDEN] = 0.0
     enemies[:, :, _ENEMY_HIDDEN] = 0.0
     return tables._replace(player=player, enemies=enemies)
+
+
+class PreprocessedEnv(
+    gym.Wrapper[Any, Any, Any, NDArray[np.float32]], gym.utils.RecordConstructorArgs
+):
+    """`gym.make("ArenaBreaker-v0", observation="state")` with preprocessing."""
+
+    def __init__(self, env: gym.Env[Any, Any], preprocessing: PreprocessingConfig) -> None:
+        """Wraps an Arena Breaker.
+
+        Raises:
+            ValueError: If the preprocessing needs the state and the environment shows pixels.
+        """
+        gym.utils.RecordConstructorArgs.__init__(self, preprocessing=preprocessing)
+        gym.Wrapper.__init__(self, env)
+        self.preprocessing = preprocessing
+        settings = env.unwrapped.settings  # type: ignore[attr-defined]
+        self._preprocessor = preprocessing.made_for(settings)
+        self.observation_space = self._preprocessor.observation_space
+        self.action_space = self._preprocessor.action_space
+        self._shown: Any = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begins an episode; see `ArenaBreakerEnv.reset`."""
+        shown, info = self.env.reset(seed=seed, options=options)
+        return self._see(shown), info
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Plays what was chosen for one step.
+
+        Raises:
+            ValueError: If a choice is out of range; the arena is untouched then.
+        """
+        sticks = self._preprocessor.act(np.asarray(action)[None], self._shown)[0]
+        shown, reward, terminated, truncated, info = self.env.step(sticks)
+        return self._see(shown), float(reward), terminated, truncated, info
+
+    def _see(self, shown: Any) -> Any:
+        self._shown = _mapped(shown, lambda value: value[None])
+        return _mapped(self._preprocessor.observe(self._shown), lambda value: value[0])
+
+
+class PreprocessedVectorEnv(gym.vector.VectorWrapper):
+    """`gym.make_vec("ArenaBreaker-v0", observation="state")` with preprocessing."""
+
+    def __init__(
+        self, env: gym.vector.VectorEnv[Any, Any, Any], preprocessing: PreprocessingConfig
+    ) -> None:
+        """Wraps a batch of Arena Breakers, in any autoreset mode.
+
+        Raises:
+            ValueError: If the preprocessing needs the state and the environment shows pixels.
+        """
+        super().__init__(env)
+        self.preprocessing = preprocessing
+        settings = env.unwrapped.settings  # type: ignore[attr-defined]
+        self._preprocessor = preprocessing.made_for(settings)
+        self.single_observation_space = self._preprocessor.observation_space
+        self.single_action_space = self._preprocessor.action_space
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._shown: Any = None
+
+    def reset(
+        self,
+        *,
+        seed: Any = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begins episodes; see `ArenaBreakerVectorEnv.reset`."""
+        self._shown, info = self.env.reset(seed=seed, options=options)
+        return self._preprocessor.observe(self._shown), info
+
+    def step(
+        self, actions: Any
+    ) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+        """Plays what was chosen for one step of every arena.
+
+        Raises:
+            ValueError: If a choice is out of range; no arena has moved then.
+        """
+        sticks = self._preprocessor.act(np.asarray(actions), self._shown)
+        self._shown, rewards, terminated, truncated, info = self.env.step(sticks)
+        if "final_obs" in info:
+            info = {**info, "final_obs": self._last(info["final_obs"], info["_final_obs"])}
+        return self._preprocessor.observe(self._shown), rewards, terminated, truncated, info
+
+    def _last(self, shown: NDArray[Any], ended: NDArray[np.bool_]) -> NDArray[Any]:
+        """The last observations of ended arenas as the learner sees them."""
+        seen = np.full(self.num_envs, None, dtype=object)
+        for index in np.flatnonzero(ended).tolist():
+            one = _mapped(shown[index], lambda value: value[None])
+            seen[index] = _mapped(self._preprocessor.observe(one), lambda value: value[0])
+        return seen
+
+
+def _mapped(shown: Any, change: Any) -> Any:
+    """Changes an array, or every table of a dict."""
+    if isinstance(shown, dict):
+        return {name: change(value) for name, value in shown.items()}
+    return change(shown)
+
+
+class FlattenTables(
+    gym.ObservationWrapper[dict[str, NDArray[Any]], Any, dict[str, NDArray[Any]]],
+    gym.utils.RecordConstructorArgs,
+):
+    """Lays the two-dimensional tables of the state observation out in one row each.
+
+    Stable-Baselines3 takes the tables as they are, but its `check_env` recommends vectors;
+    with this wrapper it has nothing to remark.
+
+    Raises:
+        ValueError: If the observation is not a `Dict` (observation="pixels").
+    """
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        """Wraps an environment with observation "both" or "state"."""
+        gym.utils.RecordConstructorArgs.__init__(self)
+        gym.ObservationWrapper.__init__(self, env)
+        if not isinstance(env.observation_space, spaces.Dict):
+            raise ValueError('FlattenTables needs observation="both" or "state".')
+        self.observation_space: spaces.Space[Any] = spaces.Dict(
+            {name: _flat(space) for name, space in env.observation_space.items()}
+        )
+
+    def observation(self, observation: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """The same numbers; a table (rows, columns) becomes (rows · columns,)."""
+        return {
+            name: value.reshape(-1) if value.ndim == 2 else value
+            for name, value in observation.items()
+        }
+
+
+def _flat(space: spaces.Space[Any]) -> spaces.Space[Any]:
+    if not isinstance(space, spaces.Box) or len(space.shape) != 2:
+        return deepcopy(space)
+    return spaces.Box(space.low.reshape(-1), space.high.reshape(-1), dtype=space.dtype.type)

@@ -9,12 +9,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.record import Record, Stages
-from arena_breaker_gym.engine.shots import RADIUS as SHOT_RADIUS
-from arena_breaker_gym.engine.shots import RANGE, SPEED
-from arena_breaker_gym.engine.space import sweep_walls
-from arena_breaker_gym.observation import (
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.batch.observation import (
     DISTANCE_SCALE,
     ENEMY_ROWS,
     ENEMY_SPEED_SCALE,
@@ -22,6 +18,10 @@ from arena_breaker_gym.observation import (
     StateTables,
     file_in,
 )
+from arena_breaker_gym.engine.arena import Record, Stages
+from arena_breaker_gym.engine.shots import RADIUS as SHOT_RADIUS
+from arena_breaker_gym.engine.shots import RANGE, SPEED
+from arena_breaker_gym.engine.space import sweep_walls
 
 _HIDDEN = 100.0  # m farther that a target behind a wall counts: behind all that are in sight
 _ROUNDS = 2  # of the fixed-point search for the meeting point
@@ -98,3 +98,9 @@ def lead(enemy: NDArray[np.float32]) -> tuple[float, float]:
     if length < 1e-6:
         return 1.0, 0.0
     return x / length, z / length
+
+
+def compass(headings: int) -> NDArray[np.float64]:
+    """Unit vectors (headings, 2) all round, the first along +x, the second towards +z of it."""
+    angles = 2.0 * np.pi * np.arange(headings) / headings
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).round(12)

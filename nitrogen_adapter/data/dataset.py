@@ -14,25 +14,32 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.arenas import Arenas
-from arena_breaker_gym.compiled import sources_digest
+from arena_breaker_gym._runtime.jit import sources_digest
+from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.deprecated import old_names
-from arena_breaker_gym.engine.arena import MAX_ENEMIES
+from arena_breaker_gym.engine.arena import ARENA, MAX_ENEMIES
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import Episode
 from arena_breaker_gym.rollout.episode import looks_of
-from arena_breaker_gym.rollout.replay import check_stages_named
+from arena_breaker_gym.rollout.replay import check_stages_named, resimulate
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.data.auxiliary import ABSENT, PLAYER
-from nitrogen_adapter.data.examples import ArrayExamples
-from nitrogen_adapter.data.keyframes import KeyFrames, spacing_for
+from nitrogen_adapter.data.examples import ABSENT, PLAYER, ArrayExamples
 from nitrogen_adapter.data.label_statistics import LabelStatistics, Track, label_statistics
-from nitrogen_adapter.data.sequences import Seen, SequenceExamples
-from nitrogen_adapter.data.windows import ChunkSettings, busy_steps, chunk_starts, kept_starts
+from nitrogen_adapter.data.windows import (
+    ChunkSettings,
+    Seen,
+    SequenceExamples,
+    busy_steps,
+    chunk_starts,
+    kept_starts,
+)
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
+
+CLOSEST = 8
+"""Fewest steps between two saved states: playing these takes as long as drawing the frame."""
 
 __all__ = [
     "ChunkSettings",
@@ -61,6 +68,53 @@ __getattr__ = old_names(
         "sights_of": f"{__name__}.auxiliary_targets_of",
     },
 )
+
+
+class KeyFrames:
+    """States of one episode, saved every so many steps."""
+
+    def __init__(self, episode: Episode, *, spacing: int) -> None:
+        """Play an episode to its end once and save states on the way.
+
+        Args:
+            episode: of T steps.
+            spacing: steps from one saved state to the next.
+
+        Raises:
+            ReplayError: if the episode does not play as recorded.
+        """
+        self._actions = episode.actions
+        self._spacing = spacing
+        self._states: list[bytes] = []
+        for step, arenas in resimulate(episode):
+            if step % spacing == 0:
+                self._states.append(arenas.save(0))
+
+    def walk(self, arenas: Arenas, steps: Iterable[int]) -> Iterator[int]:
+        """Put an arena at some moments, one after the other.
+
+        Args:
+            arenas: a batch of one with the episode's settings; it is played on.
+            steps: of the moments, rising, 0 to T.
+
+        Yields:
+            Each step, with the arena as the agent saw it then.
+        """
+        now = -1
+        for step in steps:
+            key = step // self._spacing
+            if now < key * self._spacing:
+                arenas.restore(0, self._states[key])
+                now = key * self._spacing
+            for action in self._actions[now:step]:
+                arenas.step(action[np.newaxis])
+            now = step
+            yield step
+
+
+def spacing_for(steps: int, memory: int) -> int:
+    """Steps between saved states so that those of so many steps fit into some bytes."""
+    return max(CLOSEST, -(-steps * ARENA.itemsize // max(memory, 1)))
 
 
 class EpisodeExamples(SequenceExamples):

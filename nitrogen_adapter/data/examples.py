@@ -1,20 +1,264 @@
-"""What a student learns from: frames, or what was seen of them, paired with gamepad rows."""
+"""What a student learns from: frames, or what was seen of them, paired with gamepad rows.
+
+This is for a base model that starts from nothing. Told for every token which kinds of things
+stand in its part of the frame, and where they are as seen from the player, a small model learns
+in minutes what would otherwise take it hours of play. The head that is trained along belongs to
+the training and is thrown away after it; at play a student sees pixels only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import multiprocessing
+import pickle
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's own name for it
 from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.data.auxiliary import mirror_auxiliary
-from nitrogen_adapter.data.prefetch import Source, prefetched
+from nitrogen_adapter.vision import Fovea
+
+BATCHES_AHEAD = 2
+"""Batches that every worker makes before they are asked for."""
+
+# A fork of this process would copy locks that other threads hold, of OpenMP or of a window. The
+# server forks from a process that has done nothing but the imports, which also makes starting a
+# worker cheap; where there is none, every worker begins from nothing.
+_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_IMPORTS = ("nitrogen_adapter.data.dataset",)
+
+_ENDED = (
+    "A worker process that makes training batches ended early: it was killed, or ran out of "
+    "memory or shared memory; try fewer workers or smaller batches."
+)
+
+Parts = tuple[NDArray[Any] | None, ...]
+
+ABSENT = -1
+"""The kind of an empty row in a table of auxiliary targets."""
+
+PLAYER = 0
+"""The kind that others are located from."""
+
+RARITY = 20.0
+"""How much more a thing that is there counts than one that is not: most of a frame is floor."""
+
+REACH = 4.0
+"""Offsets from the player are learned in quarters of a frame, so that they are about 1 large."""
+
+WHERE_SHARE = 0.3
+"""How much the error of where things are counts beside the error of what they are."""
 
 _TOGETHER = 256  # rows that are digested at once
+
+
+class WorkerError(ChildProcessError):
+    """A worker process ended before its work was done."""
+
+
+class Source(Protocol):
+    """What gives the parts of a batch by row numbers."""
+
+    def batch(self, rows: NDArray[np.int64]) -> Sequence[NDArray[Any] | None]:
+        """Return the parts of the batch of these rows."""
+        ...
+
+
+def prefetched(
+    source: Source, orders: Iterable[NDArray[np.int64]], *, workers: int
+) -> Iterator[Parts]:
+    """Yield a batch for every order, made by worker processes and given out in order.
+
+    Args:
+        source: what makes batches; it is pickled once and sent to every worker.
+        orders: row numbers of each batch; up to `BATCHES_AHEAD` a worker are taken ahead.
+        workers: processes, at least 1. They live as long as the iterator and compute with one
+            thread each.
+
+    Yields:
+        The parts of each batch, as arrays of their own.
+
+    Raises:
+        ValueError: if the source cannot be pickled, or as the source refuses a row.
+        WorkerError: if a worker was killed or ran out of memory.
+    """
+    loader = DataLoader(
+        _Served(_pickled(source)),
+        sampler=orders,
+        batch_size=None,  # an order is a whole batch already
+        num_workers=workers,
+        prefetch_factor=BATCHES_AHEAD,
+        collate_fn=_unchanged,
+        multiprocessing_context=_context(),
+        generator=torch.Generator(),  # else the caller's global random numbers would move on
+    )
+    made = iter(loader)
+    try:
+        while (answer := _next(made)) is not None:
+            yield _arrays(answer)
+    finally:
+        del made  # its end ends the workers
+
+
+class _Refusal(str):
+    """A source's refusal of a row, on its way from a worker."""
+
+    __slots__ = ()
+
+
+Answer = tuple[Tensor | None, ...] | _Refusal
+
+
+class _Served(Dataset[Answer]):
+    """A source at home in a worker: unpickled there at the first order."""
+
+    def __init__(self, pickled: bytes) -> None:
+        self._pickled = pickled
+        self._source: Source | None = None
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Answer:
+        if self._source is None:
+            try:
+                # The process that asks made it; nothing else is sent to this one.
+                self._source = pickle.loads(self._pickled)  # nosec B301
+            except (AttributeError, ImportError, pickle.UnpicklingError) as error:
+                return _Refusal(f"A worker process cannot rebuild the examples ({error}).")
+        try:
+            parts = self._source.batch(rows)
+        except ValueError as error:
+            return _Refusal(error)
+        # Tensors travel through shared memory, arrays would through a pipe.
+        return tuple(None if part is None else _tensor(part) for part in parts)
+
+
+def _tensor(part: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.require(part, requirements=["C", "W"]))
+
+
+def _next(made: Iterator[Answer]) -> Answer | None:
+    try:
+        return next(made, None)
+    except (ConnectionError, FileNotFoundError, EOFError) as error:
+        raise WorkerError(_ENDED) from error  # between promising a batch and handing it over
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error) or "Caught" in str(error):
+            raise  # a fault in the source, with the worker's own traceback
+        raise WorkerError(_ENDED) from error
+
+
+def _arrays(answer: Answer) -> Parts:
+    if isinstance(answer, _Refusal):
+        raise ValueError(str(answer))
+    # Copied, since a piece of shared memory holds a file open for as long as it lives.
+    return tuple(None if part is None else part.numpy().copy() for part in answer)
+
+
+def _pickled(source: Source) -> bytes:
+    try:
+        return pickle.dumps(source)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"{type(source).__name__} cannot be sent to worker processes ({error}); "
+            "use workers=0, or make it picklable."
+        ) from error
+
+
+def _context() -> Any:
+    context = multiprocessing.get_context(_METHOD)
+    if _METHOD == "forkserver":
+        context.set_forkserver_preload([*_IMPORTS])
+    return context
+
+
+def _unchanged(answer: Any) -> Any:
+    return answer
+
+
+class AuxiliaryTargets(NamedTuple):
+    """Where things stand in frames, as tensors.
+
+    Attributes:
+        places: (n, M, 2) column and row as shares of the frame, in [0, 1).
+        kinds: (n, M) whole numbers; `ABSENT` where a row is empty.
+    """
+
+    places: Tensor
+    kinds: Tensor
+
+    @classmethod
+    def of(cls, table: NDArray[np.float32]) -> AuxiliaryTargets:
+        """Read a table (n, M, 3) of column, row, kind; the first row is the player's."""
+        tensor = torch.from_numpy(np.ascontiguousarray(table))
+        return cls(tensor[..., :2], tensor[..., 2].long())
+
+
+def mirror_auxiliary(table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a table (n, M, 3) of column, row, kind as a mirror shows it."""
+    result = table.copy()
+    result[..., 0] = 1.0 - result[..., 0]
+    return result
+
+
+class AuxiliaryHead(nn.Module):
+    """Reads off a frame's tokens what stands where; its error teaches those who made the tokens."""
+
+    def __init__(self, width: int, kinds: int, grid: int) -> None:
+        """Build the head.
+
+        Args:
+            width: features of a token.
+            kinds: how many kinds of things there are, the player among them.
+            grid: tokens along one side of a frame.
+        """
+        super().__init__()
+        self.kinds, self.grid = kinds, grid
+        self.what = nn.Linear(width, kinds)
+        self.where = nn.Linear(width, 2)
+
+    def loss(self, features: Tensor, auxiliary: AuxiliaryTargets) -> Tensor:
+        """Return how wrong the head is.
+
+        Args:
+            features: (n, grid * grid, C) what a model sees of a frame each.
+            auxiliary: of the n frames.
+
+        Returns:
+            A scalar.
+        """
+        frame, row = torch.nonzero(auxiliary.kinds != ABSENT, as_tuple=True)
+        column_row = (auxiliary.places[frame, row] * self.grid).long().clamp(0, self.grid - 1)
+        cell = column_row[:, 1] * self.grid + column_row[:, 0]
+        there = torch.zeros((*features.shape[:2], self.kinds), device=features.device)
+        there[frame, cell, auxiliary.kinds[frame, row]] = 1.0
+        rarity = torch.full((self.kinds,), RARITY, device=features.device)
+        what = F.binary_cross_entropy_with_logits(self.what(features), there, pos_weight=rarity)
+        from_player = auxiliary.places[frame, row] - auxiliary.places[frame, PLAYER]
+        where = F.smooth_l1_loss(self.where(features[frame, cell]), REACH * from_player)
+        return what + WHERE_SHARE * where
+
+
+def place_loss(fovea: Fovea, cells: Tensor, place: Tensor) -> Tensor:
+    """Return how wrong a fovea is about where the player is.
+
+    Args:
+        fovea: of the tower.
+        cells: (n, C, grid, grid) the tower's cells of n frames.
+        place: (n, 2) column and row as shares of the frame.
+
+    Returns:
+        A scalar: the cross-entropy of the cell, and the error of the place in cells.
+    """
+    grid = fovea.grid
+    column_row = (place * grid).long().clamp(0, grid - 1)
+    cell = F.cross_entropy(fovea.scores(cells), column_row[:, 1] * grid + column_row[:, 0])
+    return cell + F.smooth_l1_loss(grid * fovea.place(cells), grid * place)
 
 
 class TeacherTargets(NamedTuple):

@@ -13,11 +13,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from arena_breaker_gym.extras import require
+from arena_breaker_gym._runtime.extras import require
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.label_statistics import LabelStatistics, Track, label_statistics
-from nitrogen_adapter.data.sequences import Seen, SequenceExamples
-from nitrogen_adapter.data.windows import ChunkSettings, busy_rows, kept_of
+from nitrogen_adapter.data.windows import ChunkSettings, Seen, SequenceExamples, busy_rows, kept_of
 from nitrogen_adapter.inference import scaled
 
 MEMORY = 2**30

@@ -4,19 +4,91 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import ArrayLike, NDArray
 
 from nitrogen_adapter import gamepad
-from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
-from nitrogen_adapter.mapping.actions import flat
-from nitrogen_adapter.mapping.use import Use, pressed, ranged
+from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, DOWN, XBOX, GamepadSettings
 
 MOST_LEVELS = 2**20
 """Whole numbers in a range; more would run together in a row's 32-bit numbers."""
+
+
+class Use(NamedTuple):
+    """What a game does with one number of a row.
+
+    Attributes:
+        column: its place in the row, from 0.
+        number: its name.
+        xbox: what an Xbox gamepad calls it.
+        meaning: what it means in the game.
+    """
+
+    column: int
+    number: str
+    xbox: str
+    meaning: str
+
+
+def use(settings: GamepadSettings, number: str, meaning: str) -> Use:
+    """Return the use of a plain row's number, where the settings lay it."""
+    place = settings.place_of(number)
+    return Use(place.column, place.name, XBOX[place.name], meaning)
+
+
+def pressed(settings: GamepadSettings, number: str, label: str) -> Use:
+    """Return the use of a button."""
+    return use(settings, number, f"{label} above {DOWN:g}")
+
+
+def ranged(settings: GamepadSettings, number: str, label: str, *, low: float, high: float) -> Use:
+    """Return the use of a number that carries values from low to high."""
+    if settings.place_of(number).inverted:
+        low, high = high, low
+    return use(settings, number, f"{label} from {low:g} at 0 to {high:g} at 1")
+
+
+def flat(given: NDArray[Any], space: spaces.Space[Any]) -> NDArray[Any]:
+    """Return actions (..., *shape of the space) as (..., numbers).
+
+    Raises:
+        ValueError: if they have another shape.
+    """
+    shape = space.shape or ()
+    lead = given.ndim - len(shape)
+    if lead < 0 or given.shape[lead:] != shape:
+        wanted = ", ".join(["...", *map(str, shape)])
+        raise ValueError(f"Actions have the shape {given.shape}; expected ({wanted}).")
+    return given.reshape(*given.shape[:lead], -1)
+
+
+def whole(
+    actions: ArrayLike, space: spaces.Space[Any], *, counts: NDArray[np.int64], start: int = 0
+) -> NDArray[np.int64]:
+    """Return actions of whole numbers, counted from 0, (..., numbers) or (...) in a scalar space.
+
+    Args:
+        actions: (..., *shape of the space).
+        space: of one action.
+        counts: how many values each number of an action has.
+        start: the lowest of them.
+
+    Raises:
+        ValueError: if they have another shape, or are no actions of the space.
+    """
+    given = np.asarray(actions)
+    if given.dtype.kind not in "biu":
+        raise ValueError(f"Actions are {given.dtype}; expected whole numbers of {space}.")
+    if space.shape:
+        given = flat(given, space)
+    given = given.astype(np.int64) - start
+    wrong = (given < 0) | (given >= counts)
+    if wrong.any():
+        raise ValueError(f"Actions hold {given[wrong][0] + start}, which is not in {space}.")
+    return given
 
 
 @dataclass(frozen=True)

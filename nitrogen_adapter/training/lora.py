@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from arena_breaker_gym.extras import require
+from arena_breaker_gym._runtime.extras import require
 from nitrogen_adapter.model import NitroGen
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")

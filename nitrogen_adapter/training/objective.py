@@ -1,27 +1,159 @@
-"""`TrainingObjective`: how wrong a model is about some examples, as a loss that it learns from."""
+"""`TrainingObjective`: how wrong a model is about some examples, as a loss that it learns from.
+
+Each example's share depends on the step and on its place in the step alone. So it does not matter
+whether a step is taken in one piece or several, by one process or by several.
+
+It is trained along and thrown away. A classification says at once what the flow to an action must
+find out from noisy samples, and a distribution says more than the one action drawn from it; aims
+are classes too, since the mean of two good directions may hit nothing.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.config import PatchConfig
-from nitrogen_adapter.data.auxiliary import PLAYER, AuxiliaryHead, AuxiliaryTargets, place_loss
-from nitrogen_adapter.data.examples import Batch, TeacherTargets
+from nitrogen_adapter.data.examples import (
+    PLAYER,
+    AuxiliaryHead,
+    AuxiliaryTargets,
+    Batch,
+    TeacherTargets,
+    place_loss,
+)
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import TrainingConfig
-from nitrogen_adapter.training.noise import StepNoise
-from nitrogen_adapter.training.teacher_head import TeacherHead
 from nitrogen_adapter.vision import Fovea, PatchTower, normalise
 
+DIRECTIONS = 32
+"""Classes of aim, evenly around the circle; a true aim between two belongs to both by nearness."""
+
+SENSES_WEIGHT = 5.0
+"""How much the features count beside the two distributions. Our own value."""
+
+LEAST_VARIANCE = 1e-3
+"""Features that vary less in a batch are taken for constant."""
+
+AIMS_ABOVE = 0.3
+"""Sticks shorter than this fire nothing and have no direction to learn."""
+
 WITHOUT_TARGETS = "sight_weight is above 0, but the examples come without auxiliary targets."
+
+
+class StepNoise(NamedTuple):
+    """What was drawn for n examples, each with K noises.
+
+    Attributes:
+        noise: (n, K, 18, 25) where the denoising begins.
+        time: (n, K) in [0, 1) how far it has come.
+        plain: (n,) bool, which are shown as they are where mirroring is on; else None.
+        changes: (n, 8) how frames are augmented, or None.
+    """
+
+    noise: Tensor
+    time: Tensor
+    plain: Tensor | None = None
+    changes: Tensor | None = None
+
+    @classmethod
+    def draw(
+        cls, model: NitroGen, config: TrainingConfig, count: int, *, seed: int, frames: bool
+    ) -> StepNoise:
+        """Draw for `count` examples, on the model's device.
+
+        Args:
+            model: what is trained.
+            config: what is left to chance.
+            count: examples in the step.
+            seed: of the step.
+            frames: whether the examples are frames, or features that were computed ahead.
+        """
+        device = next(model.parameters()).device
+        generator = torch.Generator(device).manual_seed(seed)
+        plain = changes = None
+        if frames and config.mirror:
+            plain = torch.rand(count, generator=generator, device=device) < 0.5
+        if frames and config.augment:
+            changes = config.augment.draw(count, generator)
+        draws, sizes = (count, config.draws), model.config
+        shape = (*draws, sizes.action_horizon, sizes.action_dim)
+        noise = torch.randn(shape, generator=generator, device=device)
+        time = model.draw_times(count * config.draws, generator).reshape(draws)
+        return cls(noise, time, plain, changes)
+
+    def part(self, first: int, end: int) -> StepNoise:
+        """Return what is for the examples from `first` up to `end`."""
+        return StepNoise(
+            self.noise[first:end],
+            self.time[first:end],
+            None if self.plain is None else self.plain[first:end],
+            None if self.changes is None else self.changes[first:end],
+        )
+
+
+class TeacherHead(nn.Module):
+    """Three linear layers over all tokens of a frame."""
+
+    def __init__(self, inputs: int, *, moves: int, senses: int) -> None:
+        """Build the head.
+
+        Args:
+            inputs: numbers that are seen of a frame: tokens times features.
+            moves: classes of moves.
+            senses: features of the teacher.
+        """
+        super().__init__()
+        self.move = nn.Linear(inputs, moves)
+        self.aim = nn.Linear(inputs, DIRECTIONS)
+        self.senses = nn.Linear(inputs, senses)
+
+    def loss(self, features: Tensor, targets: TeacherTargets) -> Tensor:
+        """Return how wrong the head is about (n, T, C) features: a scalar.
+
+        The sum of two cross-entropies, of moves and of aims, and the mean squared error of the
+        teacher's features.
+        """
+        flat = features.flatten(1)
+        move_logits, stick, senses_seen = (
+            torch.from_numpy(part).to(flat.device) for part in targets
+        )
+        wanted = move_logits.softmax(dim=1)
+        move = -(wanted * self.move(flat).float().log_softmax(dim=1)).sum(dim=1).mean()
+        score = (direction_shares(stick) * self.aim(flat).float().log_softmax(dim=1)).sum(1)
+        aims = (stick.norm(dim=1) > AIMS_ABOVE).float()
+        senses = _relative_error(self.senses(flat).float(), senses_seen)
+        return cast("Tensor", move - (score * aims).mean() + SENSES_WEIGHT * senses)
+
+
+def _relative_error(seen: Tensor, wanted: Tensor) -> Tensor:
+    """The squared error of (n, numbers) as a share of each number's variance; the mean of all.
+
+    Numbers that are the same in all rows, such as those that a teacher does not use, are left out.
+    """
+    variance = wanted.var(dim=0)
+    varied = (variance > LEAST_VARIANCE).float()
+    errors = (seen - wanted).square().mean(dim=0) / variance.clamp_min(LEAST_VARIANCE)
+    return (errors * varied).sum() / varied.sum().clamp_min(1.0)
+
+
+def direction_shares(aim: Tensor) -> Tensor:
+    """Share (n, 2) sticks out between the two classes of direction that each lies between."""
+    place = torch.atan2(aim[:, 1], aim[:, 0]) / (2.0 * math.pi) * DIRECTIONS
+    lower = place.floor()
+    upper_share = (place - lower)[:, None]
+    first = lower.long()[:, None] % DIRECTIONS
+    shares = torch.zeros(len(aim), DIRECTIONS, device=aim.device)
+    shares.scatter_(1, first, 1.0 - upper_share)
+    return shares.scatter_add_(1, (first + 1) % DIRECTIONS, upper_share)
 
 
 class TrainingObjective:

@@ -15,19 +15,20 @@ from typing import Any
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.data.examples import Examples
 from nitrogen_adapter.data.features import cache_features
-from nitrogen_adapter.data.label_split import split_labels
+from nitrogen_adapter.data.label_examples import split_labels
 from nitrogen_adapter.gamepad import GamepadSettings
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.presets import file_of
 from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.training.data_split import (
     DataSplit,
+    HeldOut,
     chunks_for,
     from_episodes,
     from_minari,
     made_ahead,
+    mean_row,
 )
-from nitrogen_adapter.training.heldout import HeldOut, mean_row
 from nitrogen_adapter.training.processes import Processes
 from nitrogen_adapter.training.run import SAVE_EVERY, TrainingRun, claim, finished
 from nitrogen_adapter.training.trainer import Trainer

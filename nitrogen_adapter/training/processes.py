@@ -6,12 +6,19 @@ is who and which device is whose. A single process needs none of it and stays pl
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Iterable
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+"""Names of mallopt(3)'s settings in glibc's malloc.h."""
+
+_NEVER = 2**31 - 1
 
 
 class Processes:
@@ -97,3 +104,18 @@ class Processes:
         """End what binds the processes; it may be called twice."""
         if self.count > 1 and dist.is_initialized():
             dist.destroy_process_group()
+
+
+def keep_memory() -> None:
+    """Let this process keep the memory of large tensors for the next ones, where glibc serves it.
+
+    By default glibc returns each large block to the system when it is freed, and the next step of
+    a training pays for every page of it anew. It changes no number. On other systems and with
+    other C libraries nothing happens.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_MAX, 0)
+        mallopt(_TRIM_THRESHOLD, _NEVER)

@@ -5,19 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym.files import Claim, claimed, folder_written_whole
-from arena_breaker_gym.run_folder import check_claim, claim_folder, write_json
-from arena_breaker_gym.stored import StoredError, is_number, is_whole, json_in, read_stored
+from arena_breaker_gym._runtime.files import Claim, claimed, folder_written_whole
+from arena_breaker_gym._runtime.run_folder import check_claim, claim_folder, write_json
+from arena_breaker_gym._runtime.stored import StoredError, is_number, is_whole, json_in, read_stored
 from nitrogen_adapter import checkpoint
-from nitrogen_adapter.passes import Passes
-from nitrogen_adapter.training.board import Board
 from nitrogen_adapter.training.config import RENAMED
-from nitrogen_adapter.training.heldout import SCORES, HeldOut, Scores
+from nitrogen_adapter.training.data_split import SCORES, HeldOut, Scores
+from nitrogen_adapter.training.loggers import Board
 from nitrogen_adapter.training.processes import Processes
 from nitrogen_adapter.training.trainer import Progress, Trainer
 
@@ -30,6 +29,45 @@ _LARGEST = 2**24  # bytes of a JSON file of a training; a report has some 5,000
 
 SAVE_EVERY = 60.0
 """Seconds between two saves."""
+
+
+class Passes(NamedTuple):
+    """Passes over the examples.
+
+    Attributes:
+        done: how many, the last perhaps in part.
+        planned: how many there were to be.
+    """
+
+    done: float
+    planned: float
+
+    @classmethod
+    def counted(cls, *, steps: int, examples: int, batch_size: int, planned: float) -> Passes:
+        """Count them from the steps that were taken.
+
+        Args:
+            steps: how many.
+            examples: how many there are to go over.
+            batch_size: examples in a step.
+            planned: passes that there were to be.
+        """
+        a_pass = -(-examples // batch_size)  # steps; the last takes what is left
+        return cls(min(steps / a_pass, planned), planned)
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether the training ended before its time, as with a limit on its seconds."""
+        return self.done < self.planned
+
+    def __str__(self) -> str:
+        """In words, such as "2.5 of 4 passes"; rounded down, so that none is claimed too much."""
+        done = int(self.done * 10) / 10
+        return f"{done:g} of {self.planned:g} passes"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return them as JSON values."""
+        return {"done": round(self.done, 3), "planned": self.planned}
 
 
 class TrainingRun:

@@ -20,17 +20,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from arena_breaker_gym.run_folder import with_new_names
-from arena_breaker_gym.stored import is_number, is_whole
+from arena_breaker_gym._runtime.run_folder import with_new_names
+from arena_breaker_gym._runtime.stored import is_number, is_whole
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.data.examples import Batch, Examples, TeacherTargets, batches
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import RENAMED, TrainingConfig
 from nitrogen_adapter.training.lora import Adapters, add_adapters
-from nitrogen_adapter.training.memory import keep_memory
-from nitrogen_adapter.training.noise import StepNoise
-from nitrogen_adapter.training.objective import WITHOUT_TARGETS, TrainingObjective
-from nitrogen_adapter.training.processes import Processes
+from nitrogen_adapter.training.objective import WITHOUT_TARGETS, StepNoise, TrainingObjective
+from nitrogen_adapter.training.processes import Processes, keep_memory
 
 _HALVES_AFTER = 5000
 """Steps after which the schedule "inverse_sqrt" has halved the rate. Our own value."""

@@ -12,10 +12,8 @@ from typing import Any
 
 import anyio
 
-from arena_breaker_agents.tutor.batch_api import BatchApi
-from arena_breaker_agents.tutor.batch_log import BatchLog, BatchRequest
-from arena_breaker_agents.tutor.claude import ClaudeClient
-from arena_breaker_agents.tutor.claude_reply import reply_from
+from arena_breaker_agents.tutor.batch_api import BatchApi, BatchLog, BatchRequest
+from arena_breaker_agents.tutor.claude import ClaudeClient, reply_from
 from arena_breaker_agents.tutor.endpoint import ApiError
 from arena_breaker_agents.tutor.llm_client import LLMError, Request, Response
 

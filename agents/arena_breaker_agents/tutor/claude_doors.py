@@ -15,10 +15,13 @@ from typing import Any
 
 import anthropic
 
-from arena_breaker_agents.tutor.api_key import MissingKeyError, read_key
-from arena_breaker_agents.tutor.endpoint import checked_url
-from arena_breaker_agents.tutor.waiting import no_longer_than
-from arena_breaker_agents.tutor.way import way_prepared
+from arena_breaker_agents.tutor.endpoint import (
+    MissingKeyError,
+    checked_url,
+    no_longer_than,
+    read_key,
+    way_prepared,
+)
 from arena_breaker_gym.settings import closest
 
 AnyClient = (

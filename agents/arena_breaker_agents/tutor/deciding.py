@@ -1,21 +1,23 @@
-"""`Decider`: how one decision is had: remembered, or asked for until there is a usable answer."""
+"""`Decider`: how one decision is had, remembered or asked for; `EpisodeContext`: what it knows."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import anyio
+import numpy as np
+from numpy.typing import NDArray
 
 from arena_breaker_agents.tutor import prompt
-from arena_breaker_agents.tutor.bill import tokens_of
+from arena_breaker_agents.tutor.bill import Prices, tokens_of
 from arena_breaker_agents.tutor.decision import Decision, UnusableAnswer
-from arena_breaker_agents.tutor.episode_context import EpisodeContext
 from arena_breaker_agents.tutor.ledger import Ledger
 from arena_breaker_agents.tutor.llm_client import (
     CALLED,
@@ -29,7 +31,6 @@ from arena_breaker_agents.tutor.llm_client import (
     Usage,
     completion,
 )
-from arena_breaker_agents.tutor.prices import Prices
 from arena_breaker_agents.tutor.prompt import Prompt
 from arena_breaker_agents.tutor.transcript import (
     ANSWERED,
@@ -44,6 +45,63 @@ from arena_breaker_gym.rollout.agent import RunStopped
 
 LETTERS_PER_TOKEN = 2.0  # fewer than any text here has: what a question may cost is no guess below
 _OUTCOMES = {REFUSED: DECLINED, CUT: CUT_SHORT}
+
+
+class EpisodeContext:
+    """What is still to be played of the last decision, and what led to it.
+
+    Attributes:
+        seed: Of the episode.
+        decisions: How many were made.
+        steps: Steps played.
+    """
+
+    def __init__(self, seed: int, *, history: int) -> None:
+        """An episode begins.
+
+        Args:
+            seed: Of the episode.
+            history: Fewest turns of before that a question tells, once there are so many.
+        """
+        self.seed = seed
+        self.decisions = 0
+        self.steps = 0
+        self._history = history
+        self._held: deque[NDArray[np.float32]] = deque()
+        self._past: list[str] = []
+
+    @property
+    def needs_decision(self) -> bool:
+        """Whether the next step needs a new decision."""
+        return not self._held
+
+    @property
+    def earlier(self) -> Sequence[str]:
+        """Turns of before, as a question tells them.
+
+        They grow to twice the fewest before the older half is dropped: a beginning that stays
+        the same is found in the cache, one that slides never is.
+        """
+        return tuple(self._past)
+
+    def hold(self, snapshot: Mapping[str, Any], decision: Decision) -> None:
+        """Begins to play a decision.
+
+        Args:
+            snapshot: What it was made on.
+            decision: What is played.
+        """
+        self._held = deque(decision.actions())
+        self.decisions += 1
+        if self._history:
+            self._past.append(prompt.earlier(snapshot, decision.to_dict()))
+        if len(self._past) > 2 * self._history:
+            del self._past[: -self._history]
+
+    def next(self) -> NDArray[np.float32]:
+        """The next step's action, (5,)."""
+        self.steps += 1
+        return self._held.popleft()
 
 
 class DecisionLost(Exception):  # noqa: N818 - it names an outcome, not a fault in code

@@ -8,19 +8,30 @@ becomes an `LLMError` in which no key stands.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import math
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import anyio
 
-from arena_breaker_agents.tutor.llm_client import LLMError
-from arena_breaker_agents.tutor.refusal import DamagedAnswer, ErrorInside, Told, told_by
-from arena_breaker_agents.tutor.waiting import in_words, waited_by
-from arena_breaker_agents.tutor.way import through_proxy
-from arena_breaker_gym.plain import plain_float, plain_int
+from arena_breaker_agents.tutor.llm_client import (
+    DamagedAnswer,
+    ErrorInside,
+    LLMError,
+    Told,
+    told_by,
+)
+from arena_breaker_gym._runtime.plain import plain_float, plain_int
+
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 PATIENCE_S = 600.0  # for one call, all retries included
 
@@ -52,6 +63,87 @@ _MEANING: Mapping[int, tuple[str, str]] = MappingProxyType(
 
 _Response = TypeVar("_Response")
 _Read = TypeVar("_Read")
+
+
+def through_proxy(url: str) -> str:
+    """Words on the proxy through which an address is asked; "" where it is asked directly.
+
+    The proxy itself is not repeated, since a password may stand in it.
+    """
+    parts = urlsplit(url)
+    proxies = getproxies()
+    scheme = next((name for name in (parts.scheme, "all") if name in proxies), None)
+    if scheme is None or proxy_bypass(parts.netloc):
+        return ""
+    return f" through the proxy that {scheme.upper()}_PROXY names (NO_PROXY names exceptions)"
+
+
+@contextmanager
+def way_prepared(api: str) -> Iterator[None]:
+    """Puts into a sentence what goes wrong while a client is made.
+
+    Args:
+        api: Whose, for the sentence.
+
+    Raises:
+        ValueError: If the environment names a proxy or certificates that cannot be used.
+    """
+    try:
+        yield
+    except (OSError, ImportError, ValueError) as error:
+        # Nothing is quoted: a proxy's password may stand in what the client says.
+        raise ValueError(f"{api} cannot be asked: {_reason(error)}.") from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        named = [f"{name}={os.environ[name]}" for name in _CERTIFICATES if os.environ.get(name)]
+        said = " or ".join(named) or "the certificates of this machine"
+        return f"{said} cannot be read as certificates ({error.strerror or 'damaged'})"
+    if isinstance(error, ImportError):
+        return "a proxy of the kind SOCKS needs one more package: pip install socksio"
+    named = [f"{scheme.upper()}_PROXY" for scheme in getproxies() if scheme != "no"]
+    return f"{' or '.join(named) or 'the environment'} names no proxy that can be used"
+
+
+def waited_by(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an API asks to wait; None if it asks for none.
+
+    Args:
+        headers: Those of its answer: `retry-after` is in seconds, or a date.
+    """
+    said = headers.get("retry-after", "").strip()
+    try:
+        seconds = float(said)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(said).timestamp() - time.time()
+        except ValueError:
+            return None
+    return seconds if math.isfinite(seconds) and seconds > 0.0 else None
+
+
+def no_longer_than(patience: float) -> Callable[[Any], Awaitable[None]]:
+    """A hook on answers: the client gives up at once where it would wait beyond all patience.
+
+    Args:
+        patience: Seconds that a question may take.
+    """
+
+    async def hook(response: Any) -> None:
+        wait = waited_by(response.headers)
+        if wait is not None and wait > patience:
+            response.headers["x-should-retry"] = "false"
+
+    return hook
+
+
+def in_words(seconds: float) -> str:
+    """A time as people say it: "90 seconds", "2 hours"."""
+    for unit, name in ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 2.0 * unit:
+            return f"{seconds / unit:.3g} {name}"
+    return f"{math.ceil(seconds)} seconds"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,3 +355,29 @@ def plain_connection(
         if not value > 0.0:
             raise ValueError(f"{name} must be above 0 seconds, got {value!r}.")
     return retries, plain["timeout"], plain["patience"]
+
+
+class MissingKeyError(ValueError):
+    """There is no key, or none that could be sent; the sentence says what to set."""
+
+
+def read_key(variable: str, provider: str) -> str | None:
+    """The key in an environment variable.
+
+    Args:
+        variable: Its name.
+        provider: Whose key it is, for the sentence.
+
+    Returns:
+        The key without white space around it; None if the variable is unset or blank.
+
+    Raises:
+        MissingKeyError: If it holds what no key does; the sentence does not repeat it.
+    """
+    key = os.environ.get(variable, "").strip()
+    # What a header cannot carry would be quoted in another library's errors.
+    if not all("!" <= letter <= "~" for letter in key):
+        raise MissingKeyError(
+            f"{variable} is no key of {provider}: it holds spaces or letters that no key has."
+        )
+    return key or None

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import anyio
 import anyio.to_thread
 
-from arena_breaker_agents.tutor.budget import Budget
+from arena_breaker_agents.tutor.bill import Budget
 from arena_breaker_agents.tutor.transcript import Line, Transcript
-from arena_breaker_gym.rollout.remote_agent import SendRequest
+from arena_breaker_gym.rollout.agent import SendRequest
 
 PAUSE_S = 0.05  # before a worker asks again for dollars that others have under way
 

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from arena_breaker_gym.line_file import LineFile, heal
-from arena_breaker_gym.stored import (
+from arena_breaker_gym._runtime.files import LineFile, heal
+from arena_breaker_gym._runtime.stored import (
     StoredError,
     is_number,
     is_text,

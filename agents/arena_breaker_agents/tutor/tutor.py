@@ -16,19 +16,22 @@ import numpy as np
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from numpy.typing import NDArray
 
-from arena_breaker_agents.tutor.bill import Bill
-from arena_breaker_agents.tutor.deciding import Decider, DeciderConfig, DecisionLost, digest_of
+from arena_breaker_agents.tutor.bill import Bill, Prices
+from arena_breaker_agents.tutor.deciding import (
+    Decider,
+    DeciderConfig,
+    DecisionLost,
+    EpisodeContext,
+    digest_of,
+)
 from arena_breaker_agents.tutor.decision import Decision
-from arena_breaker_agents.tutor.episode_context import EpisodeContext
 from arena_breaker_agents.tutor.ledger import Ledger, LedgerServer, LocalLedger, RemoteLedger
 from arena_breaker_agents.tutor.llm_client import LLMClient
-from arena_breaker_agents.tutor.prices import Prices
 from arena_breaker_agents.tutor.prompt import DEFAULT_VERSION, VERSIONS, Prompt
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
-from arena_breaker_gym.plain import plain_float, plain_int
-from arena_breaker_gym.rollout.agent import AgentFailure, Observations
+from arena_breaker_gym._runtime.plain import plain_float, plain_int
+from arena_breaker_gym.rollout.agent import AgentFactory, AgentFailure, Observations, SendRequest
 from arena_breaker_gym.rollout.plan import Plan
-from arena_breaker_gym.rollout.remote_agent import AgentFactory, SendRequest
 from arena_breaker_gym.settings import Settings, closest
 
 GRACE_S = 20.0  # how long answers under way are waited for, and written down, when a run ends
@@ -177,7 +180,7 @@ class Tutor:
         self._decider = Decider(llm, told, self._decider_config(), ledger=ledger, prices=prices)
 
     def agent_factory(self) -> AgentFactory:
-        """How a copy is made in another process; see `arena_breaker_gym.rollout.remote_agent`.
+        """How a copy is made in another process; see `arena_breaker_gym.rollout.agent`.
 
         Raises:
             ValueError: If questions are gathered in batches, which one process does.

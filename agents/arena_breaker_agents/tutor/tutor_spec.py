@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from arena_breaker_agents.options import Readers, split_options
+from arena_breaker_agents.registry import Readers, split_options
 from arena_breaker_agents.tutor.tutor import TutorSettings
 
 _READERS: Readers = {

@@ -2,7 +2,7 @@
 
 import typer
 
-from arena_breaker_gym.cli.commands import add_commands
+from arena_breaker_gym.cli import add_commands
 
 # Each command's name and where its function stands: one small file a command.
 COMMANDS = {
@@ -10,8 +10,8 @@ COMMANDS = {
     "serve": "arena_breaker_gym.cli.nitrogen.serve:serve",
     "balance": "arena_breaker_gym.cli.nitrogen.labels:balance",
     "export": "arena_breaker_gym.cli.nitrogen.labels:export",
-    "pretrain": "arena_breaker_gym.cli.nitrogen.pretrain:pretrain",
-    "posttrain": "arena_breaker_gym.cli.nitrogen.posttrain:posttrain",
+    "pretrain": "arena_breaker_gym.cli.nitrogen.training:pretrain",
+    "posttrain": "arena_breaker_gym.cli.nitrogen.training:posttrain",
 }
 
 

@@ -23,7 +23,7 @@ def info(
 
     Example: arena-breaker nitrogen info ng.pt
     """
-    from arena_breaker_gym.extras import require
+    from arena_breaker_gym._runtime.extras import require
 
     require("torch", "nitrogen")
     from nitrogen_adapter import NitroGen

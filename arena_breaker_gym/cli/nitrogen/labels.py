@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.progress import bar
-from arena_breaker_gym.cli.report import print_json, say_where
+from arena_breaker_gym.cli.report import bar, print_json, say_where
 
 RunFolder = Annotated[
     Path, typer.Argument(help="Folder with stored episodes, such as a rollout's --out.")
@@ -29,7 +28,7 @@ def balance(
 
     Example: arena-breaker nitrogen balance runs/demo
     """
-    from arena_breaker_gym.extras import require
+    from arena_breaker_gym._runtime.extras import require
 
     require("torch", "nitrogen")
     from arena_breaker_gym.rollout import EpisodeStore
@@ -70,7 +69,7 @@ def export(
 
     Example: arena-breaker nitrogen export runs/demo --out runs/labels --frame-size 256
     """
-    from arena_breaker_gym.extras import require
+    from arena_breaker_gym._runtime.extras import require
 
     require("pyarrow", "nitrogen")
     from arena_breaker_gym.rollout import EpisodeStore

@@ -94,7 +94,7 @@ def serve(
 
     Example: arena-breaker nitrogen serve ng.pt --port 5555
     """
-    from arena_breaker_gym.extras import require
+    from arena_breaker_gym._runtime.extras import require
 
     torch = require("torch", "nitrogen")
     require("zmq", "nitrogen")

@@ -1,14 +1,11 @@
 """Bomber: lights a fuse near the player and blasts friend and foe; shot before, it dies quietly."""
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.arena import BLAST, MAX_ENEMIES, ticks
-from arena_breaker_gym.engine.damage import remove, wound
-from arena_breaker_gym.engine.effects import burst
-from arena_breaker_gym.engine.player_damage import damage_player
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.engine.roster.stats import SPEED
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import BLAST, MAX_ENEMIES, Record, ticks
+from arena_breaker_gym.engine.damage import burst, damage_player, remove, wound
+from arena_breaker_gym.engine.roster import SPEED
 from arena_breaker_gym.engine.steering import chase, face, stand
-from arena_breaker_gym.stages.names import BOMBER
+from arena_breaker_gym.stages.table import BOMBER
 
 FUSE = 1  # phase: lit
 

@@ -1,12 +1,11 @@
 """Charger: winds up in sight, charges in a straight line, is stunned if it meets a wall."""
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.arena import TICK, ticks
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.engine.roster.stats import RADIUS, SPEED, WALKING
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import TICK, Record, ticks
+from arena_breaker_gym.engine.roster import RADIUS, SPEED, WALKING
 from arena_breaker_gym.engine.space import sweep_walls
 from arena_breaker_gym.engine.steering import chase, face, sees, stand
-from arena_breaker_gym.stages.names import CHARGER
+from arena_breaker_gym.stages.table import CHARGER
 
 WIND_UP, CHARGE, STUNNED = 1, 2, 3  # phases
 

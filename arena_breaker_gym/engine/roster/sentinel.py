@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.arena import ticks
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import Record, ticks
 from arena_breaker_gym.engine.enemy_shots import shoot
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.engine.roster.stats import SPEED, WALKING
+from arena_breaker_gym.engine.roster import SPEED, WALKING
 from arena_breaker_gym.engine.steering import chase, face, sees, stand
-from arena_breaker_gym.stages.names import SENTINEL
+from arena_breaker_gym.stages.table import SENTINEL
 
 RING, TRIPLE = 1, 2  # phases: about to fire a ring, or a triple
 

@@ -1,12 +1,11 @@
 """Shooter: keeps its distance with a clear line, telegraphs, fires an aimed shot."""
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.arena import ticks
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import Record, ticks
 from arena_breaker_gym.engine.enemy_shots import shoot
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.engine.roster.stats import SPEED, WALKING
+from arena_breaker_gym.engine.roster import SPEED, WALKING
 from arena_breaker_gym.engine.steering import chase, face, go, sees, stand
-from arena_breaker_gym.stages.names import SHOOTER
+from arena_breaker_gym.stages.table import SHOOTER
 
 TELEGRAPH = 1  # phase: stands, aims, about to fire
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.engine.roster.stats import SPEED
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import Record
+from arena_breaker_gym.engine.roster import SPEED
 from arena_breaker_gym.engine.steering import chase
-from arena_breaker_gym.stages.names import SPLITTER
+from arena_breaker_gym.stages.table import SPLITTER
 
 # Where its three swarmers appear, in metres from its centre: an equilateral triangle.
 BROOD = np.array([(0.0, -0.4), (0.35, 0.2), (-0.35, 0.2)])

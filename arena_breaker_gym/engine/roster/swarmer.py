@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from arena_breaker_gym.compiled import compiled
-from arena_breaker_gym.engine.record import Record
-from arena_breaker_gym.engine.roster.stats import SPEED
+from arena_breaker_gym._runtime.jit import compiled
+from arena_breaker_gym.engine.arena import Record
+from arena_breaker_gym.engine.roster import SPEED
 from arena_breaker_gym.engine.steering import chase
-from arena_breaker_gym.stages.names import SWARMER
+from arena_breaker_gym.stages.table import SWARMER
 
 # Each swarmer aims at its own side of the player, by its serial number (eight sides), and
 # the nearer it is, the less it leads round: our own way to surround without a formation.

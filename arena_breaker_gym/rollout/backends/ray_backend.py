@@ -11,13 +11,19 @@ from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from arena_breaker_gym.plain import plain_int
-from arena_breaker_gym.rollout.agent import Agent, RunAware
-from arena_breaker_gym.rollout.backends.agent_spec import AgentSpec
-from arena_breaker_gym.rollout.backends.backend import Report, Work
-from arena_breaker_gym.rollout.backends.cluster import STORE_BYTES, Cluster, import_ray
+from arena_breaker_gym._runtime.plain import plain_int
+from arena_breaker_gym.rollout.agent import Agent, Coordinator, RunAware
+from arena_breaker_gym.rollout.backends import Report, Work
+from arena_breaker_gym.rollout.backends.cluster import (
+    STORE_BYTES,
+    Cluster,
+    WorkerHandle,
+    WorkerPool,
+    import_ray,
+)
 from arena_breaker_gym.rollout.backends.local import LocalBackend
-from arena_breaker_gym.rollout.backends.messages import (
+from arena_breaker_gym.rollout.backends.worker import (
+    AgentSpec,
     Ended,
     Greeting,
     Job,
@@ -25,13 +31,10 @@ from arena_breaker_gym.rollout.backends.messages import (
     WorkerRequest,
     WorkerResponse,
     first_line,
+    release,
     sendable,
 )
-from arena_breaker_gym.rollout.backends.worker import release
-from arena_breaker_gym.rollout.backends.worker_pool import WorkerHandle, WorkerPool
-from arena_breaker_gym.rollout.episode import Episode
-from arena_breaker_gym.rollout.latency import MEASURED
-from arena_breaker_gym.rollout.remote_agent import Coordinator
+from arena_breaker_gym.rollout.episode import MEASURED, Episode
 
 MOST_LOSSES = 3  # workers that may die over an episode before it is given up
 STILLBORN = -1  # among numbers of episodes: workers that died before they greeted

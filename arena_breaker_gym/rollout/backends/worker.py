@@ -2,31 +2,197 @@
 
 import itertools
 import os
+import pickle
 import queue
 import socket
 import sys
 import threading
 import time
+import traceback
+import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Self
 
 import numba
+import numpy as np
+from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym.deprecated import warn
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.rollout.agent import Agent
-from arena_breaker_gym.rollout.backends.agent_spec import AgentSpec
-from arena_breaker_gym.rollout.backends.backend import Report, Work
+from arena_breaker_gym.rollout.agent import Agent, AgentFactory, RemoteAgent, SendRequest
+from arena_breaker_gym.rollout.backends import Report, Work
 from arena_breaker_gym.rollout.backends.local import LocalBackend
-from arena_breaker_gym.rollout.backends.messages import (
-    Ended,
-    Greeting,
-    Job,
-    Trouble,
-    WorkerRequest,
-    WorkerResponse,
-)
+from arena_breaker_gym.rollout.plan import Plan
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """Who a worker is.
+
+    Attributes:
+        place: Host and process, for people.
+        pid: The process.
+        release: Version of the package and of the engine's rules.
+    """
+
+    place: str
+    pid: int
+    release: tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is to play.
+
+    Attributes:
+        serial: Its number.
+        plan: The whole rollout's.
+        digest: Of the stage files that the driver has.
+        arenas: Most arenas side by side.
+        keep_snapshots: As in `Work`.
+        numbers: The first episodes; more may be fed.
+    """
+
+    serial: int
+    plan: Plan
+    digest: str
+    arenas: int
+    keep_snapshots: bool
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class WorkerRequest:
+    """A worker's agent asks the agent that stayed with the driver."""
+
+    ident: int
+    content: Any
+
+
+@dataclass(frozen=True)
+class WorkerResponse:
+    """What it is told: a value, or an exception to raise."""
+
+    ident: int
+    value: Any = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """An exception ended a worker's play."""
+
+    error: Exception
+
+    @classmethod
+    def of(cls, error: Exception, place: str) -> Self:
+        """An exception that can be pickled, with a note of where it was raised."""
+        told = sendable(error)
+        told.add_note(f"Raised on {place}:\n{''.join(traceback.format_exception(error))}")
+        return cls(told)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A worker has played all it had, or was told to stop."""
+
+    serial: int
+
+
+def sendable(error: Exception) -> Exception:
+    """The exception itself if it survives pickling, else one that says the same."""
+    try:
+        again = pickle.loads(pickle.dumps(error))  # nosec B301  # of this very process
+        if type(again) is type(error) and str(again) == str(error):
+            return error
+    except Exception:  # nosec B110  # whatever it is, it cannot be pickled
+        pass
+    return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def first_line(error: Exception) -> str:
+    """An exception in half a sentence."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+@dataclass(frozen=True)
+class AgentSpec:
+    """What a worker needs to make an agent.
+
+    Attributes:
+        key: Unique to it.
+        factory: The factory, pickled.
+        buffers: The factory's arrays, which workers of one machine share without a copy.
+        gpu: Whether the agent wants a share of a GPU.
+    """
+
+    key: str
+    factory: bytes
+    buffers: tuple[NDArray[np.uint8], ...]
+    gpu: bool
+
+    @classmethod
+    def packed(cls, agent: Agent) -> Self:
+        """Packs an agent.
+
+        Raises:
+            ValueError: If it can be neither copied nor made elsewhere.
+        """
+        buffers: list[pickle.PickleBuffer] = []
+        remote = _own_factory(agent)
+        factory = remote or _Copy(agent)
+        # A copy's arrays are its own to write to, so they stay in the pickle.
+        aside = buffers.append if remote else None
+        try:
+            pickled = _cloudpickle().dumps(factory, protocol=5, buffer_callback=aside)
+        except Exception as error:  # pickling fails in as many ways as there are objects
+            raise ValueError(
+                f"Agent {agent.name!r} cannot be sent to other processes ({first_line(error)}): "
+                "give it a method `agent_factory`; see `arena_breaker_gym.rollout.agent`."
+            ) from error
+        arrays = tuple(np.frombuffer(one.raw(), dtype=np.uint8) for one in buffers)
+        return cls(uuid.uuid4().hex, pickled, arrays, bool(getattr(factory, "gpu", False)))
+
+    @property
+    def nbytes(self) -> int:
+        """Its size in bytes."""
+        return len(self.factory) + sum(array.nbytes for array in self.buffers)
+
+    def unpacked(self) -> AgentFactory:
+        """The factory."""
+        # The driver pickled it, and Ray's own messages between the two are pickles as well.
+        factory: AgentFactory = pickle.loads(self.factory, buffers=self.buffers)  # nosec B301
+        return factory
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """Makes an agent that needs nothing said: a copy."""
+
+    agent: Agent
+
+    def __call__(self, ask: SendRequest) -> Agent:
+        return self.agent
+
+
+def _own_factory(agent: Agent) -> AgentFactory | None:
+    """What the agent says of how it is made elsewhere, if it does; `recipe` is an old name."""
+    if isinstance(agent, RemoteAgent):
+        return agent.agent_factory()
+    old: Callable[[], AgentFactory] | None = getattr(agent, "recipe", None)
+    if not callable(old):
+        return None
+    warn(f"{type(agent).__name__}.recipe()", "agent_factory()")
+    return old()
+
+
+def _cloudpickle() -> Any:
+    return require("ray", "ray").cloudpickle
+
 
 PATIENCE_S = 1.0  # how long `collect` waits for the first message
 PULSE_S = 0.2  # between two reports of mere progress

@@ -1,4 +1,4 @@
-"""Adapters: one small file for each environment that is measured, ours among them.
+"""Adapters: what is measured of each environment, ours among them.
 
 An adapter is data and a way to make a step. These files also run under the interpreters of
 other environments, with NumPy and that environment alone (Python 3.10 or newer): nothing of

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from arena_breaker_gym.rendering.art.canvas import Sprite
 from arena_breaker_gym.rendering.art.figures import creatures, glyphs, machines, toys
-from arena_breaker_gym.rendering.skin import Skin
+from arena_breaker_gym.rendering.skins import Skin
 
 
 class Figures(Protocol):

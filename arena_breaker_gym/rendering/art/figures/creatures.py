@@ -4,8 +4,17 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite, regular, turned
-from arena_breaker_gym.rendering.art.colours import RGB, WHITE, lit, mix, rgb
+from arena_breaker_gym.rendering.art.canvas import (
+    RGB,
+    WHITE,
+    Canvas,
+    Sprite,
+    lit,
+    mix,
+    regular,
+    rgb,
+    turned,
+)
 from arena_breaker_gym.rendering.art.figures.parts import (
     STUNNED,
     ahead,
@@ -22,8 +31,8 @@ from arena_breaker_gym.rendering.art.figures.parts import (
     wake,
 )
 from arena_breaker_gym.rendering.sheet import SPLITTER_STEPS
-from arena_breaker_gym.rendering.skin import Skin
-from arena_breaker_gym.stages.names import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
+from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.stages.table import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
 
 # Measures of figures are in drawn radii.
 _FROG_LEGS = (((-0.3, 0.6), (-0.35, 1.25), (-1.1, 1.1)), ((0.45, 0.55), (0.75, 1.1), (1.15, 1.0)))

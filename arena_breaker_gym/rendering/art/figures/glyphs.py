@@ -3,8 +3,18 @@
 import math
 from collections.abc import Sequence
 
-from arena_breaker_gym.rendering.art.canvas import Canvas, Outline, Sprite, regular, turned
-from arena_breaker_gym.rendering.art.colours import RGB, WHITE, lit, mix, rgb
+from arena_breaker_gym.rendering.art.canvas import (
+    RGB,
+    WHITE,
+    Canvas,
+    Outline,
+    Sprite,
+    lit,
+    mix,
+    regular,
+    rgb,
+    turned,
+)
 from arena_breaker_gym.rendering.art.figures.parts import (
     STUNNED,
     ahead,
@@ -19,8 +29,8 @@ from arena_breaker_gym.rendering.art.figures.parts import (
     wake,
 )
 from arena_breaker_gym.rendering.sheet import SPLITTER_STEPS
-from arena_breaker_gym.rendering.skin import Skin
-from arena_breaker_gym.stages.names import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
+from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.stages.table import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
 
 # Measures of figures are in drawn radii.
 _LINE = 0.14  # m

@@ -2,8 +2,17 @@
 
 import math
 
-from arena_breaker_gym.rendering.art.canvas import Canvas, Sprite, regular, turned
-from arena_breaker_gym.rendering.art.colours import RGB, WHITE, lit, mix, rgb
+from arena_breaker_gym.rendering.art.canvas import (
+    RGB,
+    WHITE,
+    Canvas,
+    Sprite,
+    lit,
+    mix,
+    regular,
+    rgb,
+    turned,
+)
 from arena_breaker_gym.rendering.art.figures.parts import (
     angle_of,
     board,
@@ -14,8 +23,8 @@ from arena_breaker_gym.rendering.art.figures.parts import (
     wake,
 )
 from arena_breaker_gym.rendering.sheet import SPLITTER_STEPS
-from arena_breaker_gym.rendering.skin import Skin
-from arena_breaker_gym.stages.names import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
+from arena_breaker_gym.rendering.skins import Skin
+from arena_breaker_gym.stages.table import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
 
 # Measures of figures are in drawn radii.
 _DART = ((1.45, 0.0), (-0.55, -1.0), (-0.25, 0.0), (-0.55, 1.0))

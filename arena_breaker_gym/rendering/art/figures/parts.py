@@ -3,12 +3,21 @@
 import math
 
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
-from arena_breaker_gym.engine.roster.stats import RADIUS
-from arena_breaker_gym.rendering.art.canvas import Canvas, Outline, Place, turned
-from arena_breaker_gym.rendering.art.colours import RGB, WHITE, lit, mix, rgb
+from arena_breaker_gym.engine.roster import RADIUS
+from arena_breaker_gym.rendering.art.canvas import (
+    RGB,
+    WHITE,
+    Canvas,
+    Outline,
+    Place,
+    lit,
+    mix,
+    rgb,
+    turned,
+)
 from arena_breaker_gym.rendering.camera import RISE
 from arena_breaker_gym.rendering.sheet import HEADINGS
-from arena_breaker_gym.rendering.skin import Skin
+from arena_breaker_gym.rendering.skins import Skin
 
 _FINEST_LINE = 0.55  # finished pixels that a stroke's half width has at least
 STUNNED = 3  # the last of a charger's phases

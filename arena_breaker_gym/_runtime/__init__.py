@@ -1,0 +1,1 @@
+"""What everything here stands on: compiler, threads, files, optional libraries; no game."""

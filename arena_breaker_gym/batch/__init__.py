@@ -1,0 +1,1 @@
+"""A batch of arenas: records that are stepped, observed and drawn in one call."""
