@@ -210,7 +210,7 @@ def run(code, folder, url):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,  # of a busy machine
         check=False,
     )
 
