@@ -49,7 +49,7 @@ def _enemy(kind: int, **fields: Any) -> Effect:
 
 
 def _burst(kind: int) -> Effect:
-    return Effect("bursts", {"kind": kind, "tick": -5})
+    return Effect("effects", {"kind": kind, "tick": -5})
 
 
 def _spikes(phase: int) -> Effect:

@@ -378,13 +378,13 @@ def results(folder: Path) -> Target:
     """A file of results."""
     from arena_breaker_gym.rollout import rollout
     from arena_breaker_gym.rollout.metrics import rows_of
-    from arena_breaker_gym.rollout.results import Results
+    from arena_breaker_gym.rollout.results import ThroughputResults
 
     rows = rows_of("random", rollout(_agent("random"), episodes=2, max_steps=10))
-    place = Results(rows, {"seed": 0}, {"evaluation": 1.0}).save(folder)
+    place = ThroughputResults(rows, {"seed": 0}, {"evaluation": 1.0}).save(folder)
 
     def read(path: Path) -> None:
-        Results.load(path.parent).to_dict()
+        ThroughputResults.load(path.parent).to_dict()
 
     return Target([place.read_bytes()], _at(place, read), (flipped, changed_json))
 
@@ -405,10 +405,10 @@ def leaderboard(folder: Path) -> Target:
 
 def throughput(folder: Path) -> Target:
     """A file of measured speeds."""
-    from arena_breaker_gym.throughput.results import Results
+    from arena_breaker_gym.throughput.results import ThroughputResults
 
     whole = [(ROOT / "docs/data/throughput.json").read_bytes()]
-    read = _at(folder / "throughput.json", Results.load)
+    read = _at(folder / "throughput.json", ThroughputResults.load)
     return Target(whole, read, (flipped, changed_json))
 
 
@@ -503,7 +503,7 @@ def training(folder: Path) -> Target:
 
     frames = np.zeros((8, 64, 64, 3), np.uint8)
     examples = ArrayExamples(frames, pack(np.zeros((8, 18, 5), np.float32)))
-    config = TrainingConfig.student(epochs=2, batch_size=4, warmup_steps=1, sight_weight=0.0)
+    config = TrainingConfig.student(epochs=2, batch_size=4, warmup_steps=1, auxiliary_weight=0.0)
     trainer = Trainer(NitroGen.preset("tiny", seed=0), examples, config)
     trainer.run(until_step=2)
     trainer.save(folder / "whole.pt")

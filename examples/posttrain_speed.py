@@ -31,7 +31,7 @@ from nitrogen_adapter.data.examples import ArrayExamples
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.gamepad import pack
 from nitrogen_adapter.training.config import TrainingConfig
-from nitrogen_adapter.training.trainer import Progress, Trainer
+from nitrogen_adapter.training.trainer import Trainer, TrainingProgress
 
 GIB = 2**30
 ARTICLE_EXAMPLES, ARTICLE_EPOCHS = 3276, 4
@@ -83,7 +83,7 @@ def main(
         examples = cache_features(model, examples, batch_size=batch)
     looking = (time.perf_counter() - began) / len(examples) if cached else 0.0
     trainer = Trainer(model, examples, config)
-    told: list[Progress] = []
+    told: list[TrainingProgress] = []
     trainer.run(told.append)
     seconds = [after.seconds - before.seconds for before, after in pairwise(told)]
     step = statistics.median(seconds)

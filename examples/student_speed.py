@@ -25,7 +25,7 @@ from nitrogen_adapter import NitroGen, gamepad
 from nitrogen_adapter.data.examples import ArrayExamples, TeacherTargets
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.training.config import TrainingConfig
-from nitrogen_adapter.training.trainer import Progress, Trainer
+from nitrogen_adapter.training.trainer import Trainer, TrainingProgress
 
 COUNT = 1024  # examples
 THINGS = 12  # in a frame
@@ -49,11 +49,11 @@ def frames() -> ArrayExamples:
 def examples_per_second(config: TrainingConfig, steps: int) -> float:
     """The median over steps."""
     model, examples = NitroGen.preset("student"), frames()
-    if config.sight_is_frozen:
+    if config.features_are_frozen:
         examples = cache_features(model, examples)
     times: list[float] = []
 
-    def watch(now: Progress) -> None:
+    def watch(now: TrainingProgress) -> None:
         times.append(time.perf_counter())
 
     Trainer(model, examples, config).run(watch, until_step=steps + SKIPPED)

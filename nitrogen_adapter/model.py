@@ -631,7 +631,7 @@ class NitroGen(nn.Module):
         time: Tensor | None = None,
         *,
         features: Tensor | None = None,
-        draws: int = 1,
+        noise_samples: int = 1,
         weights: Tensor | None = None,
         generator: torch.Generator | None = None,
         game: str | int | None = None,
@@ -644,8 +644,8 @@ class NitroGen(nn.Module):
             noise: (B * K, 18, 25); drawn where not given.
             time: (B * K,) in [0, 1); drawn from the configuration's distribution where not given.
             features: (B, T, C) what `encode` returned, instead of pixels.
-            draws: K, how many noises share one look at a frame; those of a sample lie side by
-                side in `noise` and `time`.
+            noise_samples: K, how many noises share one look at a frame; those of a sample lie side
+                by side in `noise` and `time`.
             weights: (25,) how much each number of a row counts; all the same where not given.
             generator: where noise and time are drawn from.
             game: the game's name or number, for a model that was told games apart.
@@ -660,7 +660,7 @@ class NitroGen(nn.Module):
         expected = (len(seen), self.config.action_horizon, self.config.action_dim)
         if tuple(actions.shape) != expected:
             raise ValueError(f"actions have the shape {tuple(actions.shape)}; expected {expected}.")
-        actions = actions.repeat_interleave(draws, dim=0)
+        actions = actions.repeat_interleave(noise_samples, dim=0)
         noise = self._noise(len(actions), noise, generator)
         time = self.draw_times(len(actions), generator) if time is None else time
         share = time[:, None, None].to(actions.dtype)

@@ -306,7 +306,7 @@ def test_flat_infos_hold_the_terms_of_the_reward_side_by_side():
 def test_large_counts_are_told_as_they_are():
     env = make()
     env.reset(seed=0)
-    env.unwrapped.arenas.records["tally"]["score"][0] = 12_345
+    env.unwrapped.arenas.records["statistics"]["score"][0] = 12_345
     *_, info = env.step(STILL)
     assert info["score"] == 12_345 and info["score"].dtype == np.int64
 

@@ -229,7 +229,7 @@ def test_a_ratio_beyond_the_clip_teaches_no_more():
     assert ratio.grad.item() > 0.0
 
 
-SMALL = FineTuningConfig(updates=2, arenas=4, looks=3, draws=2, batch_size=6)
+SMALL = FineTuningConfig(updates=2, arenas=4, looks=3, noise_samples=2, batch_size=6)
 
 
 def test_fine_tuning_goes_on_where_it_was_left_and_what_sees_stays(tmp_path):

@@ -147,7 +147,7 @@ def test_splits_under_their_old_names_work_and_warn():
 
 
 def test_policies_stored_under_old_names_of_layers_load():
-    networks = pytest.importorskip("arena_breaker_gym.sb3.networks")
+    networks = pytest.importorskip("arena_breaker_gym.sb3.policy_file")
     network = networks.SmallCNN(spaces.Box(0.0, 1.0, (3, 42, 42)))
     renamed = {"features": "eyes", "head": "mind"}
     stored = {}

@@ -129,7 +129,7 @@ def test_several_draws_share_one_look_and_give_the_mean_of_their_losses(tiny):
     generator = torch.Generator().manual_seed(2)
     pixels, actions = frames(2), torch.rand((2, 18, 25), generator=generator)
     noise, time = torch.randn((6, 18, 25), generator=generator), torch.rand(6, generator=generator)
-    together = tiny.loss(pixels, actions, noise, time, draws=3)
+    together = tiny.loss(pixels, actions, noise, time, noise_samples=3)
     apart = [
         tiny.loss(pixels[i // 3, None], actions[i // 3, None], noise[i, None], time[i, None])
         for i in range(6)

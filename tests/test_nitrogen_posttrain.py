@@ -29,7 +29,7 @@ def one_thread():
 
 COLOURS = Augmentation(brightness=0.1, saturation=0.1)
 SHORT = TrainingConfig.student(
-    epochs=3, batch_size=4, warmup_steps=2, augment=COLOURS, sight_weight=0.0
+    epochs=3, batch_size=4, warmup_steps=2, augment=COLOURS, auxiliary_weight=0.0
 )
 
 
@@ -61,9 +61,9 @@ def assert_equal(first, second):
     assert [name for name in first if not torch.equal(first[name], second[name])] == []
 
 
-@pytest.mark.parametrize("sight_weight", [0.0, 1.0])
-def test_a_resumed_run_ends_bit_for_bit_as_an_uninterrupted_one(tmp_path, sight_weight):
-    settings = dataclasses.replace(SHORT, sight_weight=sight_weight)
+@pytest.mark.parametrize("auxiliary_weight", [0.0, 1.0])
+def test_a_resumed_run_ends_bit_for_bit_as_an_uninterrupted_one(tmp_path, auxiliary_weight):
+    settings = dataclasses.replace(SHORT, auxiliary_weight=auxiliary_weight)
     whole, first = trainer(settings), trainer(settings)
     whole.run()
     first.run(until_step=4)
@@ -287,12 +287,12 @@ def aim_of(model, examples):
 LESSON = TrainingConfig.student(
     epochs=25,
     batch_size=16,
-    draws=1,
+    noise_samples=1,
     learning_rate=1e-2,
     mirror=False,
     weights={"RIGHT_X": 10.0},
-    sight_weight=1.0,
-    sight_kinds=2,
+    auxiliary_weight=1.0,
+    auxiliary_kinds=2,
 )
 
 
@@ -325,7 +325,7 @@ def test_a_head_that_names_every_cell_rightly_is_hardly_wrong():
 
 def test_sights_reach_all_that_sees():
     settings = dataclasses.replace(SHORT, mirror=False, augment=Augmentation())
-    runs = [trainer(dataclasses.replace(settings, sight_weight=w)) for w in (0.0, 50.0)]
+    runs = [trainer(dataclasses.replace(settings, auxiliary_weight=w)) for w in (0.0, 50.0)]
     for run in runs:
         run.run(until_step=1)
     first, second = (run.model.state_dict() for run in runs)
@@ -439,7 +439,7 @@ def test_the_average_of_a_short_run_has_left_its_start():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: TrainingConfig(draws=0), "draws is 0; expected at least 1"),
+        (lambda: TrainingConfig(noise_samples=0), "draws is 0; expected at least 1"),
         (lambda: TrainingConfig(split="eyes"), "no split 'eyes'"),
         (lambda: TrainingConfig(split="all", lora_rank=4), "with LoRA only the adapters learn"),
         (lambda: TrainingConfig(batch_size=2, accumulate=3), "no more pieces than examples"),

@@ -10,7 +10,7 @@ from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.rollout import rollout, verify
 from arena_breaker_gym.rollout.agent import Observations
-from arena_breaker_gym.rollout.batch import Batch
+from arena_breaker_gym.rollout.batch import ArenaBatch
 from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.settings import Settings
 
@@ -63,7 +63,7 @@ def test_saved_states_are_shown_to_nobody_who_does_not_need_them():
 def test_planning_leaves_the_game_as_it_is(settings):
     agent = PlannerAgent(QUICK)
     plan = plan_of(agent, **settings)
-    batch = Batch(plan, count=2)
+    batch = ArenaBatch(plan, count=2)
     agent.prepare(plan, None, episodes=2)
     for arena in range(2):
         batch.begin(arena, arena)

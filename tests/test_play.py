@@ -851,7 +851,7 @@ def test_every_sound_is_quiet_enough_begins_and_ends_at_rest():
 def test_what_happens_is_heard_and_only_read():
     arenas = Arenas(Settings(), count=1)
     arenas.reset(0, (1, 2), stage=1)
-    heard, tally = [], arenas.records["tally"]
+    heard, statistics = [], arenas.records["statistics"]
     while not arenas.terminated[0]:
         before = arenas.records.copy()
         arenas.step(RIGHT_AND_FIRE_UP[np.newaxis] * [0, 1, 1, 1, 1])
@@ -859,8 +859,8 @@ def test_what_happens_is_heard_and_only_read():
         heard += heard_between(before, arenas.records)
         assert (before.tobytes(), arenas.records.tobytes()) == kept
     assert heard[-1] == "death"
-    assert tally["shots_fired"][0] - 1 <= heard.count("shot") > 10  # the last beside the death
-    assert 0 < heard.count("kill") <= tally["kills"][0]
+    assert statistics["shots_fired"][0] - 1 <= heard.count("shot") > 10  # the last beside the death
+    assert 0 < heard.count("kill") <= statistics["kills"][0]
     assert heard.count("hurt") == 4  # the fifth is the death
     assert set(heard) <= set(SOUNDS)
     won = arenas.records.copy()

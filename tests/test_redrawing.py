@@ -101,7 +101,7 @@ def test_there_is_room_for_the_boxes_of_the_fullest_arena():
         arenas.reset(index, (1, index), stage=3)
         crowd(arena, generator, spread=2.0)
         arena.enemies["kind"], arena.enemies["phase"] = 2, 1  # shooters about to fire
-        arena.bursts["kind"], arena.player.grace, arena.player.dash = 1, 6, 3
+        arena.effects["kind"], arena.player.grace, arena.player.dash = 1, 6, 3
     renderer.redraw(arenas.records, canvas)
     assert (canvas.touched["count"] > 200).all()
     assert (canvas.touched["count"] < canvases.MOST_STANDING + canvases.MOST_ON_FLOOR).all()

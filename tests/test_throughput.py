@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from arena_breaker_gym.cli import main
-from arena_breaker_gym.throughput.process import BrokenError, Worker
+from arena_breaker_gym.throughput.process import AdapterProcess, BrokenError
 
 SHORT = ["--rounds", "2", "--seconds", "0.001"]
 ONE = ["--part", "environment", "--only", "environment, state"]
@@ -192,7 +192,7 @@ def test_starting_and_memory_are_read_in_fresh_interpreters(run):
 
 
 def test_the_batch_and_threads_of_the_adapter_cover_what_is_promised():
-    with Worker("arena_breaker") as worker:
+    with AdapterProcess("arena_breaker") as worker:
         subjects = worker.greeting["subjects"]
         batches = [one for one in subjects if one["part"] == "batch"]
         assert {one["arenas"] for one in batches} == {64, 256, 1024}
@@ -235,7 +235,7 @@ def test_a_worker_runs_with_numpy_alone_and_answers_line_by_line(adapter):
 
 def test_an_interpreter_that_says_nothing_is_broken():
     with pytest.raises(BrokenError, match="its process ended with status"):
-        Worker("no_such_adapter")
+        AdapterProcess("no_such_adapter")
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ OLD_NAMES: Mapping[str, str] = MappingProxyType({"execute": "n_action_steps"})
 
 
 @dataclass(frozen=True)
-class Source:
+class AgentSource:
     """A checkpoint file or a server, with options.
 
     Attributes:
@@ -158,15 +158,15 @@ class NitroGenPolicy:
         """A policy from what a command line names: a checkpoint file, or "tcp://host:port".
 
         Args:
-            source: As `Source.parsed` reads it, so options may follow a question mark; "base" is
-                the shipped one.
+            source: As `AgentSource.parsed` reads it, so options may follow a question mark; "base"
+                is the shipped one.
 
         Raises:
             ValueError: If an option is unknown or its value bad.
             CheckpointError: If the file is no checkpoint.
             ServerError: If no server answers.
         """
-        found = Source.parsed(source)
+        found = AgentSource.parsed(source)
         if found.remote:
             from nitrogen_adapter.remote.client import RemotePredictor
 

@@ -234,8 +234,10 @@ class Worth:
 
 def _standing(arenas: NDArray[np.void]) -> NDArray[np.float64]:
     """(n,): what has been achieved so far."""
-    tally, outcome = arenas["tally"], arenas["outcome"]
-    gained = _LIFE * arenas["player"]["hp"] + _HIT * tally["hits"] + _SCORE * tally["score"]
+    statistics, outcome = arenas["statistics"], arenas["outcome"]
+    gained = (
+        _LIFE * arenas["player"]["hp"] + _HIT * statistics["hits"] + _SCORE * statistics["score"]
+    )
     ended = _END * (outcome == VICTORY) - _END * (outcome == DEFEAT)
     standing: NDArray[np.float64] = gained + ended
     return standing

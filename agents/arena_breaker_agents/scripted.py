@@ -44,7 +44,7 @@ _DASH_PRICE = 0.7  # what being without a dash for a second is worth
 
 
 @dataclass(frozen=True)
-class Scene:
+class TrackedArena:
     """A snapshot as arrays; offsets are metres from the player, velocities m/s in the world.
 
     Attributes:
@@ -83,16 +83,16 @@ class Tracker:
 
     def __init__(self) -> None:
         """Starts with no memory."""
-        self._last: Scene | None = None
+        self._last: TrackedArena | None = None
 
-    def see(self, snapshot: dict[str, Any]) -> Scene:
+    def see(self, snapshot: dict[str, Any]) -> TrackedArena:
         """The scene of a snapshot, with velocities from the one before."""
         player = snapshot["player"]
         position = np.array([player["pos"]["x"], player["pos"]["z"]])
         types = [row["type"] for row in snapshot["enemies"]]
         enemies = _pairs(snapshot["enemies"], "dx", "dz")
         hazards = _pairs(snapshot["hazards"], "dx", "dz")
-        scene = Scene(
+        scene = TrackedArena(
             position=position,
             hp=player["hp"],
             dash_ready=player["dash_ready"],
@@ -171,7 +171,7 @@ class ScriptedBaseline:
         return (*move, *aim, dash)
 
 
-def _choose_aim(scene: Scene) -> tuple[float, float]:
+def _choose_aim(scene: TrackedArena) -> tuple[float, float]:
     """Full stick at the place where a shot would meet the target; idle without one."""
     if not scene.types:
         return 0.0, 0.0
@@ -191,7 +191,7 @@ def _lead(offset: NDArray[np.float64], velocity: NDArray[np.float64]) -> NDArray
     return meeting
 
 
-def _choose_move(scene: Scene) -> tuple[tuple[float, float], float]:
+def _choose_move(scene: TrackedArena) -> tuple[tuple[float, float], float]:
     """The least bad of the ring's moves, and 1.0 if it is a dash."""
     walks = _cost(scene, WALK_SPEED * _RING[:, None] * _HORIZONS[None, :, None])
     best = int(walks.argmin())
@@ -205,7 +205,7 @@ def _choose_move(scene: Scene) -> tuple[tuple[float, float], float]:
     return (float(_RING[best, 0]), float(_RING[best, 1])), dash
 
 
-def _cost(scene: Scene, ways: NDArray[np.float64]) -> NDArray[np.float64]:
+def _cost(scene: TrackedArena, ways: NDArray[np.float64]) -> NDArray[np.float64]:
     """What each of several ways (w, horizons, 2), as offsets from here, would cost; (w,)."""
     cost = _wall_cost(scene.position + ways[:, -1])
     if scene.types:
@@ -234,7 +234,7 @@ def _wall_cost(ends: NDArray[np.float64]) -> NDArray[np.float64]:
     return cost
 
 
-def _enemy_cost(scene: Scene, ways: NDArray[np.float64]) -> NDArray[np.float64]:
+def _enemy_cost(scene: TrackedArena, ways: NDArray[np.float64]) -> NDArray[np.float64]:
     berth = np.array([_BERTH[kind][0] for kind in scene.types])
     weight = np.array([_BERTH[kind][1] for kind in scene.types])
     gaps = _gaps(ways, scene.enemies, scene.enemy_velocities)
@@ -244,13 +244,13 @@ def _enemy_cost(scene: Scene, ways: NDArray[np.float64]) -> NDArray[np.float64]:
     return cost
 
 
-def _projectile_cost(scene: Scene, ways: NDArray[np.float64]) -> NDArray[np.float64]:
+def _projectile_cost(scene: TrackedArena, ways: NDArray[np.float64]) -> NDArray[np.float64]:
     gaps = _gaps(ways, scene.projectiles, scene.projectile_velocities)
     cost: NDArray[np.float64] = (4.0 * np.maximum(1.1 - gaps, 0.0)).sum(axis=2).mean(axis=1)
     return cost
 
 
-def _hazard_cost(scene: Scene, ways: NDArray[np.float64]) -> NDArray[np.float64]:
+def _hazard_cost(scene: TrackedArena, ways: NDArray[np.float64]) -> NDArray[np.float64]:
     gaps = _gaps(ways, scene.hazards, scene.hazard_velocities)
     # Spikes that are down may be crossed, not lingered on.
     reach = np.where(scene.hazard_radii > 0.0, scene.hazard_radii + 1.0, 0.6)

@@ -17,9 +17,9 @@ from arena_breaker_gym._runtime.plain import plain_int
 from arena_breaker_gym._runtime.pools import ThreadPool
 from arena_breaker_gym.batch.observation import (
     STATE_NUMBERS,
-    Room,
+    SortBuffer,
     StateTables,
-    room_to_sort,
+    sort_buffer,
     tables_in,
 )
 from arena_breaker_gym.batch.snapshot import snapshot
@@ -99,8 +99,7 @@ class Arenas:
         self._keys = np.zeros((count, 2), dtype=np.int64)
         self._pool = ThreadPool(num_threads)
         self._pieces = [
-            (first, last, room_to_sort())
-            for first, last in self._pool.cut(count, least=_LEAST_ROWS)
+            (first, last, sort_buffer()) for first, last in self._pool.cut(count, least=_LEAST_ROWS)
         ]
         self._standard = MAX_EPISODE_STEPS * settings.frame_skip  # ticks
 
@@ -212,7 +211,7 @@ class Arenas:
                 f"{self._actions[bad].tolist()}."
             )
 
-        def work(first: int, last: int, nearest: Room) -> None:
+        def work(first: int, last: int, nearest: SortBuffer) -> None:
             step_rows(
                 first,
                 last,
@@ -240,7 +239,7 @@ class Arenas:
         """The state of every arena as `tables`, of which only chosen rows are written anew."""
         rows = self._everyone if chosen is None else self._mask(chosen)
 
-        def work(first: int, last: int, nearest: Room) -> None:
+        def work(first: int, last: int, nearest: SortBuffer) -> None:
             observe_rows(
                 first,
                 last,
@@ -363,17 +362,17 @@ class Arenas:
     def summary(self, index: int) -> dict[str, Any]:
         """What the metrics table needs of an arena's episode, in plain numbers."""
         arena = self.records[index]
-        tally = arena.tally
+        statistics = arena.statistics
         ticks = max(int(arena.tick), 1)
         return {
             **dict(zip(INFO, self.facts(index), strict=True)),
             "victory": bool(arena.outcome == VICTORY),
-            "waves_begun": int(tally.waves_begun),
-            "waves_cleared": int(tally.waves_cleared),
+            "waves_begun": int(statistics.waves_begun),
+            "waves_cleared": int(statistics.waves_cleared),
             "survival_seconds": int(arena.tick) / TICKS_PER_SECOND,
-            "aim_magnitude": float(tally.aim_length) / ticks,
-            "firing_share": int(tally.firing_ticks) / ticks,
-            "cause_of_death": CAUSES[tally.cause_of_death],
+            "aim_magnitude": float(statistics.aim_length) / ticks,
+            "firing_share": int(statistics.firing_ticks) / ticks,
+            "cause_of_death": CAUSES[statistics.cause_of_death],
         }
 
     @cached_property

@@ -55,7 +55,9 @@ class StateTables(NamedTuple):
 
 # Of a thing near the player: its slot, and the distance or its square that sorts it.
 NEAR = np.dtype((np.record, [("slot", "i8"), ("key", "f8")]))
-Room: TypeAlias = NDArray[np.void]  # (24,) of dtype `NEAR`: what the longest table is sorted in
+SortBuffer: TypeAlias = NDArray[
+    np.void
+]  # (24,) of dtype `NEAR`: what the longest table is sorted in
 
 
 # For each table: the shape of one arena's and the bound of its numbers.
@@ -114,7 +116,7 @@ def tables_of_one(block: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     return {name: np.ndarray(shape, np.float32, block, 4 * start) for name, start, shape in _PLACES}
 
 
-def room_to_sort() -> Room:
+def sort_buffer() -> SortBuffer:
     """Room for one arena at a time."""
     return np.empty(PROJECTILE_ROWS, NEAR)
 
@@ -126,7 +128,7 @@ def observe_arena(
     row: int,
     campaign: Stages,
     limit: int,
-    nearest: Room,
+    nearest: SortBuffer,
 ) -> None:
     """Writes the state of an arena into a row of the tables; `limit` is the standard's ticks."""
     stage = campaign[arena.stage]
@@ -137,7 +139,7 @@ def observe_arena(
     progress = tables.progress[row]
     progress[0] = (arena.stage + 1) / campaign.shape[0]
     progress[1] = (arena.director.wave + 1) / stage.wave_count
-    progress[2] = min(arena.tally.score / SCORE_SCALE, 1.0)
+    progress[2] = min(arena.statistics.score / SCORE_SCALE, 1.0)
     progress[3] = max(1.0 - arena.tick / limit, 0.0)
 
 
@@ -169,7 +171,7 @@ def _squared(player: Record, x: float, z: float) -> float:
 
 
 @compiled
-def file_in(nearest: Room, filled: int, most: int, slot: int, key: float) -> int:
+def file_in(nearest: SortBuffer, filled: int, most: int, slot: int, key: float) -> int:
     """Files a slot by rising key, keeping `most`; ties keep slot order.
 
     Args:
@@ -195,7 +197,7 @@ def file_in(nearest: Room, filled: int, most: int, slot: int, key: float) -> int
 
 
 @compiled
-def _observe_enemies(arena: Record, out: NDArray[np.float32], nearest: Room) -> None:
+def _observe_enemies(arena: Record, out: NDArray[np.float32], nearest: SortBuffer) -> None:
     filled = 0
     for slot in range(MAX_ENEMIES):
         enemy = arena.enemies[slot]
@@ -215,7 +217,7 @@ def _observe_enemies(arena: Record, out: NDArray[np.float32], nearest: Room) -> 
 
 
 @compiled
-def _observe_projectiles(arena: Record, out: NDArray[np.float32], nearest: Room) -> None:
+def _observe_projectiles(arena: Record, out: NDArray[np.float32], nearest: SortBuffer) -> None:
     filled = 0
     for slot in range(MAX_ENEMY_SHOTS):
         shot = arena.enemy_shots[slot]

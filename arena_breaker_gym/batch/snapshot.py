@@ -40,7 +40,7 @@ def snapshot(records: NDArray[np.void], index: int) -> dict[str, Any]:
         "hazards": _hazards(records["hazards"][index], x, z),
         "stage": int(records["stage"][index]) + 1,
         "wave": int(records["director"]["wave"][index]) + 1,
-        "score": int(records["tally"]["score"][index]),
+        "score": int(records["statistics"]["score"][index]),
     }
 
 

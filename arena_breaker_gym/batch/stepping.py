@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym._runtime.jit import compiled, jit_cached, jit_unchecked
-from arena_breaker_gym.batch.observation import Room, compiled_tables_in, observe_arena
+from arena_breaker_gym.batch.observation import SortBuffer, compiled_tables_in, observe_arena
 from arena_breaker_gym.engine.arena import PLAYING, VICTORY, Record, Stages
 from arena_breaker_gym.engine.player import DASH_THRESHOLD
 from arena_breaker_gym.engine.soundness import fault_of
@@ -88,7 +88,7 @@ def step_rows(
     observing: bool,
     block: NDArray[np.float32],
     standard: int,
-    nearest: Room,
+    nearest: SortBuffer,
 ) -> None:
     """Steps the moving arenas of some rows, and observes all of these rows if asked to.
 
@@ -110,21 +110,21 @@ def step_rows(
         observing: Whether the state is written as well.
         block: (n · `STATE_NUMBERS`,) the state tables.
         standard: Ticks of the standard time limit, which the state's "time left" counts to.
-        nearest: What `observation.room_to_sort` made; no other thread may use it meanwhile.
+        nearest: What `observation.sort_buffer` made; no other thread may use it meanwhile.
     """
     tables = compiled_tables_in(block, arenas.shape[0])
     for index in range(first, last):
         arena = arenas[index]
         if moving[index]:
-            score = arena.tally.score
-            damage = arena.tally.damage_taken
-            hits = arena.tally.hits
+            score = arena.statistics.score
+            damage = arena.statistics.damage_taken
+            hits = arena.statistics.hits
             _tame(actions[index])
             for _ in range(frame_skip):
                 tick(arena, actions[index], campaign)
-            reward_terms[0, index] = weights[0] * (arena.tally.score - score)
-            reward_terms[1, index] = weights[1] * (arena.tally.damage_taken - damage)
-            reward_terms[2, index] = weights[2] * (arena.tally.hits - hits)
+            reward_terms[0, index] = weights[0] * (arena.statistics.score - score)
+            reward_terms[1, index] = weights[1] * (arena.statistics.damage_taken - damage)
+            reward_terms[2, index] = weights[2] * (arena.statistics.hits - hits)
             rewards[index] = (
                 reward_terms[0, index] + reward_terms[1, index] + reward_terms[2, index]
             )
@@ -145,7 +145,7 @@ def observe_rows(
     block: NDArray[np.float32],
     campaign: Stages,
     standard: int,
-    nearest: Room,
+    nearest: SortBuffer,
 ) -> None:
     """Writes the state of the chosen arenas of some rows; the arguments are `step_rows`'."""
     tables = compiled_tables_in(block, arenas.shape[0])
@@ -225,14 +225,14 @@ def _tame(action: NDArray[np.float64]) -> None:
 
 @compiled
 def _inform(arena: Record, row: NDArray[np.int64]) -> None:
-    tally = arena.tally
-    row[0] = tally.score
-    row[1] = tally.kills
+    statistics = arena.statistics
+    row[0] = statistics.score
+    row[1] = statistics.kills
     row[2] = arena.stage + 1
     row[3] = arena.director.wave + 1
     row[4] = arena.player.hp
     row[5] = 1 if arena.outcome == VICTORY else 0
-    row[6] = tally.shots_fired
-    row[7] = tally.hits
-    row[8] = tally.dashes
-    row[9] = tally.damage_taken
+    row[6] = statistics.shots_fired
+    row[7] = statistics.hits
+    row[8] = statistics.dashes
+    row[9] = statistics.damage_taken

@@ -243,7 +243,7 @@ class Bootcamp:
             learned: Examples = examples
             if examples.teacher is None:  # a tutor that cannot say more than what it does
                 config = replace(config, teacher_weight=0.0)
-            if config.sight_is_frozen:
+            if config.features_are_frozen:
                 learned = cache_features(model, examples)
             trainer = Trainer(model, learned, config)
             run = TrainingRun(trainer, folder, save_every=self.save_every)

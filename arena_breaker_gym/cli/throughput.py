@@ -10,7 +10,7 @@ from arena_breaker_gym.cli.report import bar, print_json, print_tables, say_wher
 from arena_breaker_gym.throughput.run import Part
 
 if TYPE_CHECKING:
-    from arena_breaker_gym.throughput.results import Results
+    from arena_breaker_gym.throughput.results import ThroughputResults
     from arena_breaker_gym.throughput.run import ThroughputConfig
 
 INTERRUPTED = (
@@ -109,12 +109,12 @@ def throughput(
     Example: arena-breaker throughput --quick --out runs/speed
     """
     from arena_breaker_gym.throughput.process import PEERS
-    from arena_breaker_gym.throughput.results import Results
+    from arena_breaker_gym.throughput.results import ThroughputResults
     from arena_breaker_gym.throughput.run import ThroughputConfig
 
-    before = None if against is None else Results.load(against)
+    before = None if against is None else ThroughputResults.load(against)
     if stored is not None:
-        results = Results.load(stored)
+        results = ThroughputResults.load(stored)
     else:
         terms = ThroughputConfig.of(
             quick=quick,
@@ -133,14 +133,14 @@ def throughput(
         _judge(results, before, tolerance)
 
 
-def _measure(terms: "ThroughputConfig", out: Path | None) -> "Results":
+def _measure(terms: "ThroughputConfig", out: Path | None) -> "ThroughputResults":
     from arena_breaker_gym.throughput.run import run
 
     with bar(resume=INTERRUPTED) as advance:
         return run(terms, out=out, watch=advance)
 
 
-def _show(results: "Results", *, json: bool, markdown: bool) -> None:
+def _show(results: "ThroughputResults", *, json: bool, markdown: bool) -> None:
     from arena_breaker_gym.throughput import table
 
     tables = [table.own_table(results)]
@@ -156,7 +156,7 @@ def _show(results: "Results", *, json: bool, markdown: bool) -> None:
         typer.echo(sentence, err=True)
 
 
-def _keep(results: "Results", out: Path | None) -> None:
+def _keep(results: "ThroughputResults", out: Path | None) -> None:
     from arena_breaker_gym._runtime.extras import MissingExtraError
     from arena_breaker_gym.throughput.table import plot
 
@@ -166,10 +166,10 @@ def _keep(results: "Results", out: Path | None) -> None:
             say_where("Plot", plot(results, out))
         except MissingExtraError as missing:
             typer.echo(f"No plot was drawn. {missing}", err=True)
-    say_where("Results", None if out is None else path)
+    say_where("ThroughputResults", None if out is None else path)
 
 
-def _judge(results: "Results", before: "Results", tolerance: float) -> None:
+def _judge(results: "ThroughputResults", before: "ThroughputResults", tolerance: float) -> None:
     from arena_breaker_gym.throughput.results import compare
 
     found = compare(results, before, tolerance=tolerance)

@@ -46,7 +46,7 @@ class FineTuningConfig:
         looks: How often the student looks in each of them in a round.
         n_action_steps: Actions of a chunk that are played before the next look.
         flow_steps: Euler steps of a chunk.
-        draws: Noises and times that the loss of a chunk is estimated from.
+        noise_samples: Noises and times that the loss of a chunk is estimated from.
         epochs: Passes over a round's looks.
         batch_size: Looks in a step of the optimiser.
         learning_rate: Of AdamW.
@@ -63,7 +63,7 @@ class FineTuningConfig:
     looks: int = 64
     n_action_steps: int = 3
     flow_steps: int = 4
-    draws: int = 4
+    noise_samples: int = 4
     epochs: int = 2
     batch_size: int = 512
     learning_rate: float = 1e-4
@@ -221,21 +221,21 @@ class FineTuning:
 
     def _losses(self, features: Tensor, chunks: Tensor, noise: Tensor, time: Tensor) -> Tensor:
         """The flow-matching losses (b, K) of what is played of chunks."""
-        draws = noise.shape[1]
-        actions = chunks.repeat_interleave(draws, dim=0)
+        noise_samples = noise.shape[1]
+        actions = chunks.repeat_interleave(noise_samples, dim=0)
         noise, time = noise.flatten(0, 1), time.flatten()
         share = time[:, None, None]
         noisy = (1.0 - share) * noise + share * actions
         flow = self.model.velocity(noisy, time, self.model.model.context(features))
         error = (flow - (actions - noise)).square() * self._weights
-        return error.sum((1, 2)).reshape(-1, draws)
+        return error.sum((1, 2)).reshape(-1, noise_samples)
 
     def _drawn(self, count: int) -> tuple[Tensor, Tensor]:
-        config, draws = self.model.config, self.config.draws
-        shape = (count, draws, config.action_horizon, config.action_dim)
+        config, noise_samples = self.model.config, self.config.noise_samples
+        shape = (count, noise_samples, config.action_horizon, config.action_dim)
         noise = torch.randn(shape, generator=self._noise)
-        time = self.model.draw_times(count * draws, self._noise)
-        return noise, time.reshape(count, draws)
+        time = self.model.draw_times(count * noise_samples, self._noise)
+        return noise, time.reshape(count, noise_samples)
 
     def _orders(self, count: int) -> Iterator[Tensor]:
         for _ in range(self.config.epochs):

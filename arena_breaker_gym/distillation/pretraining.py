@@ -37,9 +37,9 @@ from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.training.config import TrainingConfig
+from nitrogen_adapter.training.config import RENAMED, TrainingConfig
 from nitrogen_adapter.training.loggers import Board
-from nitrogen_adapter.training.trainer import Progress, Trainer
+from nitrogen_adapter.training.trainer import Trainer, TrainingProgress
 
 SEEN_SKINS = ("blueprint", "chalkboard", "handheld", "lava", "neon", "newsprint")
 """Few, and most drawn in lines on plain grounds: a base of nine skins of all kinds also played in a
@@ -71,7 +71,7 @@ def _training() -> TrainingConfig:
         clip_norm=0.1,
         ema_decay=0.9995,
         weights=dict.fromkeys(("LEFT_X", "LEFT_Y", "RIGHT_X", "RIGHT_Y", "RIGHT_SHOULDER"), 30.0),
-        sight_weight=0.3,
+        auxiliary_weight=0.3,
         teacher_weight=0.1,
     )
 
@@ -143,7 +143,7 @@ class Pretraining:
         self.config = config or PretrainingConfig()
         self.folder = folder
         sweep_leftovers(folder)
-        claim_folder(folder / SETTINGS, self.config.to_dict(), what="a base")
+        claim_folder(folder / SETTINGS, self.config.to_dict(), what="a base", renamed=RENAMED)
         torch.set_num_threads(num_threads)
         model = _model(self.config, start)
         self._settings = Settings(pixel_size=model.config.vision.image_size)
@@ -192,7 +192,7 @@ class Pretraining:
         end = trainer.step + self.config.steps_a_round
         losses: list[float] = []
 
-        def watch(now: Progress) -> None:
+        def watch(now: TrainingProgress) -> None:
             losses.append(now.loss)
             words = f"round {self.rounds}, loss {now.loss:.3f}, {now.examples_per_second:.0f}/s"
             advance(words, now.step / (last * self.config.steps_a_round))

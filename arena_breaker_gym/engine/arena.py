@@ -13,7 +13,7 @@ TICK = 1.0 / TICKS_PER_SECOND  # s
 MAX_ENEMIES = 24
 MAX_SHOTS = 48
 MAX_ENEMY_SHOTS = 64
-MAX_BURSTS = 16
+MAX_EFFECTS = 16
 
 # A `np.record` whose fields are read and written by name; what type a field has stands in the
 # dtypes of `engine.arena` and `stages.table`, where no static checker can see it.
@@ -128,7 +128,7 @@ HAZARD = np.dtype(
         ],
     )
 )
-BURST = np.dtype(  # a death or blast for the renderer to show; play never reads it
+EFFECT = np.dtype(  # a death or blast for the renderer to show; play never reads it
     (np.record, [("kind", "i8"), ("x", "f8"), ("z", "f8"), ("tick", "i8")])
 )
 DIRECTOR = np.dtype(  # sends the wave's enemies in
@@ -143,23 +143,25 @@ DIRECTOR = np.dtype(  # sends the wave's enemies in
     )
 )
 RANDOM = np.dtype((np.record, [("key0", "i8"), ("key1", "i8"), ("counter", "i8")]))
-TALLY = np.dtype(  # running counts; the environment's rewards and metrics are their differences
-    (
-        np.record,
-        [
-            ("score", "i8"),
-            ("kills", "i8"),
-            ("shots_fired", "i8"),
-            ("hits", "i8"),
-            ("dashes", "i8"),
-            ("damage_taken", "i8"),
-            ("waves_begun", "i8"),
-            ("waves_cleared", "i8"),
-            ("firing_ticks", "i8"),  # ticks with the aim stick past the fire threshold
-            ("aim_length", "f8"),  # sum over ticks of the aim stick's length
-            ("kills_by_type", "i8", (7,)),  # by enemy code
-            ("cause_of_death", "i8"),  # index into `CAUSES`; 0 while alive
-        ],
+STATISTICS = (
+    np.dtype(  # running counts; the environment's rewards and metrics are their differences
+        (
+            np.record,
+            [
+                ("score", "i8"),
+                ("kills", "i8"),
+                ("shots_fired", "i8"),
+                ("hits", "i8"),
+                ("dashes", "i8"),
+                ("damage_taken", "i8"),
+                ("waves_begun", "i8"),
+                ("waves_cleared", "i8"),
+                ("firing_ticks", "i8"),  # ticks with the aim stick past the fire threshold
+                ("aim_length", "f8"),  # sum over ticks of the aim stick's length
+                ("kills_by_type", "i8", (7,)),  # by enemy code
+                ("cause_of_death", "i8"),  # index into `CAUSES`; 0 while alive
+            ],
+        )
     )
 )
 ARENA = np.dtype(
@@ -178,10 +180,10 @@ ARENA = np.dtype(
             ("shots", SHOT, (MAX_SHOTS,)),
             ("enemy_shots", ENEMY_SHOT, (MAX_ENEMY_SHOTS,)),
             ("hazards", HAZARD, (MAX_HAZARDS,)),
-            ("bursts", BURST, (MAX_BURSTS,)),
-            ("burst_count", "i8"),  # bursts ever; slot = count modulo MAX_BURSTS
+            ("effects", EFFECT, (MAX_EFFECTS,)),
+            ("effect_count", "i8"),  # effects ever; slot = count modulo MAX_EFFECTS
             ("director", DIRECTOR),
-            ("tally", TALLY),
+            ("statistics", STATISTICS),
         ],
     )
 )

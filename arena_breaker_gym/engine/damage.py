@@ -5,7 +5,7 @@ import numpy as np
 from arena_breaker_gym._runtime.jit import compiled
 from arena_breaker_gym.engine.arena import (
     DEFEAT,
-    MAX_BURSTS,
+    MAX_EFFECTS,
     MAX_ENEMIES,
     PLAYER_HIT,
     PLAYING,
@@ -28,8 +28,8 @@ FLASH = ticks(0.1)
 @compiled
 def burst(arena: Record, kind: int, x: float, z: float) -> None:
     """Leaves a mark; the oldest of the last 16 gives way."""
-    mark = arena.bursts[arena.burst_count % MAX_BURSTS]
-    arena.burst_count += 1
+    mark = arena.effects[arena.effect_count % MAX_EFFECTS]
+    arena.effect_count += 1
     mark.kind = kind
     mark.x = x
     mark.z = z
@@ -56,12 +56,12 @@ def damage_player(arena: Record, damage: int, cause: int, away_x: float, away_z:
     lost = min(damage, player.hp)
     player.hp -= lost
     player.grace = GRACE
-    arena.tally.damage_taken += lost
+    arena.statistics.damage_taken += lost
     burst(arena, PLAYER_HIT, player.x, player.z)
     _shove(player, away_x, away_z)
     if player.hp <= 0:
         arena.outcome = DEFEAT
-        arena.tally.cause_of_death = cause
+        arena.statistics.cause_of_death = cause
     return True
 
 
@@ -125,9 +125,9 @@ def wound(arena: Record, slot: int, damage: int, by_player: bool) -> None:
         return
     kind = enemy.kind
     if by_player:
-        arena.tally.kills += 1
-        arena.tally.kills_by_type[kind] += 1
-        arena.tally.score += VALUE[kind]
+        arena.statistics.kills += 1
+        arena.statistics.kills_by_type[kind] += 1
+        arena.statistics.score += VALUE[kind]
     remove(arena, slot)
     if kind == SPLITTER:
         _split(arena, enemy.x, enemy.z)

@@ -60,9 +60,9 @@ def _take_aim(arena: Record, aim_x: float, aim_z: float, move_x: float, move_z: 
     player.aim_x = aim_x
     player.aim_z = aim_z
     length = np.sqrt(aim_x * aim_x + aim_z * aim_z)
-    arena.tally.aim_length += length
+    arena.statistics.aim_length += length
     if length >= FIRE_THRESHOLD:
-        arena.tally.firing_ticks += 1
+        arena.statistics.firing_ticks += 1
         player.heading_x = aim_x / length
         player.heading_z = aim_z / length
     elif move_x * move_x + move_z * move_z > _IDLE_STICK:
@@ -83,7 +83,7 @@ def _begin_dash(arena: Record, move_x: float, move_z: float) -> None:
         player.dash_z = player.heading_z
     player.dash = DASH_TICKS
     player.dash_cooldown = DASH_COOLDOWN
-    arena.tally.dashes += 1
+    arena.statistics.dashes += 1
 
 
 @compiled

@@ -33,7 +33,7 @@ def fire(arena: Record, stage: Record) -> None:
     for shot in arena.shots:
         if shot.live == 0:
             player.reload = RELOAD
-            arena.tally.shots_fired += 1
+            arena.statistics.shots_fired += 1
             _leave_muzzle(arena, shot, stage)
             return
 
@@ -93,7 +93,7 @@ def _sweep(arena: Record, shot: Record, dx: float, dz: float, stage: Record) -> 
     slot, share = _first_enemy(arena, shot, dx, dz)
     if slot >= 0 and share <= free:
         shot.live = 0
-        arena.tally.hits += 1
+        arena.statistics.hits += 1
         wound(arena, slot, DAMAGE, True)
     elif free < 1.0:
         shot.live = 0

@@ -37,9 +37,9 @@ PARTS = (
     "shots",
     "enemy shots",
     "hazards",
-    "bursts",
+    "effects",
     "wave",
-    "tally",
+    "statistics",
 )
 
 _LONG = 2**40  # ticks, counts: no game comes near, no sum overflows
@@ -74,9 +74,9 @@ def fault_of(arena: Record, campaign: Stages) -> int:
         _sound_shots(arena, stage),
         _sound_enemy_shots(arena, stage),
         _sound_hazards(arena, stage),
-        _sound_bursts(arena),
+        _sound_effects(arena),
         _sound_wave(arena, stage),
-        _sound_tally(arena),
+        _sound_statistics(arena),
     )
     for part in range(len(sound)):
         if not sound[part]:
@@ -97,7 +97,7 @@ def _sound_clock(arena: Record, stages: int) -> bool:
         and PLAYING <= arena.outcome <= VICTORY
         and 0 <= arena.point_blank_fix <= 1
         and 0 <= arena.serial < _LONG
-        and 0 <= arena.burst_count < _LONG
+        and 0 <= arena.effect_count < _LONG
     )
     return sound
 
@@ -167,10 +167,10 @@ def _sound_hazards(arena: Record, stage: Record) -> bool:
 
 
 @compiled
-def _sound_bursts(arena: Record) -> bool:
+def _sound_effects(arena: Record) -> bool:
     sound = True
-    for mark in arena.bursts:
-        sound = sound and _sound_burst(arena, mark)
+    for mark in arena.effects:
+        sound = sound and _sound_effect(arena, mark)
     return sound
 
 
@@ -245,7 +245,7 @@ def _sound_hazard(hazard: Record, stage: Record, index: int) -> bool:
 
 
 @compiled
-def _sound_burst(arena: Record, mark: Record) -> bool:
+def _sound_effect(arena: Record, mark: Record) -> bool:
     place = _within(mark.x, _FAR) and _within(mark.z, _FAR)
     return place and 0 <= mark.kind <= PLAYER_HIT and 0 <= mark.tick <= arena.tick
 
@@ -268,20 +268,20 @@ def _sound_wave(arena: Record, stage: Record) -> bool:
 
 
 @compiled
-def _sound_tally(arena: Record) -> bool:
-    tally = arena.tally
-    for killed in tally.kills_by_type:
-        if not 0 <= killed <= tally.kills:
+def _sound_statistics(arena: Record) -> bool:
+    statistics = arena.statistics
+    for killed in statistics.kills_by_type:
+        if not 0 <= killed <= statistics.kills:
             return False
     sound: bool = (
-        0 <= tally.cause_of_death < len(CAUSES)
-        and 0 <= tally.score < _LONG
-        and 0 <= tally.kills < _LONG
-        and 0 <= tally.hits <= tally.shots_fired < _LONG
-        and 0 <= tally.dashes < _LONG
-        and 0 <= tally.damage_taken < _LONG
-        and 0 <= tally.waves_cleared <= tally.waves_begun < _LONG
-        and 0 <= tally.firing_ticks <= arena.tick
-        and 0.0 <= tally.aim_length <= arena.tick * (1.0 + _ROUNDING)
+        0 <= statistics.cause_of_death < len(CAUSES)
+        and 0 <= statistics.score < _LONG
+        and 0 <= statistics.kills < _LONG
+        and 0 <= statistics.hits <= statistics.shots_fired < _LONG
+        and 0 <= statistics.dashes < _LONG
+        and 0 <= statistics.damage_taken < _LONG
+        and 0 <= statistics.waves_cleared <= statistics.waves_begun < _LONG
+        and 0 <= statistics.firing_ticks <= arena.tick
+        and 0.0 <= statistics.aim_length <= arena.tick * (1.0 + _ROUNDING)
     )
     return sound

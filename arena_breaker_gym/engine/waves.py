@@ -28,7 +28,7 @@ def begin_stage(arena: Record, index: int, campaign: Stages) -> None:
         shot.live = 0
     for enemy_shot in arena.enemy_shots:
         enemy_shot.live = 0
-    for mark in arena.bursts:
+    for mark in arena.effects:
         mark.kind = 0
     place_player(arena.player, stage.start_x, stage.start_z)
     lay_hazards(arena, stage)
@@ -63,8 +63,8 @@ def _begin_wave(arena: Record) -> None:
     director.clock = 0
     for index in range(MAX_GROUPS):
         director.spawned[index] = 0
-    arena.tally.waves_begun += 1
-    arena.tally.score += WAVE_SCORE
+    arena.statistics.waves_begun += 1
+    arena.statistics.score += WAVE_SCORE
 
 
 @compiled
@@ -89,7 +89,7 @@ def advance(arena: Record, stage: Record, campaign: Stages) -> None:
     director = arena.director
     if director.pause > 0 or not _is_cleared(arena, stage):
         return
-    arena.tally.waves_cleared += 1
+    arena.statistics.waves_cleared += 1
     if director.wave + 1 < stage.wave_count:
         director.pause = PAUSE
     elif arena.stage + 1 < campaign.shape[0]:

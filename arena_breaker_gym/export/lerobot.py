@@ -23,7 +23,13 @@ from arena_breaker_gym._runtime.stored import json_in, read_stored
 from arena_breaker_gym.batch.observation import STATE_NUMBERS, TABLES
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.export.source import ExportError, Moments, Source, moments_of, source_of
+from arena_breaker_gym.export.source import (
+    EpisodeSource,
+    ExportError,
+    Moments,
+    moments_of,
+    source_of,
+)
 from arena_breaker_gym.rollout.encoder import encoder
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.store import EpisodeStore
@@ -147,7 +153,7 @@ def export_lerobot(
     return out
 
 
-def _terms_of(source: Source, pixel_size: int | None) -> _Terms:
+def _terms_of(source: EpisodeSource, pixel_size: int | None) -> _Terms:
     fps, rest = divmod(TICKS_PER_SECOND, source.settings.frame_skip)
     if rest:
         raise ExportError(
@@ -160,7 +166,7 @@ def _terms_of(source: Source, pixel_size: int | None) -> _Terms:
     return _Terms(fps, size)
 
 
-def _info(source: Source, terms: _Terms, licence: str) -> dict[str, Any]:
+def _info(source: EpisodeSource, terms: _Terms, licence: str) -> dict[str, Any]:
     return {
         "codebase_version": VERSION,
         "robot_type": "arena_breaker",
@@ -232,7 +238,11 @@ def _check_same(out: Path, info: dict[str, Any]) -> None:
 
 
 def _write(
-    folder: Path, source: Source, terms: _Terms, info: dict[str, Any], progress: Progress | None
+    folder: Path,
+    source: EpisodeSource,
+    terms: _Terms,
+    info: dict[str, Any],
+    progress: Progress | None,
 ) -> None:
     rows: list[dict[str, Any]] = []
     total: dict[str, Sums] = {}

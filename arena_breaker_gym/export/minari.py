@@ -26,8 +26,8 @@ from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import action_space_of, observation_space_of
 from arena_breaker_gym.export.source import (
     PIECE,
+    EpisodeSource,
     ExportError,
-    Source,
     moments_of,
     parts_of,
     source_of,
@@ -117,7 +117,7 @@ def _folder_of(name: str, root: Path | None) -> Path:
     return folder
 
 
-def _spec_of(source: Source, *, observation: str, pixel_size: int | None) -> EnvSpec:
+def _spec_of(source: EpisodeSource, *, observation: str, pixel_size: int | None) -> EnvSpec:
     """The environment that brings the same episodes forth: `recover_environment` makes it."""
     usual = Settings().to_dict()
     own = source.settings.to_dict()
@@ -135,7 +135,7 @@ def _spec_of(source: Source, *, observation: str, pixel_size: int | None) -> Env
 
 
 def _about(
-    source: Source, name: str, *, author: str | None, licence: str, spec: EnvSpec
+    source: EpisodeSource, name: str, *, author: str | None, licence: str, spec: EnvSpec
 ) -> dict[str, Any]:
     """What the data set says of itself, besides what Minari adds."""
     own = arena_breaker_gym.__version__
@@ -183,7 +183,11 @@ def _check_same(folder: Path, about: dict[str, Any]) -> None:
 
 
 def _write(
-    folder: Path, source: Source, spec: EnvSpec, about: dict[str, Any], progress: Progress | None
+    folder: Path,
+    source: EpisodeSource,
+    spec: EnvSpec,
+    about: dict[str, Any],
+    progress: Progress | None,
 ) -> None:
     from minari.dataset.minari_storage import MinariStorage
 

@@ -1,4 +1,4 @@
-"""`Source`: the stored episodes that become one data set, and what they have in common.
+"""`EpisodeSource`: the stored episodes that become one data set, and what they have in common.
 
 However long an episode is, no more than one piece of it is in memory.
 """
@@ -28,7 +28,7 @@ class ExportError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class EpisodeSource:
     """Episodes of one store that were played under one set of settings.
 
     Attributes:
@@ -58,7 +58,7 @@ class Source:
         return len(self.indices)
 
 
-def source_of(store: EpisodeStore) -> Source:
+def source_of(store: EpisodeStore) -> EpisodeSource:
     """Reads what the episodes of a store have in common.
 
     Raises:
@@ -85,7 +85,7 @@ def source_of(store: EpisodeStore) -> Source:
         digest.update(f"{index} {episode.seed} {episode.final_hash}\n".encode())
     if first is None:
         raise ExportError(f"{store.folder}: holds no episode to export.")
-    return Source(
+    return EpisodeSource(
         store=store,
         indices=tuple(indices),
         settings=replace(first.settings, start_stage=1),

@@ -22,7 +22,7 @@ _REST_S = 0.004  # from rest to full, and back
 _CHANNELS = 24  # sounds at once; one more is left out
 _BUFFER = 512  # samples: 12 ms from an event to its sound
 
-# Which count of a game's tally goes up with which sound.
+# Which count of a game's statistics goes up with which sound.
 _COUNTED = (
     ("shots_fired", "shot"),
     ("hits", "hit"),
@@ -146,7 +146,7 @@ def heard_between(before: NDArray[np.void], after: NDArray[np.void]) -> Sequence
         before: (1,) record of dtype `engine.arena.ARENA`; it is only read.
         after: (1,) record, a step later.
     """
-    then, now = before[0]["tally"], after[0]["tally"]
+    then, now = before[0]["statistics"], after[0]["statistics"]
     heard = [sound for count, sound in _COUNTED if now[count] > then[count]]
     outcome = after[0]["outcome"]
     if outcome == before[0]["outcome"]:

@@ -22,8 +22,8 @@ from arena_breaker_gym._runtime.jit import sources_digest
 from arena_breaker_gym.rendering.art import draw_sheet, saw_sprites, spike_sprites
 from arena_breaker_gym.rendering.art.canvas import Sprite, finished_sprite, haloed
 from arena_breaker_gym.rendering.sheet import (
-    BURST_AT,
     DASH_RING_AT,
+    EFFECT_AT,
     PLAYER_AT,
     SAW_SPRITES,
     SHADOW_AT,
@@ -42,7 +42,7 @@ BOTH = (
 )
 
 # Runs of the sheet that shine in skins whose figures do: enemies, the player, all shots.
-_HALOED = ((0, SHADOW_AT), (PLAYER_AT, DASH_RING_AT), (SHOT_AT, BURST_AT))
+_HALOED = ((0, SHADOW_AT), (PLAYER_AT, DASH_RING_AT), (SHOT_AT, EFFECT_AT))
 
 
 def build() -> str:

@@ -83,7 +83,7 @@ def compose_rows(
     rows: NDArray[np.int64],
     frames: NDArray[np.uint8],
     touched: NDArray[np.void],
-    desks: NDArray[np.void],
+    scratches: NDArray[np.void],
     number: int,
     size: int,
     scale: float,
@@ -108,7 +108,7 @@ def compose_rows(
         frames: (n, size, size, 3) uint8, written in these rows.
         touched: (n,) records of dtype `canvas.TOUCHED`: what is known of the frames, brought
             up to date; or none of them, if nothing is known and nothing to be kept.
-        desks: (1,) of dtype `canvas.DESK`; no other thread may use it meanwhile.
+        scratches: (1,) of dtype `canvas.SCRATCH`; no other thread may use it meanwhile.
         number: Number of the scene among those drawn on these frames.
         size: See `Scene`, likewise the next six.
         scale: …
@@ -124,18 +124,18 @@ def compose_rows(
     """
     atlas = Atlas(colours, rests, boxes, hazards)
     scene = Scene(size, scale, centre_x, centre_y, picture, depth, clear, atlas)
-    desk = desks[0]
+    scratch = scratches[0]
     for row in rows:
         if touched.shape[0] > 0:
             frame = Frame(frames[row].reshape(picture.shape[0]), touched[row])
         else:
-            desk.touched.scene = UNKNOWN
-            frame = Frame(frames[row].reshape(picture.shape[0]), desk.touched)
+            scratch.touched.scene = UNKNOWN
+            frame = Frame(frames[row].reshape(picture.shape[0]), scratch.touched)
         _clean(frame, number, scene)
-        _lay_out(arenas[row], desk, hazards)
-        _line_up(arenas[row], desk, hazards)
-        for place in range(desk.waiting):
-            _blit(frame, scene, desk, place)
+        _lay_out(arenas[row], scratch, hazards)
+        _line_up(arenas[row], scratch, hazards)
+        for place in range(scratch.waiting):
+            _blit(frame, scene, scratch, place)
 
 
 @jit_inline
@@ -159,10 +159,10 @@ def _clean(frame: Frame, number: int, scene: Scene) -> None:
 
 
 @jit_inline
-def _blit(frame: Frame, scene: Scene, desk: Record, place: int) -> None:
+def _blit(frame: Frame, scene: Scene, scratch: Record, place: int) -> None:
     """Draws what waits at a place in line, clipped to the frame and behind nearer walls."""
-    x, z, height, depth = desk.places[place]
-    first, width, tall, anchor_x, anchor_y = scene.atlas.boxes[desk.sprites[place]]
+    x, z, height, depth = scratch.places[place]
+    first, width, tall, anchor_x, anchor_y = scene.atlas.boxes[scratch.sprites[place]]
     left = (math.floor(scene.centre_x + scene.scale * x + 0.5)) - anchor_x
     up_and_down = FORESHORTENING * z - RISE * height
     top = (math.floor(scene.centre_y + scene.scale * up_and_down + 0.5)) - anchor_y
@@ -220,35 +220,35 @@ def _heading(x: float, z: float) -> int:
 
 
 @compiled
-def _lay(desk: Record, sprite: int, x: float, z: float) -> None:
+def _lay(scratch: Record, sprite: int, x: float, z: float) -> None:
     """Puts a sprite on the floor, which is not seen where anything is raised."""
-    _write(desk, desk.waiting, sprite, x, z, 0.0, NOTHING_RAISED)
-    desk.waiting += 1
+    _write(scratch, scratch.waiting, sprite, x, z, 0.0, NOTHING_RAISED)
+    scratch.waiting += 1
 
 
 @compiled
-def _lay_out(arena: Record, desk: Record, hazards: NDArray[np.int64]) -> None:
+def _lay_out(arena: Record, scratch: Record, hazards: NDArray[np.int64]) -> None:
     """Queues all that lies on the floor: plates, telegraphs, shadows and the player's dash ring."""
-    desk.waiting = 0
+    scratch.waiting = 0
     for index in range(MAX_HAZARDS):
         if arena.hazards[index].kind != 0:
-            _lay_hazard(arena, index, desk, hazards[index])
+            _lay_hazard(arena, index, scratch, hazards[index])
     for enemy in arena.enemies:
         if enemy.kind != 0:
-            _lay_telegraph(enemy, desk)
+            _lay_telegraph(enemy, scratch)
     for enemy in arena.enemies:
         if enemy.kind != 0:
-            _lay(desk, sheet.SHADOW_AT + enemy.kind, enemy.x, enemy.z)
+            _lay(scratch, sheet.SHADOW_AT + enemy.kind, enemy.x, enemy.z)
     player = arena.player
-    _lay(desk, sheet.SHADOW_AT, player.x, player.z)
+    _lay(scratch, sheet.SHADOW_AT, player.x, player.z)
     last = sheet.DASH_RINGS - 1
     filled = last - (player.dash_cooldown * last + DASH_COOLDOWN - 1) // DASH_COOLDOWN
-    _lay(desk, sheet.DASH_RING_AT + filled, player.x, player.z)
-    desk.lying = desk.waiting
+    _lay(scratch, sheet.DASH_RING_AT + filled, player.x, player.z)
+    scratch.lying = scratch.waiting
 
 
 @compiled
-def _lay_hazard(arena: Record, index: int, desk: Record, first: int) -> None:
+def _lay_hazard(arena: Record, index: int, scratch: Record, first: int) -> None:
     hazard = arena.hazards[index]
     sprite = first  # a saw's first sprite is its shadow
     if hazard.kind != SAW:
@@ -256,21 +256,21 @@ def _lay_hazard(arena: Record, index: int, desk: Record, first: int) -> None:
             sprite += sheet.SPIKES_UP
         elif hazard.phase == WARNING:
             sprite += sheet.SPIKES_WARN + (hazard.clock // 4) % 2
-    _lay(desk, sprite, hazard.x, hazard.z)
+    _lay(scratch, sprite, hazard.x, hazard.z)
 
 
 @compiled
-def _lay_telegraph(enemy: Record, desk: Record) -> None:
+def _lay_telegraph(enemy: Record, scratch: Record) -> None:
     """What an enemy that is about to attack shows on the floor."""
     if enemy.kind == CHARGER and enemy.phase == charger.WIND_UP:
         sprite = sheet.ARROW_AT + _heading(enemy.heading_x, enemy.heading_z)
-        _lay(desk, sprite, enemy.x, enemy.z)
+        _lay(scratch, sprite, enemy.x, enemy.z)
     elif enemy.kind == BOMBER and enemy.phase == FUSE:
         sprite = sheet.BLAST_MARK_AT + (enemy.clock // 4) % sheet.BLAST_MARKS
-        _lay(desk, sprite, enemy.x, enemy.z)
+        _lay(scratch, sprite, enemy.x, enemy.z)
     elif enemy.kind == SENTINEL and enemy.phase == sentinel.RING:
         step = _progress(enemy.clock, sentinel.RING_TICKS, sheet.RING_MARKS)
-        _lay(desk, sheet.RING_MARK_AT + step, enemy.x, enemy.z)
+        _lay(scratch, sheet.RING_MARK_AT + step, enemy.x, enemy.z)
 
 
 @compiled
@@ -280,96 +280,96 @@ def _progress(clock: int, whole: int, steps: int) -> int:
 
 
 @compiled
-def _put(desk: Record, sprite: int, x: float, z: float, height: float, depth: float) -> None:
+def _put(scratch: Record, sprite: int, x: float, z: float, height: float, depth: float) -> None:
     """Queues a sprite that stands in its order; of equal depths, the later comes later."""
-    place = desk.waiting
-    desk.waiting += 1
-    while place > desk.lying and desk.places[place - 1, 3] > depth:
-        desk.sprites[place] = desk.sprites[place - 1]
+    place = scratch.waiting
+    scratch.waiting += 1
+    while place > scratch.lying and scratch.places[place - 1, 3] > depth:
+        scratch.sprites[place] = scratch.sprites[place - 1]
         for part in range(4):
-            desk.places[place, part] = desk.places[place - 1, part]
+            scratch.places[place, part] = scratch.places[place - 1, part]
         place -= 1
-    _write(desk, place, sprite, x, z, height, depth)
+    _write(scratch, place, sprite, x, z, height, depth)
 
 
 @compiled
 def _write(
-    desk: Record, place: int, sprite: int, x: float, z: float, height: float, depth: float
+    scratch: Record, place: int, sprite: int, x: float, z: float, height: float, depth: float
 ) -> None:
-    desk.sprites[place] = sprite
-    desk.places[place, 0] = x
-    desk.places[place, 1] = z
-    desk.places[place, 2] = height
-    desk.places[place, 3] = depth
+    scratch.sprites[place] = sprite
+    scratch.places[place, 0] = x
+    scratch.places[place, 1] = z
+    scratch.places[place, 2] = height
+    scratch.places[place, 3] = depth
 
 
 @compiled
-def _line_up(arena: Record, desk: Record, hazards: NDArray[np.int64]) -> None:
+def _line_up(arena: Record, scratch: Record, hazards: NDArray[np.int64]) -> None:
     """Queues all that stands."""
-    _line_up_player(arena, desk)
+    _line_up_player(arena, scratch)
     for enemy in arena.enemies:
         if enemy.kind != 0:
-            _line_up_enemy(arena, enemy, desk)
-    _line_up_shots(arena, desk)
+            _line_up_enemy(arena, enemy, scratch)
+    _line_up_shots(arena, scratch)
     for index in range(MAX_HAZARDS):
         if arena.hazards[index].kind != 0:
-            _line_up_hazard(arena, index, desk, hazards[index])
-    for mark in arena.bursts:
+            _line_up_hazard(arena, index, scratch, hazards[index])
+    for mark in arena.effects:
         age = arena.tick - mark.tick
-        if mark.kind != 0 and age < sheet.BURST_TICKS:
-            step = age * sheet.BURST_STEPS // sheet.BURST_TICKS
-            sprite = sheet.BURST_AT + (mark.kind - 1) * sheet.BURST_STEPS + step
-            _put(desk, sprite, mark.x, mark.z, 0.0, mark.z + 0.5)
+        if mark.kind != 0 and age < sheet.EFFECT_TICKS:
+            step = age * sheet.EFFECT_STEPS // sheet.EFFECT_TICKS
+            sprite = sheet.EFFECT_AT + (mark.kind - 1) * sheet.EFFECT_STEPS + step
+            _put(scratch, sprite, mark.x, mark.z, 0.0, mark.z + 0.5)
 
 
 @compiled
-def _line_up_shots(arena: Record, desk: Record) -> None:
+def _line_up_shots(arena: Record, scratch: Record) -> None:
     for shot in arena.shots:
         if shot.live != 0:
             sprite = sheet.SHOT_AT + _heading(shot.vx, shot.vz)
-            _put(desk, sprite, shot.x, shot.z, SHOT_HEIGHT, shot.z)
+            _put(scratch, sprite, shot.x, shot.z, SHOT_HEIGHT, shot.z)
     for shot in arena.enemy_shots:
         if shot.live != 0:
             sprite = _enemy_shot_sprite(shot.vx, shot.vz)
-            _put(desk, sprite, shot.x, shot.z, SHOT_HEIGHT, shot.z)
+            _put(scratch, sprite, shot.x, shot.z, SHOT_HEIGHT, shot.z)
 
 
 @compiled
-def _line_up_player(arena: Record, desk: Record) -> None:
+def _line_up_player(arena: Record, scratch: Record) -> None:
     player = arena.player
     x, z = player.x, player.z
     if player.dash > 0:
         sprite = sheet.DASH_AT + _heading(player.dash_x, player.dash_z)
-        _put(desk, sprite, x, z, 0.0, z - 0.01)
+        _put(scratch, sprite, x, z, 0.0, z - 0.01)
     ready = sheet.HEADINGS if player.dash_cooldown == 0 else 0
     sprite = sheet.PLAYER_AT + ready + _heading(player.heading_x, player.heading_z)
-    _put(desk, sprite, x, z, 0.0, z)
+    _put(scratch, sprite, x, z, 0.0, z)
     if player.grace > 0 and (player.grace // 3) % 2 == 0:
-        _put(desk, sheet.SHELL_AT, x, z, 0.0, z + 0.01)
+        _put(scratch, sheet.SHELL_AT, x, z, 0.0, z + 0.01)
     age = RELOAD - player.reload  # ticks since the last shot left
     if age < sheet.MUZZLE_FLASH_TICKS:
         step = age * sheet.MUZZLE_FLASHES // sheet.MUZZLE_FLASH_TICKS * sheet.HEADINGS
         sprite = sheet.MUZZLE_FLASH_AT + step + _heading(player.heading_x, player.heading_z)
         x += GUN_REACH * player.heading_x
         depth = max(z, z + GUN_REACH * player.heading_z) + 0.02 * player.heading_z
-        _put(desk, sprite, x, z + GUN_REACH * player.heading_z, SHOT_HEIGHT, depth)
+        _put(scratch, sprite, x, z + GUN_REACH * player.heading_z, SHOT_HEIGHT, depth)
 
 
 @compiled
-def _line_up_enemy(arena: Record, enemy: Record, desk: Record) -> None:
+def _line_up_enemy(arena: Record, enemy: Record, scratch: Record) -> None:
     sprite = _enemy_sprite(arena.tick, enemy)
     if enemy.flash > 0:
         sprite += sheet.FLASH_AT
-    _put(desk, sprite, enemy.x, enemy.z, 0.0, enemy.z)
+    _put(scratch, sprite, enemy.x, enemy.z, 0.0, enemy.z)
     if enemy.kind == SHOOTER and enemy.phase == shooter.TELEGRAPH:
         step = _progress(enemy.clock, shooter.TELEGRAPH_TICKS, sheet.MUZZLE_GLOWS)
         reach = MUZZLE_REACH * RADIUS[SHOOTER]
         x = enemy.x + reach * enemy.heading_x
         z = enemy.z + reach * enemy.heading_z
-        _put(desk, sheet.MUZZLE_GLOW_AT + step, x, z, SHOT_HEIGHT, max(z, enemy.z) + 0.01)
+        _put(scratch, sheet.MUZZLE_GLOW_AT + step, x, z, SHOT_HEIGHT, max(z, enemy.z) + 0.01)
     elif enemy.kind == CHARGER and enemy.phase == charger.STUNNED:
         sprite = sheet.STARS_AT + (enemy.clock // 4) % sheet.STAR_STEPS
-        _put(desk, sprite, enemy.x, enemy.z, 0.0, enemy.z + 0.01)
+        _put(scratch, sprite, enemy.x, enemy.z, 0.0, enemy.z + 0.01)
 
 
 @compiled
@@ -407,13 +407,13 @@ def _enemy_shot_sprite(vx: float, vz: float) -> int:
 
 
 @compiled
-def _line_up_hazard(arena: Record, index: int, desk: Record, first: int) -> None:
+def _line_up_hazard(arena: Record, index: int, scratch: Record, first: int) -> None:
     hazard = arena.hazards[index]
     x, z = hazard.x, hazard.z
     if hazard.kind == SAW:
         turn = (arena.tick // 2 + index) % sheet.SAW_STEPS
-        _put(desk, first + 1 + turn, x, z, 0.0, z)
+        _put(scratch, first + 1 + turn, x, z, 0.0, z)
     elif hazard.phase == UP:
         half = 0.5 * hazard.radius
-        _put(desk, first + sheet.SPIKES_REAR, x, z, 0.0, z - half)
-        _put(desk, first + sheet.SPIKES_FRONT, x, z, 0.0, z + half)
+        _put(scratch, first + sheet.SPIKES_REAR, x, z, 0.0, z - half)
+        _put(scratch, first + sheet.SPIKES_FRONT, x, z, 0.0, z + half)

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym._runtime.plain import plain_int
-from arena_breaker_gym.engine.arena import MAX_BURSTS, MAX_ENEMIES, MAX_ENEMY_SHOTS, MAX_SHOTS
+from arena_breaker_gym.engine.arena import MAX_EFFECTS, MAX_ENEMIES, MAX_ENEMY_SHOTS, MAX_SHOTS
 from arena_breaker_gym.stages.table import MAX_HAZARDS
 
 # Sprites that stand: three for each enemy, two for each hazard, every shot, every burst, the
 # player's eight.
-MOST_STANDING = 3 * MAX_ENEMIES + MAX_SHOTS + MAX_ENEMY_SHOTS + 2 * MAX_HAZARDS + MAX_BURSTS + 8
+MOST_STANDING = 3 * MAX_ENEMIES + MAX_SHOTS + MAX_ENEMY_SHOTS + 2 * MAX_HAZARDS + MAX_EFFECTS + 8
 # Sprites on the floor: telegraph and shadow of each enemy, every hazard, the player's two.
 MOST_ON_FLOOR = 2 * MAX_ENEMIES + MAX_HAZARDS + 2
 MOST_SPRITES = MOST_STANDING + MOST_ON_FLOOR
@@ -37,7 +37,7 @@ TOUCHED = np.dtype(
 # Room to draw one arena at a time in: how many sprites wait to be drawn, and how many of them lie
 # on the floor; the number of each in the sheet; its x, z, height, and the depth that decides who
 # covers whom (m); and a place to note touched boxes in if nothing is kept.
-DESK = np.dtype(
+SCRATCH = np.dtype(
     (
         np.record,
         [

@@ -81,8 +81,8 @@ def hud_state_of(records: NDArray[np.void], index: int) -> HudState:
     return HudState(
         hp=int(arena.player.hp),
         max_hp=HP,
-        score=int(arena.tally.score),
-        kills=int(arena.tally.kills),
+        score=int(arena.statistics.score),
+        kills=int(arena.statistics.kills),
         stage=int(arena.stage) + 1,
         wave=int(arena.director.wave) + 1,
         dash_ready=1.0 - int(arena.player.dash_cooldown) / DASH_COOLDOWN,

@@ -14,7 +14,7 @@ from arena_breaker_gym.rendering.atlas import build_atlas, warn_of_both
 from arena_breaker_gym.rendering.backdrop import paint
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.compose import Scene, compose_rows
-from arena_breaker_gym.rendering.frames import DESK, LARGEST, TOUCHED, Canvas, frame_size
+from arena_breaker_gym.rendering.frames import LARGEST, SCRATCH, TOUCHED, Canvas, frame_size
 from arena_breaker_gym.rendering.skins import Skin
 from arena_breaker_gym.stages.model import Stage
 
@@ -47,7 +47,7 @@ class Renderer:
         warn_of_both()
         self._skins = skins.every(skin)
         self._models = tuple(models)
-        self._desk = np.empty(1, DESK)
+        self._scratch = np.empty(1, SCRATCH)
         self._scenes: dict[int, tuple[Any, ...]] = {}
 
     def compose(
@@ -110,12 +110,12 @@ class Renderer:
             raise ValueError(f"Arenas must be (n,) records of ARENA, got shape {arenas.shape}.")
         if len(arenas) == 1 and len(self._skins) == 1 and chosen is None:
             scene = self._scene(arenas["stage"].item(0))  # one environment's step: no ceremony
-            compose_rows(arenas, _FIRST_ROW, frames, touched, self._desk, *scene)
+            compose_rows(arenas, _FIRST_ROW, frames, touched, self._scratch, *scene)
             return
         arenas = np.ascontiguousarray(arenas)
 
         def work(rows: NDArray[np.int64], scene: tuple[Any, ...]) -> None:
-            compose_rows(arenas, rows, frames, touched, np.empty(1, DESK), *scene)
+            compose_rows(arenas, rows, frames, touched, np.empty(1, SCRATCH), *scene)
 
         # Scenes are painted here, by the caller: pygame knows of no threads.
         least = max(_LEAST_FRAMES, _LEAST_PIXELS // self.size**2)

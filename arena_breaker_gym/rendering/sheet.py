@@ -23,9 +23,9 @@ BLAST_MARKS = 2  # blinking
 RING_MARKS = 3  # growing
 STAR_STEPS = 4
 ENEMY_SHOT_SPEEDS = (3.0, 5.0, 8.0, 12.0)  # m/s that a trail's length stands for
-BURST_KINDS = 8  # enemy codes 1 to 6, then the bomber's blast, then a hit on the player
-BURST_STEPS = 10
-BURST_TICKS = 20  # how long a burst is shown
+EFFECT_KINDS = 8  # enemy codes 1 to 6, then the bomber's blast, then a hit on the player
+EFFECT_STEPS = 10
+EFFECT_TICKS = 20  # how long a burst is shown
 
 SAW_STEPS = 6  # of its turning, within one tooth
 # Spikes: plate with spikes down, warning dim, warning bright, plate with spikes up, and the
@@ -59,7 +59,7 @@ COUNTS = {
     "stars": STAR_STEPS,
     "shot": HEADINGS,
     "enemy_shot": len(ENEMY_SHOT_SPEEDS) * HEADINGS,
-    "burst": BURST_KINDS * BURST_STEPS,
+    "burst": EFFECT_KINDS * EFFECT_STEPS,
 }
 _starts = dict(zip(COUNTS, accumulate(COUNTS.values(), initial=0), strict=False))
 SPRITES = sum(COUNTS.values())
@@ -84,4 +84,4 @@ RING_MARK_AT = _starts["ring_mark"]
 STARS_AT = _starts["stars"]
 SHOT_AT = _starts["shot"]
 ENEMY_SHOT_AT = _starts["enemy_shot"]
-BURST_AT = _starts["burst"]
+EFFECT_AT = _starts["burst"]

@@ -117,7 +117,7 @@ def _death(episode: Episode, arenas: Arenas) -> Death:
     return Death(
         x=float(record.player.x),
         z=float(record.player.z),
-        cause=CAUSES[record.tally.cause_of_death],
+        cause=CAUSES[record.statistics.cause_of_death],
         seed=episode.seed,
         seconds=episode.metrics["survival_seconds"],
     )

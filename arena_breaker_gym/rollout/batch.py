@@ -1,4 +1,4 @@
-"""`Batch`: the arenas of a rollout with what each has played so far, which becomes episodes."""
+"""`ArenaBatch`: arenas of a rollout with what each has played so far, which becomes episodes."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from arena_breaker_gym.rollout.metrics import metrics_of
 from arena_breaker_gym.rollout.plan import Plan
 
 
-class Batch:
+class ArenaBatch:
     """Arenas that play a plan's episodes side by side.
 
     Attributes:
@@ -198,7 +198,7 @@ class Game:
         """
         self.plan = plan
         self.over = False
-        self._batch = Batch(plan, count=1)
+        self._batch = ArenaBatch(plan, count=1)
         self._batch.begin(0, 0)
 
     @property

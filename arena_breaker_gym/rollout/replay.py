@@ -173,12 +173,12 @@ def _renderer_of(arenas: Arenas, size: int) -> "Renderer":
 
 
 def _figures(episode: Episode, arenas: Arenas) -> dict[str, object]:
-    tally = arenas.records[0].tally
+    statistics = arenas.records[0].statistics
     return {
         "agent": episode.agent,
         "seed": episode.seed,
-        "kills": int(tally.kills),
-        "score": int(tally.score),
+        "kills": int(statistics.kills),
+        "score": int(statistics.score),
     }
 
 

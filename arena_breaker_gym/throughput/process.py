@@ -1,4 +1,4 @@
-"""`Worker`: the near end of a worker process, which measures an adapter's subjects."""
+"""`AdapterProcess`: the near end of a worker process, which measures an adapter's subjects."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ class BrokenError(RuntimeError):
     """A worker gave no reading; the message says in a few words why."""
 
 
-class Worker:
+class AdapterProcess:
     """A process that measures; see `worker` for what is said between the two.
 
     Attributes:
@@ -155,7 +155,7 @@ class Found:
     """A peer, and the worker that measures it; None if it is not installed or does not load."""
 
     peer: Peer
-    worker: Worker | None
+    worker: AdapterProcess | None
 
 
 def check(adapters: Sequence[str], pythons: Sequence[str]) -> None:
@@ -194,7 +194,7 @@ def find(adapters: Sequence[str], pythons: Sequence[str], stack: ExitStack) -> I
 def _first(adapter: str, pythons: Sequence[str], stack: ExitStack) -> Found:
     name = adapter
     for python in pythons:
-        worker = Worker(adapter, python=python)
+        worker = AdapterProcess(adapter, python=python)
         name = worker.greeting["name"]
         if worker.greeting["version"] is not None:
             stack.callback(worker.close)

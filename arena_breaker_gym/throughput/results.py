@@ -1,4 +1,4 @@
-"""`Results`: rows of readings and the machine they were taken on; `Comparison` of two runs."""
+"""`ThroughputResults`: readings and the machine they were taken on; `Comparison` of two runs."""
 
 import json
 import os
@@ -142,7 +142,7 @@ class Peer:
 
 
 @dataclass(frozen=True)
-class Results:
+class ThroughputResults:
     """What a run found.
 
     Attributes:
@@ -236,7 +236,7 @@ class Comparison:
     regressions: tuple[str, ...]
 
 
-def compare(now: Results, before: Results, *, tolerance: float) -> Comparison:
+def compare(now: ThroughputResults, before: ThroughputResults, *, tolerance: float) -> Comparison:
     """Holds our figures of a run against those of an earlier one.
 
     Speeds and times are compared as ratios to the calibration loop, never as such; memory as

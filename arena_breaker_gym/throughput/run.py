@@ -10,13 +10,13 @@ from typing import Any, Self
 
 from arena_breaker_gym.throughput import fresh, process
 from arena_breaker_gym.throughput.fresh import STATUS
-from arena_breaker_gym.throughput.process import BrokenError, Found, Worker
+from arena_breaker_gym.throughput.process import AdapterProcess, BrokenError, Found
 from arena_breaker_gym.throughput.results import (
     MEGABYTES,
     SECONDS,
     TICK,
-    Results,
     Row,
+    ThroughputResults,
     this_machine,
 )
 from arena_breaker_gym.throughput.table import like
@@ -101,7 +101,7 @@ class ThroughputConfig:
 
 
 @dataclass(frozen=True)
-class Source:
+class AdapterSource:
     """A figure to read.
 
     Attributes:
@@ -115,7 +115,9 @@ class Source:
     cost: float
 
 
-def worker_sources(worker: Worker, terms: ThroughputConfig, *, peer: str = "") -> Iterator[Source]:
+def worker_sources(
+    worker: AdapterProcess, terms: ThroughputConfig, *, peer: str = ""
+) -> Iterator[AdapterSource]:
     """A figure for everything that a worker measures."""
     for subject in worker.greeting["subjects"]:
         row = _row(subject, peer)
@@ -123,30 +125,30 @@ def worker_sources(worker: Worker, terms: ThroughputConfig, *, peer: str = "") -
         if row.part == Part.TICK:
             row.unit, row.arenas = TICK, 1
             take = functools.partial(_microseconds, take)
-        yield Source(row, take, terms.seconds)
+        yield AdapterSource(row, take, terms.seconds)
 
 
-def own_sources(worker: Worker, terms: ThroughputConfig) -> list[Source]:
+def own_sources(worker: AdapterProcess, terms: ThroughputConfig) -> list[AdapterSource]:
     """Our figures that are read in every round, of the parts and names asked for."""
     sources = [*worker_sources(worker, terms), *_start_sources()]
     return [one for one in sources if terms.wants(one.row.part, one.row.name)]
 
 
-def compile_source(terms: ThroughputConfig) -> Source | None:
+def compile_source(terms: ThroughputConfig) -> AdapterSource | None:
     """The first start of all, which is read once; None if nobody asked for it."""
     name = "first make, reset and step, nothing compiled"
     row = Row(name, Part.COMPILE, unit=SECONDS)
     wanted = terms.wants(row.part, row.name)
-    return Source(row, fresh.compile_seconds, COMPILE_COST_S) if wanted else None
+    return AdapterSource(row, fresh.compile_seconds, COMPILE_COST_S) if wanted else None
 
 
-def _start_sources() -> Iterator[Source]:
+def _start_sources() -> Iterator[AdapterSource]:
     for name, take in (
         ("import of the core after NumPy, Numba and Gymnasium", fresh.import_seconds),
         ("gym.make once compiled", fresh.make_seconds),
         ("make, reset and step once compiled", fresh.first_step_seconds),
     ):
-        yield Source(Row(name, Part.START, unit=SECONDS), take, START_COST_S)
+        yield AdapterSource(Row(name, Part.START, unit=SECONDS), take, START_COST_S)
 
 
 def _row(subject: Mapping[str, Any], peer: str) -> Row:
@@ -166,14 +168,14 @@ class Rounds:
         done: Seconds of work done, as planned.
     """
 
-    def __init__(self, calibration: Source, watch: Watch) -> None:
+    def __init__(self, calibration: AdapterSource, watch: Watch) -> None:
         """Prepares for readings, each of which `calibration` goes before."""
         self.broken: dict[str, list[str]] = {}
         self.done = 0.0
         self._calibration = calibration
         self._watch = watch
 
-    def take(self, sources: Sequence[Source], rounds: int) -> Iterator[int]:
+    def take(self, sources: Sequence[AdapterSource], rounds: int) -> Iterator[int]:
         """Reads all sources in turn and yields the number of each round that is over.
 
         Round 0 makes, compiles and warms up; its readings are not kept.
@@ -187,7 +189,7 @@ class Rounds:
             whole = [source for source in whole if self.read(source, words, keep=number > 0)]
             yield number
 
-    def read(self, source: Source, words: str, *, keep: bool = True) -> bool:
+    def read(self, source: AdapterSource, words: str, *, keep: bool = True) -> bool:
         """Takes one reading; False if it broke, being a peer's.
 
         Raises:
@@ -205,7 +207,7 @@ class Rounds:
         self.done += self.cost(source)
         return True
 
-    def cost(self, source: Source) -> float:
+    def cost(self, source: AdapterSource) -> float:
         """Seconds that a reading and the calibration before it take, as planned."""
         return self._calibration.cost + source.cost
 
@@ -216,7 +218,9 @@ class Rounds:
         self.broken.setdefault(row.peer, []).append(sentence)
 
 
-def run(terms: ThroughputConfig, *, out: Path | None = None, watch: Watch | None = None) -> Results:
+def run(
+    terms: ThroughputConfig, *, out: Path | None = None, watch: Watch | None = None
+) -> ThroughputResults:
     """Measures everything that the terms name.
 
     Args:
@@ -246,8 +250,8 @@ class _Run:
         self._out = out
         self._watch = watch
         watch("starting", 0.0)
-        ours = stack.enter_context(Worker("arena_breaker"))
-        clock = stack.enter_context(Worker("calibration"))
+        ours = stack.enter_context(AdapterProcess("arena_breaker"))
+        clock = stack.enter_context(AdapterProcess("calibration"))
         self._found = list(process.find(terms.peers, terms.pythons, stack))
         self._sources = _in_turn(own_sources(ours, terms), _peers_sources(self._found, terms))
         self._compile = compile_source(terms)
@@ -260,7 +264,7 @@ class _Run:
         )
         self._rounds = Rounds(calibration, lambda words, done: watch(words, done / self._all()))
 
-    def measure(self) -> Results:
+    def measure(self) -> ThroughputResults:
         for _ in self._rounds.take(self._sources, self._terms.rounds):
             self._keep()
         if self._compile is not None:
@@ -289,7 +293,7 @@ class _Run:
         a_round = sum(map(self._rounds.cost, self._sources))
         return a_round * (self._terms.rounds + 1) + once + self._memory_cost()
 
-    def _keep(self) -> Results:
+    def _keep(self) -> ThroughputResults:
         """Everything that there is a reading of, written down if there is a place."""
         rows = [source.row for source in self._sources]
         rows += [self._compile.row] if self._compile is not None else []
@@ -298,13 +302,13 @@ class _Run:
         found = [one.peer for one in self._found]
         known = [replace(one, broken=(*one.broken, *said.get(one.name, ()))) for one in found]
         rows = [row for row in rows if row.values]
-        results = Results(rows, known, this_machine(), self._terms.to_dict())
+        results = ThroughputResults(rows, known, this_machine(), self._terms.to_dict())
         if self._out is not None:
             results.save(self._out)
         return results
 
 
-def _peers_sources(found: Sequence[Found], terms: ThroughputConfig) -> list[Source]:
+def _peers_sources(found: Sequence[Found], terms: ThroughputConfig) -> list[AdapterSource]:
     return [
         source
         for one in found
@@ -313,7 +317,7 @@ def _peers_sources(found: Sequence[Found], terms: ThroughputConfig) -> list[Sour
     ]
 
 
-def _in_turn(ours: list[Source], theirs: list[Source]) -> list[Source]:
+def _in_turn(ours: list[AdapterSource], theirs: list[AdapterSource]) -> list[AdapterSource]:
     """Each peer's figure right after ours that it is compared with, so that both see one load."""
     rows = [source.row for source in ours]
     after = {id(source): like(source.row, rows) for source in theirs}

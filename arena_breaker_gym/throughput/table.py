@@ -9,7 +9,14 @@ from rich.table import Table
 
 from arena_breaker_gym._runtime.extras import require
 from arena_breaker_gym._runtime.files import written_whole
-from arena_breaker_gym.throughput.results import DECIMALS, STEPS, Peer, Results, Row, Spread
+from arena_breaker_gym.throughput.results import (
+    DECIMALS,
+    STEPS,
+    Peer,
+    Row,
+    Spread,
+    ThroughputResults,
+)
 
 PARTS = ("environment", "batch", "threads")
 
@@ -65,7 +72,7 @@ def _distance(row: Row, peer: Row) -> tuple[float, ...]:
     return (pictures, abs(row.threads - peer.threads), row.copies != peer.copies, arenas)
 
 
-def own_table(results: Results) -> Table:
+def own_table(results: ThroughputResults) -> Table:
     """Our figures: what, median, range, and the ratio to the calibration loop."""
     table = Table(title="Arena Breaker", caption=f"{_OURS} {_RATIO}", caption_justify="left")
     for name in ("", "unit", "median", "range", "× calibration"):
@@ -81,7 +88,7 @@ def own_table(results: Results) -> Table:
     return table
 
 
-def peers_table(results: Results) -> Table:
+def peers_table(results: ThroughputResults) -> Table:
     """The peers' figures, each beside ours of its kind."""
     table = Table(title="Peers, in the same rounds", caption=_LIKE, caption_justify="left")
     for name in ("peer", "what", "steps/s", "range", "× calibration"):
@@ -152,7 +159,7 @@ def _ratio(row: Row) -> str:
     return f"{Spread.of(ratios).median:,.4g}" if ratios else ""
 
 
-def plot(results: Results, folder: Path) -> Path:
+def plot(results: ThroughputResults, folder: Path) -> Path:
     """Draws the run's steps a second into a folder, whole or not at all, and returns the path.
 
     Raises:

@@ -27,7 +27,7 @@ LEAVING_S = 10
 FASTEST = 1e-7  # seconds that a call takes at least, against a division by nothing
 
 
-class Course:
+class Schedule:
     """A subject that was made and warmed up: it runs for some seconds whenever asked."""
 
     def __init__(self, subject: Any, seconds: float) -> None:
@@ -110,13 +110,13 @@ def _version(distributions: tuple[str, ...]) -> str:
 def answers(adapter: Any, questions: TextIO) -> Iterator[dict[str, Any]]:
     """An answer to every line, subjects being made when they are first asked for."""
     subjects = {subject.name: subject for subject in adapter.subjects}
-    courses: dict[str, Course] = {}
+    courses: dict[str, Schedule] = {}
     for line in questions:
         question = json.loads(line)
         name, seconds = question["subject"], question["seconds"]
         try:
             if name not in courses:
-                courses[name] = Course(subjects[name], seconds)
+                courses[name] = Schedule(subjects[name], seconds)
             yield courses[name].run(seconds)
         except Exception as error:  # whatever another environment raises is told, not passed on
             yield {"error": " ".join(f"{type(error).__name__}: {error}".split())}

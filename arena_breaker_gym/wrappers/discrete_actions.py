@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym._runtime.jit import jit_cached
 from arena_breaker_gym.batch.arenas import ACTION_LENGTH
-from arena_breaker_gym.batch.observation import Room, StateTables, room_to_sort
+from arena_breaker_gym.batch.observation import SortBuffer, StateTables, sort_buffer
 from arena_breaker_gym.engine.arena import Stages
 from arena_breaker_gym.wrappers.targets import compass, lead, rank_targets, stage_of
 
@@ -65,7 +65,7 @@ class DiscreteActions:
             raise ValueError("The aim assist needs the state's tables.")
         else:
             aims = choices[:, 1].astype(np.int64)
-            _aim_batch(tables, self._campaign, aims, actions, room_to_sort())
+            _aim_batch(tables, self._campaign, aims, actions, sort_buffer())
         return actions
 
     def _checked(self, choices: NDArray[np.integer]) -> NDArray[np.integer]:
@@ -87,7 +87,7 @@ def _aim_batch(
     campaign: Stages,
     chosen: NDArray[np.int64],
     actions: NDArray[np.float32],
-    targets: Room,
+    targets: SortBuffer,
 ) -> None:
     for row in range(actions.shape[0]):
         stage = campaign[stage_of(tables, row, campaign)]

@@ -20,10 +20,10 @@ from arena_breaker_gym.batch.observation import (
     HAZARD_ROWS,
     PROJECTILE_ROWS,
     PROJECTILE_SPEED_SCALE,
-    Room,
+    SortBuffer,
     StateTables,
     file_in,
-    room_to_sort,
+    sort_buffer,
 )
 from arena_breaker_gym.engine.arena import TICK, Record, Stages
 from arena_breaker_gym.engine.enemy_shots import RADIUS as ENEMY_SHOT_RADIUS
@@ -77,12 +77,12 @@ _CROWD_FADES = 5.0  # m
 _BOUND = 4.0  # no number is larger
 
 
-class _Desk(NamedTuple):
+class _Scratch(NamedTuple):
     """Room to work in, for one arena at a time."""
 
-    targets: Room  # rows of enemies, best target first
+    targets: SortBuffer  # rows of enemies, best target first
     dangers: NDArray[np.float32]  # (3,) by enemies, shots and hazards
-    hazards: Room  # rows of hazards, nearest first
+    hazards: SortBuffer  # rows of hazards, nearest first
 
 
 class _Way(NamedTuple):
@@ -123,45 +123,45 @@ class FeatureExtractor:
         6 shots; 3 hazards.
         """
         out = np.zeros((len(tables.player), LENGTH), dtype=np.float32)
-        desk = _Desk(room_to_sort(), np.zeros(3, np.float32), room_to_sort())
-        _sense_batch(tables, self._campaign, out, desk)
+        scratch = _Scratch(sort_buffer(), np.zeros(3, np.float32), sort_buffer())
+        _sense_batch(tables, self._campaign, out, scratch)
         return out
 
 
 @jit_cached
 def _sense_batch(
-    tables: StateTables, campaign: Stages, out: NDArray[np.float32], desk: _Desk
+    tables: StateTables, campaign: Stages, out: NDArray[np.float32], scratch: _Scratch
 ) -> None:
     for row in range(out.shape[0]):
         stage = campaign[stage_of(tables, row, campaign)]
-        _sense(tables, row, stage, out[row], desk)
+        _sense(tables, row, stage, out[row], scratch)
 
 
 @compiled
 def _sense(
-    tables: StateTables, row: int, stage: Record, out: NDArray[np.float32], desk: _Desk
+    tables: StateTables, row: int, stage: Record, out: NDArray[np.float32], scratch: _Scratch
 ) -> None:
     for index in range(7):
         out[index] = tables.player[row, index]
     out[7] = tables.progress[row, 0]
     out[8] = tables.progress[row, 1]
-    enemies = rank_targets(tables, row, stage, desk.targets)
-    _sense_ways(tables, row, stage, out, desk)
+    enemies = rank_targets(tables, row, stage, scratch.targets)
+    _sense_ways(tables, row, stage, out, scratch)
     _sense_crowd(tables.enemies[row], out)
     for place in range(min(enemies, ENEMIES)):
-        target = desk.targets[place]
+        target = scratch.targets[place]
         enemy = tables.enemies[row, target.slot]
         _sense_enemy(enemy, hidden(target.key), out[_ENEMY_ROWS + place * _ENEMY :])
     for place in range(SHOTS):
         _sense_shot(tables.enemy_projectiles[row, place], out[_SHOT_ROWS + place * _SHOT :])
-    _sense_hazards(tables.hazards[row], out, desk.hazards)
+    _sense_hazards(tables.hazards[row], out, scratch.hazards)
     for index in range(LENGTH):
         out[index] = max(-_BOUND, min(_BOUND, out[index]))
 
 
 @compiled
 def _sense_ways(
-    tables: StateTables, row: int, stage: Record, out: NDArray[np.float32], desk: _Desk
+    tables: StateTables, row: int, stage: Record, out: NDArray[np.float32], scratch: _Scratch
 ) -> None:
     """What each heading would bring, on foot and by a dash."""
     x, z = place_of(tables, row, stage)
@@ -174,8 +174,8 @@ def _sense_ways(
         _sense_way(tables, row, walk, out[_WALK + 3 * heading :])
         leap = min(free, _DASH_LENGTH)
         landed = _Way(ux * leap, uz * leap, 0.0, 0.0, _DASH_SECONDS, _AFTER)
-        _sense_way(tables, row, landed, desk.dangers)
-        out[_DASH + heading] = desk.dangers[0] + desk.dangers[1] + desk.dangers[2]
+        _sense_way(tables, row, landed, scratch.dangers)
+        out[_DASH + heading] = scratch.dangers[0] + scratch.dangers[1] + scratch.dangers[2]
     rest = _Way(0.0, 0.0, 0.0, 0.0, 0.0, _AHEAD)
     _sense_way(tables, row, rest, out[_WALK + 3 * HEADINGS :])
 
@@ -312,7 +312,9 @@ def _sense_shot(shot: NDArray[np.float32], out: NDArray[np.float32]) -> None:
 
 
 @compiled
-def _sense_hazards(hazards: NDArray[np.float32], out: NDArray[np.float32], nearest: Room) -> None:
+def _sense_hazards(
+    hazards: NDArray[np.float32], out: NDArray[np.float32], nearest: SortBuffer
+) -> None:
     count = 0
     for index in range(HAZARD_ROWS):
         if hazards[index, 0] == 0.0:

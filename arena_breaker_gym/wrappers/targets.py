@@ -14,7 +14,7 @@ from arena_breaker_gym.batch.observation import (
     DISTANCE_SCALE,
     ENEMY_ROWS,
     ENEMY_SPEED_SCALE,
-    Room,
+    SortBuffer,
     StateTables,
     file_in,
 )
@@ -43,7 +43,7 @@ def place_of(tables: StateTables, row: int, stage: Record) -> tuple[float, float
 
 
 @compiled
-def rank_targets(tables: StateTables, row: int, stage: Record, targets: Room) -> int:
+def rank_targets(tables: StateTables, row: int, stage: Record, targets: SortBuffer) -> int:
     """Files the rows of one arena's enemies, best target first.
 
     Args:

@@ -63,7 +63,7 @@ class WorkerError(ChildProcessError):
     """A worker process ended before its work was done."""
 
 
-class Source(Protocol):
+class BatchSource(Protocol):
     """What gives the parts of a batch by row numbers."""
 
     def batch(self, rows: NDArray[np.int64]) -> Sequence[NDArray[Any] | None]:
@@ -72,7 +72,7 @@ class Source(Protocol):
 
 
 def prefetched(
-    source: Source, orders: Iterable[NDArray[np.int64]], *, workers: int
+    source: BatchSource, orders: Iterable[NDArray[np.int64]], *, workers: int
 ) -> Iterator[Parts]:
     """Yield a batch for every order, made by worker processes and given out in order.
 
@@ -121,7 +121,7 @@ class _Served(Dataset[Answer]):
 
     def __init__(self, pickled: bytes) -> None:
         self._pickled = pickled
-        self._source: Source | None = None
+        self._source: BatchSource | None = None
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Answer:
         if self._source is None:
@@ -160,7 +160,7 @@ def _arrays(answer: Answer) -> Parts:
     return tuple(None if part is None else part.numpy().copy() for part in answer)
 
 
-def _pickled(source: Source) -> bytes:
+def _pickled(source: BatchSource) -> bytes:
     try:
         return pickle.dumps(source)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -405,6 +405,6 @@ def batches(
 def _from_workers(
     examples: Examples, orders: Iterable[NDArray[np.int64]], workers: int
 ) -> Iterator[Batch]:
-    source = cast("Source", examples)  # a teacher's targets, if there are any, cannot travel
+    source = cast("BatchSource", examples)  # a teacher's targets, if there are any, cannot travel
     for inputs, actions, auxiliary, _ in prefetched(source, orders, workers=workers):
         yield Batch(cast("NDArray[Any]", inputs), cast("NDArray[np.float32]", actions), auxiliary)

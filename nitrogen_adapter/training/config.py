@@ -33,7 +33,14 @@ SCHEDULES = ("constant", "cosine", "inverse_sqrt")
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
-RENAMED: Mapping[str, str] = OLD_SPLITS
+RENAMED: Mapping[str, str] = MappingProxyType(
+    {
+        "draws": "noise_samples",
+        "sight_weight": "auxiliary_weight",
+        "sight_kinds": "auxiliary_kinds",
+        **OLD_SPLITS,
+    }
+)
 """What stored runs may call by an old name: entries of a configuration, and values."""
 
 PLAYED = ("LEFT_X", "LEFT_Y", "RIGHT_X", "RIGHT_Y", "RIGHT_SHOULDER")
@@ -190,7 +197,7 @@ class TrainingConfig:
         batch_size: examples in a step, over all pieces and processes.
         accumulate: pieces that a step's examples are taken in, one after another, where all
             at once would not fit in memory. Dropout aside, it changes nothing but rounding.
-        draws: noises a step draws for each example; they share one look at the frame.
+        noise_samples: noises a step draws for each example; they share one look at the frame.
         learning_rate: the highest.
         warmup_steps: steps over which the learning rate rises to it.
         schedule: "constant" from then on, "cosine" down to zero at the end, or "inverse_sqrt": with
@@ -209,10 +216,9 @@ class TrainingConfig:
         augment: how frames are changed by chance (frames only).
         weights: by name, how much a number of the gamepad row counts; those not named count 1.
             A rare action, such as the dash, is lost in a plain fit.
-        sight_weight: how much the auxiliary targets count beside the actions; 0: not at all. For a
-            base that starts from nothing, where the simulator says what stands where (see
-            `sight`).
-        sight_kinds: kinds of things that auxiliary targets tell apart, the player among them.
+        auxiliary_weight: how much the auxiliary targets count beside the actions; 0: not at all.
+            The simulator says what stands where (see `data.auxiliary`).
+        auxiliary_kinds: kinds of things that auxiliary targets tell apart, the player among them.
         teacher_weight: how much a teacher's whole distribution and features count beside the
             actions; 0 for not at all.
         game: what the examples are of, for a model that tells games apart: a name or a number.
@@ -227,7 +233,7 @@ class TrainingConfig:
     lora_mlp: bool = False
     batch_size: int = 32
     accumulate: int = 1
-    draws: int = 1
+    noise_samples: int = 1
     learning_rate: float = 1e-4
     warmup_steps: int = 100
     schedule: str = "constant"
@@ -239,8 +245,8 @@ class TrainingConfig:
     mirror: bool = False
     augment: Augmentation = field(default_factory=Augmentation)
     weights: Mapping[str, float] = field(default_factory=dict)
-    sight_weight: float = 0.0
-    sight_kinds: int = 8
+    auxiliary_weight: float = 0.0
+    auxiliary_kinds: int = 8
     teacher_weight: float = 0.0
     game: str | int | None = None
     seed: int = 0
@@ -264,14 +270,14 @@ class TrainingConfig:
         self._check_weights()
 
     def _check_numbers(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate", "draws", "sight_kinds"):
+        for name in ("epochs", "batch_size", "accumulate", "noise_samples", "auxiliary_kinds"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1.")
         for name in (
             "lora_rank",
             "warmup_steps",
             "weight_decay",
-            "sight_weight",
+            "auxiliary_weight",
             "teacher_weight",
             "seed",
         ):
@@ -322,7 +328,7 @@ class TrainingConfig:
         values: dict[str, Any] = {
             "split": "all",
             "batch_size": 8,
-            "draws": 2,
+            "noise_samples": 2,
             "learning_rate": 1e-3,
             "warmup_steps": 50,
             "schedule": "cosine",
@@ -330,7 +336,7 @@ class TrainingConfig:
             "precision": "float32",
             "mirror": True,
             "weights": dict.fromkeys(PLAYED, PLAYED_WEIGHT),
-            "sight_weight": 1.0,
+            "auxiliary_weight": 1.0,
         }
         return cls(**{**values, **changes})
 
@@ -357,13 +363,13 @@ class TrainingConfig:
             "schedule": "cosine",
             "ema_decay": 0.99,
             "weights": dict.fromkeys(PLAYED, PLAYED_WEIGHT),
-            "sight_weight": 0.3,
+            "auxiliary_weight": 0.3,
             "teacher_weight": 0.1,
         }
         return cls(**{**values, **changes})
 
     @property
-    def sight_is_frozen(self) -> bool:
+    def features_are_frozen(self) -> bool:
         """Whether all that sees stays as it is, so that features may be computed ahead."""
         return not any(in_split(name, self.split) for name in SEES)
 

@@ -266,7 +266,9 @@ class HeldOut:
             `played` and `chunk`: figures, as `SCORES` names them, of the actions that would be
             played and of the whole chunk. The loss is one for both.
         """
-        plain = replace(config, mirror=False, augment=Augmentation(), draws=1, sight_weight=0.0)
+        plain = replace(
+            config, mirror=False, augment=Augmentation(), noise_samples=1, auxiliary_weight=0.0
+        )
         objective = TrainingObjective(model, plain)
         losses, said, true, done = 0.0, [], [], 0
         for batch, noise in self._batches(model, plain):

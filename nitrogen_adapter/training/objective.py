@@ -46,7 +46,7 @@ LEAST_VARIANCE = 1e-3
 AIMS_ABOVE = 0.3
 """Sticks shorter than this fire nothing and have no direction to learn."""
 
-WITHOUT_TARGETS = "sight_weight is above 0, but the examples come without auxiliary targets."
+WITHOUT_TARGETS = "auxiliary_weight is above 0, but the examples come without auxiliary targets."
 
 
 class StepNoise(NamedTuple):
@@ -84,10 +84,10 @@ class StepNoise(NamedTuple):
             plain = torch.rand(count, generator=generator, device=device) < 0.5
         if frames and config.augment:
             changes = config.augment.draw(count, generator)
-        draws, sizes = (count, config.draws), model.config
-        shape = (*draws, sizes.action_horizon, sizes.action_dim)
+        noise_samples, sizes = (count, config.noise_samples), model.config
+        shape = (*noise_samples, sizes.action_horizon, sizes.action_dim)
         noise = torch.randn(shape, generator=generator, device=device)
-        time = model.draw_times(count * config.draws, generator).reshape(draws)
+        time = model.draw_times(count * config.noise_samples, generator).reshape(noise_samples)
         return cls(noise, time, plain, changes)
 
     def part(self, first: int, end: int) -> StepNoise:
@@ -174,13 +174,13 @@ class TrainingObjective:
         self.config = config
         self.device = next(model.parameters()).device
         self.weights = row_weights(model, config)
-        self.sight_head = self._auxiliary_head() if config.sight_weight else None
+        self.auxiliary_head = self._auxiliary_head() if config.auxiliary_weight else None
         self.teacher_head = None if teacher is None else self._teacher_head(teacher)
 
     def learning(self) -> dict[str, torch.nn.Parameter]:
         """Return by name the parameters that learn."""
         found = self.model.learning()
-        for kind, head in (("sight", self.sight_head), ("teacher", self.teacher_head)):
+        for kind, head in (("sight", self.auxiliary_head), ("teacher", self.teacher_head)):
             if head is not None:
                 found |= {f"{kind}.{name}": p for name, p in head.named_parameters()}
         return found
@@ -199,9 +199,9 @@ class TrainingObjective:
             batch = self._mirrored(batch, noise.plain)
         seen = self._seen(batch.inputs, noise.changes)
         loss = self.action_loss(seen.features, batch.actions, noise)
-        if self.sight_head is not None and batch.inputs.dtype == np.uint8:
-            extra = self._auxiliary_loss(self.sight_head, seen, batch)
-            loss = loss + self.config.sight_weight * extra
+        if self.auxiliary_head is not None and batch.inputs.dtype == np.uint8:
+            extra = self._auxiliary_loss(self.auxiliary_head, seen, batch)
+            loss = loss + self.config.auxiliary_weight * extra
         if self.teacher_head is not None:
             if batch.teacher is None:
                 raise ValueError("teacher_weight is above 0, but the examples come without one.")
@@ -223,7 +223,7 @@ class TrainingObjective:
             noise=noise.noise.flatten(0, 1),
             time=noise.time.flatten(),
             features=features,
-            draws=noise.time.shape[1],
+            noise_samples=noise.time.shape[1],
             weights=self.weights,
         )
 
@@ -247,7 +247,7 @@ class TrainingObjective:
     def _looked_at(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
         """The tower's tokens, and the newest frames' cells where auxiliary targets need them."""
         tower = self.model.vision_encoder
-        if self.sight_head is None or not isinstance(tower, PatchTower):
+        if self.auxiliary_head is None or not isinstance(tower, PatchTower):
             return self.model.see(pixels), None
         flat = pixels.flatten(0, 1)
         cells = tower.cells(flat)
@@ -256,7 +256,9 @@ class TrainingObjective:
         return tokens.reshape(*pixels.shape[:2], *tokens.shape[1:]), newest.transpose(1, 2)
 
     def _attended(self, tokens: Tensor) -> Tensor:
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.sight_is_frozen):
+        with torch.set_grad_enabled(
+            torch.is_grad_enabled() and not self.config.features_are_frozen
+        ):
             return self.model.attend(tokens, self.config.game)
 
     def _auxiliary_loss(self, head: AuxiliaryHead, seen: _Seen, batch: Batch) -> Tensor:
@@ -285,7 +287,7 @@ class TrainingObjective:
         vision = self.model.config.vision
         width = vision.channels if isinstance(vision, PatchConfig) else vision.hidden_size
         with self._own_random():
-            head = AuxiliaryHead(width, self.config.sight_kinds, vision.grid)
+            head = AuxiliaryHead(width, self.config.auxiliary_kinds, vision.grid)
         return head.to(self.device)
 
     def _teacher_head(self, teacher: TeacherTargets) -> TeacherHead:

@@ -277,7 +277,7 @@ class PostTraining:
             self.model,
             self._split.train,
             mirror=training.mirror,
-            attended=training.sight_is_frozen,
+            attended=training.features_are_frozen,
             game=training.game,
             workers=self._workers,
             on_batch=show("Frames are looked at"),
@@ -296,7 +296,7 @@ def _fitted(config: PostTrainingConfig, split: DataSplit) -> TrainingConfig:
     """How it is trained, as far as the data decide it."""
     training = config.training
     if split.train.auxiliary_rows is None:  # nobody noted what stands where
-        training = replace(training, sight_weight=0.0)
+        training = replace(training, auxiliary_weight=0.0)
     # Recorded play says what was done; what else a teacher thought is known to a bootcamp alone.
     training = replace(training, teacher_weight=0.0)
     if config.balanced:

@@ -18,7 +18,7 @@ from nitrogen_adapter.training.config import RENAMED
 from nitrogen_adapter.training.data_split import SCORES, HeldOut, Scores
 from nitrogen_adapter.training.loggers import Board
 from nitrogen_adapter.training.processes import Processes
-from nitrogen_adapter.training.trainer import Progress, Trainer
+from nitrogen_adapter.training.trainer import Trainer, TrainingProgress
 
 Advance = Callable[[str, float], None]
 
@@ -173,7 +173,7 @@ class TrainingRun:
         write_json(path, scores)
         return scores
 
-    def _watch(self, now: Progress, board: Board, advance: Advance) -> None:
+    def _watch(self, now: TrainingProgress, board: Board, advance: Advance) -> None:
         advance(f"loss {now.loss:.4f}, {now.examples_per_second:.0f} examples/s", now.fraction)
         board.note("train", now.step, _figures(now))
         if now.fraction >= 1.0:
@@ -317,7 +317,7 @@ def _is_judged(judged: Any) -> bool:
     )
 
 
-def _figures(now: Progress) -> dict[str, float | None]:
+def _figures(now: TrainingProgress) -> dict[str, float | None]:
     return {
         "loss": now.loss,
         "lr": now.learning_rate,

@@ -34,7 +34,7 @@ _HALVES_AFTER = 5000
 """Steps after which the schedule "inverse_sqrt" has halved the rate. Our own value."""
 
 
-class Progress(NamedTuple):
+class TrainingProgress(NamedTuple):
     """How far a training has come.
 
     Attributes:
@@ -130,7 +130,10 @@ class Trainer:
         return sum(p.numel() for p in self.model.learning().values())
 
     def run(
-        self, on_step: Callable[[Progress], None] | None = None, *, until_step: int | None = None
+        self,
+        on_step: Callable[[TrainingProgress], None] | None = None,
+        *,
+        until_step: int | None = None,
     ) -> NitroGen:
         """Train to the end, or until a step is reached.
 
@@ -247,7 +250,7 @@ class Trainer:
 
     # ---- one step ----
 
-    def _timed_step(self, pieces: Iterator[Batch]) -> Progress:
+    def _timed_step(self, pieces: Iterator[Batch]) -> TrainingProgress:
         started = time.perf_counter()
         rate = self._learning_rate()
         loss, norm = self._learn(rate, pieces)
@@ -263,7 +266,7 @@ class Trainer:
             )
         speed = self.step * self.config.batch_size / max(seconds, 1e-9)
         total = self.total_steps
-        return Progress(self.step, total, self.fraction, loss, rate, norm, seconds, speed)
+        return TrainingProgress(self.step, total, self.fraction, loss, rate, norm, seconds, speed)
 
     def _learn(self, rate: float, pieces: Iterator[Batch]) -> tuple[float, float]:
         """Takes a step; returns this process's part of the loss, and the gradient's length."""
@@ -376,12 +379,12 @@ class Trainer:
         first = self.examples.batch(np.zeros(1, dtype=np.int64))
         config, shape = self.config, first.inputs.shape
         if first.inputs.dtype == np.uint8:
-            if config.sight_weight and first.auxiliary is None:
+            if config.auxiliary_weight and first.auxiliary is None:
                 raise ValueError(WITHOUT_TARGETS)
             if config.teacher_weight and first.teacher is None:
                 raise ValueError("teacher_weight is above 0, but the examples come without one.")
             return True, first.teacher if config.teacher_weight else None
-        if not (config.sight_is_frozen if len(shape) == 3 else config.tower_is_frozen):
+        if not (config.features_are_frozen if len(shape) == 3 else config.tower_is_frozen):
             raise ValueError(
                 f"The examples were seen ahead {shape}, but split {config.split!r} also trains "
                 "what saw them; give it frames."

@@ -16,10 +16,10 @@ from arena_breaker_gym.rendering.art.figures import Figures, figures_of
 from arena_breaker_gym.rendering.sheet import (
     BLAST_MARKS,
     BOMBER_VARIANTS,
-    BURST_KINDS,
-    BURST_STEPS,
     CHARGER_VARIANTS,
     DASH_RINGS,
+    EFFECT_KINDS,
+    EFFECT_STEPS,
     ENEMY_SHOT_SPEEDS,
     HEADINGS,
     MUZZLE_FLASHES,
@@ -101,8 +101,10 @@ def _others(figures: Figures, skin: Skin, scale: float) -> Iterator[Sprite]:
     yield from (effects.shot(skin, scale, heading=turn) for turn in turns)
     for speed in ENEMY_SHOT_SPEEDS:
         yield from (effects.enemy_shot(skin, scale, heading=turn, speed=speed) for turn in turns)
-    for kind in range(1, BURST_KINDS + 1):
-        yield from (effects.burst(skin, scale, kind=kind, step=step) for step in range(BURST_STEPS))
+    for kind in range(1, EFFECT_KINDS + 1):
+        yield from (
+            effects.burst(skin, scale, kind=kind, step=step) for step in range(EFFECT_STEPS)
+        )
 
 
 def saw_sprites(skin: Skin, scale: float, radius: float) -> list[Sprite]:

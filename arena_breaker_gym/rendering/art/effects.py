@@ -22,8 +22,8 @@ from arena_breaker_gym.rendering.art.canvas import (
 )
 from arena_breaker_gym.rendering.sheet import (
     BLAST_MARKS,
-    BURST_STEPS,
     DASH_RINGS,
+    EFFECT_STEPS,
     HEADINGS,
     RING_MARKS,
     STAR_STEPS,
@@ -48,7 +48,7 @@ _TRAIL_STEPS = 10
 
 def burst(skin: Skin, scale: float, *, kind: int, step: int) -> Sprite:
     """One step of a burst of that kind."""
-    share = (step + 0.5) / BURST_STEPS
+    share = (step + 0.5) / EFFECT_STEPS
     if kind == BLAST:
         return _blast(skin, scale, share=share)
     if kind == PLAYER_HIT:

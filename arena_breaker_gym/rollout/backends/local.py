@@ -19,13 +19,13 @@ from arena_breaker_gym.rollout.agent import (
     adopt_old_methods,
 )
 from arena_breaker_gym.rollout.backends import Report, Work
-from arena_breaker_gym.rollout.batch import Batch
+from arena_breaker_gym.rollout.batch import ArenaBatch
 from arena_breaker_gym.rollout.episode import AGENT_FAILED, MEASURED, Episode
 
 _UNASKED = -1
 
 
-class Deliberation:
+class DecisionScheduler:
     """Asks an agent in arenas that await no answer, and plays on in those that do.
 
     An agent that looks before step t is answered for from step t + L on: steps t to t + L - 1
@@ -37,7 +37,7 @@ class Deliberation:
         waited: (n,) steps charged for them.
     """
 
-    def __init__(self, agent: Agent, batch: Batch) -> None:
+    def __init__(self, agent: Agent, batch: ArenaBatch) -> None:
         """Sits an agent down at a batch, under the latency of the batch's plan."""
         adopt_old_methods(agent)
         count = len(batch.playing)
@@ -181,8 +181,8 @@ class _Playing:
 
     def __init__(self, work: Work) -> None:
         count = min(work.arenas, len(work.waiting))
-        self.batch = Batch(work.plan, count=count, keep_snapshots=work.keep_snapshots)
-        self.deliberation = Deliberation(work.agent, self.batch)
+        self.batch = ArenaBatch(work.plan, count=count, keep_snapshots=work.keep_snapshots)
+        self.deliberation = DecisionScheduler(work.agent, self.batch)
         self.agent = work.agent
         self.waiting: deque[int] = work.waiting
         self.watched = work.watched
