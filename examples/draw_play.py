@@ -18,7 +18,7 @@ import numpy as np
 import pygame
 
 from arena_breaker_agents.human import HumanAgent
-from arena_breaker_agents.inputs import Request, Wish
+from arena_breaker_agents.inputs import InputRequest, Wish
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.play.scores import Score, Scores, board_name
 from arena_breaker_gym.play.screen import Screen
@@ -97,7 +97,7 @@ def session_at(name: str, folder: Path) -> Session:
     elif name == "victory":
         won(session)
     if name == "paused":
-        session.obey(Request(Wish.PAUSE))
+        session.obey(InputRequest(Wish.PAUSE))
     return session
 
 

@@ -1,4 +1,4 @@
-"""A study of training: three seeds of PPO on state and on pixels, against who never learnt.
+"""A study of training: three seeds of PPO on state and on pixels, against who never learned.
 
     python examples/training_study.py                  # trains, measures, writes data and images
     python examples/training_study.py --redraw         # images and table from what is there
@@ -110,7 +110,7 @@ def smoothed(curve: Sequence[Mapping[str, Any]], name: str, width: int) -> np.nd
 
 
 def draw(found: Mapping[str, Any], path: Path) -> None:
-    """A panel for each kind: kills of the episodes played while it learnt."""
+    """A panel for each kind: kills of the episodes played while it learned."""
     figure, panels = plt.subplots(1, 2, figsize=(10.0, 4.0), layout="constrained")
     titles = {"ppo": "from the state", "pixels": "from pixels"}
     for axes, (kind, part) in zip(panels, found["kinds"].items(), strict=True):
@@ -131,14 +131,14 @@ def draw(found: Mapping[str, Any], path: Path) -> None:
 
 
 def draw_rows(axes: Axes, rows: Sequence[Mapping[str, Any]], right: float) -> None:
-    """What was measured afterwards: a band for who never learnt, a bar for each seed."""
-    other, *learnt = rows
+    """What was measured afterwards: a band for who never learned, a bar for each seed."""
+    other, *learned = rows
     kills = other["kills"]
     axes.axhspan(kills["low"], kills["high"], color="#999999", alpha=0.35, lw=0)
     axes.text(
         right, kills["high"], other["agent"], ha="right", va="bottom", fontsize=9, color="#444444"
     )
-    for number, (row, colour) in enumerate(zip(learnt, COLOURS, strict=True)):
+    for number, (row, colour) in enumerate(zip(learned, COLOURS, strict=True)):
         kills = row["kills"]
         spread = [[kills["mean"] - kills["low"]], [kills["high"] - kills["mean"]]]
         at = right * (1.05 + 0.03 * number)

@@ -16,7 +16,7 @@ from arena_breaker_gym.rendering.layers import (
     draw_hud,
     hud_state_of,
 )
-from arena_breaker_gym.rendering.view import View, Window
+from arena_breaker_gym.rendering.view import View, ViewWindow
 from arena_breaker_gym.settings import Settings
 
 STATE = HudState(hp=3, max_hp=5, score=120, kills=7, stage=2, wave=4, dash_ready=0.5, victory=False)
@@ -210,7 +210,7 @@ def test_the_view_opens_a_window_shows_the_frame_and_closes(arenas):
 
 
 def test_a_window_that_the_user_closes_stays_closed():
-    window = Window(64)
+    window = ViewWindow(64)
     window.show(noise(64), 1000)
     assert window.is_open and pygame.display.get_caption()[0] == "Arena Breaker"
     pygame.event.post(pygame.event.Event(pygame.QUIT))
@@ -221,7 +221,7 @@ def test_a_window_that_the_user_closes_stays_closed():
 
 
 def test_a_window_keeps_the_pace():
-    window = Window(64)
+    window = ViewWindow(64)
     window.show(noise(64), 100)
     start = time.perf_counter()
     for _ in range(10):
@@ -231,7 +231,7 @@ def test_a_window_keeps_the_pace():
 
 
 def test_a_second_window_does_not_die_with_the_first():
-    first, second = Window(64), Window(96)
+    first, second = ViewWindow(64), ViewWindow(96)
     first.show(noise(64), 1000)
     first.close()
     assert second.is_open

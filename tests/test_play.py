@@ -19,9 +19,9 @@ from arena_breaker_agents.inputs import (
     DEAD_ZONE,
     REST,
     Gamepads,
+    InputRequest,
     Keyboard,
     Mouse,
-    Request,
     Wish,
     stick_of,
     without_dead_zone,
@@ -35,7 +35,7 @@ from arena_breaker_gym.play.scores import LONGEST, Score, Scores, board_of
 from arena_breaker_gym.play.screen import SETTLED_S, Screen, between
 from arena_breaker_gym.play.session import BREATH_S, Mode, PlayConfig, Session
 from arena_breaker_gym.play.sound import RATE, SOUNDS, Sound, heard_between
-from arena_breaker_gym.play.window import STRIP, Layout, icon, side_of, window_of
+from arena_breaker_gym.play.window import STRIP, WindowLayout, icon, side_of, window_of
 from arena_breaker_gym.rendering.camera import FORESHORTENING
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import EpisodeStore, rollout, verify, video
@@ -105,17 +105,17 @@ def done(human):
 )
 def test_keys_pull_a_stick_that_is_never_longer_than_one(human, keys, stick):
     for one in keys:
-        human.heed(key(one))
+        human.handle(key(one))
     assert done(human)[:2] == pytest.approx(stick)
     for one in keys:
-        human.heed(key(one, down=False))
+        human.handle(key(one, down=False))
     assert done(human).tolist() == [0.0] * 5
 
 
 def test_a_key_that_is_tapped_between_two_steps_counts_for_one():
     keyboard = Keyboard()
-    keyboard.heed(key(pygame.K_d))
-    keyboard.heed(key(pygame.K_d, down=False))
+    keyboard.handle(key(pygame.K_d))
+    keyboard.handle(key(pygame.K_d, down=False))
     assert [keyboard.stick(), keyboard.stick()] == [(1.0, 0.0), REST]
 
 
@@ -133,30 +133,30 @@ def test_a_key_that_is_tapped_between_two_steps_counts_for_one():
     ],
 )
 def test_keys_ask_for_what_is_not_play(human, number, wish):
-    assert human.heed(key(number)) == Request(wish)
-    assert human.heed(key(number, down=False)) is None
+    assert human.handle(key(number)) == InputRequest(wish)
+    assert human.handle(key(number, down=False)) is None
 
 
 def test_digits_ask_for_stages_and_other_keys_for_nothing(human):
-    assert human.heed(key(pygame.K_3)) == Request(Wish.STAGE, stage=3)
-    assert human.heed(key(pygame.K_0)) is None
-    assert human.heed(key(pygame.K_x)) is None
+    assert human.handle(key(pygame.K_3)) == InputRequest(Wish.STAGE, stage=3)
+    assert human.handle(key(pygame.K_0)) is None
+    assert human.handle(key(pygame.K_x)) is None
     assert done(human).tolist() == [0.0] * 5
 
 
 def test_a_dash_is_wanted_for_a_few_steps_and_comes_once_however_long_its_key_is_held(human):
-    human.heed(key(pygame.K_SPACE))
+    human.handle(key(pygame.K_SPACE))
     dashes = [done(human)[4] for _ in range(DASH_PATIENCE + 40)]
     assert dashes == [1.0] * DASH_PATIENCE + [0.0] * 40
-    human.heed(key(pygame.K_SPACE, down=False))
-    human.heed(button(pygame.BUTTON_RIGHT))
+    human.handle(key(pygame.K_SPACE, down=False))
+    human.handle(button(pygame.BUTTON_RIGHT))
     assert done(human)[4] == 1.0
 
 
 def test_when_the_window_loses_the_keyboard_nothing_stays_held(human):
     for event in (key(pygame.K_d), pointer(9, 9), button(pygame.BUTTON_LEFT, (9, 9))):
-        human.heed(event)
-    assert human.heed(pygame.event.Event(pygame.WINDOWFOCUSLOST)) == Request(Wish.AWAY)
+        human.handle(event)
+    assert human.handle(pygame.event.Event(pygame.WINDOWFOCUSLOST)) == InputRequest(Wish.AWAY)
     assert done(human).tolist() == [0.0] * 5
 
 
@@ -169,38 +169,38 @@ def test_when_the_window_loses_the_keyboard_nothing_stays_held(human):
 )
 def test_the_gun_fires_at_the_pointer_while_the_button_is_held(human, at, aim):
     human.player_at = (100.0, 100.0)
-    human.heed(pointer(*at))
+    human.handle(pointer(*at))
     assert done(human)[2:4].tolist() == [0.0, 0.0]
-    human.heed(button(pygame.BUTTON_LEFT, at))
+    human.handle(button(pygame.BUTTON_LEFT, at))
     for _ in range(3):
         assert done(human)[2:4] == pytest.approx(aim)
-    human.heed(button(pygame.BUTTON_LEFT, at, down=False))
+    human.handle(button(pygame.BUTTON_LEFT, at, down=False))
     assert done(human)[2:4].tolist() == [0.0, 0.0]
 
 
 def test_the_mouse_aims_on_the_floor_which_is_seen_at_an_angle():
     mouse = Mouse()
-    mouse.heed(pointer(200, 100 + round(100 * FORESHORTENING)))
+    mouse.handle(pointer(200, 100 + round(100 * FORESHORTENING)))
     assert mouse.aim((100, 100), FORESHORTENING) == pytest.approx(
         (math.sqrt(0.5), math.sqrt(0.5)), abs=0.01
     )
-    mouse.heed(pointer(101, 101))  # upon the player: the gun stays where it was
+    mouse.handle(pointer(101, 101))  # upon the player: the gun stays where it was
     assert mouse.aim((100, 100), FORESHORTENING) == pytest.approx(
         (math.sqrt(0.5), math.sqrt(0.5)), abs=0.01
     )
 
 
 def test_a_click_between_two_steps_fires_for_one(human):
-    human.heed(button(pygame.BUTTON_LEFT, (50, 0)))
-    human.heed(button(pygame.BUTTON_LEFT, (50, 0), down=False))
+    human.handle(button(pygame.BUTTON_LEFT, (50, 0)))
+    human.handle(button(pygame.BUTTON_LEFT, (50, 0), down=False))
     assert [done(human)[2], done(human)[2]] == [1.0, 0.0]
 
 
 def test_a_key_keeps_the_gun_firing_without_the_button(human):
-    human.heed(pointer(50, 0))
-    human.heed(key(pygame.K_f))
+    human.handle(pointer(50, 0))
+    human.handle(key(pygame.K_f))
     assert [done(human)[2] for _ in range(3)] == [1.0] * 3
-    human.heed(key(pygame.K_f))
+    human.handle(key(pygame.K_f))
     assert done(human)[2] == 0.0
 
 
@@ -239,7 +239,7 @@ def plug_in():
 
 def heard(human):
     """Lets the person's events come; what they ask for."""
-    requests = [human.heed(event) for event in pygame.event.get()]
+    requests = [human.handle(event) for event in pygame.event.get()]
     return [request.wish for request in requests if request]
 
 
@@ -292,19 +292,19 @@ def test_buttons_dash_and_ask(human, plug_in, known, number, wishes, dashes):
 def test_the_screen_names_the_buttons_of_what_is_in_use(human, plug_in):
     pad = plug_in()
     heard(human)
-    human.heed(pointer(5, 5))
+    human.handle(pointer(5, 5))
     assert (human.by_gamepad, human.points_at) == (False, (5, 5))
     pad.push(0, 1.0)
     heard(human)
     assert (human.by_gamepad, human.points_at) == (True, None)
-    human.heed(key(pygame.K_d))
+    human.handle(key(pygame.K_d))
     assert not human.by_gamepad
 
 
 def test_pulling_out_a_gamepad_that_lies_idle_disturbs_nobody(human, plug_in):
     pad = plug_in()
     heard(human)
-    human.heed(key(pygame.K_d))
+    human.handle(key(pygame.K_d))
     pad.pull_out()
     assert heard(human) == []
     assert done(human)[0] == 1.0
@@ -315,12 +315,12 @@ def test_of_two_gamepads_the_stick_that_is_pushed_farther_counts(plug_in):
     pads = Gamepads()
     first, second = plug_in(), plug_in()
     for event in pygame.event.get():
-        pads.heed(event)
+        pads.handle(event)
     assert len(pads) == 2
     first.push(0, 0.5)
     second.push(0, -1.0)
     for event in pygame.event.get():
-        pads.heed(event)
+        pads.handle(event)
     assert pads.move()[0] == pytest.approx(-1.0)
     pads.close()
     pygame.display.quit()
@@ -475,7 +475,7 @@ def session_of(store=None, film=Clip, **terms):
 
 def ask(session, *wishes):
     for wish in wishes:
-        session.obey(Request(wish))
+        session.obey(InputRequest(wish))
     return session.mode
 
 
@@ -571,10 +571,10 @@ def test_the_screens_lead_to_each_other():
 def test_digits_begin_a_stage_from_every_screen_but_play():
     session, _ = session_of()
     for stage, expected in ((4, None), (2, 2), (3, 2)):
-        session.obey(Request(Wish.STAGE, stage=stage))
+        session.obey(InputRequest(Wish.STAGE, stage=stage))
         assert (session.game and session.game.plan.stage_of(0)) == expected
     ask(session, Wish.PAUSE)
-    session.obey(Request(Wish.STAGE, stage=3))
+    session.obey(InputRequest(Wish.STAGE, stage=3))
     assert session.game.plan.stage_of(0) == 3
 
 
@@ -896,7 +896,7 @@ def test_sound_is_muted_turned_off_and_missed_without_a_word(monkeypatch, capfd)
 
 @pytest.mark.parametrize("window", [(768, 810), (1920, 1080), (500, 900), (321, 400), (40, 40)])
 def test_the_arena_is_a_square_as_large_as_the_window_has_room_for(window):
-    layout = Layout.of(window)
+    layout = WindowLayout.of(window)
     whole = layout.whole
     assert pygame.Rect((0, 0), window).contains(whole)
     assert (whole.width, whole.height) == (layout.side, layout.side + layout.side // STRIP)
@@ -976,7 +976,7 @@ def test_the_mouse_still_aims_when_the_window_has_another_size(resized, person, 
     there["player"]["z"] -= 4.0
     at = screen.player_at(there)
     assert pygame.Rect((0, 0), size).collidepoint(at)
-    person.heed(button(pygame.BUTTON_LEFT, tuple(round(part) for part in at)))
+    person.handle(button(pygame.BUTTON_LEFT, tuple(round(part) for part in at)))
     assert done(person)[2:4] == pytest.approx([0.6, -0.8], abs=0.02)
 
 
@@ -1100,7 +1100,9 @@ def test_the_mouse_aims_from_where_the_player_is_seen(screen, person):
     there = records.copy()
     there["player"]["x"] += 3.0
     there["player"]["z"] -= 4.0
-    person.heed(button(pygame.BUTTON_LEFT, tuple(round(part) for part in screen.player_at(there))))
+    person.handle(
+        button(pygame.BUTTON_LEFT, tuple(round(part) for part in screen.player_at(there)))
+    )
     assert done(person)[2:4] == pytest.approx([0.6, -0.8], abs=0.02)
 
 

@@ -22,9 +22,9 @@ from arena_breaker_agents.scripted import ScriptedBaseline  # noqa: E402
 from arena_breaker_gym.batch.arenas import Arenas  # noqa: E402
 from arena_breaker_gym.cli import main  # noqa: E402
 from arena_breaker_gym.rendering.renderer import Renderer  # noqa: E402
-from arena_breaker_gym.report import Curve, Line, Report, VideoPanel, write_report  # noqa: E402
+from arena_breaker_gym.report import Curve, CurveLine, Report, VideoPanel, write_report  # noqa: E402
 from arena_breaker_gym.report.charts import (  # noqa: E402
-    Palette,
+    ChartColours,
     aim_lengths,
     survival,
 )
@@ -63,7 +63,10 @@ def everything(folder):
     steps = list(range(0, 400, 20))
     error = [3 * math.exp(-step / 150) for step in steps]
     band = {"low": [0.8 * one for one in error], "high": [1.2 * one for one in error]}
-    lines = [Line(name="scripted", x=steps, y=error, **band), Line(name="held out", x=[0], y=[1])]
+    lines = [
+        CurveLine(name="scripted", x=steps, y=error, **band),
+        CurveLine(name="held out", x=[0], y=[1]),
+    ]
     return Report(
         title=f"Everything {HOSTILE}",
         verdict=["Scripted kills most.", f"It says {HOSTILE}."],
@@ -299,7 +302,7 @@ def test_equal_reports_are_equal_pages(tmp_path):
 )
 def test_a_line_with_loose_ends_is_refused(bad, sentence):
     with pytest.raises(ValueError, match=sentence):
-        Line(**{"name": "x", "x": [0, 1], "y": [1, 2], **bad})
+        CurveLine(**{"name": "x", "x": [0, 1], "y": [1, 2], **bad})
 
 
 def test_aim_sticks_are_measured_as_the_game_takes_them():
@@ -336,7 +339,7 @@ def test_survival_counts_the_dead_and_lets_winners_live():
 
 def test_places_of_death_are_where_the_replay_ends():
     episodes = {"scripted": played("scripted", stage=3)}
-    places = places_of(episodes, Palette(episodes))
+    places = places_of(episodes, ChartColours(episodes))
     found = {
         mark[0]: (mark[2], mark[3])
         for chart in places.charts
@@ -352,7 +355,7 @@ def test_places_of_death_are_where_the_replay_ends():
 
 
 def test_the_stage_is_drawn_with_nobody_on_it():
-    (frame,) = places_of({"idle": played("idle")}, Palette(["idle"])).pictures.values()
+    (frame,) = places_of({"idle": played("idle")}, ChartColours(["idle"])).pictures.values()
     arenas = Arenas(Settings(), count=1)
     arenas.reset(0, (0, 0), stage=1)
     begun = Renderer(arenas.loaded.models, size=len(frame)).compose(arenas.records)[0]
@@ -362,13 +365,13 @@ def test_the_stage_is_drawn_with_nobody_on_it():
 
 def test_an_episode_that_does_not_replay_is_named_not_shown():
     changed = replace(played("idle")[0], final_hash="0" * 64)
-    places = places_of({"idle": [changed]}, Palette(["idle"]))
+    places = places_of({"idle": [changed]}, ChartColours(["idle"]))
     assert (places.charts, len(places.problems)) == ([], 1)
     assert "does not end as recorded" in places.problems[0]
 
 
 def test_an_agent_has_one_colour_and_its_variants_dashes():
-    palette = Palette(["a", "b"], ["a, bug", "a, fix", "b", "loss"])
+    palette = ChartColours(["a", "b"], ["a, bug", "a, fix", "b", "loss"])
     assert palette["a"] == palette["a, bug"] == palette["a, fix"]
     assert len({palette[name] for name in ("a", "b", "loss")}) == 3
     assert palette.stroke("a, bug") != palette.stroke("a, fix")

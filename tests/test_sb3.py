@@ -36,7 +36,7 @@ from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.sb3 import make_vec_env, save_policy, training
 from arena_breaker_gym.sb3.policy_file import PolicyFileError, load_policy
 from arena_breaker_gym.sb3.training import (
-    CheckpointError,
+    TrainingStateError,
     read_note,
     restore_checkpoint,
     save_checkpoint,
@@ -256,7 +256,7 @@ LEARNT = {
 }
 
 
-def learnt(kind, folder):
+def learned(kind, folder):
     """A model, hardly trained, and the file of its policy."""
     policy, game, wrapped, network = LEARNT[kind]
     envs = wrapped(make_vec_env(2, seed=0, frame_skip=4, max_episode_steps=50, **game))
@@ -269,7 +269,7 @@ def learnt(kind, folder):
 @pytest.mark.parametrize("kind", LEARNT)
 def test_the_agent_plays_what_the_model_would(kind, tmp_path):
     """Its episode is the one that SB3's own predict plays, with preprocessing, stack and so on."""
-    model, file = learnt(kind, tmp_path)
+    model, file = learned(kind, tmp_path)
     envs = model.get_env()
     if isinstance(envs, VecNormalize):
         envs.training = False
@@ -290,7 +290,7 @@ def test_the_agent_plays_what_the_model_would(kind, tmp_path):
 
 @pytest.mark.parametrize("said", ["", "?sampled=true"])
 def test_episodes_do_not_depend_on_what_is_played_beside_them(said, tmp_path):
-    _, file = learnt("senses", tmp_path)
+    _, file = learned("senses", tmp_path)
     alone, together = (
         rollout(make_agent(f"sb3:{file}{said}"), episodes=3, seed=1, num_envs=n, max_steps=60)
         for n in (1, 3)
@@ -299,7 +299,7 @@ def test_episodes_do_not_depend_on_what_is_played_beside_them(said, tmp_path):
 
 
 def test_the_agent_holds_an_action_until_its_next_decision(tmp_path):
-    _, file = learnt("senses", tmp_path)
+    _, file = learned("senses", tmp_path)
     agent = make_agent(f"sb3:{file}")
     (episode,) = rollout(agent, episodes=1, seed=0, env=STATE, max_steps=40)
     pairs = episode.actions.reshape(-1, 2, 5)
@@ -308,10 +308,10 @@ def test_the_agent_holds_an_action_until_its_next_decision(tmp_path):
 
 
 def test_games_that_do_not_fit_are_refused(tmp_path):
-    _, file = learnt("senses", tmp_path)
+    _, file = learned("senses", tmp_path)
     with pytest.raises(ValueError, match="decides every 4 ticks, which 3 ticks a step"):
         rollout(make_agent(f"sb3:{file}"), episodes=1, env={"frame_skip": 3})
-    _, file = learnt("pixels", tmp_path)
+    _, file = learned("pixels", tmp_path)
     with pytest.raises(ValueError, match="play it with pixel_size=64, not 256"):
         rollout(make_agent(f"sb3:{file}"), episodes=1)
     with pytest.raises(ValueError, match="did you mean 'sampled'"):
@@ -362,7 +362,7 @@ def part(name, value):
     ],
 )
 def test_files_that_describe_something_else_are_refused_in_one_sentence(change, sentence, tmp_path):
-    _, file = learnt("senses", tmp_path)
+    _, file = learned("senses", tmp_path)
     with pytest.raises(PolicyFileError, match=sentence) as refusal:
         load_policy(rewritten(file, change))
     assert "\n" not in str(refusal.value) and file.name in str(refusal.value)
@@ -381,7 +381,7 @@ def test_files_that_describe_something_else_are_refused_in_one_sentence(change, 
     ],
 )
 def test_weights_that_are_others_are_refused(change, tmp_path):
-    _, file = learnt("senses", tmp_path)
+    _, file = learned("senses", tmp_path)
     with zipfile.ZipFile(file) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     weights = load(members["policy.safetensors"])
@@ -395,7 +395,7 @@ def test_weights_that_are_others_are_refused(change, tmp_path):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_no_damage_to_a_policy_ends_otherwise_than_in_a_sentence(seed, tmp_path):
-    _, file = learnt("senses", tmp_path)
+    _, file = learned("senses", tmp_path)
     whole, random = file.read_bytes(), np.random.default_rng(seed)
     for _ in range(40):
         damaged = bytearray(whole)
@@ -409,7 +409,7 @@ def test_no_damage_to_a_policy_ends_otherwise_than_in_a_sentence(seed, tmp_path)
 
 
 def test_files_that_are_no_policy_are_refused(tmp_path):
-    model, file = learnt("senses", tmp_path)
+    model, file = learned("senses", tmp_path)
     model.save(tmp_path / "theirs.zip")
     with pytest.raises(PolicyFileError, match="pickled parts are not read here"):
         load_policy(tmp_path / "theirs.zip")
@@ -510,12 +510,12 @@ def test_another_training_in_the_folder_is_refused(tmp_path):
 
     config = short(CONFIG, steps=32)
     train(config, tmp_path)
-    with pytest.raises(CheckpointError, match="another seed"):
+    with pytest.raises(TrainingStateError, match="another seed"):
         train(config, tmp_path, seed=1)
-    with pytest.raises(CheckpointError, match="another config"):
+    with pytest.raises(TrainingStateError, match="another config"):
         train(replace(config, gamma=0.5), tmp_path)
     (tmp_path / "checkpoint.safetensors").write_bytes(b"x")
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(TrainingStateError, match="damaged"):
         train(config, tmp_path)
 
 

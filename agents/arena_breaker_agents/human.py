@@ -13,9 +13,9 @@ from arena_breaker_agents.inputs import (
     KEEP_FIRING,
     REST,
     Gamepads,
+    InputRequest,
     Keyboard,
     Mouse,
-    Request,
     Stick,
     Wish,
     longest,
@@ -67,18 +67,18 @@ class HumanAgent:
         """Whether the mouse fires at this moment."""
         return self.keeps_firing or self._mouse.held
 
-    def heed(self, event: Event) -> Request | None:
+    def handle(self, event: Event) -> InputRequest | None:
         """Takes note of one of pygame's events; returns what it asks for besides playing."""
         if event.type == pygame.QUIT:
-            return Request(Wish.CLOSE)
+            return InputRequest(Wish.CLOSE)
         if event.type == pygame.WINDOWFOCUSLOST:
             self._let_go()
-            return Request(Wish.AWAY)
+            return InputRequest(Wish.AWAY)
         self._note_dash_and_fire(event)
-        request = self._keyboard.heed(event) or self._mouse.heed(event)
+        request = self._keyboard.handle(event) or self._mouse.handle(event)
         if event.type in _BY_HAND:
             self.by_gamepad = False
-        return request or self._heed_gamepads(event)
+        return request or self._handle_gamepads(event)
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """An episode begins, or goes on after a pause: what was pressed before is forgotten."""
@@ -109,8 +109,8 @@ class HumanAgent:
         elif event.type == pygame.KEYDOWN and event.key == KEEP_FIRING:
             self.keeps_firing = not self.keeps_firing
 
-    def _heed_gamepads(self, event: Event) -> Request | None:
-        request = self._gamepads.heed(event)
+    def _handle_gamepads(self, event: Event) -> InputRequest | None:
+        request = self._gamepads.handle(event)
         if self._gamepads.dashed:
             self._gamepads.dashed = False
             self._dash_steps = DASH_PATIENCE

@@ -88,7 +88,7 @@ class Wish(Enum):
 
 
 @dataclass(frozen=True)
-class Request:
+class InputRequest:
     """A wish, with what belongs to it.
 
     Attributes:
@@ -143,7 +143,7 @@ class Keyboard:
         self._held: set[int] = set()
         self._tapped: set[int] = set()
 
-    def heed(self, event: Event) -> Request | None:
+    def handle(self, event: Event) -> InputRequest | None:
         """Takes note of an event; returns what it asks for."""
         if event.type == pygame.KEYUP:
             self._held.discard(event.key)
@@ -166,10 +166,10 @@ class Keyboard:
         self._tapped.clear()
 
 
-def _request(key: int) -> Request | None:
+def _request(key: int) -> InputRequest | None:
     if pygame.K_1 <= key <= pygame.K_9:
-        return Request(Wish.STAGE, stage=key - pygame.K_0)
-    return Request(KEY_WISHES[key]) if key in KEY_WISHES else None
+        return InputRequest(Wish.STAGE, stage=key - pygame.K_0)
+    return InputRequest(KEY_WISHES[key]) if key in KEY_WISHES else None
 
 
 class Mouse:
@@ -191,14 +191,14 @@ class Mouse:
         """Whether the left button is held."""
         return self._held
 
-    def heed(self, event: Event) -> Request | None:
+    def handle(self, event: Event) -> InputRequest | None:
         """Takes note of an event; returns what it asks for."""
         if event.type == pygame.MOUSEMOTION:
             self.at = event.pos
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == pygame.BUTTON_LEFT:
             self.at = event.pos
             self._held = self._clicked = True
-            return Request(Wish.POINT, at=event.pos)
+            return InputRequest(Wish.POINT, at=event.pos)
         elif event.type == pygame.MOUSEBUTTONUP and event.button == pygame.BUTTON_LEFT:
             self._held = False
         return None
@@ -299,7 +299,7 @@ class Gamepads:
         """How many there are."""
         return len(self._pads)
 
-    def heed(self, event: Event) -> Request | None:
+    def handle(self, event: Event) -> InputRequest | None:
         """Takes note of an event; returns what it asks for."""
         hand = _HANDS.get(event.type)
         return None if hand is None else hand(self, event)
@@ -337,9 +337,9 @@ class Gamepads:
         axes = _STRANGERS_AXES_WITH_TRIGGERS if with_triggers else _STRANGERS_AXES
         self._pads[number] = _Pad(stick, axis_of=axes)
 
-    def _go(self, event: Event) -> Request | None:
+    def _go(self, event: Event) -> InputRequest | None:
         pad = self._pads.pop(event.instance_id, None)
-        return None if pad is None else Request(Wish.AWAY)
+        return None if pad is None else InputRequest(Wish.AWAY)
 
     def _push(self, event: Event) -> None:
         pad = self._pads.get(event.instance_id)
@@ -351,30 +351,30 @@ class Gamepads:
         if pad is not None and pad.axis_of is not None and event.axis in pad.axis_of:
             pad.axes[pad.axis_of[event.axis]] = event.value
 
-    def _press(self, event: Event) -> Request | None:
+    def _press(self, event: Event) -> InputRequest | None:
         pad = self._pads.get(event.instance_id)
         known = pad is not None and pad.axis_of is None
         return self._pressed(event.button) if known else None
 
-    def _press_strangers(self, event: Event) -> Request | None:
+    def _press_strangers(self, event: Event) -> InputRequest | None:
         pad = self._pads.get(event.instance_id)
         strange = pad is not None and pad.axis_of is not None
         button = _STRANGERS_BUTTONS.get(event.button)
         return self._pressed(button) if strange and button is not None else None
 
-    def _turn_strangers_hat(self, event: Event) -> Request | None:
+    def _turn_strangers_hat(self, event: Event) -> InputRequest | None:
         pad = self._pads.get(event.instance_id)
         if pad is None or pad.axis_of is None or event.value == (0, 0):
             return None
         right, up = event.value
-        return Request(Wish.NEXT if right > 0 or up < 0 else Wish.BACK)
+        return InputRequest(Wish.NEXT if right > 0 or up < 0 else Wish.BACK)
 
-    def _pressed(self, button: int) -> Request | None:
+    def _pressed(self, button: int) -> InputRequest | None:
         self.dashed = self.dashed or button in DASH_BUTTONS
-        return Request(BUTTON_WISHES[button]) if button in BUTTON_WISHES else None
+        return InputRequest(BUTTON_WISHES[button]) if button in BUTTON_WISHES else None
 
 
-_HANDS: Mapping[int, Callable[[Gamepads, Event], Request | None]] = MappingProxyType(
+_HANDS: Mapping[int, Callable[[Gamepads, Event], InputRequest | None]] = MappingProxyType(
     {
         pygame.JOYDEVICEADDED: Gamepads._come,
         pygame.JOYDEVICEREMOVED: Gamepads._go,

@@ -294,9 +294,9 @@ class Arenas:
 
     @cached_property
     def _canvas(self) -> Any:
-        from arena_breaker_gym.rendering.frames import Canvas
+        from arena_breaker_gym.rendering.frames import FrameCache
 
-        return Canvas(len(self), self.settings.pixel_size)
+        return FrameCache(len(self), self.settings.pixel_size)
 
     def snapshot(self, index: int) -> dict[str, Any]:
         """The article's JSON of one arena; see `snapshot.snapshot`."""

@@ -17,7 +17,7 @@ from typing import Any
 from arena_breaker_gym._runtime.stored import is_whole, shortened
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, TUTOR, ZERO_SHOT, BootcampPlan
-from arena_breaker_gym.report import Curve, Line, Report
+from arena_breaker_gym.report import Curve, CurveLine, Report
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.settings import closest
@@ -178,7 +178,7 @@ def _curves(rows: Sequence[Row]) -> Iterator[Curve]:
         )
 
 
-def _line(agent: str, key: str, rows: Sequence[Row]) -> Line:
+def _line(agent: str, key: str, rows: Sequence[Row]) -> CurveLine:
     """An agent's kills by a number; means over seeds."""
     by_value: dict[float, list[Row]] = {}
     for row in rows:
@@ -192,7 +192,7 @@ def _line(agent: str, key: str, rows: Sequence[Row]) -> Line:
             for place in places
         ]
 
-    return Line(name=agent, x=places, y=means("mean"), low=means("low"), high=means("high"))
+    return CurveLine(name=agent, x=places, y=means("mean"), low=means("low"), high=means("high"))
 
 
 def _plain(row: Row) -> bool:

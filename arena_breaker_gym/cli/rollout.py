@@ -1,4 +1,4 @@
-"""`arena-breaker rollout`: one agent plays episodes, kept to be replayed, filmed or learnt from."""
+"""`arena-breaker rollout`: one agent plays episodes, kept to be replayed, filmed or learned from."""
 
 import contextlib
 import re
@@ -105,7 +105,7 @@ def rollout(
     out: options.Out = None,
     json: options.Json = False,
 ) -> None:
-    """Lets one agent play; with --out its episodes are kept, to be filmed or learnt from.
+    """Lets one agent play; with --out its episodes are kept, to be filmed or learned from.
 
     replay:TRANSCRIPT plays the same stages and seeds as the run that wrote the transcript, unless
     options say otherwise.

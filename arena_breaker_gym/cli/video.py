@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SIDE_BY_SIDE = Path("side_by_side.mp4")
 
 
-class Layer(StrEnum):
+class FilmLayer(StrEnum):
     """What `--layer` may say."""
 
     HUD = "hud"
@@ -69,7 +69,7 @@ def video(
         ),
     ] = None,
     layer: Annotated[
-        list[Layer] | None,
+        list[FilmLayer] | None,
         typer.Option(
             help="Show only this over the game, or none; say it again for more, as in --layer hud "
             "--layer gamepad. Default: what the three options above say."
@@ -137,7 +137,7 @@ def _own_name(files: Sequence[Path]) -> Path:
     return files[0].with_suffix(".mp4") if len(files) == 1 else SIDE_BY_SIDE
 
 
-def _layers(only: Sequence[Layer] | None, **said: bool | None) -> "Layers":
+def _layers(only: Sequence[FilmLayer] | None, **said: bool | None) -> "Layers":
     from arena_breaker_gym.rollout.replay import Layers
     from arena_breaker_gym.rollout.video import DEFAULT_LAYERS
 

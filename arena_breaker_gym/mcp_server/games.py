@@ -81,7 +81,7 @@ class Ending(_Answer):
     """The score at the end."""
 
     file: str
-    """The episode's file, to be replayed, filmed or learnt from."""
+    """The episode's file, to be replayed, filmed or learned from."""
 
 
 class Turn(Moment):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pygame
 
 from arena_breaker_agents.human import HumanAgent
-from arena_breaker_agents.inputs import Request, Wish
+from arena_breaker_agents.inputs import InputRequest, Wish
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.play.screen import Screen
 from arena_breaker_gym.play.session import Mode, Session
@@ -111,7 +111,7 @@ def play(session: Session, screen: Screen, human: HumanAgent, sound: Sound | Non
 def _listen(session: Session, screen: Screen, human: HumanAgent, sound: Sound) -> None:
     for event in pygame.event.get():
         halted = session.mode is not Mode.PLAYING
-        request = human.heed(event)
+        request = human.handle(event)
         if request is not None:
             session.obey(_pointed(request, session, screen))
         if event.type == pygame.KEYDOWN:
@@ -129,13 +129,13 @@ def _press(key: int, session: Session, screen: Screen, sound: Sound) -> None:
     elif key == CLIP:
         session.film()
     elif key == SKIP and session.mode is Mode.READY:
-        session.obey(Request(Wish.CONFIRM))
+        session.obey(InputRequest(Wish.CONFIRM))
 
 
-def _pointed(request: Request, session: Session, screen: Screen) -> Request:
+def _pointed(request: InputRequest, session: Session, screen: Screen) -> InputRequest:
     """The request, where it is a click in the menu turned into what was clicked."""
     if request.wish is Wish.POINT and session.mode is Mode.MENU:
-        return Request(Wish.STAGE, stage=screen.stage_at(request.at))
+        return InputRequest(Wish.STAGE, stage=screen.stage_at(request.at))
     return request
 
 

@@ -17,7 +17,14 @@ from arena_breaker_gym.play.clip import command_for
 from arena_breaker_gym.play.panels import EndPanel
 from arena_breaker_gym.play.session import Mode, Session
 from arena_breaker_gym.play.sound import Sound
-from arena_breaker_gym.play.window import SMALLEST, Layout, Window, no_window, side_of, whole_side
+from arena_breaker_gym.play.window import (
+    SMALLEST,
+    Window,
+    WindowLayout,
+    no_window,
+    side_of,
+    whole_side,
+)
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.compose import SHOT_HEIGHT
 from arena_breaker_gym.rendering.renderer import LARGEST, Renderer
@@ -220,8 +227,8 @@ class Screen:
         pygame.display.quit()
 
     @property
-    def _layout(self) -> Layout:
-        return Layout.of(self.surface.get_size())
+    def _layout(self) -> WindowLayout:
+        return WindowLayout.of(self.surface.get_size())
 
     def _draw_first(self) -> None:
         """The first stage, darkened as behind the menu, until there is a session to show."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_agents.inputs import Request, Wish
+from arena_breaker_agents.inputs import InputRequest, Wish
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.play.clip import Clip
 from arena_breaker_gym.play.scores import Score, Scores, board_name, board_of, score_of
@@ -222,7 +222,7 @@ class Session:
         except OSError as error:
             self.note = f"No clip: {error.strerror or error}"
 
-    def obey(self, request: Request) -> None:
+    def obey(self, request: InputRequest) -> None:
         """Does what the person asks, where it makes sense; else nothing."""
         deed = _DEEDS.get(request.wish)
         if deed is not None:

@@ -27,7 +27,7 @@ UNSEEN = frozenset({"dummy", "offscreen"})  # SDL's drivers that draw where nobo
 
 
 @dataclass(frozen=True)
-class Layout:
+class WindowLayout:
     """A square arena with a line below, in the middle of a window, as large as it has room for.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Frames: `Canvas` keeps them between drawings, how large they may be, and `png_of` one.
+"""Frames: `FrameCache` keeps them between drawings, how large they may be, and `png_of` one.
 
 Beside each frame stands which scene lies under it and which boxes of it sprites have touched:
 putting the backdrop back there is enough to begin anew. The boxes of a frame are as many as
@@ -54,7 +54,7 @@ SMALLEST, LARGEST = 32, 1024
 SMALLEST_RENDER = 64  # with a HUD that can be read
 
 
-class Canvas:
+class FrameCache:
     """Frames of a batch of arenas, drawn by one renderer.
 
     Attributes:
@@ -74,7 +74,7 @@ class Canvas:
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy starts with empty frames; it is drawn like any other."""
         count, size = self.frames.shape[:2]
-        return Canvas, (count, size)
+        return FrameCache, (count, size)
 
 
 def frame_size(size: object) -> int:

@@ -14,7 +14,7 @@ from arena_breaker_gym.rendering.atlas import build_atlas, warn_of_both
 from arena_breaker_gym.rendering.backdrop import paint
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.compose import Scene, compose_rows
-from arena_breaker_gym.rendering.frames import LARGEST, SCRATCH, TOUCHED, Canvas, frame_size
+from arena_breaker_gym.rendering.frames import LARGEST, SCRATCH, TOUCHED, FrameCache, frame_size
 from arena_breaker_gym.rendering.skins import Skin
 from arena_breaker_gym.stages.model import Stage
 
@@ -77,7 +77,7 @@ class Renderer:
     def redraw(
         self,
         arenas: NDArray[np.void],
-        canvas: Canvas,
+        canvas: FrameCache,
         *,
         chosen: NDArray[np.bool_] | None = None,
         pool: ThreadPool = ALONE,

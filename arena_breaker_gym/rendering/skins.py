@@ -196,7 +196,7 @@ class Shot(_Part):
     trail: Colour = Field(description="what it leaves behind")
 
 
-class Saw(_Part):
+class SawColours(_Part):
     """A saw's colours."""
 
     outline: Colour = Field(description="the line about it")
@@ -205,7 +205,7 @@ class Saw(_Part):
     hub: Colour = Field(description="its middle")
 
 
-class Spikes(_Part):
+class SpikesColours(_Part):
     """The colours of a spike plate; `warning` is its glow before they rise."""
 
     outline: Colour = Field(description="the line about the plate")
@@ -248,8 +248,8 @@ class Skin(_Part):
     sentinel: Enemy = Field(description="colours of sentinels")
     shot: Shot = Field(description="colours of the player's shots")
     enemy_shot: Shot = Field(description="colours of enemies' shots")
-    saw: Saw = Field(description="colours of saws")
-    spikes: Spikes = Field(description="colours of spikes")
+    saw: SawColours = Field(description="colours of saws")
+    spikes: SpikesColours = Field(description="colours of spikes")
     blast: Blast = Field(description="colours of blasts and hits")
 
 

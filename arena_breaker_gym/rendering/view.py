@@ -1,4 +1,4 @@
-"""`View`: what `env.render()` shows of a batch; `Window`: a pane for it on the screen."""
+"""`View`: what `env.render()` shows of a batch; `ViewWindow`: a pane for it on the screen."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from arena_breaker_gym.batch.arenas import Arenas
 
 
-class Window:
+class ViewWindow:
     """A square window. pygame has one a process: a second takes the first one's place.
 
     When the user closes it, play goes on unseen: further frames are dropped.
     """
 
-    _latest: ClassVar[Window | None] = None  # pygame's own surface is the same object for all
+    _latest: ClassVar[ViewWindow | None] = None  # pygame's own surface is the same object for all
 
     def __init__(self, size: int, title: str = "Arena Breaker") -> None:
         """Opens the window.
@@ -41,14 +41,14 @@ class Window:
             raise RuntimeError(
                 f"No window can be opened here ({error}): use render_mode='rgb_array' instead."
             ) from None
-        Window._latest = self
+        ViewWindow._latest = self
         pygame.display.set_caption(title)
         self._clock = pygame.time.Clock()
 
     @property
     def is_open(self) -> bool:
         """Whether frames are still shown."""
-        mine = Window._latest is self and self._screen is not None
+        mine = ViewWindow._latest is self and self._screen is not None
         return mine and pygame.display.get_surface() is self._screen
 
     def show(self, frame: NDArray[np.uint8], fps: float) -> None:
@@ -58,7 +58,7 @@ class Window:
             frame: (size, size, 3) uint8, RGB.
             fps: Frames a second.
         """
-        if not self._heeds_user() or self._screen is None:
+        if not self._handles_input() or self._screen is None:
             return
         size = (frame.shape[1], frame.shape[0])
         self._screen.blit(pygame.image.frombytes(frame.tobytes(), size, "RGB"), (0, 0))
@@ -71,7 +71,7 @@ class Window:
             pygame.display.quit()
         self._screen = None
 
-    def _heeds_user(self) -> bool:
+    def _handles_input(self) -> bool:
         """Whether the window is still open after what the user has done to it."""
         if self.is_open and any(event.type == pygame.QUIT for event in pygame.event.get()):
             self.close()
@@ -96,7 +96,7 @@ class View:
         self._arenas = arenas
         self._fps = fps
         self._renderer = Renderer(arenas.loaded.models, size=self._size, skin=arenas.settings.skin)
-        self._window: Window | None = None
+        self._window: ViewWindow | None = None
 
     def frame(self, index: int = 0) -> NDArray[np.uint8]:
         """One arena as it stands: (size, size, 3) uint8, RGB, with HUD; the caller's to keep."""
@@ -107,7 +107,7 @@ class View:
     def show(self) -> None:
         """Shows arena 0 in a window, which opens with the first call, at the pace of play."""
         if self._window is None:
-            self._window = Window(self._size)
+            self._window = ViewWindow(self._size)
         if self._window.is_open:
             self._window.show(self.frame(), self._fps)
 

@@ -3,7 +3,7 @@
 Stands above `rollout` and knows no agent and no model; needs the extra "report".
 """
 
-from arena_breaker_gym.report.report import Curve, Line, Report, VideoPanel
+from arena_breaker_gym.report.report import Curve, CurveLine, Report, VideoPanel
 from arena_breaker_gym.report.writing import write_report
 
-__all__ = ["Curve", "Line", "Report", "VideoPanel", "write_report"]
+__all__ = ["Curve", "CurveLine", "Report", "VideoPanel", "write_report"]

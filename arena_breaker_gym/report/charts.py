@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_gym._runtime.extras import require
 from arena_breaker_gym.engine.player import FIRE_THRESHOLD
-from arena_breaker_gym.report.report import Curve, Line, Report
+from arena_breaker_gym.report.report import Curve, CurveLine, Report
 from arena_breaker_gym.report.table import labels_of
 from arena_breaker_gym.rollout.episode import COMPLETED, Episode
 from arena_breaker_gym.rollout.metrics import Row
@@ -57,7 +57,7 @@ STROKES = (
 )
 
 
-class Palette:
+class ChartColours:
     """Colours and strokes by name, in the order in which names are first met.
 
     "student, bug" is a name of the agent "student": it has its colour and a stroke of its own.
@@ -86,7 +86,7 @@ class Palette:
         }
 
     @classmethod
-    def of(cls, report: Report) -> "Palette":
+    def of(cls, report: Report) -> "ChartColours":
         """The colours and strokes of all that a report names."""
         lines = [line.name for curve in report.curves for line in curve.lines]
         return cls([str(row["agent"]) for row in report.rows], [*report.episodes, *lines])
@@ -148,7 +148,7 @@ def figure_of(traces: Iterable[Any], **layout: Any) -> dict[str, Any]:
     return plain
 
 
-def kills_chart(rows: Sequence[Row], palette: Palette) -> Chart | None:
+def kills_chart(rows: Sequence[Row], palette: ChartColours) -> Chart | None:
     """Kills an episode, a bar a row, with 95 % intervals; None without a played episode."""
     played = [row for row in rows if row["kills"]["mean"] is not None]
     if not played:
@@ -180,7 +180,7 @@ def _above_bar(at: int, label: str) -> dict[str, Any]:
 
 
 def _kill_bars(
-    rows: Sequence[Row], labels: Sequence[str], palette: Palette, *, faded: bool, width: float
+    rows: Sequence[Row], labels: Sequence[str], palette: ChartColours, *, faded: bool, width: float
 ) -> Any:
     objects = require("plotly.graph_objects", EXTRA)
     kills = [row["kills"] for row in rows]
@@ -209,7 +209,7 @@ def _kill_bars(
     )
 
 
-def curve_chart(curve: Curve, palette: Palette) -> Chart:
+def curve_chart(curve: Curve, palette: ChartColours) -> Chart:
     """A chart of lines, some with bands."""
     figure = figure_of(
         [trace for line in curve.lines for trace in _line(line, palette)],
@@ -221,11 +221,11 @@ def curve_chart(curve: Curve, palette: Palette) -> Chart:
     return Chart(curve.title, figure, note, _legend([line.name for line in curve.lines], palette))
 
 
-def _legend(names: Iterable[str], palette: Palette) -> list[Key]:
+def _legend(names: Iterable[str], palette: ChartColours) -> list[Key]:
     return [Key(palette.stroke(name).mark, palette[name], name) for name in names]
 
 
-def _line(line: Line, palette: Palette) -> list[Any]:
+def _line(line: CurveLine, palette: ChartColours) -> list[Any]:
     objects = require("plotly.graph_objects", EXTRA)
     x = list(line.x)
     traces = []
@@ -249,7 +249,7 @@ def _line(line: Line, palette: Palette) -> list[Any]:
     return traces
 
 
-def aim_chart(episodes: Mapping[str, Sequence[Episode]], palette: Palette) -> Chart | None:
+def aim_chart(episodes: Mapping[str, Sequence[Episode]], palette: ChartColours) -> Chart | None:
     """How long the aim stick is held, a share of the steps a bin; None without a step."""
     objects = require("plotly.graph_objects", EXTRA)
     edges = np.arange(_AIM_BINS + 1) / _AIM_BINS
@@ -296,7 +296,9 @@ def aim_lengths(episodes: Sequence[Episode]) -> NDArray[np.float64]:
     return lengths
 
 
-def survival_chart(episodes: Mapping[str, Sequence[Episode]], palette: Palette) -> Chart | None:
+def survival_chart(
+    episodes: Mapping[str, Sequence[Episode]], palette: ChartColours
+) -> Chart | None:
     """The share that is alive after so many seconds; None without a played episode."""
     objects = require("plotly.graph_objects", EXTRA)
     played = {name: survival(some) for name, some in episodes.items()}

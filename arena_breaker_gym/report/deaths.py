@@ -14,7 +14,7 @@ from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.arena import CAUSES
 from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
-from arena_breaker_gym.report.charts import EXTRA, Chart, Key, Palette, figure_of, is_death
+from arena_breaker_gym.report.charts import EXTRA, Chart, ChartColours, Key, figure_of, is_death
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.replay import ReplayError, resimulate
 
@@ -81,7 +81,7 @@ class _Floor:
     camera: Camera
 
 
-def places_of(episodes: Mapping[str, Sequence[Episode]], palette: Palette) -> Places:
+def places_of(episodes: Mapping[str, Sequence[Episode]], palette: ChartColours) -> Places:
     """Plays every episode that ended in a death again, to its end, and charts the places."""
     deaths: dict[tuple[str, int, str], list[Death]] = defaultdict(list)
     floors: dict[tuple[int, str], _Floor] = {}
@@ -137,7 +137,7 @@ def _floor_of(arenas: Arenas, stage: int, word: str) -> _Floor:
 
 
 def _panel(
-    name: str, stage: int, deaths: Sequence[Death], floor: _Floor, palette: Palette
+    name: str, stage: int, deaths: Sequence[Death], floor: _Floor, palette: ChartColours
 ) -> Chart:
     counts = Counter(one.cause for one in deaths).most_common()
     traces = [

@@ -10,7 +10,7 @@ from arena_breaker_gym.rollout.metrics import Row
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class CurveLine:
     """One line of a chart, perhaps with a band about it.
 
     Attributes:
@@ -56,7 +56,7 @@ class Curve:
     title: str
     x_label: str
     y_label: str
-    lines: Sequence[Line]
+    lines: Sequence[CurveLine]
 
 
 @dataclass(frozen=True, kw_only=True)

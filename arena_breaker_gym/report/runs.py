@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from arena_breaker_gym._runtime.stored import StoredError, is_number, is_whole, json_in, read_stored
-from arena_breaker_gym.report.report import Curve, Line, Report
+from arena_breaker_gym.report.report import Curve, CurveLine, Report
 from arena_breaker_gym.report.table import point_blank
 from arena_breaker_gym.rollout.benchmark import store_of
 from arena_breaker_gym.rollout.episode import words_for
@@ -132,7 +132,7 @@ def loss_curves(folders: Mapping[str, Path]) -> Iterator[Curve]:
         chosen = steps[:: max(len(steps) // _POINTS, 1)]
         if chosen:
             x, y = [one["step"] for one in chosen], [one["loss"] for one in chosen]
-            lines.append(Line(name=name, x=x, y=y))
+            lines.append(CurveLine(name=name, x=x, y=y))
     if lines:
         yield Curve(title="Learning", x_label="step", y_label="flow-matching loss", lines=lines)
 
@@ -143,7 +143,7 @@ def _heldout_curves(folder: Path) -> Iterator[Curve]:
         known = [one for one in looks if one.get(name) is not None]
         if known:
             x, y = [one["step"] for one in known], [one[name] for one in known]
-            line = Line(name="held-out episodes", x=x, y=y)
+            line = CurveLine(name="held-out episodes", x=x, y=y)
             yield Curve(title=title, x_label="step", y_label=unit, lines=[line])
 
 

@@ -14,7 +14,7 @@ TRAINING = "whether it went over its examples as often as planned, else how ofte
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A column's heading, and what it means."""
 
     label: str
@@ -39,7 +39,7 @@ class Table:
         failures: Sentences on episodes in which an agent failed.
     """
 
-    columns: Sequence[Column]
+    columns: Sequence[TableColumn]
     lines: Sequence[Sequence[Cell]]
     failures: Sequence[str]
 
@@ -51,13 +51,13 @@ def table_of(rows: Sequence[Row]) -> Table:
     learned = any(cut_short(row) for row in rows)
     statuses = [one for one in STATUSES if any(one in row["status"] for row in rows)]
     columns = [
-        Column("agent", "who played"),
-        Column("start stage", "stage that episodes began on"),
-        Column("point-blank shots", "what a shot does to an enemy that overlaps the muzzle"),
-        *([Column("the game", GAME)] if charged else []),
-        *([Column("training", TRAINING)] if learned else []),
-        Column("episodes", f"how many, and how they ended: {', '.join(statuses)}"),
-        *(Column(METRICS[name].label, METRICS[name].meaning) for name in names),
+        TableColumn("agent", "who played"),
+        TableColumn("start stage", "stage that episodes began on"),
+        TableColumn("point-blank shots", "what a shot does to an enemy that overlaps the muzzle"),
+        *([TableColumn("the game", GAME)] if charged else []),
+        *([TableColumn("training", TRAINING)] if learned else []),
+        TableColumn("episodes", f"how many, and how they ended: {', '.join(statuses)}"),
+        *(TableColumn(METRICS[name].label, METRICS[name].meaning) for name in names),
     ]
     lines = [
         [

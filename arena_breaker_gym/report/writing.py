@@ -12,7 +12,7 @@ from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.rendering.frames import png_of
 from arena_breaker_gym.report.charts import (
     EXTRA,
-    Palette,
+    ChartColours,
     aim_chart,
     curve_chart,
     kills_chart,
@@ -65,7 +65,7 @@ def _source(name: str) -> str:
 
 def _parts(report: Report) -> dict[str, Any]:
     """All that the template names but for Plotly."""
-    palette = Palette.of(report)
+    palette = ChartColours.of(report)
     places = places_of(report.episodes, palette)
     pictures = {
         word: _embedded(png_of(frame), "image/png") for word, frame in places.pictures.items()

@@ -183,7 +183,7 @@ def _rows(table: NDArray[Any], arenas: Sequence[int]) -> NDArray[Any]:
 
 
 class Game:
-    """An episode under way, whose player comes and goes as he likes.
+    """An episode under way, whose player may come and go.
 
     Attributes:
         plan: What is played: a plan of one episode.

@@ -10,7 +10,7 @@ from arena_breaker_gym._runtime.files import Claim, claimed
 from arena_breaker_gym._runtime.plain import plain_int
 from arena_breaker_gym.deprecated import warn
 from arena_breaker_gym.rollout.agent import NEEDS, Agent, RunStopped
-from arena_breaker_gym.rollout.backends import MOST_ARENAS, Backend, Report, Work, opened
+from arena_breaker_gym.rollout.backends import MOST_ARENAS, Backend, BackendReport, Work, opened
 from arena_breaker_gym.rollout.episode import (
     MEASURED,
     Episode,
@@ -176,7 +176,7 @@ class _Run:
             stop.episodes = [self.finished[index] for index in sorted(self.finished)]
             raise
 
-    def _take(self, report: Report) -> None:
+    def _take(self, report: BackendReport) -> None:
         """Writes finished episodes down before anything else is played."""
         for index, episode in report.finished.items():
             if self.recorder is not None and self.claim is not None:

@@ -21,7 +21,7 @@ _LONGEST_STACK = 16
 _ALL = ""  # stands for the key of an observation that is one array
 
 
-class Layer(Protocol):
+class StoredLayer(Protocol):
     """Changes what n arenas show before a policy sees it."""
 
     def reset(self, arenas: Sequence[int]) -> None:
@@ -143,13 +143,15 @@ def layers_of(env: Any) -> tuple[Any, list[dict[str, Any]], Tensors]:
     return env, layers, tensors
 
 
-def made_layers(layers: Sequence[Mapping[str, Any]], tensors: Mapping[str, Any]) -> list[Layer]:
+def made_layers(
+    layers: Sequence[Mapping[str, Any]], tensors: Mapping[str, Any]
+) -> list[StoredLayer]:
     """The layers at work, of what `layers_of` gave.
 
     Raises:
         ValueError: If one is unknown or badly formed.
     """
-    made: list[Layer] = []
+    made: list[StoredLayer] = []
     for number, layer in enumerate(layers):
         options = dict(layer)
         kind = options.pop("layer", None)

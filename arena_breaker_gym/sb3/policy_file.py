@@ -126,7 +126,7 @@ class SavedPolicy:
     Attributes:
         policy: The network, in evaluation mode.
         preprocessing: Through what it sees and plays.
-        settings: Of the game that it learnt in; the observation, pixel size and frame skip of its
+        settings: Of the game that it learned in; the observation, pixel size and frame skip of its
             decisions are among them.
         layers: What lies between the preprocessing and the network; see `layers.made_layers`.
         tensors: The layers' numbers.

@@ -2,7 +2,7 @@
 
 The folder holds `model.zip` (what the agent `sb3` plays), `curve.json` (the
 learning curve and the config) and `checkpoint.safetensors` (what a later call goes on from).
-Episodes that were under way when a training was killed are lost, and what was learnt in the last
+Episodes that were under way when a training was killed are lost, and what was learned in the last
 20 s.
 """
 
@@ -126,7 +126,7 @@ class PPOConfig:
         return {**values, "settings": dict(self.settings), "net_arch": list(self.net_arch)}
 
 
-class CheckpointError(ValueError):
+class TrainingStateError(ValueError):
     """A file that holds no training under way, or another one."""
 
 
@@ -167,9 +167,9 @@ def _note_in(path: Path) -> dict[str, Any]:
         with safe_open(path, "pt") as file:
             note = json_in(file.metadata()[_NOTE])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged, or no training under way.") from error
+        raise TrainingStateError(f"{path} is damaged, or no training under way.") from error
     if not isinstance(note, dict):
-        raise CheckpointError(f"{path} is no training under way.")
+        raise TrainingStateError(f"{path} is no training under way.")
     return note
 
 
@@ -183,7 +183,7 @@ def restore_checkpoint(model: OnPolicyAlgorithm, path: Path) -> None:
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
     if _DIGEST in note and note[_DIGEST] != _digest_of(tensors):
-        raise CheckpointError(f"{path} is damaged: its numbers are not those that were written.")
+        raise TrainingStateError(f"{path} is damaged: its numbers are not those that were written.")
     policy = {k.removeprefix("policy."): v for k, v in tensors.items() if k.startswith("policy.")}
     try:
         put_weights(model.policy, policy)
@@ -191,7 +191,7 @@ def restore_checkpoint(model: OnPolicyAlgorithm, path: Path) -> None:
         optimizer.load_state_dict({**optimizer.state_dict(), "state": _memories(tensors)})
         torch.set_rng_state(tensors["random"])
     except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path} does not fit this training.") from error
+        raise TrainingStateError(f"{path} does not fit this training.") from error
 
 
 def _digest_of(tensors: dict[str, Tensor]) -> str:
@@ -366,12 +366,12 @@ class _Run(BaseCallback):
         try:
             kept = {"config": PPOConfig.from_dict(note["recipe"]), "seed": note["seed"]}
         except (KeyError, TypeError, ValueError):
-            raise CheckpointError(f"{self.out / CHECKPOINT} is no training under way.") from None
+            raise TrainingStateError(f"{self.out / CHECKPOINT} is no training under way.") from None
         if not _is_account(note):
-            raise CheckpointError(f"{self.out / CHECKPOINT} is no training under way.")
+            raise TrainingStateError(f"{self.out / CHECKPOINT} is no training under way.")
         for name, value in kept.items():
             if getattr(self, name) != value:
-                raise CheckpointError(
+                raise TrainingStateError(
                     f"{self.out} holds a training with another {name}: "
                     "give this one a folder of its own."
                 )

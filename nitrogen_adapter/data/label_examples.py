@@ -395,11 +395,11 @@ def split_labels(
             "hold out, or none held out (--heldout 0)."
         )
     every = list(videos)
-    learnt, kept = split_by_episode(every, heldout, seed) if heldout else (every, [])
+    learned, kept = split_by_episode(every, heldout, seed) if heldout else (every, [])
 
     def taken(side: Sequence[tuple[Path, str]]) -> LabelExamples:
         tracks = [track for video in side for track in videos[video]]
         return LabelExamples(tracks, chunks, size=size, old_layout=old_layout)
 
-    train = taken(learnt)
+    train = taken(learned)
     return LabelSplit(train, taken(kept) if kept else None, train.statistics(dash=dash))

@@ -49,7 +49,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Group:
+class LabelGroup:
     """How much of the data comes from one stage, agent or source.
 
     Attributes:
@@ -82,7 +82,7 @@ class LabelStatistics:
     kept: int
     dash: str | None = None
     shares: Mapping[str, Share] = field(default_factory=dict)
-    groups: Mapping[str, Mapping[str, Group]] = field(default_factory=dict)
+    groups: Mapping[str, Mapping[str, LabelGroup]] = field(default_factory=dict)
 
     @property
     def moving(self) -> float:
@@ -229,9 +229,9 @@ class _Tally:
             presses=int(self.presses[column]),
         )
 
-    def group(self, dash: int | None, horizon: int) -> Group:
+    def group(self, dash: int | None, horizon: int) -> LabelGroup:
         used = 0 if dash is None else int(self.used_steps[dash])
-        return Group(self.episodes, self.steps, self.kept, used / max(self.kept * horizon, 1))
+        return LabelGroup(self.episodes, self.steps, self.kept, used / max(self.kept * horizon, 1))
 
 
 def _tally(track: Track, settings: ChunkSettings, *, old_layout: bool) -> _Tally:

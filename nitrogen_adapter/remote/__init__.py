@@ -1,1 +1,1 @@
-"""A model on another machine: the public server's protocol, spoken at both ends, and safely."""
+"""A model on another machine: the public server's protocol, at both ends, and safely."""

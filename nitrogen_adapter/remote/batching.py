@@ -24,12 +24,12 @@ PER_CLIENT = 8  # requests of one client that wait; a client in good order has o
 Client = tuple[bytes, ...]  # the frames of a message that lead back to it
 
 
-class BusyError(Exception):
+class QueueFullError(Exception):
     """The queue is full."""
 
 
 @dataclass(eq=False)
-class Job:
+class QueuedRequest:
     """A client's request that the predictor has to do with.
 
     Attributes:
@@ -75,11 +75,11 @@ class JobQueue:
         if most < 1:
             raise ValueError(f"max_queue must be at least 1, got {most}.")
         self.most = most
-        self._jobs: deque[Job] = deque()
+        self._jobs: deque[QueuedRequest] = deque()
         self._changed = threading.Condition()
         self._closed = False
 
-    def put(self, job: Job) -> None:
+    def put(self, job: QueuedRequest) -> None:
         """Append a job.
 
         Raises:
@@ -87,17 +87,19 @@ class JobQueue:
         """
         with self._changed:
             if sum(one.client == job.client for one in self._jobs) >= PER_CLIENT:
-                raise BusyError(f"{PER_CLIENT} requests of yours wait already; await an answer.")
+                raise QueueFullError(
+                    f"{PER_CLIENT} requests of yours wait already; await an answer."
+                )
             waiting = sum(one.nbytes for one in self._jobs)
             full = self._jobs and waiting + job.nbytes > QUEUE_BYTES
             if full or len(self._jobs) >= self.most:
-                raise BusyError(
+                raise QueueFullError(
                     f"The server is busy: {len(self._jobs)} requests wait already; ask again later."
                 )
             self._jobs.append(job)
             self._changed.notify()
 
-    def take(self, most: int) -> list[Job]:
+    def take(self, most: int) -> list[QueuedRequest]:
         """Wait for jobs, and take those that may share the next pass, oldest first.
 
         A client has one job in it, so that its requests are served in their order; frames have
@@ -110,7 +112,7 @@ class JobQueue:
             self._changed.wait_for(lambda: self._jobs or self._closed)
             return [] if self._closed else self._next(most)
 
-    def close(self) -> list[Job]:
+    def close(self) -> list[QueuedRequest]:
         """Give out no more; return what still waits."""
         with self._changed:
             self._closed = True
@@ -119,9 +121,9 @@ class JobQueue:
             self._jobs.clear()
             return left
 
-    def _next(self, most: int) -> list[Job]:
-        taken: list[Job] = []
-        left: deque[Job] = deque()
+    def _next(self, most: int) -> list[QueuedRequest]:
+        taken: list[QueuedRequest] = []
+        left: deque[QueuedRequest] = deque()
         seen: set[Client] = set()
         shape: tuple[int, ...] | None = None
         room = most
@@ -205,7 +207,7 @@ class Batcher:
         # No more than there are sessions: or one pass would need a session that it has taken away.
         self._most = min(max_batch, max_sessions)
 
-    def run(self, served: Callable[[list[Job]], None]) -> None:
+    def run(self, served: Callable[[list[QueuedRequest]], None]) -> None:
         """Serve until the queue is closed.
 
         Args:
@@ -215,13 +217,13 @@ class Batcher:
             self._serve(jobs)
             served(jobs)
 
-    def _serve(self, jobs: Sequence[Job]) -> None:
+    def _serve(self, jobs: Sequence[QueuedRequest]) -> None:
         for job in jobs:
             if job.frames is None:
                 self._reset(job)
         self._predict([job for job in jobs if job.frames is not None])
 
-    def _reset(self, job: Job) -> None:
+    def _reset(self, job: QueuedRequest) -> None:
         # Whatever fails in a predictor must not end the server: the client is told.
         try:
             known = self._sessions.known(job.client) if job.sessions is None else job.sessions
@@ -229,7 +231,7 @@ class Batcher:
         except Exception as error:
             job.error = error
 
-    def _predict(self, jobs: Sequence[Job]) -> None:
+    def _predict(self, jobs: Sequence[QueuedRequest]) -> None:
         """One pass for all; where it fails, one each, so that nobody fails with another."""
         if not jobs:
             return
@@ -247,7 +249,7 @@ class Batcher:
             if not np.isfinite(job.rows).all():
                 job.error = ValueError("The model predicted numbers that are not finite.")
 
-    def _rows(self, jobs: Sequence[Job]) -> NDArray[np.float32]:
+    def _rows(self, jobs: Sequence[QueuedRequest]) -> NDArray[np.float32]:
         numbers = [self._sessions.of(job.client, job.sessions or ()) for job in jobs]
         frames = np.concatenate([job.frames for job in jobs if job.frames is not None])
         return self._predictor.predict(frames, [one for each in numbers for one in each])

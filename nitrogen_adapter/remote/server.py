@@ -30,10 +30,10 @@ from nitrogen_adapter.remote.batching import (
     MAX_BATCH,
     MAX_QUEUE,
     Batcher,
-    BusyError,
     Client,
-    Job,
     JobQueue,
+    QueuedRequest,
+    QueueFullError,
 )
 from nitrogen_adapter.remote.metrics import Metrics
 from nitrogen_adapter.remote.wire import WireError
@@ -123,7 +123,7 @@ class NitroGenServer:
         self._batcher = Batcher(
             predictor, self._queue, max_sessions=self.max_sessions, max_batch=max_batch
         )
-        self._served: SimpleQueue[list[Job]] = SimpleQueue()
+        self._served: SimpleQueue[list[QueuedRequest]] = SimpleQueue()
         self.metrics = Metrics()
         self._lately = Metrics()
         self._log_every_s = log_every_s
@@ -195,7 +195,7 @@ class NitroGenServer:
             woken.bind(bell)
             waking.connect(bell)
 
-            def served(jobs: list[Job]) -> None:
+            def served(jobs: list[QueuedRequest]) -> None:
                 self._served.put(jobs)
                 with suppress(zmq.Again):  # it has rung often enough
                     waking.send(b"", zmq.NOBLOCK)
@@ -221,7 +221,7 @@ class NitroGenServer:
             for job in jobs:
                 self._answer(job)
 
-    def _answer(self, job: Job) -> None:
+    def _answer(self, job: QueuedRequest) -> None:
         """Reply to a job that was served."""
         kind = "reset" if job.frames is None else "predict"
         if job.rows is not None and job.error is None:
@@ -268,10 +268,10 @@ class NitroGenServer:
         except ValueError as error:
             _LOG.warning("Refused to %s: %s", kind, _one_line(error))
             self._send(route, _fault(error), received, "refused")
-        except BusyError as error:  # not logged each time: there are many of them, if any
+        except QueueFullError as error:  # not logged each time: there are many of them, if any
             self._send(route, {**_fault(error), "busy": True}, received, "turned away")
 
-    def _fail(self, job: Job, error: object, outcome: str) -> None:
+    def _fail(self, job: QueuedRequest, error: object, outcome: str) -> None:
         self._send(job.route, _fault(error), job.received, outcome)
 
     def _send(
@@ -300,7 +300,9 @@ class NitroGenServer:
 
     # The three requests
 
-    def _read_predict(self, route: list[bytes], request: Mapping[str, Any], received: float) -> Job:
+    def _read_predict(
+        self, route: list[bytes], request: Mapping[str, Any], received: float
+    ) -> QueuedRequest:
         single = "images" not in request
         if single:
             frames, sessions = _frame_of(request.get("image"))[None], [0]
@@ -313,14 +315,18 @@ class NitroGenServer:
         side = getattr(self._predictor, "image_size", None)
         if side is not None:  # here, so that frames of all sizes share a pass
             frames = scaled(frames, side)
-        return Job(_client_of(route), route, received, sessions, frames=frames, single=single)
+        return QueuedRequest(
+            _client_of(route), route, received, sessions, frames=frames, single=single
+        )
 
-    def _read_reset(self, route: list[bytes], request: Mapping[str, Any], received: float) -> Job:
+    def _read_reset(
+        self, route: list[bytes], request: Mapping[str, Any], received: float
+    ) -> QueuedRequest:
         seed = request.get("seed")
         if seed is not None and (type(seed) is not int or not 0 <= seed <= _MAX_SEED):
             raise ValueError(f"The seed is no whole number from 0 to {_MAX_SEED}.")
         sessions = self._sessions_of(request["sessions"]) if "sessions" in request else None
-        return Job(_client_of(route), route, received, sessions, seed=seed)
+        return QueuedRequest(_client_of(route), route, received, sessions, seed=seed)
 
     def _info(self) -> dict[str, Any]:
         known: Mapping[str, Any] = getattr(self._predictor, "info", dict)()

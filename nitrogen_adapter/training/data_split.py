@@ -136,12 +136,12 @@ def from_episodes(
         if len(store) == 0:
             raise ValueError(f"{folder}: holds no stored episodes.")
         episodes += list(store)
-    learnt, kept = split_by_episode(episodes, heldout, seed) if heldout else (episodes, [])
+    learned, kept = split_by_episode(episodes, heldout, seed) if heldout else (episodes, [])
 
     def taken(side: Sequence[Episode]) -> EpisodeExamples:
         return EpisodeExamples(side, chunks, size=size, skin=skin, buttons=buttons)
 
-    train = taken(learnt)
+    train = taken(learned)
     return DataSplit(train, taken(kept) if kept else None, train.statistics(), buttons)
 
 
@@ -175,14 +175,14 @@ def from_minari(
     dataset = _opened(name)
     mapping = mapping_for(dataset.action_space, table, settings=buttons)
     numbers = list(range(dataset.total_episodes))
-    learnt, kept = split_by_episode(numbers, heldout, seed) if heldout else (numbers, [])
+    learned, kept = split_by_episode(numbers, heldout, seed) if heldout else (numbers, [])
 
     def taken(side: Sequence[int]) -> MinariExamples:
         return MinariExamples(
             dataset, mapping, pixels=pixels, settings=chunks, size=size, episodes=side
         )
 
-    train = taken(learnt)
+    train = taken(learned)
     statistics = train.statistics(dash=buttons.dash_button)
     return DataSplit(train, taken(kept) if kept else None, statistics, buttons)
 

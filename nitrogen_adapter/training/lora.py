@@ -42,7 +42,7 @@ class Adapters:
         self._wrapped.save_pretrained(str(folder))
 
     def merge(self) -> NitroGen:
-        """Add what the adapters learnt to the weights beside them, and take them out."""
+        """Add what the adapters learned to the weights beside them, and take them out."""
         self._wrapped.merge_and_unload()
         return self.model
 
@@ -51,7 +51,7 @@ def add_adapters(model: NitroGen, *, rank: int, mlp: bool = False, seed: int = 0
     """Freeze a model and give its action transformer adapters that learn.
 
     Args:
-        model: the base; it says the same as before until an adapter has learnt.
+        model: the base; it says the same as before until an adapter has learned.
         rank: of the adapters, at least 1.
         mlp: whether MLPs get adapters besides attentions.
         seed: of their first weights.

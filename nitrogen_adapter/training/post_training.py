@@ -155,7 +155,7 @@ class PostTraining:
         save_every: float = SAVE_EVERY,
         keep_adapter: bool = False,
     ) -> None:
-        """Read model and data, and take the folder; nothing is learnt yet.
+        """Read model and data, and take the folder; nothing is learned yet.
 
         Args:
             config: what, from what, how.
@@ -163,7 +163,7 @@ class PostTraining:
             processes: those that train together; this one alone where not given.
             workers: processes that make batches ahead.
             save_every: seconds between two saves.
-            keep_adapter: whether what LoRA learnt is also written by itself.
+            keep_adapter: whether what LoRA learned is also written by itself.
 
         Raises:
             ValueError: if model or data cannot be had, or the folder is another training's.

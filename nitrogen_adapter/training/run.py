@@ -97,7 +97,7 @@ class TrainingRun:
             heldout: what the model is judged by; None judges nothing.
             heldout_every: steps between two looks at it; an epoch where not given.
             save_every: seconds between two saves.
-            keep_adapter: whether what LoRA learnt is also written by itself.
+            keep_adapter: whether what LoRA learned is also written by itself.
             processes: those that train together; only the main one writes.
         """
         self.trainer = trainer
@@ -158,7 +158,7 @@ class TrainingRun:
     def _baseline(
         self, mean_row: Callable[[], NDArray[np.float32]] | None, advance: Advance
     ) -> dict[str, dict[str, Scores]]:
-        """What the result is held against; measured once, before anything is learnt."""
+        """What the result is held against; measured once, before anything is learned."""
         if self.heldout is None or mean_row is None:
             return {}
         path = self.folder / "baseline.json"

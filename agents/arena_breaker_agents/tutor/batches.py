@@ -178,7 +178,7 @@ class BatchClient:
         task = self._awaited.get(batch)
         if task is None:
             task = self._awaited[batch] = asyncio.create_task(self._results(batch))
-            task.add_done_callback(_heed)
+            task.add_done_callback(_handle)
         try:
             # Whoever leaves, leaves the others waiting.
             results = await asyncio.shield(task)
@@ -213,7 +213,7 @@ class BatchClient:
             lot = None
         if lot is None:
             lot = self._lot = _Lot(asyncio.get_running_loop().create_future())
-            lot.batch.add_done_callback(_heed)
+            lot.batch.add_done_callback(_handle)
         lot.add(request)
         self._arm(lot)
         try:
@@ -277,7 +277,7 @@ def _disarm(lot: _Lot) -> None:
         lot.timer.cancel()
 
 
-def _heed(done: asyncio.Future[Any]) -> None:
+def _handle(done: asyncio.Future[Any]) -> None:
     """Takes note of an exception that nobody may be left to hear."""
     if not done.cancelled():
         done.exception()

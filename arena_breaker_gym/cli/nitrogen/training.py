@@ -1,4 +1,4 @@
-"""`arena-breaker nitrogen posttrain`: a model learns from play, and one sees what it learnt."""
+"""`arena-breaker nitrogen posttrain`: a model learns from play, and one sees what it learned."""
 
 import contextlib
 import functools
@@ -224,7 +224,7 @@ def _train(wanted: Mapping[str, Any], team: "Processes") -> dict[str, Any]:
     )
     if training.report is not None:
         return training.report
-    resume = f"What was learnt is in {out}; run the same command again to continue."
+    resume = f"What was learned is in {out}; run the same command again to continue."
     with bar(resume=resume) if team.main else contextlib.nullcontext(_ignore) as advance:
         said = functools.partial(typer.echo, err=True) if team.main else None
         return training.run(advance, on_start=said)

@@ -41,7 +41,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Report:
+class BackendReport:
     """What has come of some work since the last report.
 
     Attributes:
@@ -58,7 +58,7 @@ class Report:
 class Backend(Protocol):
     """Plays episodes somewhere; each equals the one that any other backend plays."""
 
-    def play(self, work: Work) -> Generator[Report, None, None]:
+    def play(self, work: Work) -> Generator[BackendReport, None, None]:
         """Plays all that waits; whoever stops iterating ends it.
 
         Args:

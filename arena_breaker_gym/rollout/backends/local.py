@@ -18,7 +18,7 @@ from arena_breaker_gym.rollout.agent import (
     RunAware,
     adopt_old_methods,
 )
-from arena_breaker_gym.rollout.backends import Report, Work
+from arena_breaker_gym.rollout.backends import BackendReport, Work
 from arena_breaker_gym.rollout.batch import ArenaBatch
 from arena_breaker_gym.rollout.episode import AGENT_FAILED, MEASURED, Episode
 
@@ -165,7 +165,7 @@ def _rows_of_the_rest(failure: AgentFailure, arenas: list[int]) -> NDArray[np.fl
 class LocalBackend:
     """Plays here; an arena whose episode has ended takes the next that waits."""
 
-    def play(self, work: Work) -> Generator[Report, None, None]:
+    def play(self, work: Work) -> Generator[BackendReport, None, None]:
         """Plays all that waits; see `Backend.play`."""
         if isinstance(work.agent, RunAware):
             work.agent.prepare(work.plan, work.folder, episodes=len(work.waiting))
@@ -189,7 +189,7 @@ class _Playing:
         self.finished: dict[int, Episode] = {}
         self.steps = 0
 
-    def reports(self) -> Iterator[Report]:
+    def reports(self) -> Iterator[BackendReport]:
         try:
             self._fill()
             while self.batch.playing.any():
@@ -245,9 +245,9 @@ class _Playing:
             looks=int(self.deliberation.looks[arena]),
         )
 
-    def _report(self) -> Report:
+    def _report(self) -> BackendReport:
         batch = self.batch
         begun = float(batch.steps[batch.playing].sum() / batch.plan.max_steps)
-        report = Report(self.finished, self.steps, begun)
+        report = BackendReport(self.finished, self.steps, begun)
         self.finished, self.steps = {}, 0
         return report

@@ -13,7 +13,7 @@ from typing import Any
 
 from arena_breaker_gym._runtime.plain import plain_int
 from arena_breaker_gym.rollout.agent import Agent, Coordinator, RunAware
-from arena_breaker_gym.rollout.backends import Report, Work
+from arena_breaker_gym.rollout.backends import BackendReport, Work
 from arena_breaker_gym.rollout.backends.cluster import (
     STORE_BYTES,
     Cluster,
@@ -73,7 +73,7 @@ class RayBackend:
         self._pool: WorkerPool | None = None
         self._serials = itertools.count(1)
 
-    def play(self, work: Work) -> Generator[Report, None, None]:
+    def play(self, work: Work) -> Generator[BackendReport, None, None]:
         """Plays all that waits; see `Backend.play`.
 
         Raises:
@@ -150,7 +150,7 @@ class _Dispatch:
         self.trouble: Exception | None = None
         self.heard = time.monotonic()
 
-    def reports(self) -> Iterator[Report]:
+    def reports(self) -> Iterator[BackendReport]:
         over = False
         try:
             while self.waiting or any(worker.assigned for worker in self.pool.workers):
@@ -218,7 +218,7 @@ class _Dispatch:
 
     def _take(self, worker: WorkerHandle, message: Any) -> None:
         match message:
-            case Report():
+            case BackendReport():
                 self._keep(worker, message)
             case WorkerRequest():
                 worker.actor.answer.remote(self._answer(worker, message))
@@ -227,7 +227,7 @@ class _Dispatch:
             case Ended():
                 self._put_back(worker.finish())
 
-    def _keep(self, worker: WorkerHandle, report: Report) -> None:
+    def _keep(self, worker: WorkerHandle, report: BackendReport) -> None:
         """Takes finished episodes; one that is assigned to no worker was counted before."""
         for number, episode in report.finished.items():
             if number in worker.assigned:
@@ -285,9 +285,9 @@ class _Dispatch:
                 return
             self._listen(WAIT_S)
 
-    def _report(self) -> Report:
+    def _report(self) -> BackendReport:
         begun = sum(worker.begun for worker in self.pool.workers)
-        report = Report(self.finished, self.steps, begun)
+        report = BackendReport(self.finished, self.steps, begun)
         self.finished, self.steps = {}, 0
         return report
 

@@ -24,7 +24,7 @@ from arena_breaker_gym._runtime.extras import require
 from arena_breaker_gym.deprecated import warn
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout.agent import Agent, AgentFactory, RemoteAgent, SendRequest
-from arena_breaker_gym.rollout.backends import Report, Work
+from arena_breaker_gym.rollout.backends import BackendReport, Work
 from arena_breaker_gym.rollout.backends.local import LocalBackend
 from arena_breaker_gym.rollout.plan import Plan
 
@@ -197,7 +197,7 @@ def _cloudpickle() -> Any:
 PATIENCE_S = 1.0  # how long `collect` waits for the first message
 PULSE_S = 0.2  # between two reports of mere progress
 
-Message = Report | WorkerRequest | Trouble | Ended
+Message = BackendReport | WorkerRequest | Trouble | Ended
 
 
 class Worker:
@@ -289,7 +289,7 @@ class Worker:
         for report in backend.play(work):
             steps += report.steps
             if report.finished or time.monotonic() - said > PULSE_S:
-                self._outbox.put(Report(report.finished, steps, report.begun))
+                self._outbox.put(BackendReport(report.finished, steps, report.begun))
                 steps, said = 0, time.monotonic()
             if self._stopped.is_set():
                 break
