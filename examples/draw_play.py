@@ -111,7 +111,7 @@ def picture_of(name: str, screen: Screen) -> np.ndarray:
             aim = session.action[2:4] if session.action[2:4].any() else (0.6, -0.8)
             x, y = screen.player_at(session.game.arenas.records)
             at = (round(x + 0.2 * SIZE * aim[0]), round(y + 0.2 * SIZE * aim[1]))
-            human.heed(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=at))
+            human.handle(pygame.event.Event(pygame.MOUSEBUTTONDOWN, button=1, pos=at))
         screen.draw(session, human, 1.0)
     return pygame.surfarray.array3d(screen.surface).swapaxes(0, 1)
 

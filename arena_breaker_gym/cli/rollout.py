@@ -1,4 +1,4 @@
-"""`arena-breaker rollout`: one agent plays episodes, kept to be replayed, filmed or learned from."""
+"""`arena-breaker rollout`: one agent plays episodes, kept to be replayed, filmed or trained on."""
 
 import contextlib
 import re
