@@ -759,7 +759,7 @@ def policy_server(folder: Path) -> Target:
         bad.send_multipart(parts)
         good.send_multipart([b"", wire.dumps({"type": "info"})])
         if not good.poll(30_000):
-            raise AssertionError("the server answers nobody any more")
+            raise AssertionError("the server answers no client any more")
         answer = wire.loads(good.recv_multipart()[-1])
         while bad.poll(0):
             said = wire.loads(bad.recv_multipart()[-1])

@@ -120,7 +120,7 @@ class SiglipConfig:
     """Sizes of a SigLIP vision tower (pixels, features, counts), named as transformers does.
 
     Attributes:
-        vision_use_head: whether the tower carries the pooling head, whose output nobody reads but
+        vision_use_head: whether the tower carries the pooling head, whose output is never read but
             whose weights stand in the public checkpoint.
     """
 

@@ -131,7 +131,7 @@ class ConvTower(nn.Module):
 class PatchTower(nn.Module):
     """Patches as cells of a grid, convolutions over them, and layers that see all cells at once.
 
-    Where things stand relative to each other is what a player acts upon. Layers over the flattened
+    Where things stand relative to each other is what a player acts on. Layers over the flattened
     grid read that off at once, where attention between many tokens needs far longer to learn it;
     and a few wide products are what a processor is fast at.
 

@@ -268,7 +268,7 @@ class Aim:
         self._targets = np.zeros(count, dtype=np.int64)
 
     def choose(self, arenas: NDArray[np.void], stage: Record) -> None:
-        """Chooses whom to shoot in each arena: the nearest, eagerness and walls considered.
+        """Chooses which enemy to shoot in each arena: the nearest, eagerness and walls considered.
 
         Args:
             arenas: (n,) records.

@@ -1,4 +1,4 @@
-"""`ReplayAgent`: plays a tutor's transcript again, without asking anybody."""
+"""`ReplayAgent`: plays a tutor's transcript again, without asking a model."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Announcer:
     """Says on standard error that functions are being compiled, and that it is done.
 
-    Which function is the last nobody knows, so it is done when none has been compiled for a while.
+    It cannot know which function is the last, so it is done when none has been compiled for a while.
     """
 
     QUIET_S = 2.0

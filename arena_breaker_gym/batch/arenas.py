@@ -2,7 +2,7 @@
 
 The single environment is a batch of one and the vector environment a batch of n; both, and
 every rollout and replay, run on this object. Arrays that it hands out are its own buffers,
-written again by the next call: whoever keeps them, copies.
+written again by the next call: the caller must copy what it keeps.
 """
 
 import struct
@@ -278,7 +278,7 @@ class Arenas:
 
         Returns:
             (n, size, size, 3) uint8: always the same array, read-only, for its next content is
-            built upon what is in it.
+            built on what is in it.
         """
         frames: NDArray[np.uint8] = self._renderer.redraw(
             self.records, self._canvas, chosen=chosen, pool=self._pool

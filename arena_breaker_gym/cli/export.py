@@ -56,7 +56,7 @@ def minari(
         typer.Option(help="Side of the pixels: 64, 84, 96, 128 or 256. Default: as it was played."),
     ] = None,
     author: Annotated[
-        str | None, typer.Option(help="Who made it. Default: nobody is named.")
+        str | None, typer.Option(help="Who made it. Default: no name is given.")
     ] = None,
     licence: Annotated[str, typer.Option(help="Under which others may use it.")] = "MIT",
     json: options.Json = False,

@@ -20,7 +20,7 @@ WARNING = "warning"
 FAULT = "fault"
 
 DISTRIBUTION = "arena-breaker-gym"
-SELF_MADE = ("all", "test")  # extras that are nobody's to miss
+SELF_MADE = ("all", "test")  # extras that no user can miss
 
 _LINE = re.compile(r"^(?P<name>[\w.-]+)(?:\[[^]]*\])?(?:>=(?P<least>[\d.]+))?")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([\w-]+)['\"]")

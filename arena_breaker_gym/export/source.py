@@ -97,7 +97,7 @@ def source_of(store: EpisodeStore) -> EpisodeSource:
 
 
 def _check_alike(first: Episode, other: Episode, which: str) -> None:
-    """Refuses two episodes that one environment could not have brought forth."""
+    """Refuses two episodes that one environment could not have produced."""
     mine, yours = _terms(first), _terms(other)
     for name, value in mine.items():
         if yours[name] != value:

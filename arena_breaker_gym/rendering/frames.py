@@ -58,7 +58,7 @@ class FrameCache:
     """Frames of a batch of arenas, drawn by one renderer.
 
     Attributes:
-        frames: (n, size, size, 3) uint8, read-only: a stroke of somebody else's would stay.
+        frames: (n, size, size, 3) uint8, read-only: what a caller drew would stay.
         pixels: The same, for the composer.
         touched: (n,) records of dtype `TOUCHED`.
     """

@@ -324,7 +324,7 @@ def survival_chart(
     )
     note = (
         "Share of episodes in which the player still lives (Kaplan-Meier: one that is cut off "
-        "counts until then). Whoever wins lives on."
+        "counts until then). A player who wins lives on."
     )
     return Chart("Survival", figure, note, _legend(played, palette))
 

@@ -227,7 +227,7 @@ class Game:
 
         Args:
             unfinished: Why it ends here if it is not over: such an episode is marked as failed,
-                so that nobody takes it for play.
+                so that it is not mistaken for play.
         """
         reason = f"{unfinished} after {self.steps} steps"
         return self._batch.finish(0, failure=None if self.over else (AGENT_FAILED, reason))

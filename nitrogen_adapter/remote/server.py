@@ -362,7 +362,7 @@ def _listen(router: zmq.Socket[bytes], host: str, port: int) -> str:
         reason = zmq.strerror(error.errno or 0)
         raise OSError(f"Cannot listen on {host}, port {port}: {reason}.") from error
     if not address.is_loopback:
-        _LOG.warning("Listening on %s: whoever reaches this machine there can ask.", host)
+        _LOG.warning("Listening on %s: anyone who reaches this machine there can ask.", host)
     return router.getsockopt_string(zmq.LAST_ENDPOINT)
 
 

@@ -48,7 +48,7 @@ PLAYED = ("LEFT_X", "LEFT_Y", "RIGHT_X", "RIGHT_Y", "RIGHT_SHOULDER")
 
 PLAYED_WEIGHT = 30.0
 """Our own value. With all numbers alike, a student learned next to nothing of aiming in the time
-that took it half the way with this weight: most of the loss was about buttons nobody presses."""
+that took it half the way with this weight: most of the loss was about buttons that are never pressed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -346,7 +346,7 @@ class TrainingConfig:
 
         All of it learns: NitroGen's vision encoder has seen the world and may be frozen, the base's
         has seen six looks and is all but blind in a seventh. Sticks and default dash button count
-        more than the twenty buttons that nobody presses; where the data know what stands where,
+        more than the twenty buttons that are never pressed; where the data know what stands where,
         that is told as well, and what the teacher thinks if it can say.
 
         Args:

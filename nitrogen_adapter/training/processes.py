@@ -78,7 +78,7 @@ class Processes:
         learning = list(parameters)
         has = torch.tensor([p.grad is not None for p in learning], device=self.device).float()
         dist.all_reduce(has)
-        # A parameter that nobody has a gradient for stays without, as in a single process.
+        # A parameter for which no process has a gradient keeps none, as in a single process.
         for parameter, anyone in zip(learning, has.tolist(), strict=True):
             if anyone and parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)

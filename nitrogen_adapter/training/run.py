@@ -23,7 +23,7 @@ from nitrogen_adapter.training.trainer import Trainer, TrainingProgress
 Advance = Callable[[str, float], None]
 
 UNTRAINED, MEAN_ACTION, POST_TRAINED = "untrained", "mean action", "post-trained"
-"""Who is judged: the base, whoever always says the mean action, and what came out."""
+"""Which models are judged: the base, one that always says the mean action, and the result."""
 
 _LARGEST = 2**24  # bytes of a JSON file of a training; a report has some 5,000
 

@@ -175,7 +175,7 @@ class ClaudeClient:
             max_retries: How often the client asks again.
             timeout: Seconds that it waits for one answer.
             patience: Seconds that a question may take, retries included.
-            provider: Through whom: "anthropic"; "bedrock" or "vertex", whose keys and regions
+            provider: Which service to ask: "anthropic"; "bedrock" or "vertex", whose keys and regions
                 are where Amazon's and Google's own tools look for them.
             client: A client of your own, with its own key, timeout and retries.
 

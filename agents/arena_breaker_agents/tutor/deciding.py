@@ -144,7 +144,7 @@ class Decider:
         """Prepares to ask.
 
         Args:
-            llm: Whom.
+            llm: The client to ask.
             told: The constant part of each question.
             config: How.
             ledger: What was heard before, and what may be spent.

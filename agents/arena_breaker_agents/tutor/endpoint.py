@@ -317,7 +317,7 @@ def checked_url(url: str, name: str) -> str:
     """An API's address.
 
     Args:
-        url: As somebody gave it.
+        url: As the user gave it.
         name: Where it was given, for the sentence.
 
     Raises:

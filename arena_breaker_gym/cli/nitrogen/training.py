@@ -182,7 +182,7 @@ def posttrain(
     save_every: given.SaveEvery = 60.0,
     json: options.Json = False,
 ) -> None:
-    """Teaches a model to play as somebody played before, and says what came of it.
+    """Teaches a model to play as a recorded player did, and says what came of it.
 
     It learns from stored episodes, from labels with frames, or from a Minari
     data set. Killed and run again, it goes on as if nothing had been. On
