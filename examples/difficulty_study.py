@@ -316,7 +316,7 @@ def main(
     images: Annotated[Path, typer.Option(help="Folder for images.")] = Path("docs/images"),
     player: Annotated[list[str] | None, typer.Option(help="Only these; again for more.")] = None,
     share: Annotated[float, typer.Option(min=0.01, max=1.0, help="Of all episodes.")] = 1.0,
-    redraw: Annotated[bool, typer.Option("--redraw", help="Only draws the images anew.")] = False,
+    redraw: Annotated[bool, typer.Option("--redraw", help="Only draws the images again.")] = False,
 ) -> None:
     """Plays what has not been played, counts, and draws."""
     mpl.use("agg")

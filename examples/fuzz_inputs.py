@@ -953,7 +953,7 @@ def _refusal(error: Exception, *, plain: bool) -> tuple[str, str]:
 
 
 def _memory(pid: int | None, entry: str) -> int:
-    """Bytes that /proc tells of a process."""
+    """Bytes that /proc reports for a process."""
     lines = Path(f"/proc/{pid or 'self'}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(entry)) * 1024
 

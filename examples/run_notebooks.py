@@ -1,4 +1,4 @@
-"""Runs the notebooks of this folder and keeps them with fresh outputs, but for videos.
+"""Runs the notebooks of this folder and keeps them with fresh outputs, without videos.
 
     python examples/run_notebooks.py                 # all
     python examples/run_notebooks.py first_steps

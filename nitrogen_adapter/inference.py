@@ -87,7 +87,7 @@ class Steady:
     """The linear and convolutional layers of a model that runs on a CPU."""
 
     def __init__(self, model: nn.Module) -> None:
-        """Finds the layers; the model stays as it is but for the time of `on`."""
+        """Finds the layers; the model changes only while `on` runs."""
         self._forwards: list[tuple[nn.Module, _Forward]] = []
         for module in model.modules():
             if type(module) is nn.Linear:
@@ -277,7 +277,7 @@ class LocalPredictor:
         return gamepad.new_layout(rows, old_layout=self.model.config.old_layout)
 
     def info(self) -> dict[str, Any]:
-        """Return what the public server tells of itself, but for the checkpoint's path."""
+        """Return what the public server says about itself, without the checkpoint's path."""
         config = self.model.config
         return {
             "selected_game": self.game,
@@ -358,7 +358,7 @@ class PackedPredictor:
 
     Attributes:
         model: what predicts.
-        options: the predictor's, but for the device.
+        options: the predictor's, except the device.
         gpu: whether it ran on one, and is to run on one again.
     """
 

@@ -703,7 +703,7 @@ class NitroGen(nn.Module):
 
     @property
     def gradient_checkpointing(self) -> bool:
-        """Whether blocks are computed anew in the backward pass, to save memory for time."""
+        """Whether blocks are computed again in the backward pass, to save memory for time."""
         return self.model.recompute
 
     @gradient_checkpointing.setter

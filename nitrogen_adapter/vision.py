@@ -36,11 +36,11 @@ def encode_image(tower: nn.Module, pixel_values: Tensor) -> Tensor:
 
 
 def recompute_tower(tower: nn.Module, *, wanted: bool) -> None:
-    """Say whether a SigLIP tower's layers are computed anew in the backward pass.
+    """Say whether a SigLIP tower's layers are computed again in the backward pass.
 
     The convolutional tower is too small to need it.
     """
-    # transformers names it anew; in version 4 the inner tower is no model and has neither.
+    # transformers renamed it; in version 4 the inner tower is no model and has neither.
     for name in ("activation_checkpointing", "gradient_checkpointing"):
         switch = getattr(tower, f"{name}_{'enable' if wanted else 'disable'}", None)
         if switch is not None:

@@ -251,7 +251,7 @@ def test_a_replay_of_a_transcript_that_tells_of_no_run_is_refused(tmp_path, plan
     assert make_agent(f"replay:{path}").played["max_steps"] == 30
     path.unlink()
     Transcript(path, heading={"agent": "a", "plan": plan}).close()
-    with pytest.raises(TranscriptError, match="its first line tells of no run"):
+    with pytest.raises(TranscriptError, match="its first line describes no run"):
         _ = make_agent(f"replay:{path}").played
 
 

@@ -66,9 +66,9 @@ class Wish(Enum):
     PAUSE = auto()
     """Halt, or go on."""
     RESTART = auto()
-    """Begin the stage anew, even from the midst of play."""
+    """Begin the stage again, even in the middle of play."""
     AGAIN = auto()
-    """Begin the stage anew, from a screen that asks what to do."""
+    """Begin the stage again, from a screen that asks what to do."""
     MENU = auto()
     """Choose a stage, or leave that choice again."""
     STAGE = auto()

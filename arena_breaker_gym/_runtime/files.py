@@ -214,7 +214,7 @@ def _is_of(error: OSError, path: Path) -> bool:
 
 
 def _sweep_once(path: Path) -> None:
-    """Removes leftovers of a file; a folder is listed once a process, for it may be a large one."""
+    """Removes leftovers of a file; a folder is listed once a process, as it may be large."""
     folder = path.parent.absolute()
     if folder not in _left:
         _left[folder] = [part.name for part in folder.glob(f".*{PART_SUFFIX}")]

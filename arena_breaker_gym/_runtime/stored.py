@@ -1,6 +1,6 @@
 """What is read from files that may be damaged, foreign or hostile: bounded before it is taken in.
 
-The caller says how large a file of its kind can honestly be. Nothing larger is opened, only plain
+The caller says how large a valid file of its kind can be. Nothing larger is opened, only plain
 files are read, and messages quote at most one line of what was found.
 """
 

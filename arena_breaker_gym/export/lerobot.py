@@ -122,7 +122,7 @@ def export_lerobot(
 
     Pixels are video (H.264), so not bit for bit what an agent saw, and rewards are float32; all
     else is lossless. A call that finds the same data set does nothing; one that was killed begins
-    anew.
+    again.
 
     Args:
         store: The episodes; all must have been played under the same settings.

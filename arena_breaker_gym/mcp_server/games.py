@@ -292,7 +292,7 @@ class Games:
 
         Args:
             name: The episode.
-            reason: Why, should it not be over.
+            reason: Why, if it is not over.
 
         Raises:
             GameError: If no such episode is open, or it cannot be written.

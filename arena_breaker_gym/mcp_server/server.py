@@ -128,7 +128,7 @@ class ArenaServer(MCPServer[Games]):
     """Serves the arena; each run of the server has games of its own, kept when it ends.
 
     Attributes:
-        games: Those of the runs under way: one, but for tests in memory.
+        games: Those of the runs under way: one, except in tests in memory.
     """
 
     def __init__(self, house: House) -> None:

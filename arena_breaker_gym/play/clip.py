@@ -39,7 +39,7 @@ class Clip:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # Ctrl-C in the terminal is for the game, which asks once more
+            start_new_session=True,  # Ctrl-C in the terminal is for the game, which asks again
         )
         self._complaint = ""
         self._readers = [

@@ -1,7 +1,7 @@
 """Frames: `FrameCache` keeps them between drawings, how large they may be, and `png_of` one.
 
 Beside each frame stands which scene lies under it and which boxes of it sprites have touched:
-putting the backdrop back there is enough to begin anew. The boxes of a frame are as many as
+putting the backdrop back there is enough to begin again. The boxes of a frame are as many as
 an arena has things, so the room for them is fixed.
 """
 

@@ -1,4 +1,4 @@
-"""The page's charts, but for places of death: kills, learning curves, aim sticks, survival.
+"""The page's charts, except places of death: kills, learning curves, aim sticks, survival.
 
 A chart is what Plotly's JSON says. Its colours of text and lines come from the page, which knows
 whether it is dark.

@@ -64,7 +64,7 @@ def _source(name: str) -> str:
 
 
 def _parts(report: Report) -> dict[str, Any]:
-    """All that the template names but for Plotly."""
+    """All that the template names except Plotly."""
     palette = ChartColours.of(report)
     places = places_of(report.episodes, palette)
     pictures = {

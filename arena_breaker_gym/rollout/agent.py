@@ -125,14 +125,14 @@ class Agent(Protocol):
 
 @runtime_checkable
 class ChunkedAgent(Protocol):
-    """An agent that does not look anew at every `act`, as one that plays chunks of actions.
+    """An agent that does not look again at every `act`, as one that plays chunks of actions.
 
     Only games with a latency ask: an `act` in which it merely played on costs no time there.
     An agent without this method looks at every `act`.
     """
 
     def was_queried(self, arenas: Sequence[int]) -> Sequence[bool]:
-        """Whether the last `act` looked anew.
+        """Whether the last `act` looked again.
 
         Args:
             arenas: Numbers of n arenas, all of which that `act` was asked for and did not

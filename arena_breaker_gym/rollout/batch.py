@@ -160,7 +160,7 @@ def observations_of(
         arenas: The arenas.
         rows: Which of them.
         needs: The agent's.
-        look: Gives the snapshots of some arenas; None: they are made anew.
+        look: Gives the snapshots of some arenas; None: they are made again.
     """
     state = None
     if "state" in needs:

@@ -92,7 +92,7 @@ class ThroughputConfig:
         return named and part in self.parts
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, without the paths of this machine's interpreters: those are private."""
+        """Plain JSON values, without the private paths of this machine's interpreters."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in vars(self).items()
@@ -225,7 +225,7 @@ def run(
 
     Args:
         terms: What to measure.
-        out: Folder for `throughput.json`, written anew after every round; None keeps nothing.
+        out: Folder for `throughput.json`, written again after every round; None keeps nothing.
         watch: Told before every reading.
 
     Raises:

@@ -346,7 +346,7 @@ def _video_rate(about: Mapping[str, Any]) -> float | None:
 
 
 def _seconds(about: Mapping[str, Any]) -> float:
-    """How long a chunk is: 20 s, but for a video that is shorter itself."""
+    """How long a chunk is: 20 s, or less if the video itself is shorter."""
     video = about.get("original_video")
     told = video.get("duration") if isinstance(video, Mapping) else None
     return told if is_number(told) and 0.0 < told < CHUNK_S else CHUNK_S  # type: ignore[operator, return-value]

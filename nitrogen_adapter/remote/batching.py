@@ -1,7 +1,7 @@
 """`Batcher`: requests of many clients wait in a bounded queue and share forward passes.
 
 Nothing is waited for: whatever has come while one pass ran goes into the next, so that a lone
-client is answered at once and a request never waits longer than for the pass at hand.
+client is answered at once and a request never waits longer than for the current pass.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ MAX_SESSIONS = 256  # our own choice; each keeps a frame or more in memory
 LOG_EVERY_S = 60.0
 EXTENSIONS = ("batch", "seed")  # what this server can and the public one cannot
 
-# What the public server tells of itself, where a predictor does not know better.
+# What the public server says about itself, where a predictor does not know better.
 PUBLIC_INFO: Mapping[str, Any] = MappingProxyType(
     {
         "ckpt_path": None,
@@ -173,7 +173,7 @@ class NitroGenServer:
         self._log_all()
 
     def stop(self) -> None:
-        """Let `serve` return once the requests at hand are answered; callable from any thread."""
+        """Let `serve` return once the current requests are answered; callable from any thread."""
         self._stopping.set()
 
     def close(self) -> None:

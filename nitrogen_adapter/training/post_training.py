@@ -1,7 +1,7 @@
 """`PostTraining`: a model learns from recorded play, and is judged by play that it did not learn.
 
 The one way from a checkpoint and a folder of episodes, labels or a Minari data set to a trained
-model: the command line, notebooks and scripts of one's own all come through here.
+model: the command line, notebooks and scripts of your own all come through here.
 """
 
 from __future__ import annotations

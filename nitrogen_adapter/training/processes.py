@@ -110,7 +110,7 @@ def keep_memory() -> None:
     """Let this process keep the memory of large tensors for the next ones, where glibc serves it.
 
     By default glibc returns each large block to the system when it is freed, and the next step of
-    a training pays for every page of it anew. It changes no number. On other systems and with
+    a training pays for every page of it again. It changes no number. On other systems and with
     other C libraries nothing happens.
     """
     if not sys.platform.startswith("linux"):

@@ -255,7 +255,7 @@ def finished(folder: Path) -> dict[str, Any] | None:
 
 
 def _is_report(found: Mapping[str, Any]) -> bool:
-    """Whether a training's report tells what pages and tables tell of it."""
+    """Whether a training's report has what pages and tables show of it."""
     counts = (found.get(name) for name in ("parameters", "trained_parameters", "examples", "steps"))
     played, passes = found.get("played"), found.get("passes", {"done": 0, "planned": 0})
     if not all(map(is_whole, counts)) or not (played is None or is_whole(played)):
@@ -302,7 +302,7 @@ def _scores_in(found: Any, path: Path) -> dict[str, dict[str, Scores]]:
         ValueError: if these are none.
     """
     if not isinstance(found, dict) or not all(_is_judged(one) for one in found.values()):
-        raise ValueError(f"{path}: damaged, its scores are none; delete it to judge anew.")
+        raise ValueError(f"{path}: damaged, its scores are none; delete it to judge again.")
     return found
 
 

@@ -161,7 +161,7 @@ class Trainer:
         return self.model.eval()
 
     def learn_from(self, examples: Examples) -> None:
-        """Go on with other examples of the same kind, as when a student has played anew."""
+        """Go on with other examples of the same kind, as when a student has played again."""
         self.examples = examples
         self._first = self.step
 

@@ -61,9 +61,9 @@ class _Lot:
 class BatchClient:
     """Gathers questions that come close together and sends them as one batch.
 
-    Every batch is written down as soon as it exists. Who is asked the same under the same name
-    again, in another process, too, takes the reply from there and pays nothing; only what a
-    batch left unanswered goes out anew.
+    Every batch is written down as soon as it exists. A client that is asked the same
+    under the same name again, in another process, too, takes the reply from there and pays
+    nothing; only what a batch left unanswered is sent again.
     """
 
     def __init__(

@@ -200,7 +200,7 @@ class Budget:
     """
 
     def __init__(self, limit: float | None, *, spent: float = 0.0) -> None:
-        """Opens the purse.
+        """Starts a bill.
 
         Args:
             limit: Dollars; None: as many as it takes.

@@ -246,7 +246,7 @@ class Decider:
         )
 
     def _most(self, request: Request) -> float:
-        """Dollars that a question may cost at most, but for what a client thinks beyond it."""
+        """Dollars that a question may cost at most, without what a client thinks beyond it."""
         if self._price is None:
             return 0.0
         tokens = letters_of(request) / LETTERS_PER_TOKEN

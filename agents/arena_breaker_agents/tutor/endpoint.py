@@ -197,7 +197,7 @@ class Endpoint:
     Attributes:
         name: As sentences call it.
         url: Where it is.
-        model: Who is asked there.
+        model: The model to ask there.
         key_name: The environment variable with the key.
         errors: What its client raises.
         patience: Seconds that one call may take.

@@ -195,7 +195,7 @@ class WorkerHandle:
     Attributes:
         number: Unique among all that there ever were.
         actor: Ray's handle.
-        listening: What was asked of it last and is to be heard; None: it is idle.
+        listening: The last request to it whose answer is awaited; None: it is idle.
         ready: Whether it has greeted.
         playing: Whether it has a job.
         serial: Number of its job.
