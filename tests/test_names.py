@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +28,16 @@ ROOT = Path(__file__).parent.parent
 GONE = {
     "arena_breaker_gym agents nitrogen_adapter": "Engine LocalEngine RayEngine make_engine EXECUTE",
     "agents nitrogen_adapter": "execute",
-    "arena_breaker_gym agents": "Ponders CarriesOn Deliberates",
+    "arena_breaker_gym agents": (
+        "Ponders CarriesOn Deliberates DESK TALLY tally BURST burst_count room_to_sort heed"
+    ),
     "arena_breaker_gym": "settled inlined Crew births Terms",
     "arena_breaker_gym/wrappers arena_breaker_gym/sb3 agents": (
         "Kit Shrink Interface KitEnv KitVectorEnv Recipe recipe"
     ),
     "nitrogen_adapter arena_breaker_gym/distillation": (
         "Balance balance_of episode_balance label_balance Sights sights SightHead Waves Lesson "
-        "Course"
+        "Course sight_weight sight_kinds sight_head sight_is_frozen"
     ),
     "arena_breaker_gym/rollout agents": "Travels Presides Parcel freight bury Recipe",
     "arena_breaker_gym/rollout": "Crew Member Orders Question crew member parcel deputy",
@@ -53,6 +56,7 @@ ALIASES = (
 # Lines that name an old name on purpose.
 ALLOWED = re.compile(
     r'old name|old_keyword|old_names|stored files|": f"\{_|OLD_|"(looked|meanwhile|ponder|recipe)"'
+    r'|"(sight_\w+|draws)": '
 )
 
 
@@ -68,6 +72,16 @@ def test_old_names_are_gone(folders):
         if words.search(line) and not ALLOWED.search(line)
     ]
     assert not found, "\n".join(found)
+
+
+def test_no_class_has_two_meanings():
+    found = Counter(
+        name
+        for folder in ("arena_breaker_gym", "agents", "nitrogen_adapter")
+        for file in (ROOT / folder).rglob("*.py")
+        for name in re.findall(r"^class ([A-Za-z]\w*)", file.read_text(), re.MULTILINE)
+    )
+    assert [name for name, count in found.items() if count > 1] == []
 
 
 def test_the_old_names_of_backends_work_and_warn(monkeypatch, capsys):

@@ -224,7 +224,7 @@ def _made(maker: Callable[..., Agent], arguments: list[str], spec: str) -> Agent
     return maker(*arguments)
 
 
-class Bill(Protocol):
+class CostReport(Protocol):
     """What a run has cost."""
 
     def to_dict(self) -> Mapping[str, Any]:
@@ -250,11 +250,11 @@ class Paid(Protocol):
         """What the run has cost so far."""
 
     @property
-    def bill(self) -> Bill:
+    def bill(self) -> CostReport:
         """The same in detail."""
 
     @property
-    def bills(self) -> Mapping[int, Bill]:
+    def bills(self) -> Mapping[int, CostReport]:
         """The same for each episode, by its seed."""
 
 

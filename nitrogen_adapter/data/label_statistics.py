@@ -173,14 +173,14 @@ def label_statistics(
     Raises:
         ValueError: if no chunk was kept.
     """
-    total, moments = _Tally(), 0
-    groups: dict[str, dict[str, _Tally]] = {}
+    total, moments = _Counts(), 0
+    groups: dict[str, dict[str, _Counts]] = {}
     for track in tracks:
-        tally = _tally(track, settings, old_layout=old_layout)
-        total.add(tally)
+        counts = _counts(track, settings, old_layout=old_layout)
+        total.add(counts)
         moments += len(chunk_starts(len(track.rows), settings))
         for kind, name in track.groups.items():
-            groups.setdefault(kind, {}).setdefault(name, _Tally()).add(tally)
+            groups.setdefault(kind, {}).setdefault(name, _Counts()).add(counts)
     if total.kept == 0:
         raise ValueError(
             "No chunk is busy enough to be kept, so there are no statistics to report."
@@ -204,7 +204,7 @@ def _zeros() -> NDArray[np.int64]:
 
 
 @dataclass
-class _Tally:
+class _Counts:
     """Counts that add up; arrays are (23,), by button and stick."""
 
     episodes: int = 0
@@ -214,7 +214,7 @@ class _Tally:
     used_chunks: NDArray[np.int64] = field(default_factory=_zeros)
     presses: NDArray[np.int64] = field(default_factory=_zeros)
 
-    def add(self, other: _Tally) -> None:
+    def add(self, other: _Counts) -> None:
         self.episodes += other.episodes
         self.steps += other.steps
         self.kept += other.kept
@@ -234,11 +234,11 @@ class _Tally:
         return LabelGroup(self.episodes, self.steps, self.kept, used / max(self.kept * horizon, 1))
 
 
-def _tally(track: Track, settings: ChunkSettings, *, old_layout: bool) -> _Tally:
+def _counts(track: Track, settings: ChunkSettings, *, old_layout: bool) -> _Counts:
     used = in_use(track.rows, settings, old_layout=old_layout)
     sums = chunk_sums(used, track.starts, settings)
     rising = used & ~np.concatenate([np.zeros_like(used[:1]), used[:-1]])
-    return _Tally(
+    return _Counts(
         episodes=1,
         steps=len(track.rows),
         kept=len(track.starts),
