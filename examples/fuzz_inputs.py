@@ -378,13 +378,13 @@ def results(folder: Path) -> Target:
     """A file of results."""
     from arena_breaker_gym.rollout import rollout
     from arena_breaker_gym.rollout.metrics import rows_of
-    from arena_breaker_gym.rollout.results import ThroughputResults
+    from arena_breaker_gym.rollout.results import Results
 
     rows = rows_of("random", rollout(_agent("random"), episodes=2, max_steps=10))
-    place = ThroughputResults(rows, {"seed": 0}, {"evaluation": 1.0}).save(folder)
+    place = Results(rows, {"seed": 0}, {"evaluation": 1.0}).save(folder)
 
     def read(path: Path) -> None:
-        ThroughputResults.load(path.parent).to_dict()
+        Results.load(path.parent).to_dict()
 
     return Target([place.read_bytes()], _at(place, read), (flipped, changed_json))
 
