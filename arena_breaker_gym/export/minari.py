@@ -59,7 +59,7 @@ def export_minari(
     """Writes stored episodes as a Minari data set, whole or not at all.
 
     Episodes that the agent failed are left out. A call that finds the same data set does nothing;
-    one that was killed begins again.
+    one that was killed starts from the beginning.
 
     Args:
         store: The episodes; all must have been played under the same settings.
