@@ -82,7 +82,7 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
     ## Description
     A twin-stick survival arena seen from above at an angle: move with the left stick, aim
     with the right one, which also fires, dash out of trouble. Three stages of waves; six
-    enemies, saws and spikes. All numbers of the game are our own, but for those that the
+    enemies, saws and spikes. All numbers of the game are our own, except those that the
     article names (the aim threshold of 0.3, 256×256 frames, chunks of 18).
 
     ## Action Space

@@ -1,6 +1,6 @@
 """The leaderboard: agents measured on one public list of seeds, a file a row.
 
-Everybody plays the same episodes: `EPISODES` games from stage 1 in the default skin, with the
+All agents play the same episodes: `EPISODES` games from stage 1 in the default skin, with the
 point-blank fix, seeded `FIRST_SEED` and on, and the game waits. A file more in the folder is a row
 more on the page.
 """

@@ -97,7 +97,7 @@ class Settings:
         """Refuses a skin that there is not, drawn or not.
 
         Settings that are read from a file are not asked this: an episode that was played in a
-        skin of somebody's own is of use without it.
+        user's own skin is of use without it.
 
         Raises:
             ValueError: If there is no such skin or file, or the file is not a valid skin.

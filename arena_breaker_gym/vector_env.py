@@ -115,7 +115,7 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         self._everyone = np.ones(num_envs, dtype=np.bool_)
         self._everyone.flags.writeable = False
         self._rewards = np.zeros(num_envs)
-        self._flat = (  # where the vectors of mode "flat" are written, if nobody else keeps them
+        self._flat = (  # where the vectors of mode "flat" are written, if none is the caller's
             np.empty((num_envs, STATE_NUMBERS), np.float32) if self._is_flat and not copy else None
         )
         self._terminated = np.zeros(num_envs, dtype=np.bool_)

@@ -1,6 +1,6 @@
 """What MkDocs is told besides `mkdocs.yml`: where pages lie, and pages that lie elsewhere.
 
-Model cards, the contributors' page and the change log stand beside what they tell of; here they
+Model cards, the contributors' page and the change log stand beside what they describe; here they
 become pages of the site. A link to any other file of the repository becomes a link to a copy of it.
 Diagrams are drawn by a script that npm brings once and the site carries; without npm they stay
 their own source.

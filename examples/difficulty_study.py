@@ -4,7 +4,7 @@
     python examples/difficulty_study.py --redraw         # images and tables from what is there
 
 Five players begin on each of the three stages. Episodes may last 7,200 steps, twice the usual:
-whoever clears the campaign needs about 5,500. Interrupted, the same command goes on where
+a player who clears the campaign needs about 5,500. Interrupted, the same command goes on where
 it stopped. Needs the extra `notebooks` for its images.
 """
 
@@ -85,7 +85,7 @@ Played = Mapping[tuple[str, int], Sequence[Episode]]
 
 
 def play(players: Sequence[Player], out: Path, seed: int) -> dict[tuple[str, int], list[Episode]]:
-    """Everybody's episodes by player and first stage; those that lie in `out` are not played."""
+    """All episodes by player and first stage; those that lie in `out` are not played."""
     cells = [(player, stage) for player in players for stage in STAGES]
     played: dict[tuple[str, int], list[Episode]] = {}
     with bar(resume=f"Run the same command again to continue in {out}.") as advance:
@@ -140,8 +140,8 @@ def killers_of(episodes: Sequence[Episode]) -> dict[str, Any]:
 def pooled(players: Sequence[Player], played: Played) -> dict[str, Any]:
     """The deaths of all who play, equally many of each player from each stage.
 
-    A player who hardly ever dies would leave hardly any of the others' deaths, so whoever dies in
-    fewer than a fifth of the episodes from some stage stands aside.
+    A player who hardly ever dies would leave hardly any of the others' deaths, so one who dies
+    in fewer than a fifth of the episodes from some stage is left out.
     """
     cells = {}
     for player in players:
@@ -204,7 +204,7 @@ def draw_reach(data: Mapping[str, Any], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(8.0, 4.2), layout="constrained")
     for row in rows:
         name = row["agent"]
-        dashes = "--" if name == "random" else "-"  # it lies upon the idle player's line
+        dashes = "--" if name == "random" else "-"  # it lies on the idle player's line
         axes.step(
             range(15), row["cleared"], dashes, where="mid", color=COLOURS[name], label=name, lw=2.2
         )
@@ -223,7 +223,7 @@ def draw_killers(data: Mapping[str, Any], path: Path) -> None:
     labels = data["pooled"]["players"]
     panels = [(label, data["by_player"][label]) for label in labels] + [("pooled", data["pooled"])]
     if not data["pooled"]["deaths"]:
-        return  # nobody who plays was asked to, so there is nothing to draw
+        return  # none of these players was asked for, so there is nothing to draw
     figure, rows = plt.subplots(
         1, len(panels), sharey=True, figsize=(2.7 * len(panels), 3.6), layout="constrained"
     )
@@ -294,7 +294,7 @@ def chosen(labels: Sequence[str] | None, share: float) -> list[Player]:
     """Who plays, and how much of what there is to play.
 
     Raises:
-        BadParameter: If nobody is called so.
+        BadParameter: If no player has that name.
     """
     names = [one.label for one in PLAYERS]
     for label in labels or ():
@@ -316,7 +316,7 @@ def main(
     images: Annotated[Path, typer.Option(help="Folder for images.")] = Path("docs/images"),
     player: Annotated[list[str] | None, typer.Option(help="Only these; again for more.")] = None,
     share: Annotated[float, typer.Option(min=0.01, max=1.0, help="Of all episodes.")] = 1.0,
-    redraw: Annotated[bool, typer.Option("--redraw", help="Only draws the images anew.")] = False,
+    redraw: Annotated[bool, typer.Option("--redraw", help="Only draws the images again.")] = False,
 ) -> None:
     """Plays what has not been played, counts, and draws."""
     mpl.use("agg")

@@ -378,13 +378,13 @@ def results(folder: Path) -> Target:
     """A file of results."""
     from arena_breaker_gym.rollout import rollout
     from arena_breaker_gym.rollout.metrics import rows_of
-    from arena_breaker_gym.rollout.results import ThroughputResults
+    from arena_breaker_gym.rollout.results import Results
 
     rows = rows_of("random", rollout(_agent("random"), episodes=2, max_steps=10))
-    place = ThroughputResults(rows, {"seed": 0}, {"evaluation": 1.0}).save(folder)
+    place = Results(rows, {"seed": 0}, {"evaluation": 1.0}).save(folder)
 
     def read(path: Path) -> None:
-        ThroughputResults.load(path.parent).to_dict()
+        Results.load(path.parent).to_dict()
 
     return Target([place.read_bytes()], _at(place, read), (flipped, changed_json))
 
@@ -759,7 +759,7 @@ def policy_server(folder: Path) -> Target:
         bad.send_multipart(parts)
         good.send_multipart([b"", wire.dumps({"type": "info"})])
         if not good.poll(30_000):
-            raise AssertionError("the server answers nobody any more")
+            raise AssertionError("the server answers no client any more")
         answer = wire.loads(good.recv_multipart()[-1])
         while bad.poll(0):
             said = wire.loads(bad.recv_multipart()[-1])
@@ -953,7 +953,7 @@ def _refusal(error: Exception, *, plain: bool) -> tuple[str, str]:
 
 
 def _memory(pid: int | None, entry: str) -> int:
-    """Bytes that /proc tells of a process."""
+    """Bytes that /proc reports for a process."""
     lines = Path(f"/proc/{pid or 'self'}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(entry)) * 1024
 

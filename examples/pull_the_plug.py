@@ -387,7 +387,7 @@ def _json_of(path: Path) -> Any:
 
 
 def _lines_of(path: Path) -> tuple[str, ...]:
-    """Whole lines; one that a kill cut is dropped by whoever opens the file next."""
+    """Whole lines; one that a kill cut is dropped by the next process that opens the file."""
     whole = path.read_text().rpartition("\n")[0].splitlines()
     return tuple(json.dumps(_timeless(json.loads(line)), sort_keys=True) for line in whole)
 

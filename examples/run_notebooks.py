@@ -1,11 +1,11 @@
-"""Runs the notebooks of this folder and keeps them with fresh outputs, but for videos.
+"""Runs the notebooks of this folder and keeps them with fresh outputs, without videos.
 
     python examples/run_notebooks.py                 # all
     python examples/run_notebooks.py first_steps
 
 Each begins with a badge that opens it on Colab and a cell that installs the package there, both
 written here. `tests/test_notebooks.py` holds what is kept against what comes out, numbers and
-pictures included; whoever changes the game or a notebook runs this.
+pictures included. Run this after you change the game or a notebook.
 """
 
 from __future__ import annotations

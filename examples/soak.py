@@ -3,7 +3,7 @@
     python examples/soak.py --ticks 60000000 --out docs/data/soak.json    # ten minutes on a core
     python examples/soak.py --ticks 200000
 
-Arenas side by side, of which some stand still, begin anew as they end; now and then what they show
+Arenas side by side, of which some stand still, begin again as they end; now and then what they show
 is looked at, a state is saved and put back, and memory is measured.
 """
 

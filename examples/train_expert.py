@@ -5,7 +5,7 @@
 
 Two things make it a teacher that can be imitated from pixels, beside `train_ppo.py`, whose config
 this otherwise is. It never sees a velocity or hit points, which one frame does not show (a student
-that cannot see what its teacher acts upon learns an average of its actions). And its actions slip
+that cannot see what its teacher acts on learns an average of its actions). And its actions slip
 while it learns, so that it keeps distances from which a mistake does no harm. The model card says
 more: agents/arena_breaker_agents/expert_policy/README.md. Needs the extra `rl`.
 """

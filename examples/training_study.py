@@ -42,7 +42,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73")  # Okabe and Ito's
 
 
 def trained(kind: str, seed: int, out: Path, advance: Advance) -> dict[str, Any]:
-    """The curve of one training, which is done first if need be."""
+    """The curve of one training, which is done first if needed."""
     folder = out / f"{kind}_{seed}"
     train(
         CONFIGS[kind],
@@ -176,7 +176,7 @@ def main(
         "docs/images/training_curves.png"
     ),
     threads: Annotated[int, typer.Option(min=1, help="That compute.")] = 2,
-    redraw: Annotated[bool, typer.Option("--redraw", help="Only draws the image anew.")] = False,
+    redraw: Annotated[bool, typer.Option("--redraw", help="Only draws the image again.")] = False,
 ) -> None:
     """Trains what has not been trained, measures, and draws."""
     mpl.use("agg")

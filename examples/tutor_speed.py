@@ -5,7 +5,7 @@
 
 The tutor speaks to a server on loopback that answers as the Messages API does, after a delay; it is
 the one that the tests use, so this script runs in a checkout of the repository. Every arena asks
-equally often: its episodes are cut off after the same number of steps, before anybody dies.
+equally often: its episodes are cut off after the same number of steps, before any player dies.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def seconds_of(arenas: int) -> float:
             tutor.close()
         taken = time.perf_counter() - began
     if not all(len(one) == STEPS for one in played):
-        raise SystemExit("Somebody died early; arenas did not ask equally often.")
+        raise SystemExit("A player died early; arenas did not ask equally often.")
     return taken
 
 

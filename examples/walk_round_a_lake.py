@@ -5,7 +5,7 @@
     python examples/walk_round_a_lake.py play runs/walker/model.pt
 
 Gymnasium's FrozenLake stands for your game: put in your own environment, its table, and who plays.
-Here an elf walks round and round a hole in the ice, and whoever plays badly falls in.
+Here an elf walks round and round a hole in the ice, and falls in if it is played badly.
 """
 
 from __future__ import annotations

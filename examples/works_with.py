@@ -50,7 +50,7 @@ class Trial:
     run: Callable[[], int]
 
 
-# CleanRL: a loop of one's own, as `ppo_continuous_action.py` has it
+# CleanRL: a loop of your own, as `ppo_continuous_action.py` has it
 
 
 def cleanrl_envs(count: int) -> gym.vector.SyncVectorEnv:

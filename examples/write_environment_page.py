@@ -28,7 +28,7 @@ from arena_breaker_gym.settings import DEFAULT_REWARD, MAX_EPISODE_STEPS, OBSERV
 PAGE = Path(__file__).parents[1] / "docs/environment.md"
 _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 _ENTRY = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
-_SHAPE = re.compile(r"^\(n[\d, ]*\)(?:: |, )")  # of a batch; the page tells of one arena
+_SHAPE = re.compile(r"^\(n[\d, ]*\)(?:: |, )")  # of a batch; the page describes one arena
 _NOTICE = "<!-- Written by `python examples/write_environment_page.py`; not to be edited. -->"
 
 

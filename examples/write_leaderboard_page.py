@@ -3,7 +3,7 @@
     arena-breaker leaderboard measure expert --entry docs/leaderboard/expert.json
     python examples/write_leaderboard_page.py
 
-Whoever adds a file of the first command and runs the second has added a row.
+To add a row, add a file that the first command writes and run the second.
 """
 
 from __future__ import annotations

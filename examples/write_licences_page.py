@@ -51,7 +51,7 @@ def table() -> str:
 
 
 def main() -> None:
-    """Writes the page anew."""
+    """Writes the page again."""
     text = PAGE.read_text(encoding="utf-8")
     pattern = re.compile(f"(?<={re.escape(BEGIN)}).*(?={re.escape(END)})", re.DOTALL)
     with written_whole(PAGE) as part:

@@ -73,7 +73,7 @@ class TransformerConfig:
         output_dim: width of what the action transformer puts out; the other stack has no output
             layer and ignores it.
         dropout: probability after every attention and inside every MLP, while training.
-        final_dropout: whether it strikes once more before each is added to its residual.
+        final_dropout: whether it is applied again before each is added to its residual.
         activation_fn: of the MLPs, "gelu-approximate" or "gelu".
         attention_bias: whether queries, keys and values have a bias.
         norm_type: of the action transformer's blocks; only the one kind is known.
@@ -120,7 +120,7 @@ class SiglipConfig:
     """Sizes of a SigLIP vision tower (pixels, features, counts), named as transformers does.
 
     Attributes:
-        vision_use_head: whether the tower carries the pooling head, whose output nobody reads but
+        vision_use_head: whether the tower carries the pooling head, whose output is never read but
             whose weights stand in the public checkpoint.
     """
 

@@ -239,7 +239,7 @@ def unpack(rows: ArrayLike, settings: GamepadSettings = DEFAULT_GAMEPAD) -> NDAr
 
 
 def at_rest(shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return plain rows (*shape, 25) of a gamepad that nobody touches."""
+    """Return plain rows (*shape, 25) of a gamepad that is not touched."""
     rows = np.zeros((*shape, ROW), dtype=np.float32)
     rows[..., len(BUTTONS) :] = 0.5
     return rows

@@ -4,7 +4,7 @@ A predictor serves several players at once. Each is a session with noise, and wh
 at several frames a memory, of its own.
 
 A matrix product of few rows takes another way through the processor than one of many, and sums in
-another order: the last bits of what a player gets would depend on who plays beside him. Small
+another order: the last bits of what a player gets would depend on the other players. Small
 products are therefore filled up with zeros to a size from which on all take the same way.
 """
 
@@ -52,7 +52,7 @@ class PackedTensor:
 
     def unpacked(self) -> Tensor:
         """The tensor, over the same bytes."""
-        with warnings.catch_warnings(action="ignore"):  # nobody writes to what is only read
+        with warnings.catch_warnings(action="ignore"):  # what is only read is never written to
             flat = torch.from_numpy(self.data)
         return flat.view(self.dtype).reshape(self.shape)
 
@@ -87,7 +87,7 @@ class Steady:
     """The linear and convolutional layers of a model that runs on a CPU."""
 
     def __init__(self, model: nn.Module) -> None:
-        """Finds the layers; the model stays as it is but for the time of `on`."""
+        """Finds the layers; the model changes only while `on` runs."""
         self._forwards: list[tuple[nn.Module, _Forward]] = []
         for module in model.modules():
             if type(module) is nn.Linear:
@@ -136,7 +136,7 @@ def _paired(layer: nn.Conv2d, pictures: Tensor) -> Tensor:
 
 
 class ChunkPredictor(Protocol):
-    """Whatever predicts chunks for players, each of whom is a numbered session."""
+    """Whatever predicts chunks for players; each player is a numbered session."""
 
     @property
     def name(self) -> str:
@@ -277,7 +277,7 @@ class LocalPredictor:
         return gamepad.new_layout(rows, old_layout=self.model.config.old_layout)
 
     def info(self) -> dict[str, Any]:
-        """Return what the public server tells of itself, but for the checkpoint's path."""
+        """Return what the public server says about itself, without the checkpoint's path."""
         config = self.model.config
         return {
             "selected_game": self.game,
@@ -358,7 +358,7 @@ class PackedPredictor:
 
     Attributes:
         model: what predicts.
-        options: the predictor's, but for the device.
+        options: the predictor's, except the device.
         gpu: whether it ran on one, and is to run on one again.
     """
 

@@ -75,7 +75,7 @@ class Attention(nn.Module):
         self.final_dropout = nn.Dropout(config.dropout if config.final_dropout else 0.0)
 
     def keys_values(self, tokens: Tensor) -> KeysValues:
-        """Return what (B, T, C) tokens offer to whoever attends to them."""
+        """Return what (B, T, C) tokens offer to the tokens that attend to them."""
         return self._split(self.to_k(tokens)), self._split(self.to_v(tokens))
 
     def forward(self, tokens: Tensor, seen: KeysValues) -> Tensor:
@@ -703,7 +703,7 @@ class NitroGen(nn.Module):
 
     @property
     def gradient_checkpointing(self) -> bool:
-        """Whether blocks are computed anew in the backward pass, to save memory for time."""
+        """Whether blocks are computed again in the backward pass, to save memory for time."""
         return self.model.recompute
 
     @gradient_checkpointing.setter

@@ -36,11 +36,11 @@ def encode_image(tower: nn.Module, pixel_values: Tensor) -> Tensor:
 
 
 def recompute_tower(tower: nn.Module, *, wanted: bool) -> None:
-    """Say whether a SigLIP tower's layers are computed anew in the backward pass.
+    """Say whether a SigLIP tower's layers are computed again in the backward pass.
 
     The convolutional tower is too small to need it.
     """
-    # transformers names it anew; in version 4 the inner tower is no model and has neither.
+    # transformers renamed it; in version 4 the inner tower is no model and has neither.
     for name in ("activation_checkpointing", "gradient_checkpointing"):
         switch = getattr(tower, f"{name}_{'enable' if wanted else 'disable'}", None)
         if switch is not None:
@@ -131,7 +131,7 @@ class ConvTower(nn.Module):
 class PatchTower(nn.Module):
     """Patches as cells of a grid, convolutions over them, and layers that see all cells at once.
 
-    Where things stand relative to each other is what a player acts upon. Layers over the flattened
+    Where things stand relative to each other is what a player acts on. Layers over the flattened
     grid read that off at once, where attention between many tokens needs far longer to learn it;
     and a few wide products are what a processor is fast at.
 

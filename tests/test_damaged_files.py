@@ -23,10 +23,10 @@ from arena_breaker_gym.distillation.pretraining import Pretraining
 from arena_breaker_gym.report.runs import training_report
 from arena_breaker_gym.rollout import EpisodeError, EpisodeStore, rollout, verify
 from arena_breaker_gym.rollout.replay import ReplayError, replay
-from arena_breaker_gym.rollout.results import ThroughputResults
+from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.rollout.store import load_episode
 from arena_breaker_gym.stages.loader import PACKAGED, load_campaign
-from arena_breaker_gym.throughput.results import ThroughputResults as Speeds
+from arena_breaker_gym.throughput.results import ThroughputResults
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.data.label_examples import label_tracks
 from nitrogen_adapter.data.labels import LabelError, read_metadata
@@ -251,7 +251,7 @@ def test_a_replay_of_a_transcript_that_tells_of_no_run_is_refused(tmp_path, plan
     assert make_agent(f"replay:{path}").played["max_steps"] == 30
     path.unlink()
     Transcript(path, heading={"agent": "a", "plan": plan}).close()
-    with pytest.raises(TranscriptError, match="its first line tells of no run"):
+    with pytest.raises(TranscriptError, match="its first line describes no run"):
         _ = make_agent(f"replay:{path}").played
 
 
@@ -332,7 +332,7 @@ def test_a_batch_that_could_not_be_noted_is_not_known(tmp_path, monkeypatch):
 def test_damaged_results_are_refused_in_a_sentence(tmp_path, text):
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(ValueError, match=r"results\.json: this is no file of results"):
-        ThroughputResults.load(tmp_path)
+        Results.load(tmp_path)
 
 
 def damages(path, seed):
@@ -364,8 +364,8 @@ def test_damaged_transcripts_logs_and_results_end_in_sentences(tmp_path, seed):
     for _ in damages(log, seed):
         one_sentence(lambda: BatchLog(log))
     row = {"agent": "a", "stage": 1, "episodes": 1, "status": {}}
-    for _ in damages(ThroughputResults([row], {}, {"a": 1.0}).save(tmp_path), seed):
-        one_sentence(lambda: ThroughputResults.load(tmp_path))
+    for _ in damages(Results([row], {}, {"a": 1.0}).save(tmp_path), seed):
+        one_sentence(lambda: Results.load(tmp_path))
 
 
 DEEP = "[" * 100_000
@@ -381,7 +381,7 @@ def test_damaged_timings_are_refused_in_a_sentence(tmp_path, text):
 def test_measured_speeds_in_deep_json_are_refused_in_a_sentence(tmp_path):
     (tmp_path / "throughput.json").write_text(DEEP)
     with pytest.raises(ValueError, match="this is no file of `arena-breaker throughput`"):
-        Speeds.load(tmp_path / "throughput.json")
+        ThroughputResults.load(tmp_path / "throughput.json")
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def tables():
 
 def test_the_tables_of_the_games_page_are_the_engines(tables):
     page = (ROOT / "docs/game.md").read_text(encoding="utf-8")
-    assert tables["written"](page) == page, "python examples/write_game_tables.py writes them anew"
+    assert tables["written"](page) == page, "python examples/write_game_tables.py writes them again"
 
 
 def test_the_tutors_rules_tell_the_engines_figures(tables):

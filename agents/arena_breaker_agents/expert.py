@@ -89,7 +89,7 @@ class HeldActions:
         return np.array([self._held[arena] for arena in arenas]).reshape(-1, ACTION_LENGTH)
 
     def decided(self, arenas: Sequence[int]) -> list[bool]:
-        """In which of these arenas the last `act` decided anew."""
+        """In which of these arenas the last `act` decided again."""
         return [arena in self._decided for arena in arenas]
 
 
@@ -238,7 +238,7 @@ class ExpertAgent:
         return self._held.act(arenas, decide)
 
     def was_queried(self, arenas: Sequence[int]) -> Sequence[bool]:
-        """Whether the last `act` decided anew in these arenas."""
+        """Whether the last `act` decided again in these arenas."""
         return self._held.decided(arenas)
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ from arena_breaker_gym.rollout.agent import Observations
 # Steps for which a pressed dash is wanted: one pressed a moment too early still comes, and a
 # button that stays down dashes once. Shorter than a dash's rest, so it never comes twice.
 DASH_PATIENCE = 4
-_TOUCHED = 0.5  # a gamepad's stick so far from rest tells that it is in somebody's hands
+_TOUCHED = 0.5  # a gamepad's stick so far from rest tells that a person holds it
 
 
 class HumanAgent:
@@ -35,7 +35,7 @@ class HumanAgent:
     Attributes:
         name: Stands in episodes and tables.
         player_at: Column and row of the window at which the player is seen, from which the
-            mouse aims; whoever shows the game keeps it.
+            mouse aims; the code that shows the game sets it.
         keeps_firing: Whether the gun fires at the mouse without its button.
         by_gamepad: Whether the person last used a gamepad rather than keyboard and mouse.
     """

@@ -66,9 +66,9 @@ class Wish(Enum):
     PAUSE = auto()
     """Halt, or go on."""
     RESTART = auto()
-    """Begin the stage anew, even from the midst of play."""
+    """Begin the stage again, even in the middle of play."""
     AGAIN = auto()
-    """Begin the stage anew, from a screen that asks what to do."""
+    """Begin the stage again, from a screen that asks what to do."""
     MENU = auto()
     """Choose a stage, or leave that choice again."""
     STAGE = auto()
@@ -84,7 +84,7 @@ class Wish(Enum):
     CLOSE = auto()
     """The window is closed: leave at once."""
     AWAY = auto()
-    """Nobody is at the controls: the window has lost the keyboard, or a gamepad has gone."""
+    """The person is away: the window has lost the keyboard, or a gamepad has gone."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ KEY_WISHES: Mapping[int, Wish] = MappingProxyType(
         pygame.K_RETURN: Wish.CONFIRM,
         pygame.K_KP_ENTER: Wish.CONFIRM,
         pygame.K_q: Wish.QUIT,
-        # These also move; whoever asks knows which of both is meant.
+        # These also move; the caller knows which of the two is meant.
         pygame.K_LEFT: Wish.BACK,
         pygame.K_UP: Wish.BACK,
         pygame.K_RIGHT: Wish.NEXT,
@@ -217,7 +217,7 @@ class Mouse:
             foreshortening: How many metres across a metre of depth looks.
 
         Returns:
-            The direction; the last one while the pointer is upon the player, and rest before
+            The direction; the last one while the pointer is on the player, and rest before
             the mouse has moved.
         """
         if self.at is None:
@@ -285,7 +285,7 @@ class Gamepads:
     """All gamepads at once: whichever stick is pushed farthest counts.
 
     Attributes:
-        dashed: Whether a dash button has gone down since the last look; whoever looks clears it.
+        dashed: Whether a dash button has gone down since the last look; the caller clears it.
     """
 
     def __init__(self) -> None:

@@ -36,7 +36,7 @@ def _dtype(text: str) -> torch.dtype:
     return found
 
 
-# What may stand after the question mark; a server has its own idea of all but the first.
+# What may stand after the question mark; a server decides all except the first itself.
 OPTIONS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
         "n_action_steps": int,
@@ -206,7 +206,7 @@ class NitroGenPolicy:
         return np.stack([self._ahead[arena].popleft() for arena in arenas])
 
     def was_queried(self, arenas: Sequence[int]) -> list[bool]:
-        """In which of these arenas the last `act` looked anew."""
+        """In which of these arenas the last `act` looked again."""
         return [arena in self._looked for arena in arenas]
 
     def action_while_waiting(self, arenas: Sequence[int]) -> NDArray[np.float32]:

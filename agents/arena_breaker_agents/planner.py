@@ -22,7 +22,7 @@ class PlannerAgent:
     """Knows the whole state and the rules, so it is a measure and a tutor, no fair opponent.
 
     It plays candidate futures of held moves to its horizon, each with the gun on the nearest
-    target, and plays the first actions of the best; then it plans anew.
+    target, and plays the first actions of the best; then it plans again.
     """
 
     needs = ("saved",)
@@ -83,7 +83,7 @@ class PlannerAgent:
         return np.array([self._ahead[arena].popleft() for arena in arenas], dtype=np.float32)
 
     def was_queried(self, arenas: Sequence[int]) -> list[bool]:
-        """In which of these arenas the last `act` planned anew."""
+        """In which of these arenas the last `act` planned again."""
         return [arena in self._looked for arena in arenas]
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ STICKS = np.vstack([np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1), np.zer
 
 _KEPT = 0.6  # chance that a drawn future goes on as before in its next segment
 _DASHES = 0.06  # chance of a dash in a drawn segment
-_CHANGED = 0.3  # chance that a varied future has a segment drawn anew
+_CHANGED = 0.3  # chance that a varied future has a segment drawn again
 
 _LIFE = 10.0
 _END = 100.0  # for victory; defeat costs as much
@@ -59,7 +59,7 @@ class PlannerOptions:
 
     Attributes:
         horizon: Steps of the environment that it looks ahead; a multiple of `hold`.
-        hold: Steps that a move is held, and after which it plans anew.
+        hold: Steps that a move is held, and after which it plans again.
         candidates: Futures played at once in a round.
         rounds: Rounds in a plan, each around the best futures of those before.
     """
@@ -160,7 +160,7 @@ def drawn(count: int, segments: int, generator: np.random.Generator) -> Futures:
 
 
 def varied(best: Futures, count: int, generator: np.random.Generator) -> Futures:
-    """Futures like some good ones: each takes one of them and draws a few segments anew."""
+    """Futures like some good ones: each takes one of them and draws a few segments again."""
     parents = best[generator.integers(0, len(best), count)]
     fresh = drawn(count, parents.moves.shape[1], generator)
     changed = generator.random(parents.moves.shape) < _CHANGED
@@ -268,7 +268,7 @@ class Aim:
         self._targets = np.zeros(count, dtype=np.int64)
 
     def choose(self, arenas: NDArray[np.void], stage: Record) -> None:
-        """Chooses whom to shoot in each arena: the nearest, eagerness and walls considered.
+        """Chooses which enemy to shoot in each arena: the nearest, eagerness and walls considered.
 
         Args:
             arenas: (n,) records.

@@ -1,6 +1,6 @@
 """The agents by name; a module is imported when its agent is asked for.
 
-What is wrong with it is said in one sentence, since whoever wrote it is not in our code.
+What is wrong with it is said in one sentence: its author should not have to read our code.
 """
 
 import inspect

@@ -1,4 +1,4 @@
-"""`ReplayAgent`: plays a tutor's transcript again, without asking anybody."""
+"""`ReplayAgent`: plays a tutor's transcript again, without asking a model."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ReplayAgent:
         """
         plan: Any = self.transcript.heading.get("plan")
         if not _is_plan(plan):
-            raise TranscriptError(f"{self.transcript.path}: its first line tells of no run.")
+            raise TranscriptError(f"{self.transcript.path}: its first line describes no run.")
         seeds = self.transcript.seeds
         return {
             "episodes": max(seeds[-1] - plan["seed"] + 1, 1) if seeds else 1,

@@ -104,7 +104,7 @@ class SB3Agent:
         return self._held.act(arenas, decide)
 
     def was_queried(self, arenas: Sequence[int]) -> Sequence[bool]:
-        """Whether the last `act` decided anew in these arenas."""
+        """Whether the last `act` decided again in these arenas."""
         return self._held.decided(arenas)
 
     def close(self) -> None:

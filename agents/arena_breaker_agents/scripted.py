@@ -34,7 +34,7 @@ _BERTH = {
     "bomber": (4.0, 1.6),
     "sentinel": (5.0, 1.0),
 }
-# How many metres nearer a target of a type counts when it chooses whom to shoot.
+# How many metres nearer a target of a type counts when it chooses which enemy to shoot.
 _EAGERNESS = {"bomber": 3.0, "swarmer": 1.5, "charger": 0.5, "shooter": 0.0}
 
 _OPEN = np.array([6.0, 6.5])  # m from the middle to where the rim begins, along x and z

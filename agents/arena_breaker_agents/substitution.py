@@ -1,7 +1,7 @@
 """`Substitution`: one agent plays, but some channels of its actions are another's.
 
-Whoever wants to know what limits a student gives it its tutor's move, aim or dash, one at a time,
-and looks how much better it plays.
+To see what limits a student, give it its tutor's move, aim or dash, one at a time, and look at how
+much better it plays.
 """
 
 from collections.abc import Mapping, Sequence

@@ -214,7 +214,7 @@ def _is_of(error: OSError, path: Path) -> bool:
 
 
 def _sweep_once(path: Path) -> None:
-    """Removes leftovers of a file; a folder is listed once a process, for it may be a large one."""
+    """Removes leftovers of a file; a folder is listed once a process, as it may be large."""
     folder = path.parent.absolute()
     if folder not in _left:
         _left[folder] = [part.name for part in folder.glob(f".*{PART_SUFFIX}")]
@@ -273,7 +273,7 @@ def _opened(path: Path) -> int | None:
 
 
 def _lock(handle: int | None) -> bool:
-    """Locks what is open; False if another holds it. Where there are no locks, nobody does."""
+    """Locks what is open; False if another holds it. Where there are no locks, none does."""
     if handle is None:
         return True
     try:
@@ -344,7 +344,7 @@ class LineFile:
                 if durable:
                     os.fsync(self._file.fileno())
         except BaseException:
-            # Half a line would spoil the file for whoever adds the next.
+            # Half a line would spoil the file for the process that adds the next.
             with contextlib.suppress(OSError):
                 self._file.truncate(begin)
             raise

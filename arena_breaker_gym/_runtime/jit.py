@@ -1,10 +1,10 @@
-"""`compiled` and `jit_cached`, and their kin: how the rules and the composer become machine code.
+"""`compiled`, `jit_cached` and the like: how the rules and the composer become machine code.
 
 Numba's own disk cache notices a change only in the file of the function it stores, not in
 the files of the functions that one calls. Here every stored entry point is stamped with a
 digest of its own package and of all those below it, so an edited saw can never hide behind an
 old tick. And what lies on disk is a convenience, nothing more: where it cannot be read or kept,
-the function is compiled anew and one line says so.
+the function is compiled again and one line says so.
 """
 
 import atexit
@@ -44,7 +44,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Announcer:
     """Says on standard error that functions are being compiled, and that it is done.
 
-    Which function is the last nobody knows, so it is done when none has been compiled for a while.
+    It cannot know which function is the last: it is done when none was compiled for a while.
     """
 
     QUIET_S = 2.0
@@ -162,7 +162,7 @@ def _complain(why: str) -> None:
     """Says once in a process why it compiles, perhaps every time, and what helps."""
     if not _complaints:
         sys.stderr.write(
-            f"Arena Breaker: compiled code is not taken from disk ({why}), but made anew; if this "
+            f"Arena Breaker: compiled code is not taken from disk ({why}), but made again; if this "
             "comes again, set NUMBA_CACHE_DIR to a folder that can be written to and has room.\n"
         )
         sys.stderr.flush()
@@ -203,7 +203,7 @@ class DamagedError(Exception):
 
 
 class _File(caching.IndexDataCacheFile):  # type: ignore[misc]
-    """Numba's files with a digest before each, for one wrong bit of machine code may end us."""
+    """Numba's files with a digest before each: one wrong bit of machine code may crash us."""
 
     def __init__(self, **places: Any) -> None:
         super().__init__(**places)

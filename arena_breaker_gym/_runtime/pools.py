@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-_PIECES_EACH = 4  # pieces a thread: whoever is held up leaves the rest to the others
+_PIECES_EACH = 4  # pieces a thread: one that is held up leaves the rest to the others
 
 Piece: TypeAlias = tuple[Any, ...]
 Answers: TypeAlias = "SimpleQueue[BaseException | None]"
@@ -138,7 +138,7 @@ class BufferPool:
     """Hands out uint8 arrays of one shape, not filled with anything.
 
     Asking the system for tens of megabytes at every step takes longer than drawing them. An array
-    comes back by itself when nobody holds it, or any view of it, any more.
+    comes back by itself when no reference to it, or to any view of it, is left.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -151,7 +151,7 @@ class BufferPool:
         return BufferPool, (self._shape,)
 
     def take(self) -> NDArray[np.uint8]:
-        """An array that nobody else holds."""
+        """An array that nothing else holds."""
         if math.prod(self._shape) < _LEAST:
             return np.empty(self._shape, dtype=np.uint8)
         try:

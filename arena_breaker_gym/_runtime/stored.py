@@ -1,7 +1,7 @@
 """What is read from files that may be damaged, foreign or hostile: bounded before it is taken in.
 
-Whoever reads says how large a file of its kind can honestly be; nothing larger is opened, nothing
-but a plain file is read, and sentences quote no more than a line of what was found.
+The caller says how large a valid file of its kind can be. Nothing larger is opened, only plain
+files are read, and messages quote at most one line of what was found.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The single environment is a batch of one and the vector environment a batch of n; both, and
 every rollout and replay, run on this object. Arrays that it hands out are its own buffers,
-written again by the next call: whoever keeps them, copies.
+written again by the next call: the caller must copy what it keeps.
 """
 
 import struct
@@ -236,7 +236,7 @@ class Arenas:
         self._pool.share(work, self._pieces)
 
     def observe(self, chosen: NDArray[np.bool_] | None = None) -> StateTables:
-        """The state of every arena as `tables`, of which only chosen rows are written anew."""
+        """The state of every arena as `tables`, of which only chosen rows are written again."""
         rows = self._everyone if chosen is None else self._mask(chosen)
 
         def work(first: int, last: int, nearest: SortBuffer) -> None:
@@ -277,8 +277,8 @@ class Arenas:
         Only what has changed since the last call is drawn, which is much faster than `compose`.
 
         Returns:
-            (n, size, size, 3) uint8: always the same array, read-only, for its next content is
-            built upon what is in it.
+            (n, size, size, 3) uint8: always the same array, read-only, since its next content
+            is built on what is in it.
         """
         frames: NDArray[np.uint8] = self._renderer.redraw(
             self.records, self._canvas, chosen=chosen, pool=self._pool

@@ -158,8 +158,8 @@ def observe_rows(
 def sums_of(words: NDArray[np.uint32]) -> tuple[int, int]:
     """Two sums over a record's words by which damage shows: of the words, and of those sums.
 
-    Any change of one or two words shows, and so would all but one in 2^64 others. Both stay below
-    2^63. It takes a tenth of the time of a cryptographic digest, which a save in a planner's
+    Any change of one or two words shows, and so would all except one in 2^64 others. Both stay
+    below 2^63. It takes a tenth of the time of a cryptographic digest, which a save in a planner's
     innermost loop could not bear; what is forged is found by `engine.soundness`.
 
     Args:

@@ -55,7 +55,7 @@ _PARTS = {
     "evaluation": (0.65, 0.95),
     "video": (0.95, 1.0),
 }
-_DIGITS = 9  # of a share: it shall not fall by what floats round away
+_DIGITS = 9  # of a share: it must not fall by what floats round away
 _DRAWING = 0.05  # of "posttrain": the drawing of frames
 
 
@@ -427,7 +427,7 @@ class Bootcamp:
         )
 
     def _realtime_terms(self, name: str) -> BenchmarkConfig:
-        """Those with the fix, but one arena after another that waits for nobody."""
+        """Those with the fix, but one arena after another, each of which does not wait."""
         waiting = self._terms(name, fix=True)
         return replace(
             waiting,

@@ -149,7 +149,7 @@ def _renamed(arguments: list[str]) -> list[str]:
 
 @contextlib.contextmanager
 def _polite_end() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # nobody else may
+    if threading.current_thread() is not threading.main_thread():  # no other thread may
         yield
         return
     before = signal.signal(signal.SIGTERM, _interrupt)

@@ -18,7 +18,7 @@ export = typer.Typer(
 Folder = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="Folder of episodes, such as runs/demo.")
 ]
-AGAIN = "Nothing half-written was left; the same command begins anew."
+AGAIN = "Nothing half-written was left; the same command starts from the beginning."
 
 
 class Observation(StrEnum):
@@ -56,7 +56,7 @@ def minari(
         typer.Option(help="Side of the pixels: 64, 84, 96, 128 or 256. Default: as it was played."),
     ] = None,
     author: Annotated[
-        str | None, typer.Option(help="Who made it. Default: nobody is named.")
+        str | None, typer.Option(help="Who made it. Default: no name is given.")
     ] = None,
     licence: Annotated[str, typer.Option(help="Under which others may use it.")] = "MIT",
     json: options.Json = False,

@@ -88,7 +88,7 @@ def this_command() -> str:
 
 
 def how_to_resume(place: Path | None) -> str:
-    """What whoever presses Ctrl-C needs to know."""
+    """What a user who presses Ctrl-C needs to know."""
     if place is None:
         return "Nothing was kept; with --out DIR finished episodes are, and a second run continues."
     return f"Finished episodes are kept in {place}; run the same command again to continue."
@@ -127,7 +127,7 @@ def bar(*, resume: str) -> Iterator[Advance]:
     Ctrl-C ends the program with status 1 and says how to go on.
 
     Args:
-        resume: A sentence for whoever presses Ctrl-C: what is kept, how to continue.
+        resume: A sentence for a user who presses Ctrl-C: what is kept, how to continue.
 
     Yields:
         A function to call with what is going on and the share of all work done, in [0, 1].

@@ -4,7 +4,7 @@ This is DAgger (Ross et al. 2011, arXiv 1011.0686): a student that only ever saw
 states does not know what to do after its own first mistake.
 
 Each state is copied into arenas of its own, where the agent plays a few steps; the game that the
-state came from goes on as if nothing had been.
+state came from goes on unchanged.
 
 A state is drawn in another skin each time, with the same labels: one moment teaches what all looks
 have in common.
@@ -178,7 +178,7 @@ class StateExamples:
         return len(self._states.records)
 
     def batch(self, rows: NDArray[np.int64]) -> Batch:
-        """The examples of these numbers, drawn anew."""
+        """The examples of these numbers, drawn again."""
         states, looks = self._states, self._looks
         records = states.records[rows]
         # Another order of the same states, another choice of skins.

@@ -112,11 +112,11 @@ class PretrainingConfig:
 
 
 class Pretraining:
-    """One base in one folder, killed and run again as often as one likes.
+    """One base in one folder, killed and run again as often as you like.
 
     The folder gets `settings.json`, `training.pt` (what goes on), `base.safetensors` with its
     configuration (the averaged weights, in half precision) and `training.json` (how far it has
-    come), `metrics.jsonl` and `tensorboard/`. States are not kept: a run that goes on plays anew
+    come), `metrics.jsonl` and `tensorboard/`. States are not kept: a run that goes on plays again
     before it learns.
     """
 

@@ -20,7 +20,7 @@ WARNING = "warning"
 FAULT = "fault"
 
 DISTRIBUTION = "arena-breaker-gym"
-SELF_MADE = ("all", "test")  # extras that are nobody's to miss
+SELF_MADE = ("all", "test")  # extras that no user can miss
 
 _LINE = re.compile(r"^(?P<name>[\w.-]+)(?:\[[^]]*\])?(?:>=(?P<least>[\d.]+))?")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([\w-]+)['\"]")
@@ -38,7 +38,7 @@ _ASK = f"import gymnasium; print(gymnasium.spec({ENV_ID!r}).entry_point)"
 
 NAME = "compiled code"
 REMEDY = "Set NUMBA_CACHE_DIR to a folder that can be written to and has room."
-SLOW = "the engine is compiled anew at every start, which takes up to a minute."
+SLOW = "the engine is compiled again at every start, which takes up to a minute."
 
 KEYS = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OPENAI_API_KEY")
 SCARCE = 2 * 10**9  # bytes; a bootcamp's films and data sets need about half of it

@@ -122,7 +122,7 @@ HAZARD = np.dtype(
             ("vx", "f8"),  # a saw's velocity along its track
             ("vz", "f8"),
             ("leg", "i8"),  # a saw heads for corner `leg` of its track
-            ("way", "i8"),  # +1 forth, -1 back
+            ("way", "i8"),  # +1 forward, -1 back
             ("phase", "i8"),  # spikes: 0 down, 1 warning, 2 up
             ("clock", "i8"),  # spikes: ticks left of this phase
         ],

@@ -110,7 +110,7 @@ def spawn(arena: Record, kind: int, x: float, z: float) -> bool:
 
 @compiled
 def _forget_slot(arena: Record, slot: int) -> None:
-    """A newcomer is nobody whom shots under way have passed through."""
+    """Forgets that shots under way passed through a slot's last enemy: a new one has the slot."""
     for shot in arena.shots:
         shot.passing &= ~(1 << slot)
 

@@ -87,7 +87,7 @@ def _part(one: Record, other: Record) -> None:
     if squared >= reach * reach:
         return
     distance = np.sqrt(squared)
-    if distance < 1e-6:  # one upon the other: any way will do, but always the same
+    if distance < 1e-6:  # one on the other: any direction will do, but always the same
         dx, dz, distance = 1e-6, 0.0, 1e-6
     share = 0.5 * (reach - distance) / distance
     one.x -= share * dx

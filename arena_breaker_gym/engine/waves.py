@@ -12,7 +12,7 @@ WAVE_SCORE = 10  # for each wave begun: fits the article's 0 kills = 10 points
 FIRST_PAUSE = ticks(0.5)  # before a stage's first wave; our own value
 PAUSE = ticks(1.5)  # between waves; our own value
 STAGE_HEAL = 2  # hp given back for a stage cleared; our own value
-_CLEARANCE = 4.0  # m: nobody appears nearer to the player if the zone allows; our own value
+_CLEARANCE = 4.0  # m: no enemy appears nearer to the player if the zone allows; our own value
 _TRIES = 6
 
 
@@ -69,7 +69,7 @@ def _begin_wave(arena: Record) -> None:
 
 @compiled
 def _send(arena: Record, group: Record, stage: Record) -> None:
-    """Brings one enemy of a group in, anywhere in its zone but not upon the player."""
+    """Brings one enemy of a group in, anywhere in its zone but not on the player."""
     zone = stage.zones[group.zone]
     x = zone.x
     z = zone.z

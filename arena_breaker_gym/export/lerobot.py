@@ -121,8 +121,8 @@ def export_lerobot(
     """Writes stored episodes as a LeRobot data set, whole or not at all.
 
     Pixels are video (H.264), so not bit for bit what an agent saw, and rewards are float32; all
-    else is lossless. A call that finds the same data set does nothing; one that was killed begins
-    anew.
+    else is lossless. A call that finds the same data set does nothing; one that was killed starts
+    from the beginning.
 
     Args:
         store: The episodes; all must have been played under the same settings.

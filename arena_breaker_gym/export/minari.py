@@ -59,7 +59,7 @@ def export_minari(
     """Writes stored episodes as a Minari data set, whole or not at all.
 
     Episodes that the agent failed are left out. A call that finds the same data set does nothing;
-    one that was killed begins anew.
+    one that was killed starts from the beginning.
 
     Args:
         store: The episodes; all must have been played under the same settings.
@@ -67,7 +67,7 @@ def export_minari(
         root: Folder of data sets; None: Minari's own (`MINARI_DATASETS_PATH`).
         observation: "both", "pixels" or "state", whatever the agents saw.
         pixel_size: Side of the pixels; None: that of the episodes' settings.
-        author: Who made it; None: nobody is named.
+        author: Who made it; None: no name is given.
         licence: Under which it may be used.
         progress: Told as steps are written how many are, and of how many.
 
@@ -118,7 +118,7 @@ def _folder_of(name: str, root: Path | None) -> Path:
 
 
 def _spec_of(source: EpisodeSource, *, observation: str, pixel_size: int | None) -> EnvSpec:
-    """The environment that brings the same episodes forth: `recover_environment` makes it."""
+    """The environment that produces the same episodes: `recover_environment` makes it."""
     usual = Settings().to_dict()
     own = source.settings.to_dict()
     own["observation"] = observation

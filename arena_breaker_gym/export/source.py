@@ -97,7 +97,7 @@ def source_of(store: EpisodeStore) -> EpisodeSource:
 
 
 def _check_alike(first: Episode, other: Episode, which: str) -> None:
-    """Refuses two episodes that one environment could not have brought forth."""
+    """Refuses two episodes that one environment could not have produced."""
     mine, yours = _terms(first), _terms(other)
     for name, value in mine.items():
         if yours[name] != value:
@@ -108,7 +108,7 @@ def _check_alike(first: Episode, other: Episode, which: str) -> None:
 
 
 def _terms(episode: Episode) -> dict[str, Any]:
-    """What must be alike: all but the stage to begin on, and what an agent was shown."""
+    """What must be alike: all except the stage to begin on, and what an agent was shown."""
     values = episode.settings.to_dict()
     del values["start_stage"], values["observation"], values["pixel_size"]
     return {**values, "max_steps": episode.max_steps}

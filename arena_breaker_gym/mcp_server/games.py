@@ -292,7 +292,7 @@ class Games:
 
         Args:
             name: The episode.
-            reason: Why, should it not be over.
+            reason: Why, if it is not over.
 
         Raises:
             GameError: If no such episode is open, or it cannot be written.
@@ -302,7 +302,7 @@ class Games:
             return self._keep(name, reason)
 
     def sweep(self) -> None:
-        """Keeps the episodes that nobody has called for too long, marked as abandoned."""
+        """Keeps the episodes that no client has called for too long, marked as abandoned."""
         with self._lock:
             self._sweep()
 

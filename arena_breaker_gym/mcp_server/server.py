@@ -47,7 +47,7 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a surrogate pair, in JSON
 
 LEFT_OPEN = "left open by the client"
 _SWEEPS = 10  # looks for abandoned episodes in the time that makes one
-_LONG = 10**18  # a whole number from here on is not repeated to whoever sent it
+_LONG = 10**18  # a whole number from here on is not repeated to its sender
 
 PATH = "/mcp"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -128,7 +128,7 @@ class ArenaServer(MCPServer[Games]):
     """Serves the arena; each run of the server has games of its own, kept when it ends.
 
     Attributes:
-        games: Those of the runs under way: one, but for tests in memory.
+        games: Those of the runs under way: one, except in tests in memory.
     """
 
     def __init__(self, house: House) -> None:

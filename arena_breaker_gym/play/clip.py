@@ -39,7 +39,7 @@ class Clip:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # Ctrl-C in the terminal is for the game, which asks once more
+            start_new_session=True,  # Ctrl-C in the terminal is for the game, which asks again
         )
         self._complaint = ""
         self._readers = [
@@ -104,9 +104,9 @@ class Clip:
 
 
 def _film(episode: Path, film: Path) -> None:
-    """Films an episode, says how far it is, and gives up once nobody holds standard input.
+    """Films an episode, says how far it is, and gives up once standard input is closed.
 
-    It gives up between two frames, never in the midst of one, so that no half a film stays.
+    It gives up between two frames, never within one, so that no half film stays.
     """
     from arena_breaker_gym.rollout.store import load_episode
     from arena_breaker_gym.rollout.video import export_video

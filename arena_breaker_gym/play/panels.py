@@ -134,7 +134,7 @@ def draw_menu(
 def draw_pause(
     surface: pygame.Surface, *, stages: int, side: int, by_gamepad: bool, turns: Keys
 ) -> None:
-    """A halt in the midst of play.
+    """A halt in the middle of play.
 
     Args:
         surface: The window.

@@ -82,7 +82,7 @@ class Pace:
 
 
 def play(session: Session, screen: Screen, human: HumanAgent, sound: Sound | None = None) -> None:
-    """Lets a person play until he leaves; whatever ends it, what is under way is kept.
+    """Lets a person play until they leave; whatever ends it, what is under way is kept.
 
     Args:
         session: What is played.

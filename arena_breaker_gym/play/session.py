@@ -25,7 +25,7 @@ from arena_breaker_gym.stages.loader import load_campaign
 LEFT = "left by the player"
 BREATH_S = 0.8  # after an end, in which a dash that comes too late confirms nothing
 
-# Nobody plays for ten hours: a game so long is one without a limit, and kept like any other.
+# No person plays for ten hours: a game that long has no limit, and is kept like any other.
 ENDLESS = 10 * 60 * 60 * TICKS_PER_SECOND // 2
 
 
@@ -72,12 +72,12 @@ class PlayConfig:
 
     @property
     def limited(self) -> bool:
-        """Whether games are cut off before anybody tires."""
+        """Whether games are cut off after a number of steps that a person may reach."""
         return self.max_steps < ENDLESS
 
 
 class Session:
-    """A person's games; whoever shows them reads the attributes.
+    """A person's games; the code that shows them reads the attributes.
 
     Attributes:
         terms: What is played.
@@ -86,7 +86,7 @@ class Session:
         game: The game under way, or the last one; None before the first.
         before: (1,) the game's record as it was one step ago.
         action: (5,) the last action played.
-        count: Seconds left of the countdown, rounded up; 0: nobody waits.
+        count: Seconds left of the countdown, rounded up; 0: there is none.
         chosen: The stage that the menu points at, from 1.
         ending: The last game as it is kept, once it is over.
         note: Where it is kept, or why it is not; empty if nothing is to be kept.

@@ -23,7 +23,7 @@ SMALLEST = 320  # pixels a side: below, the words are too small to be read
 USUAL = 768
 _AROUND = 120  # pixels of a desktop that title bar and panels take
 
-UNSEEN = frozenset({"dummy", "offscreen"})  # SDL's drivers that draw where nobody looks
+UNSEEN = frozenset({"dummy", "offscreen"})  # SDL's drivers that draw where a user cannot look
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def largest_side(tall: int) -> int:
 
 
 def icon() -> pygame.Surface:
-    """The player with his gun, in his ring, on a dark tile: 64 pixels a side."""
+    """The player with their gun, in their ring, on a dark tile: 64 pixels a side."""
     fine = pygame.Surface((_SIDE * _FINE,) * 2, pygame.SRCALPHA)
     _round(fine, _TILE, (0, 0, 64, 64), 14)
     _round(fine, _EDGE, (0, 0, 64, 64), 14, 2)
@@ -140,7 +140,7 @@ class Window:
         """Opens it.
 
         Args:
-            draw: Draws what it shows first, so that nobody sees it empty.
+            draw: Draws what it shows first, so that it is never seen empty.
             full_screen: Whether it takes the whole screen at once.
 
         Raises:
@@ -221,7 +221,7 @@ def require_display() -> None:
     """Looks for a screen; it needs pygame alone, so it comes before anything slow.
 
     Raises:
-        OSError: If there is none, or SDL would draw where nobody can see it.
+        OSError: If there is none, or SDL would draw where a user cannot see it.
     """
     try:
         with hush():

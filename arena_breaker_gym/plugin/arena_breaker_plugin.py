@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PACKAGE = "arena_breaker_gym"
-REGISTRY = "gymnasium.envs.registration"  # what is asked for by nobody but gymnasium itself
+REGISTRY = "gymnasium.envs.registration"  # only gymnasium itself asks for it
 
 
 class _Registering:
@@ -31,14 +31,14 @@ class _Registering:
     def __getattr__(self, name: str) -> Any:
         if name == "_loader":  # a copy that is being made has none yet
             raise AttributeError(name)
-        return getattr(self._loader, name)  # whoever looks at a spec finds its own loader's ways
+        return getattr(self._loader, name)  # a spec shows its own loader's attributes
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         module: ModuleType | None = self._loader.create_module(spec)
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        # The module and its spec get their own loader back: nobody need know of this one.
+        # The module and its spec get their own loader back: no code has to know this one.
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
@@ -62,7 +62,7 @@ def _register() -> None:
 
 
 def _say_why_not(error: Exception) -> None:
-    """A damaged install of ours must not take gymnasium from everybody else."""
+    """A damaged install of ours must not break gymnasium for other packages."""
     sys.stderr.write(
         f"Arena Breaker is installed but cannot be imported ({type(error).__name__}: {error}), "
         "so its environments are not registered.\n"

@@ -197,7 +197,7 @@ def _remember(frame: Frame, first: int, width: int, rows: int) -> None:
     """Notes a box that is about to be touched."""
     touched = frame.touched
     if touched.count == touched.boxes.shape[0]:
-        touched.scene = UNKNOWN  # too many: the whole frame will be drawn anew
+        touched.scene = UNKNOWN  # too many: the whole frame will be drawn again
     else:
         box = touched.boxes[touched.count]
         box[0] = first

@@ -1,7 +1,7 @@
 """Frames: `FrameCache` keeps them between drawings, how large they may be, and `png_of` one.
 
 Beside each frame stands which scene lies under it and which boxes of it sprites have touched:
-putting the backdrop back there is enough to begin anew. The boxes of a frame are as many as
+putting the backdrop back there is enough to begin again. The boxes of a frame are as many as
 an arena has things, so the room for them is fixed.
 """
 
@@ -58,7 +58,7 @@ class FrameCache:
     """Frames of a batch of arenas, drawn by one renderer.
 
     Attributes:
-        frames: (n, size, size, 3) uint8, read-only: a stroke of somebody else's would stay.
+        frames: (n, size, size, 3) uint8, read-only: what a caller drew would stay.
         pixels: The same, for the composer.
         touched: (n,) records of dtype `TOUCHED`.
     """

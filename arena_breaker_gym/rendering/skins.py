@@ -1,7 +1,7 @@
 """`Skin`: what a skin file holds; skins by name or file, those that come along and users' own.
 
 The game is the same in every skin; only pixels differ. `skin` says what a skin holds. A file of
-one's own may name a `parent` that comes along and give only what differs from it.
+your own may name a `parent` that comes along and give only what differs from it.
 
 Lengths are metres, times seconds; a `Share` is a part of the whole from 0 to 1.
 """
@@ -378,7 +378,7 @@ def _grown(own: Mapping[str, Any], parent: object, file: Path) -> dict[str, Any]
 
 
 def _laid_over(parent: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The parent's entries with one's own in their place, part by part."""
+    """The parent's entries with your own in their place, part by part."""
     both = dict(parent)
     for key, value in own.items():
         below = both.get(key)

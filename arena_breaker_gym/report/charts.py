@@ -1,4 +1,4 @@
-"""The page's charts, but for places of death: kills, learning curves, aim sticks, survival.
+"""The page's charts, except places of death: kills, learning curves, aim sticks, survival.
 
 A chart is what Plotly's JSON says. Its colours of text and lines come from the page, which knows
 whether it is dark.
@@ -324,7 +324,7 @@ def survival_chart(
     )
     note = (
         "Share of episodes in which the player still lives (Kaplan-Meier: one that is cut off "
-        "counts until then). Whoever wins lives on."
+        "counts until then). A player who wins lives on."
     )
     return Chart("Survival", figure, note, _legend(played, palette))
 

@@ -19,7 +19,7 @@ from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.replay import ReplayError, resimulate
 
 SIZE = 440  # pixels a side of a stage's drawing
-_AWAY = 1e4  # m: whoever stands there is on no picture
+_AWAY = 1e4  # m: a player who stands there is on no picture
 # For each cause Plotly's marker and the letter like it, so that it looks alike on every panel.
 _MARKS = dict(
     zip(
@@ -62,7 +62,7 @@ class Places:
     """Charts of places of death.
 
     Attributes:
-        charts: One for each name and stage on which somebody died.
+        charts: One for each name and stage with a death.
         pictures: By the word that stands for it in a chart's layout, a stage's PNG frame.
         problems: Sentences on episodes that do not replay and so are on no chart.
     """
@@ -124,7 +124,7 @@ def _death(episode: Episode, arenas: Arenas) -> Death:
 
 
 def _floor_of(arenas: Arenas, stage: int, word: str) -> _Floor:
-    """A stage (0, 1, …) before anybody is on it."""
+    """A stage (0, 1, …) before the player and enemies are on it."""
     models = arenas.loaded.models
     empty = Arenas(arenas.settings, count=1)
     empty.reset(0, (0, 0), stage=stage + 1)

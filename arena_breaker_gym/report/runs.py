@@ -171,7 +171,7 @@ def _settings_in(path: Path) -> dict[str, Any]:
 
 
 def _noted(folder: Path) -> list[dict[str, Any]]:
-    """What was noted, but for lines that are damaged."""
+    """What was noted, without damaged lines."""
     path = folder / "metrics.jsonl"
     return [*filter(None, map(_line_in, read_stored(path).splitlines()))] if path.exists() else []
 

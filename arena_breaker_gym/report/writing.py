@@ -26,8 +26,8 @@ from arena_breaker_gym.report.table import table_of
 def write_report(report: Report, path: Path) -> Path:
     """Writes a report as a page, whole or not at all.
 
-    Charts, pictures and films lie inside the file; a browser that shows it asks nobody for
-    anything. Sections of which the report says nothing are left out.
+    Charts, pictures and films lie inside the file; a browser that shows it sends no
+    requests. Sections of which the report says nothing are left out.
 
     Args:
         report: What the page is to tell.
@@ -64,7 +64,7 @@ def _source(name: str) -> str:
 
 
 def _parts(report: Report) -> dict[str, Any]:
-    """All that the template names but for Plotly."""
+    """All that the template names except Plotly."""
     palette = ChartColours.of(report)
     places = places_of(report.episodes, palette)
     pictures = {

@@ -1,7 +1,7 @@
 """`Agent`: what anything that acts must offer, what it is shown, and how it says that it failed.
 
 `ChunkedAgent` and `HoldsAction` are for agents that also play games which do not wait for them,
-`AsyncAgent` and `RunAware` for agents that ask somebody far away and keep a record of it.
+`AsyncAgent` and `RunAware` for agents that ask a remote service and keep a record of it.
 
 Any agent that can be pickled is copied to where it plays, as it was before it played. These are
 for agents that hold a model, a connection or an account.
@@ -28,8 +28,8 @@ Shown = TypeVar("Shown")
 class Observations:
     """What an agent sees of some arenas, one row an arena: only what it declared to need.
 
-    Arrays are the batch's own and are written again by the next step: whoever keeps them,
-    copies.
+    Arrays are the batch's own and are written again by the next step: the agent must
+    copy what it keeps.
     """
 
     def __init__(
@@ -120,19 +120,19 @@ class Agent(Protocol):
         """
 
     def close(self) -> None:
-        """Lets go of windows, connections and models. Whoever made the agent calls it."""
+        """Lets go of windows, connections and models. The code that made the agent calls it."""
 
 
 @runtime_checkable
 class ChunkedAgent(Protocol):
-    """An agent that does not look anew at every `act`, as one that plays chunks of actions.
+    """An agent that does not look again at every `act`, as one that plays chunks of actions.
 
     Only games with a latency ask: an `act` in which it merely played on costs no time there.
     An agent without this method looks at every `act`.
     """
 
     def was_queried(self, arenas: Sequence[int]) -> Sequence[bool]:
-        """Whether the last `act` looked anew.
+        """Whether the last `act` looked again.
 
         Args:
             arenas: Numbers of n arenas, all of which that `act` was asked for and did not
@@ -242,7 +242,7 @@ class RunStopped(ValueError):  # noqa: N818 - it names how a run ended, not a fa
     Episodes under way are neither failed nor finished: the same call plays them again.
 
     Attributes:
-        wanted: Whether whoever called wanted it so, as with a budget.
+        wanted: Whether the caller wanted it so, as with a budget.
         episodes: The finished ones, in order.
     """
 

@@ -160,7 +160,7 @@ def observations_of(
         arenas: The arenas.
         rows: Which of them.
         needs: The agent's.
-        look: Gives the snapshots of some arenas; None: they are made anew.
+        look: Gives the snapshots of some arenas; None: they are made again.
     """
     state = None
     if "state" in needs:
@@ -227,7 +227,7 @@ class Game:
 
         Args:
             unfinished: Why it ends here if it is not over: such an episode is marked as failed,
-                so that nobody takes it for play.
+                so that it is not mistaken for play.
         """
         reason = f"{unfinished} after {self.steps} steps"
         return self._batch.finish(0, failure=None if self.over else (AGENT_FAILED, reason))

@@ -88,7 +88,7 @@ class Episode:
             that the agent saw, and with a latency those between.
         latency: What the agent was charged for its thinking; see `rollout`.
         drawn_by: The pygame that drew what the agent saw, such as "pygame 2.6.1"; None: it saw
-            no pixels, or nobody wrote it down.
+            no pixels, or it was not recorded.
     """
 
     agent: str
@@ -127,8 +127,8 @@ class Episode:
 class StoredEpisode(Episode):
     """An episode that was read from a file.
 
-    Its settings are a file's word: a path that they name is not opened, for nobody here named it.
-    Who has stages or a skin of his own for it, names them.
+    Its settings come from a file: a path in them is not opened, since the user did not name it.
+    If you have stages or a skin of your own for it, name them.
     """
 
     def stages_named(self) -> bool:
@@ -136,7 +136,7 @@ class StoredEpisode(Episode):
         return all(is_text_of_stage(one) for one in self.settings.stages or ())
 
     def named(self, stages: Sequence[str] | None) -> Episode:
-        """The same episode with stage files that somebody vouches for."""
+        """The same episode with stage files that the caller trusts."""
         own = None if stages is None else tuple(stages)
         values = {one.name: getattr(self, one.name) for one in fields(self)}
         return Episode(**{**values, "settings": replace(self.settings, stages=own)})
@@ -147,7 +147,7 @@ def looks_of(episode: Episode, skin: str | None = None) -> str:
 
     Args:
         episode: Any.
-        skin: What somebody asks for; None: that in which it was played.
+        skin: The one that the caller asks for; None: that in which it was played.
 
     Raises:
         ValueError: If it was read from a file and was played in a skin that is a file of its own.

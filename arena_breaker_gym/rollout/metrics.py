@@ -12,7 +12,7 @@ from arena_breaker_gym.rollout.episode import STATUSES, Episode, Latency
 
 RESAMPLES = 10_000
 COVERAGE = 95  # % of the resampled means that lie between low and high
-_BOOTSTRAP_SEED = 20_240_601  # any number: equal episodes shall give equal intervals
+_BOOTSTRAP_SEED = 20_240_601  # any number: equal episodes must give equal intervals
 _CHUNK = 500  # resamples drawn at once, to keep memory small
 _DIGITS = 6  # decimals kept, well above what the order of a sum can change
 

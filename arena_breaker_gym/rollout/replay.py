@@ -1,4 +1,4 @@
-"""Replay: an episode is played again from its seed and actions, checked, and drawn anew."""
+"""Replay: an episode is played again from its seed and actions, checked, and drawn."""
 
 import re
 from collections.abc import Iterator, Mapping

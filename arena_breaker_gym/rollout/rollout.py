@@ -224,7 +224,7 @@ def _stored(plan: Plan, recorder: EpisodeStore, stages_digest: str) -> dict[int,
                 f"{recorder.path_of(index)} belongs to another rollout ({difference}): "
                 "give this one a folder of its own."
             )
-        # Its stages are the plan's, which whoever plays has named.
+        # Its stages are the plan's, which the caller has named.
         if isinstance(episode, StoredEpisode):
             episode = episode.named(plan.settings.stages)
         found[index] = episode

@@ -35,9 +35,9 @@ _DIGEST = 64  # hexadecimal digits of a SHA-256
 
 FORMAT = "arena-breaker-episode"
 FORMAT_VERSION = 1
-# What an episode can honestly hold: what is more is not taken in.
+# What a valid episode can hold: more is not read.
 MOST_STEPS = 2_000_000  # 18 hours of play
-_ABOUT = 2**22  # bytes, of which the texts of stages of one's own may need most
+_ABOUT = 2**22  # bytes, of which the texts of stages of your own may need most
 _SNAPSHOT = 8192  # bytes; with all slots taken it has some 6,000
 _PACKED = 250  # times; snapshots of a player who stands idle shrink to a 60th
 
@@ -181,7 +181,7 @@ class EpisodeStore:
 def load_episode(path: Path, *, stages: Sequence[str | Path] | None = None) -> Episode:
     """Reads an episode's file.
 
-    Nothing that the file names is opened: an episode on stages of one's own holds their texts.
+    Nothing that the file names is opened: an episode on stages of your own holds their texts.
     Those of earlier versions hold only paths, and are played again on what `stages` names.
 
     Args:
@@ -233,7 +233,7 @@ def _about(episode: Episode) -> dict[str, Any]:
 
 
 def _settings(episode: Episode) -> dict[str, Any]:
-    """Its settings, in which stages of one's own stand as texts: files may move or change."""
+    """Its settings, in which stages of your own stand as texts: files may move or change."""
     values = episode.settings.to_dict()
     if episode.settings.stages is not None and not isinstance(episode, StoredEpisode):
         with contextlib.suppress(ValueError):  # the files are gone or changed: their names stay

@@ -1,4 +1,4 @@
-"""Films of episodes: one, or several side by side, drawn anew in any size and skin."""
+"""Films of episodes: one, or several side by side, drawn in any size and skin."""
 
 import base64
 import itertools

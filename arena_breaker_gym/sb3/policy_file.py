@@ -301,7 +301,7 @@ def _layers_of(model: BaseAlgorithm) -> tuple[Any, list[dict[str, Any]], dict[st
 
 
 def _architecture(policy: Any) -> dict[str, Any]:
-    """What must be known to build a policy anew, by name."""
+    """What must be known to rebuild a policy, by name."""
     if getattr(policy, "use_sde", False) or getattr(policy, "squash_output", False):
         raise PolicyFileError("A policy with gSDE or squashed output cannot be written.")
     arch = getattr(policy, "net_arch", None)

@@ -19,7 +19,7 @@ from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 class ArenaBreakerVecEnv(VecEnv):
     """A Gymnasium batch in mode SAME_STEP with Stable-Baselines3's conventions.
 
-    An arena that ends is begun anew in the same step; its `info` then holds
+    An arena that ends is begun again in the same step; its `info` then holds
     `terminal_observation`, `TimeLimit.truncated`, what the game says (score, kills, …) and, as
     `Monitor` has it, `episode`. Every other info is one shared empty dict: arenas that play on
     cost nothing.

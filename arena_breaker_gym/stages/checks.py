@@ -262,7 +262,7 @@ def _cells(stage: Stage, x: Coordinates, z: Coordinates) -> NDArray[np.int64]:
 
 
 def room_faults(stage: Stage, distance: Field, flow: NDArray[np.int8]) -> list[Fault]:
-    """Where somebody who is in a stage does not fit, or finds no way to the player.
+    """Where the player or an enemy of a stage does not fit, or an enemy has no way to the player.
 
     Args:
         stage: A stage without faults of shapes and places.
@@ -275,13 +275,13 @@ def room_faults(stage: Stage, distance: Field, flow: NDArray[np.int8]) -> list[F
             *_gaps(stage, distance, floor, name, radius),
             *_parts(stage, floor & (distance >= radius), name, radius),
         ]
-        if faults:  # whoever is smaller would only echo it
+        if faults:  # anything smaller would only repeat it
             return faults
     return [*_ways(stage, floor & (distance >= PLAYER_ROOM), flow)]
 
 
 def _who(stage: Stage) -> list[tuple[str, float]]:
-    """Everybody who may be in the stage, the largest first."""
+    """The player and the enemies that may be in the stage, the largest first."""
     types: set[str] = {group.type for wave in stage.waves for group in wave.groups}
     types |= {_BROOD[one] for one in types & _BROOD.keys()}
     enemies = [(f"a {name}", RADII[name]) for name in types]
@@ -311,7 +311,7 @@ def _between_walls(stage: Stage, distance: Field) -> Mask:
 
 
 def _parts(stage: Stage, room: Mask, name: str, radius: float) -> Iterator[Fault]:
-    """Whoever fits somewhere must be able to get there, from wherever else he fits."""
+    """What fits in one place must be able to get there from any other place in which it fits."""
     if not room.any():
         return
     first = np.unravel_index(room.argmax(), room.shape)

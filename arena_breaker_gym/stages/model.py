@@ -317,7 +317,7 @@ def _after(corners: list[Corner], index: int) -> Corner:
 
 
 def _folds_back(edges: list[tuple[Corner, Corner]], first: int, second: int) -> bool:
-    """Whether two neighbouring edges lie upon each other."""
+    """Whether two neighbouring edges lie on each other."""
     if second - first != 1:
         first, second = second, first
     (before, corner), (_, after) = edges[first], edges[second]

@@ -256,7 +256,7 @@ def compare(now: ThroughputResults, before: ThroughputResults, *, tolerance: flo
 
 
 def _times_worse(row: Row, was: Row) -> float | None:
-    """How many times worse a figure is: 1 as before, 2 half as good; None if nobody can say."""
+    """How many times worse a figure is: 1 as before, 2 half as good; None if unknown."""
     now, before = _comparable(row), _comparable(was)
     if now is None or before is None or row.unit != was.unit:
         return None

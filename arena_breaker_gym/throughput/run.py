@@ -92,7 +92,7 @@ class ThroughputConfig:
         return named and part in self.parts
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; where this machine keeps its interpreters is nobody's business."""
+        """Plain JSON values, without the private paths of this machine's interpreters."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in vars(self).items()
@@ -135,7 +135,7 @@ def own_sources(worker: AdapterProcess, terms: ThroughputConfig) -> list[Adapter
 
 
 def compile_source(terms: ThroughputConfig) -> AdapterSource | None:
-    """The first start of all, which is read once; None if nobody asked for it."""
+    """The first start of all, which is read once; None if it was not asked for."""
     name = "first make, reset and step, nothing compiled"
     row = Row(name, Part.COMPILE, unit=SECONDS)
     wanted = terms.wants(row.part, row.name)
@@ -225,7 +225,7 @@ def run(
 
     Args:
         terms: What to measure.
-        out: Folder for `throughput.json`, written anew after every round; None keeps nothing.
+        out: Folder for `throughput.json`, written again after every round; None keeps nothing.
         watch: Told before every reading.
 
     Raises:

@@ -1,8 +1,8 @@
 """`FeatureExtractor`: the state's tables as one vector of what a player needs; compiled.
 
 All is seen from the player, and much of it per heading: how far the way is free, and how close
-enemies, shots and hazards would come to somebody who walked or dashed there. It is computed from
-the tables and the stage's plan alone, so whoever has the state observation can compute it.
+enemies, shots and hazards would come to a player who walked or dashed there. It is computed from
+the tables and the stage's plan alone, so you can compute it from any state observation.
 """
 
 import math

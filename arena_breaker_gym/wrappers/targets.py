@@ -1,7 +1,7 @@
-"""Whom a shot can reach, and where to point so that it meets them; compiled, from the tables alone.
+"""Which enemies a shot can reach, and where to aim to hit them; compiled, from the tables alone.
 
-Targets are the rows of the `enemies` table in another order: whoever no wall hides comes first,
-nearest first among those. Walls are looked up in the stage that `progress` names.
+Targets are the rows of the `enemies` table in another order: those that no wall hides come first,
+the nearest of them at the top. Walls are looked up in the stage that `progress` names.
 """
 
 import math

@@ -1,6 +1,6 @@
 """From stored episodes to examples: HUD-less frames paired with the next 18 actions of the agent.
 
-Frames are drawn anew from the episodes, so the data set on disk is the episodes themselves.
+Frames are drawn again from the episodes, so the data set on disk is the episodes themselves.
 """
 
 from __future__ import annotations
@@ -308,7 +308,7 @@ def episode_statistics(
 def split_by_episode(
     episodes: Sequence[Item], share: float, seed: int
 ) -> tuple[list[Item], list[Item]]:
-    """Keep whole episodes from training: two moments of one episode look all but alike.
+    """Keep whole episodes from training: two moments of one episode look almost alike.
 
     Args:
         episodes: at least two, of any kind, or their numbers. Arena Breaker's own that the agent

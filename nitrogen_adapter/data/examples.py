@@ -287,7 +287,7 @@ class Batch(NamedTuple):
             the oldest first, or (n, T, C) features of any float type.
         actions: (n, 18, 25) float32 packed rows.
         auxiliary: (n, M, 3) float32 column, row (shares of the frame) and kind of the things in a
-            frame, the player first and -1 as the kind of an empty row; None if nobody noted them.
+            frame, the player first and -1 as the kind of an empty row; None if not recorded.
         teacher: of the frames, or None if no teacher was asked.
     """
 

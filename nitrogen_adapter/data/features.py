@@ -124,7 +124,7 @@ class FeatureStore:
 
     def _damaged(self, path: Path) -> FeatureStoreError:
         return FeatureStoreError(
-            f"{path}: missing or damaged; remove the folder {self.place} to compute it anew."
+            f"{path}: missing or damaged; remove the folder {self.place} to compute it again."
         )
 
     def _check_room(self, rows: int) -> None:

@@ -8,7 +8,7 @@ this package writes, 1/30 s and others in the public data set, whose metadata te
 whole chunk. The columns are 17 booleans (or 0 and 1), one a button, and `j_left` and `j_right`,
 lists of x and y in [-1, 1], (-1, -1) being top left. In what this package writes, `raw` is what the
 agent asked for, limited to that square, and `processed` what the game made of it: sticks within
-the circle; in the public set `processed` is missing where nobody vouches for the labels. Frames may
+the circle; in the public set `processed` is missing where no one guarantees the labels. Frames may
 lie beside them as `frames/000000.png` or `.jpg`, numbered by the row in their chunk; not every row
 needs one. A film is unpacked so with `ffmpeg -i FILM -start_number 0 frames/%06d.png`. Where the
 metadata tell the box in which a video shows its controller, frames are read with it blacked out.
@@ -346,7 +346,7 @@ def _video_rate(about: Mapping[str, Any]) -> float | None:
 
 
 def _seconds(about: Mapping[str, Any]) -> float:
-    """How long a chunk is: 20 s, but for a video that is shorter itself."""
+    """How long a chunk is: 20 s, or less if the video itself is shorter."""
     video = about.get("original_video")
     told = video.get("duration") if isinstance(video, Mapping) else None
     return told if is_number(told) and 0.0 < told < CHUNK_S else CHUNK_S  # type: ignore[operator, return-value]

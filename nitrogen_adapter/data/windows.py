@@ -141,7 +141,7 @@ class Seen(NamedTuple):
 
     Attributes:
         frame: (S, S, 3) uint8; it may be drawn over when the next moment is looked at.
-        auxiliary: (M, 3) what stands where in it, or None if nobody knows.
+        auxiliary: (M, 3) what stands where in it, or None if unknown.
     """
 
     frame: NDArray[np.uint8]

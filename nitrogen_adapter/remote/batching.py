@@ -1,7 +1,7 @@
 """`Batcher`: requests of many clients wait in a bounded queue and share forward passes.
 
 Nothing is waited for: whatever has come while one pass ran goes into the next, so that a lone
-client is answered at once and a request never waits longer than for the pass at hand.
+client is answered at once and a request never waits longer than for the current pass.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class SessionNumbers:
         return [self._numbers[client, one] for one in sessions]
 
     def _empty(self) -> int:
-        """A number that nobody uses, its memory empty."""
+        """A number that no session uses, its memory empty."""
         if not self._free:
             _, number = self._numbers.popitem(last=False)
             self._free.append(number)
@@ -232,7 +232,7 @@ class Batcher:
             job.error = error
 
     def _predict(self, jobs: Sequence[QueuedRequest]) -> None:
-        """One pass for all; where it fails, one each, so that nobody fails with another."""
+        """One pass for all; where it fails, one each, so that no job fails because of another."""
         if not jobs:
             return
         try:

@@ -183,7 +183,7 @@ class RemotePredictor:
         return entry
 
     def _ask_again(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Ask, and once more if no answer came: for what may happen twice."""
+        """Ask, and ask again if no answer came: only for what may happen twice."""
         try:
             return self._ask(request)
         except NoAnswerError:
@@ -213,7 +213,7 @@ class RemotePredictor:
     def _exchanged(self, request: bytes) -> bytes:
         """Send a request and wait for its reply.
 
-        A socket that sent and got no reply can send nothing more, so that it is made anew.
+        A socket that sent and got no reply can send nothing more, so that it is made again.
         """
         try:
             self._socket.send(request)

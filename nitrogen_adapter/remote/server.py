@@ -44,7 +44,7 @@ MAX_SESSIONS = 256  # our own choice; each keeps a frame or more in memory
 LOG_EVERY_S = 60.0
 EXTENSIONS = ("batch", "seed")  # what this server can and the public one cannot
 
-# What the public server tells of itself, where a predictor does not know better.
+# What the public server says about itself, where a predictor does not know better.
 PUBLIC_INFO: Mapping[str, Any] = MappingProxyType(
     {
         "ckpt_path": None,
@@ -173,7 +173,7 @@ class NitroGenServer:
         self._log_all()
 
     def stop(self) -> None:
-        """Let `serve` return once the requests at hand are answered; callable from any thread."""
+        """Let `serve` return once the current requests are answered; callable from any thread."""
         self._stopping.set()
 
     def close(self) -> None:
@@ -362,7 +362,7 @@ def _listen(router: zmq.Socket[bytes], host: str, port: int) -> str:
         reason = zmq.strerror(error.errno or 0)
         raise OSError(f"Cannot listen on {host}, port {port}: {reason}.") from error
     if not address.is_loopback:
-        _LOG.warning("Listening on %s: whoever reaches this machine there can ask.", host)
+        _LOG.warning("Listening on %s: anyone who reaches this machine there can ask.", host)
     return router.getsockopt_string(zmq.LAST_ENDPOINT)
 
 

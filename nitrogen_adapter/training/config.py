@@ -48,7 +48,8 @@ PLAYED = ("LEFT_X", "LEFT_Y", "RIGHT_X", "RIGHT_Y", "RIGHT_SHOULDER")
 
 PLAYED_WEIGHT = 30.0
 """Our own value. With all numbers alike, a student learned next to nothing of aiming in the time
-that took it half the way with this weight: most of the loss was about buttons nobody presses."""
+that took it half the way with this weight: most of the loss was about buttons that are
+never pressed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +210,7 @@ class TrainingConfig:
         precision: "bfloat16" computes in mixed precision, "float32" in single, "auto" mixed where
             it is faster (see `trainer.bfloat16_is_faster`). Weights and their averages are single
             in any case.
-        gradient_checkpointing: whether blocks are computed anew in the backward pass, which saves
+        gradient_checkpointing: whether blocks are computed again in the backward pass, which saves
             memory for time.
         mirror: whether every second example, by chance, is shown as in a mirror (frames only);
             left and right of the sticks change places with it.
@@ -345,8 +346,8 @@ class TrainingConfig:
         """Return how the shipped base is taught another look, for four epochs.
 
         All of it learns: NitroGen's vision encoder has seen the world and may be frozen, the base's
-        has seen six looks and is all but blind in a seventh. Sticks and default dash button count
-        more than the twenty buttons that nobody presses; where the data know what stands where,
+        has seen six looks and is almost blind in a seventh. Sticks and default dash button count
+        more than the twenty buttons that are never pressed; where the data know what stands where,
         that is told as well, and what the teacher thinks if it can say.
 
         Args:

@@ -282,7 +282,7 @@ class HeldOut:
         return self._scores(np.concatenate(said), np.concatenate(true), losses / done)
 
     def constant(self, row: NDArray[np.float32]) -> dict[str, Scores]:
-        """Judge whoever always says the same.
+        """Judge a model that always says the same.
 
         Args:
             row: (25,) packed.
@@ -355,7 +355,7 @@ def compare(said: NDArray[np.float32], true: NDArray[np.float32]) -> Scores:
 def mean_row(
     examples: Examples, *, most: int = 512, old_layout: bool = False
 ) -> NDArray[np.float32]:
-    """Return what whoever sees nothing would best say: mean sticks, and each button as mostly.
+    """Return the best answer of a model that sees nothing: mean sticks, each button as mostly.
 
     Args:
         examples: those that are learned from.

@@ -1,6 +1,6 @@
 """`Board`: where a training's figures are noted, as JSON lines and by the loggers asked for.
 
-`ARENA_BREAKER_LOG` says which, as in "tensorboard,csv,wandb": every training hears it alike.
+`ARENA_BREAKER_LOG` says which, as in "tensorboard,csv,wandb": every training reads it.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class CsvLogger:
     """A table for spreadsheets, `metrics.csv`: a row for each figure of each step."""
 
     def __init__(self, folder: Path, *, step: int, kept: Iterable[Line]) -> None:
-        """Write the table anew up to the step that the run goes on at."""
+        """Write the table again up to the step that the run goes on at."""
         path = folder / TABLE
         with written_whole(path) as part:
             head = _rows([("kind", "step", "figure", "value")])
@@ -120,7 +120,7 @@ class CsvLogger:
 class WandbLogger:
     """A run of Weights & Biases, which goes on as the same run when the training does.
 
-    `WANDB_PROJECT`, `WANDB_MODE=offline` and its other variables are heard. What was sent after the
+    `WANDB_PROJECT`, `WANDB_MODE=offline` and its other variables are used. What was sent after the
     step that a killed run goes on at cannot be taken back, so some steps may stand there twice.
     """
 
@@ -252,7 +252,7 @@ class Board:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file, but for one that a kill cut short."""
+    """The lines of a file, without one that a kill cut short."""
     if not path.exists():
         return []
     lines = []

@@ -1,7 +1,7 @@
 """`PostTraining`: a model learns from recorded play, and is judged by play that it did not learn.
 
 The one way from a checkpoint and a folder of episodes, labels or a Minari data set to a trained
-model: the command line, notebooks and scripts of one's own all come through here.
+model: the command line, notebooks and scripts of your own all come through here.
 """
 
 from __future__ import annotations
@@ -295,7 +295,7 @@ def _model(config: PostTrainingConfig, device: str) -> NitroGen:
 def _fitted(config: PostTrainingConfig, split: DataSplit) -> TrainingConfig:
     """How it is trained, as far as the data decide it."""
     training = config.training
-    if split.train.auxiliary_rows is None:  # nobody noted what stands where
+    if split.train.auxiliary_rows is None:  # it is not noted what stands where
         training = replace(training, auxiliary_weight=0.0)
     # Recorded play says what was done; what else a teacher thought is known to a bootcamp alone.
     training = replace(training, teacher_weight=0.0)

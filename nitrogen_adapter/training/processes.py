@@ -78,7 +78,7 @@ class Processes:
         learning = list(parameters)
         has = torch.tensor([p.grad is not None for p in learning], device=self.device).float()
         dist.all_reduce(has)
-        # A parameter that nobody has a gradient for stays without, as in a single process.
+        # A parameter for which no process has a gradient keeps none, as in a single process.
         for parameter, anyone in zip(learning, has.tolist(), strict=True):
             if anyone and parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -110,7 +110,7 @@ def keep_memory() -> None:
     """Let this process keep the memory of large tensors for the next ones, where glibc serves it.
 
     By default glibc returns each large block to the system when it is freed, and the next step of
-    a training pays for every page of it anew. It changes no number. On other systems and with
+    a training pays for every page of it again. It changes no number. On other systems and with
     other C libraries nothing happens.
     """
     if not sys.platform.startswith("linux"):

@@ -23,7 +23,7 @@ from nitrogen_adapter.training.trainer import Trainer, TrainingProgress
 Advance = Callable[[str, float], None]
 
 UNTRAINED, MEAN_ACTION, POST_TRAINED = "untrained", "mean action", "post-trained"
-"""Who is judged: the base, whoever always says the mean action, and what came out."""
+"""Which models are judged: the base, one that always says the mean action, and the result."""
 
 _LARGEST = 2**24  # bytes of a JSON file of a training; a report has some 5,000
 
@@ -255,7 +255,7 @@ def finished(folder: Path) -> dict[str, Any] | None:
 
 
 def _is_report(found: Mapping[str, Any]) -> bool:
-    """Whether a training's report tells what pages and tables tell of it."""
+    """Whether a training's report has what pages and tables show of it."""
     counts = (found.get(name) for name in ("parameters", "trained_parameters", "examples", "steps"))
     played, passes = found.get("played"), found.get("passes", {"done": 0, "planned": 0})
     if not all(map(is_whole, counts)) or not (played is None or is_whole(played)):
@@ -302,7 +302,7 @@ def _scores_in(found: Any, path: Path) -> dict[str, dict[str, Scores]]:
         ValueError: if these are none.
     """
     if not isinstance(found, dict) or not all(_is_judged(one) for one in found.values()):
-        raise ValueError(f"{path}: damaged, its scores are none; delete it to judge anew.")
+        raise ValueError(f"{path}: damaged, its scores are none; delete it to judge again.")
     return found
 
 

@@ -1,7 +1,7 @@
 """Post-training: teach a NitroGen from frames and the actions that a tutor took after them.
 
-The loop here knows nothing of episodes, files of them or reports; progress is told to whoever asks
-for it. A run may be spread over several processes, and be saved at any step and resumed as if it
+The loop here knows no episodes, no files of them and no reports; it reports progress to a callback.
+A run may be spread over several processes, and be saved at any step and resumed as if it
 had gone on: with the same number of processes, to the bit.
 """
 
@@ -161,7 +161,7 @@ class Trainer:
         return self.model.eval()
 
     def learn_from(self, examples: Examples) -> None:
-        """Go on with other examples of the same kind, as when a student has played anew."""
+        """Go on with other examples of the same kind, as when a student has played again."""
         self.examples = examples
         self._first = self.step
 

@@ -136,7 +136,7 @@ class BatchApi:
             claude: The client.
 
         Raises:
-            ValueError: If it asks through others, who know no batches.
+            ValueError: If it asks through another service, which has no batches.
         """
         if not isinstance(claude.client, AsyncAnthropic):
             raise ValueError("Message Batches go through Anthropic's own API only.")

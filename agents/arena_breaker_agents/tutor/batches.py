@@ -61,9 +61,9 @@ class _Lot:
 class BatchClient:
     """Gathers questions that come close together and sends them as one batch.
 
-    Every batch is written down as soon as it exists. Who is asked the same under the same name
-    again, in another process, too, takes the reply from there and pays nothing; only what a
-    batch left unanswered goes out anew.
+    Every batch is written down as soon as it exists. A client that is asked the same
+    under the same name again, in another process, too, takes the reply from there and pays
+    nothing; only what a batch left unanswered is sent again.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class BatchClient:
         """Prepares a client; nothing is asked yet.
 
         Args:
-            claude: Whom it asks.
+            claude: The client that it asks.
             log: Where batches are written down; None, unless `set_log` names a file: nowhere.
             gather: Seconds without a new question after which a batch goes out.
             poll: Seconds between two looks at a batch.
@@ -105,7 +105,7 @@ class BatchClient:
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """Those of whom it asks."""
+        """Those of the client that it asks."""
         return self._claude.options
 
     @property
@@ -180,7 +180,7 @@ class BatchClient:
             task = self._awaited[batch] = asyncio.create_task(self._results(batch))
             task.add_done_callback(_handle)
         try:
-            # Whoever leaves, leaves the others waiting.
+            # A caller that is cancelled leaves the others waiting.
             results = await asyncio.shield(task)
         except LLMError:
             self._awaited.pop(batch, None)
@@ -200,7 +200,7 @@ class BatchClient:
                 except LLMError as error:
                     if error.fatal:
                         raise
-                    # What is paid for is not given up because nobody answers just now.
+                    # What is paid for is not given up because the API does not answer just now.
                     _LOG.warning("Batch %s: %s", batch, error.reason)
                 await anyio.sleep(self._poll)
         raise LLMError(f"Batch {batch} did not end within {self._patience:g} seconds.")
@@ -224,7 +224,7 @@ class BatchClient:
             raise
 
     def _arm(self, lot: _Lot) -> None:
-        """Sends a lot when it is full, or when nobody has joined it for a while."""
+        """Sends a lot when it is full, or when no request has joined it for a while."""
         _disarm(lot)
         if lot.full:
             self._send_off(lot)
@@ -278,7 +278,7 @@ def _disarm(lot: _Lot) -> None:
 
 
 def _handle(done: asyncio.Future[Any]) -> None:
-    """Takes note of an exception that nobody may be left to hear."""
+    """Reads an exception that may have no caller left to read it."""
     if not done.cancelled():
         done.exception()
 

@@ -200,7 +200,7 @@ class Budget:
     """
 
     def __init__(self, limit: float | None, *, spent: float = 0.0) -> None:
-        """Opens the purse.
+        """Starts a bill.
 
         Args:
             limit: Dollars; None: as many as it takes.
@@ -238,7 +238,7 @@ class Budget:
         return len(self._reserved)
 
     def hold(self, most: float) -> bool:
-        """Keeps dollars aside, if that is possible just now; else whoever asks may ask again.
+        """Keeps dollars aside, if that is possible just now; else the caller may ask again.
 
         Raises:
             RunStopped: As `reserve`.

@@ -172,7 +172,7 @@ def reply_from(
         keys: Keys of the tool's input, by which it is known where it stands among other words.
 
     Raises:
-        ErrorInside: If it tells of an error instead.
+        ErrorInside: If it reports an error instead.
         ValueError: If it is no chat completion, as when a proxy damaged it.
     """
     completion = without_surrogates(completion)

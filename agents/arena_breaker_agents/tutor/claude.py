@@ -104,7 +104,7 @@ def reply_from(message: object, *, tool: str, request_id: str | None) -> Respons
         request_id: The API's name for the request; None: the message's own name.
 
     Raises:
-        ErrorInside: If it tells of an error instead.
+        ErrorInside: If it reports an error instead.
         ValueError: If it is no message, as when a proxy damaged it.
     """
     if not (isinstance(message, Mapping) and message.get("type") == "message"):
@@ -175,8 +175,8 @@ class ClaudeClient:
             max_retries: How often the client asks again.
             timeout: Seconds that it waits for one answer.
             patience: Seconds that a question may take, retries included.
-            provider: Through whom: "anthropic"; "bedrock" or "vertex", whose keys and regions
-                are where Amazon's and Google's own tools look for them.
+            provider: Which service to ask: "anthropic"; "bedrock" or "vertex", whose keys and
+                regions are where Amazon's and Google's own tools look for them.
             client: A client of your own, with its own key, timeout and retries.
 
         Raises:

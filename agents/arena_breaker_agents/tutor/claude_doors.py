@@ -135,7 +135,7 @@ def _said(name: str) -> str:
 def _installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # nor the package around it
+    except ModuleNotFoundError:  # the package around it is missing too
         return False
 
 

@@ -144,7 +144,7 @@ class Decider:
         """Prepares to ask.
 
         Args:
-            llm: Whom.
+            llm: The client to ask.
             told: The constant part of each question.
             config: How.
             ledger: What was heard before, and what may be spent.
@@ -246,7 +246,7 @@ class Decider:
         )
 
     def _most(self, request: Request) -> float:
-        """Dollars that a question may cost at most, but for what a client thinks beyond it."""
+        """Dollars that a question may cost at most, without what a client thinks beyond it."""
         if self._price is None:
             return 0.0
         tokens = letters_of(request) / LETTERS_PER_TOKEN

@@ -156,7 +156,7 @@ def _in_tags(text: str, tool: str) -> dict[str, Any] | None:
 
 
 class UnusableAnswer(ValueError):  # noqa: N818 - it names a reply, not a fault in code
-    """A tool call that is no decision; the sentence says what is wrong, for whoever called."""
+    """A tool call that is no decision; the message tells the caller what is wrong."""
 
 
 class _Part(BaseModel):

@@ -197,7 +197,7 @@ class Endpoint:
     Attributes:
         name: As sentences call it.
         url: Where it is.
-        model: Who is asked there.
+        model: The model to ask there.
         key_name: The environment variable with the key.
         errors: What its client raises.
         patience: Seconds that one call may take.
@@ -317,7 +317,7 @@ def checked_url(url: str, name: str) -> str:
     """An API's address.
 
     Args:
-        url: As somebody gave it.
+        url: As the user gave it.
         name: Where it was given, for the sentence.
 
     Raises:

@@ -54,7 +54,7 @@ class Estimate:
 
 
 def estimate(tutor: Tutor, plan: Plan, *, episodes: int) -> Estimate:
-    """Plays a run with nobody to pay.
+    """Plays a run without paid requests.
 
     Args:
         tutor: Who would play it.

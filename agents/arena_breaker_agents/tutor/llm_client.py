@@ -61,7 +61,7 @@ class Usage:
     """Tokens of one reply, each of which stands in one place only.
 
     Attributes:
-        input: Read afresh.
+        input: Read without the cache.
         cache_write_5m: Read and kept for five minutes.
         cache_write_1h: Read and kept for an hour.
         cache_read: Found in the cache.
@@ -178,7 +178,7 @@ class Told:
 
 
 class ErrorInside(ValueError):  # noqa: N818 - it names what was found, not a fault in code
-    """An answer that claims to be well and tells of an error."""
+    """An answer that claims success and reports an error."""
 
     def __init__(self, told: Told) -> None:
         """Keeps what was told."""

@@ -65,7 +65,7 @@ _NAMES: Mapping[str, re.Pattern[str]] = {
 KEY_NAME = "OPENAI_API_KEY"
 URL_NAME = "OPENAI_BASE_URL"
 DEFAULT_URL = "https://api.openai.com/v1"
-NO_KEY = "none"  # servers of one's own want none, the client wants one
+NO_KEY = "none"  # servers of your own want none, the client wants one
 MISCALLED = "tool_use_failed"  # Groq's: the model's answer was no call, which it need not stay
 UNBOUND_TOKENS = 16_384  # of an answer that no server could be told to keep short; our guess
 
@@ -133,7 +133,7 @@ class ChatForm:
         """What the API is sent.
 
         Args:
-            model: Who is asked.
+            model: The model to ask.
             request: What is asked.
         """
         texts = [*request.earlier, request.now, request.correction]
@@ -235,7 +235,7 @@ class OpenAIClient:
         )
         url = str(self.client.base_url)
         at_openai = _is_openai(url)
-        # OpenAI's newer models refuse the old name, servers of one's own may not know the new.
+        # OpenAI's newer models refuse the old name, servers of your own may not know the new.
         lengths = (NEW_LENGTH, OLD_LENGTH) if at_openai else (OLD_LENGTH, NEW_LENGTH)
         self._form = ChatForm(lengths=lengths)
         self.endpoint = Endpoint(

@@ -1,7 +1,7 @@
 """`Prompt`: what a tutor tells a model, in numbered versions: rules, geometry, and each question.
 
-A version never changes once it has been used: transcripts and episodes carry its number. Whoever
-has better words adds a version.
+A version never changes once it has been used: transcripts and episodes carry its number. If you
+have better words, add a version.
 """
 
 from __future__ import annotations

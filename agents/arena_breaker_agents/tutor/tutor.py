@@ -105,7 +105,7 @@ class Tutor:
         """Prepares a tutor; nothing is asked yet.
 
         Args:
-            llm: Makes whom it asks, when a run begins.
+            llm: Makes the client that it asks, when a run begins.
             name: Stands in tables and episodes.
             model: The client's model, as prices know it.
             settings: How it plays and asks; None: the defaults.
@@ -159,7 +159,7 @@ class Tutor:
         Args:
             plan: What is to be played.
             folder: Where the transcript is kept; None keeps it in memory only.
-            episodes: How many are to be played; without any, nobody need be there to be asked.
+            episodes: How many are to be played; if none, no model has to be reachable.
 
         Raises:
             ValueError: If the folder's transcript is another run's, or a budget cannot be kept.
@@ -294,8 +294,8 @@ class Tutor:
         if self._portal is None:
             stack = ExitStack()
             self._portal = stack.enter_context(start_blocking_portal())
-            # Nobody may close it: the portal's thread is stopped while Python still runs it, or
-            # it would be waited for in vain when Python ends.
+            # Other code may not close it: the portal's thread is stopped while Python still runs
+            # it, or Python would wait for it forever at its end.
             self._hang_up = weakref.finalize(self, _end, self._portal, stack)
         return self._portal
 

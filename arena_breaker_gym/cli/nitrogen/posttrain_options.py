@@ -1,4 +1,4 @@
-"""The options of `arena-breaker nitrogen posttrain`: what each means to whoever calls it.
+"""The options of `arena-breaker nitrogen posttrain`: what each means to the user.
 
 Those of the recipe have no defaults of their own: what is not given is as the recipe says, and the
 texts name what that is.

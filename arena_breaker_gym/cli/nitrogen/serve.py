@@ -76,7 +76,7 @@ def serve(
     ] = 64,
     max_queue: Annotated[
         int,
-        typer.Option(min=1, help="Requests that may wait; who comes then is told to ask later."),
+        typer.Option(min=1, help="Requests that may wait; any more are told to ask later."),
     ] = 256,
     log_every: Annotated[
         float,

@@ -182,10 +182,10 @@ def posttrain(
     save_every: given.SaveEvery = 60.0,
     json: options.Json = False,
 ) -> None:
-    """Teaches a model to play as somebody played before, and says what came of it.
+    """Teaches a model to play as a recorded player did, and says what came of it.
 
     It learns from stored episodes, from labels with frames, or from a Minari
-    data set. Killed and run again, it goes on as if nothing had been. On
+    data set. Killed and run again, it goes on as if never stopped. On
     several GPUs: torchrun --nproc-per-node N -m arena_breaker_gym.cli nitrogen
     posttrain, and then as here.
 

@@ -13,7 +13,7 @@ from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.settings import closest
 
 BACKENDS = ("local", "ray")
-MOST_ARENAS = 16  # in a batch that nobody gave a size
+MOST_ARENAS = 16  # in a batch whose size was not given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Work:
         arenas: Most arenas side by side in one process.
         keep_snapshots: Whether episodes keep a snapshot of each moment before an action.
         folder: Where the rollout keeps the episodes; None: nowhere.
-        watched: Whether somebody wants a report after every step, not only where episodes end.
+        watched: Whether the caller wants a report after every step, not only where episodes end.
     """
 
     agent: Agent
@@ -59,7 +59,7 @@ class Backend(Protocol):
     """Plays episodes somewhere; each equals the one that any other backend plays."""
 
     def play(self, work: Work) -> Generator[BackendReport, None, None]:
-        """Plays all that waits; whoever stops iterating ends it.
+        """Plays all that waits; it ends when the caller stops iterating.
 
         Args:
             work: What is played; `waiting` is empty afterwards.
@@ -72,7 +72,7 @@ class Backend(Protocol):
         """
 
     def close(self) -> None:
-        """Lets go of processes and machines. Whoever made the backend calls it."""
+        """Lets go of processes and machines. The code that made the backend calls it."""
 
 
 @contextlib.contextmanager
@@ -97,7 +97,7 @@ def opened(backend: Backend | str | None) -> Iterator[Backend]:
 
 
 def make_backend(name: str, *, address: str | None = None, workers: int | None = None) -> Backend:
-    """Makes a backend, which whoever asked for it closes.
+    """Makes a backend, which the caller must close.
 
     Args:
         name: "local" or "ray".

@@ -19,9 +19,9 @@ from arena_breaker_gym.rollout.backends.worker import Job, Worker
 STORE_BYTES = 256 * 2**20  # of shared memory for what episodes and small agents need
 KNOCK_S = 10.0  # in which a cluster's port must open
 
-# Ray neither tells its makers of its use nor speaks on standard output, which is for results (a
-# worker's death among other things), and hides GPUs from whoever has no share in one; what somebody
-# has set already stays.
+# Ray does not report its use to its makers. It does not write to standard output (about a worker's
+# death, for one), which is for results. It hides GPUs from workers that have no share in one. What
+# the user has set already stays.
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
@@ -135,7 +135,7 @@ class Cluster:
 
 
 def _watched(ray: Any) -> subprocess.Popen[bytes] | None:
-    """Has somebody end what outlives this process, should it be killed; where that can be seen."""
+    """Starts a process that ends what outlives this one if it is killed, where that can be seen."""
     if not Path("/proc/self/fd").is_dir():
         return None
     session = ray._private.worker._global_node.get_session_dir_path()
@@ -147,7 +147,7 @@ def _watched(ray: Any) -> subprocess.Popen[bytes] | None:
 
 
 def _knock(address: str) -> None:
-    """Raises an OSError where nobody listens: Ray itself would try for minutes."""
+    """Raises an OSError where no program listens: Ray itself would try for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
@@ -195,7 +195,7 @@ class WorkerHandle:
     Attributes:
         number: Unique among all that there ever were.
         actor: Ray's handle.
-        listening: What was asked of it last and is to be heard; None: it is idle.
+        listening: The last request to it whose answer is awaited; None: it is idle.
         ready: Whether it has greeted.
         playing: Whether it has a job.
         serial: Number of its job.

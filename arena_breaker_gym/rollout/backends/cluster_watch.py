@@ -37,7 +37,7 @@ def main(session: str, driver: int) -> None:
 
 
 def _left_of(session: str) -> Iterator[int]:
-    """Processes that write into a session's folder; whoever reads there is somebody else."""
+    """Processes that write into a session's folder; those that only read there are not Ray's."""
     for process in _PROCESSES.glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended meanwhile, or is not ours
             files = [file.name for file in (process / "fd").iterdir()]

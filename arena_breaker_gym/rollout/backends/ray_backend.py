@@ -190,7 +190,7 @@ class _Dispatch:
         worker.start(self.spec, job)
 
     def _listen(self, timeout: float) -> None:
-        """Hears whoever has something to say."""
+        """Waits for a worker that has something to report, and handles it."""
         speakers = {one.listening: one for one in self.pool.workers if one.listening is not None}
         heard, _ = self.ray.wait([*speakers], num_returns=1, timeout=timeout)
         for reference in heard:

@@ -242,7 +242,7 @@ class Worker:
         self._stopped.set()
 
     def collect(self) -> list[Message]:
-        """Everything that is to be said; waits a moment for it, and returns [] in vain."""
+        """Everything that is to be said; waits a moment for it; [] if there is nothing."""
         messages: list[Message] = []
         try:
             messages.append(self._outbox.get(timeout=PATIENCE_S))
@@ -265,7 +265,7 @@ class Worker:
             self._stopped.set()
         try:
             if self._stopped.is_set():
-                self._leave()  # a tutor hears what it has paid for, and writes it down
+                self._leave()  # a tutor receives what it has paid for, and writes it down
         except Exception as error:
             self._outbox.put(Trouble.of(error, _place()))
         self._outbox.put(Ended(job.serial))

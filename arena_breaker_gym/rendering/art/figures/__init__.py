@@ -1,4 +1,4 @@
-"""The sets of figures that a skin chooses from: the same seven roles, each drawn anew."""
+"""The sets of figures that a skin chooses from: the same seven roles, each drawn differently."""
 
 from types import MappingProxyType
 from typing import Protocol
