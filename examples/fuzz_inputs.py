@@ -634,19 +634,19 @@ def expert(folder: Path) -> Target:
 
 def kept_fields(folder: Path) -> Target:
     """What is kept of a stage from one run to the next."""
-    from arena_breaker_gym.stages import cache
+    from arena_breaker_gym.stages import loader
 
-    os.environ[cache.FOLDER_VARIABLE] = str(folder)
-    fields = cache.Fields(
-        np.zeros((cache.DISTANCE_NODES,) * 2, np.float32),
-        np.zeros((cache.FLOW_CELLS**2,) * 2, np.int8),
+    os.environ[loader.FOLDER_VARIABLE] = str(folder)
+    fields = loader.Fields(
+        np.zeros((loader.DISTANCE_NODES,) * 2, np.float32),
+        np.zeros((loader.FLOW_CELLS**2,) * 2, np.int8),
     )
     digest = "0" * 64
-    cache.save_fields(digest, fields)
+    loader.save_fields(digest, fields)
     (path,) = folder.glob("stage-*.npz")
 
     def read(_: Path) -> Any:
-        found = cache.load_fields(digest)
+        found = loader.load_fields(digest)
         return None if found is None else (found.distance.sum(), found.flow.sum())
 
     return Target([path.read_bytes()], _at(path, read), (flipped, changed_zip))

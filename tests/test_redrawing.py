@@ -96,7 +96,7 @@ def test_frames_that_are_kept_cannot_be_scribbled_on():
 
 def test_there_is_room_for_the_boxes_of_the_fullest_arena():
     arenas, generator = batch(), np.random.default_rng(0)
-    renderer, canvas = Renderer(arenas.loaded.models, size=64), canvases.Canvas(COUNT, 64)
+    renderer, canvas = Renderer(arenas.loaded.models, size=64), canvases.FrameCache(COUNT, 64)
     for index, arena in enumerate(arenas.records):
         arenas.reset(index, (1, index), stage=3)
         crowd(arena, generator, spread=2.0)
