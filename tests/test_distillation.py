@@ -191,7 +191,7 @@ def test_a_feature_counts_alike_on_any_scale_and_a_constant_one_not_at_all():
 
     def loss(*scales):
         targets = TeacherTargets(move, aim, senses * np.array(scales, np.float32))
-        return float(head.loss(torch.zeros((64, 2, 2)), targets))
+        return head.loss(torch.zeros((64, 2, 2)), targets).item()
 
     plain = loss(1, 1, 1, 1, 1)
     assert loss(10, 0.5, 1, 3, 1) == pytest.approx(plain, rel=1e-5)

@@ -31,7 +31,7 @@ from arena_breaker_gym.doctor.doctor import check_trial, trial
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
     """A busy machine is no fault."""
-    for part in ("trial", "registration"):
+    for part in ("doctor", "checks"):
         monkeypatch.setattr(f"arena_breaker_gym.doctor.{part}.SECONDS", 300.0)
 
 

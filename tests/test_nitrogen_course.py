@@ -36,6 +36,7 @@ from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.training.data_split import HeldOut, compare, mean_row
 from nitrogen_adapter.training.loggers import Board
 from nitrogen_adapter.training.lora import merge_adapters
+from nitrogen_adapter.training.trainer import bfloat16_is_faster
 from tests.test_nitrogen_dataset import Corridor, collected
 
 BASE = [sys.executable, "-m", "arena_breaker_gym.cli"]
@@ -503,4 +504,6 @@ def test_two_processes_learn_as_one_does(played, tmp_path):
         assert done.returncode == 0, done.stderr
         losses.append([line["loss"] for line in lines_of(out) if line["kind"] == "train"])
     assert len(losses[0]) == len(losses[1]) > 6
-    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+    # Half of a batch is rounded otherwise than the whole, the more so in mixed precision.
+    close = 3e-3 if bfloat16_is_faster("cpu") else 1e-4
+    np.testing.assert_allclose(losses[0], losses[1], rtol=close)

@@ -439,7 +439,7 @@ def test_the_average_of_a_short_run_has_left_its_start():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: TrainingConfig(noise_samples=0), "draws is 0; expected at least 1"),
+        (lambda: TrainingConfig(noise_samples=0), "noise_samples is 0; expected at least 1"),
         (lambda: TrainingConfig(split="eyes"), "no split 'eyes'"),
         (lambda: TrainingConfig(split="all", lora_rank=4), "with LoRA only the adapters learn"),
         (lambda: TrainingConfig(batch_size=2, accumulate=3), "no more pieces than examples"),

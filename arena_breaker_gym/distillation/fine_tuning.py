@@ -8,6 +8,7 @@ Only what acts learns; what sees stays as it is, so that each frame is looked at
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -114,7 +115,7 @@ class FineTuning:
         self.model = model.eval()  # dropout would make an action look unlikely that is not
         self.config = config
         self.folder = folder
-        self.update = 0
+        self.update, self.seconds = 0, 0.0
         model.freeze("all")
         self._parameters = [
             parameter
@@ -147,13 +148,29 @@ class FineTuning:
         board = Board(self.folder, step=self.update)
         try:
             while self.update < total:
+                began = time.perf_counter()
                 reward = self._round(board)
+                self.seconds += time.perf_counter() - began
                 advance(f"round {self.update}, reward {reward:.2f} an arena", self.update / total)
         finally:
             board.close()
         checkpoint.save(self.result, self.model)
-        write_json(self.folder / "report.json", {"updates": self.update, "scores": {}})
+        write_json(self.folder / "report.json", self._report())
         return self.model
+
+    def _report(self) -> dict[str, Any]:
+        """What stands in every training's report."""
+        config = self.config
+        examples = self.update * config.arenas * config.looks
+        return {
+            "parameters": self.model.num_parameters(),
+            "trained_parameters": sum(one.numel() for one in self._parameters),
+            "examples": examples,
+            "steps": -(-examples // config.batch_size) * config.epochs,
+            "seconds": round(self.seconds, 1),
+            "updates": self.update,
+            "scores": {},
+        }
 
     def _round(self, board: Board) -> float:
         self._noise.manual_seed(self.config.seed * 100_003 + self.update)
@@ -248,6 +265,7 @@ class FineTuning:
         state = {
             "settings": asdict(self.config),
             "update": self.update,
+            "seconds": self.seconds,
             "model": self.model.state_dict(),
             "critic": self._critic.state_dict(),
             "optimiser": self._optimiser.state_dict(),
@@ -264,7 +282,7 @@ class FineTuning:
         self.model.load_state_dict(state["model"])
         self._critic.load_state_dict(state["critic"])
         self._optimiser.load_state_dict(state["optimiser"])
-        self.update = state["update"]
+        self.update, self.seconds = state["update"], state.get("seconds", 0.0)
         self._games.begin_anew(self.update)
 
 

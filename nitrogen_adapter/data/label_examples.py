@@ -338,6 +338,8 @@ def _picture(path: Path) -> NDArray[np.uint8]:
         ):
             if picture.width * picture.height <= _MOST_PIXELS:
                 return np.asarray(picture.convert("RGB"))
+    except Image.DecompressionBombError:
+        pass
     # A damaged file can make its reader fail in any way; none of them is worth telling apart.
     except Exception as error:
         raise LabelError(f"{path}: missing, damaged, or not a picture.") from error
