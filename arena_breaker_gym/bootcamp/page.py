@@ -68,16 +68,35 @@ def _answers(
         yield f"A second student, whose vision encoder is frozen, kills {_kills(frozen)}."
     tutor = found.get((TUTOR, stage, True))
     if tutor is not None and tutor["kills"]["mean"]:
-        share = after["kills"]["mean"] / tutor["kills"]["mean"]
         yield (
-            f"The post-trained student makes {100 * share:.0f} % of its tutor's kills, "
+            f"The post-trained student makes {_share(after, tutor)} of its tutor's kills, "
             f"{_kills(tutor)}."
         )
+    yield from _went_on(found, stage, tutor)
     yield (
         f"The post-trained student clears the first wave in "
         f"{100 * after['first_wave_cleared']['mean']:.0f} % of episodes and dashes "
         f"{after['dashes']['mean']:.1f} times in one."
     )
+
+
+def _went_on(
+    found: Mapping[tuple[str, int, bool], Row], stage: int, tutor: Row | None
+) -> Iterator[str]:
+    """What came after the article: rounds of DAgger, and PPO."""
+    known = (ZERO_SHOT, POST_TRAINED, FROZEN, TUTOR)
+    for (name, where, fixed), row in found.items():
+        if name not in known and where == stage and fixed:
+            told = (
+                ""
+                if tutor is None or not tutor["kills"]["mean"]
+                else f", {_share(row, tutor)} of its tutor's"
+            )
+            yield f"After {name} the student kills {_kills(row)}{told}."
+
+
+def _share(row: Row, tutor: Row) -> str:
+    return f"{100 * row['kills']['mean'] / tutor['kills']['mean']:.0f} %"
 
 
 def _kills(row: Row) -> str:
