@@ -48,6 +48,13 @@ def without_videos(cells):
 
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
 OF_THE_MACHINE = re.compile(r"[\d,]+(?= steps a second|  kB)")
+# Cells that show what a training came to: it magnifies how a processor rounds, so another one gives
+# other numbers and pictures. Only their kinds are compared.
+TRAINED = {
+    "record_and_distil": ("cell-7", "cell-9"),
+    "train_ppo": ("cell-5", "cell-7", "cell-8"),
+    "finetune_nitrogen": ("cell-7", "cell-9"),
+}
 ROUNDING = 0.011  # what another processor, or another library, may make of a last digit
 
 
@@ -118,8 +125,9 @@ def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, tmp_path_factory, mo
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources=here).execute()
     assert without_videos(notebook.cells[1:]) == kept
     old_and_new = zip(before, notebook.cells[1:], strict=True)
-    found = {index: stale(*pair) for index, pair in enumerate(old_and_new)}
-    assert {index: what for index, what in found.items() if what} == {}, (
+    trained = TRAINED.get(path.stem, ())
+    found = {cell.id: stale(cell, new) for cell, new in old_and_new if cell.id not in trained}
+    assert {cell: what for cell, what in found.items() if what} == {}, (
         "run examples/run_notebooks.py"
     )
     assert sum("video" in kinds_of(cell) for cell in notebook.cells) == videos
