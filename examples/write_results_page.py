@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from arena_breaker_gym._runtime.files import written_whole
-from arena_breaker_gym.bootcamp.plan import FROZEN, TUTOR, ZERO_SHOT
+from arena_breaker_gym.bootcamp.plan import FROZEN, POST_TRAINED, TUTOR, ZERO_SHOT
 from arena_breaker_gym.report.table import estimate, put_between_markers
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
@@ -26,19 +26,24 @@ PAGE, DATA, PICTURE = ROOT / "results.md", ROOT / "data/results.json", ROOT / "i
 
 
 def compared(rows: list[Row]) -> list[dict[str, Any]]:
-    """For each run and seed: its last student, the one before training, and the tutor."""
+    """For each student that a run with a seed trained: it, the one before, and the tutor."""
     groups: dict[tuple[str, int], list[Row]] = {}
     for row in rows:
         if row["stage"] == 1 and row["point_blank_fix"] and row["latency"] is None:
             groups.setdefault((row["run"], row["seed"]), []).append(row)
-    return [_run(name, seed, some) for (name, seed), some in groups.items()]
+    return [
+        _run(name, seed, some, learned)
+        for (name, seed), some in groups.items()
+        for learned in some
+        if learned["agent"] not in (ZERO_SHOT, FROZEN, TUTOR)
+    ]
 
 
-def _run(name: str, seed: int, rows: list[Row]) -> dict[str, Any]:
+def _run(name: str, seed: int, rows: list[Row], learned: Row) -> dict[str, Any]:
     by_agent = {row["agent"]: row for row in rows}
-    learned = [row for row in rows if row["agent"] not in (ZERO_SHOT, FROZEN, TUTOR)][-1]
+    went_on = "" if learned["agent"] == POST_TRAINED else f", {learned['agent']}"
     return {
-        "run": name,
+        "run": name + went_on,
         "seed": seed,
         "differs": learned["differs"],
         "before": by_agent[ZERO_SHOT],
