@@ -445,7 +445,7 @@ def skin(folder: Path) -> Target:
             env.reset(seed=0)
             env.render()
 
-    draw = random.Random(0)
+    draw = random.Random(0)  # nosec B311 - of tests, no secret
     whole = [skins.file_of(name).read_bytes() for name in ("default", "lava", "paper")]
     return Target(whole, _at(folder / "skin.json", read), (changed_json, flipped))
 
@@ -767,7 +767,7 @@ def policy_server(folder: Path) -> Target:
                 raise ValueError(str(said.get("message") or said.get("error") or "refused."))
         return None if answer else answer
 
-    draw = random.Random(0)
+    draw = random.Random(0)  # nosec B311 - of tests, no secret
     return Target(whole, read, plain=True)
 
 
@@ -821,7 +821,7 @@ def mcp(folder: Path) -> Target:
             (folder / "said").write_bytes(b"")
             raise AssertionError(f"the server printed {said[-500:]}")
 
-    draw = random.Random(0)
+    draw = random.Random(0)  # nosec B311 - of tests, no secret
     return Target(whole, read, (flipped, changed_json, changed_json), plain=True, pid=server.pid)
 
 
@@ -986,7 +986,7 @@ def child(kind: str, folder: Path, inputs: range, seed: int, out: IO[str]) -> No
 
 def input_of(target: Target, kind: str, number: int, seed: int) -> tuple[bytes, bool]:
     """The input of a number, and whether more than its bytes was changed."""
-    draw = random.Random(f"{seed} {kind} {number}")
+    draw = random.Random(f"{seed} {kind} {number}")  # nosec B311 - of tests, no secret
     if target.sealed and draw.random() < 0.5:
         return flipped(draw.choice(target.whole), draw), False
     return damaged(target.whole, target.changes, draw), True

@@ -336,7 +336,7 @@ def calls_of(run: Run, log: Path) -> Counter[str]:
 @contextlib.contextmanager
 def _traced(pid: int, *options: str) -> Iterator[None]:
     """Has strace look at a halted run, and lets that go on."""
-    with subprocess.Popen(
+    with subprocess.Popen(  # nosec B607 - wherever it is installed
         ["strace", "-f", *options, "-p", str(pid)], stderr=subprocess.PIPE, text=True
     ) as strace:
         assert strace.stderr is not None
@@ -647,7 +647,7 @@ def pull(
     commands: Sequence[Command], kills: int, *, seed: int, base: Path, out: Path | None
 ) -> dict[str, Any]:
     """Kills commands so many times, by their weights; what came of it, which `out` is told."""
-    draw, began = random.Random(seed), time.monotonic()
+    draw, began = random.Random(seed), time.monotonic()  # nosec B311 - no secret
     places = _places(base)
     victims = []
     for number, command in enumerate(commands):
