@@ -148,7 +148,7 @@ def homework(
         on_episode: Told after every episode how many are drawn, and of how many.
 
     Returns:
-        The examples, with sights, and with the tutor's own view of the states if it can tell it;
+        The examples, with auxiliary targets, and with the tutor's own view of the states if it can tell it;
         and what they hold.
 
     Raises:

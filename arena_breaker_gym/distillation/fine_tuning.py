@@ -3,7 +3,7 @@
 PPO (Schulman et al. 2017, arXiv 1707.06347) needs how likely an action was, which a flow does not
 say. Flow policy optimisation (McAllister et al. 2025, arXiv 2507.21053) takes the flow-matching
 loss of the action that was played in its place: where it falls, the action has become likelier.
-Only what acts learns; what sees stays as it is, so that each frame is looked at once.
+Only the action head learns; the vision encoder stays, so that each frame is looked at once.
 """
 
 from __future__ import annotations

@@ -180,6 +180,7 @@ class TrainingObjective:
     def learning(self) -> dict[str, torch.nn.Parameter]:
         """Return by name the parameters that learn."""
         found = self.model.learning()
+        # Stored trainings call the auxiliary head "sight".
         for kind, head in (("sight", self.auxiliary_head), ("teacher", self.teacher_head)):
             if head is not None:
                 found |= {f"{kind}.{name}": p for name, p in head.named_parameters()}

@@ -395,7 +395,7 @@ class Trainer:
 def bfloat16_is_faster(device: str) -> bool:
     """Whether mixed precision pays on a device; a training says the same whenever it is resumed.
 
-    It does on CUDA, on processors with AMX, and on AMD's with AVX512-BF16 (Zen 5: 1.6 times the
+    It does on CUDA, on processors with AMX, and on AMD's with AVX512-BF16 (Zen 5: 1.5 times the
     examples a second). On Intel's with AVX512-BF16 but without AMX torch's convolutions took twice
     the time of single precision. `examples/student_speed.py` tells for any machine.
     """
