@@ -148,8 +148,8 @@ def homework(
         on_episode: Told after every episode how many are drawn, and of how many.
 
     Returns:
-        The examples, with auxiliary targets, and with the tutor's own view of the states if it can tell it;
-        and what they hold.
+        The examples, with auxiliary targets, and with the tutor's own view of the states if it
+        can tell it; and what they hold.
 
     Raises:
         ValueError: If nothing is left to learn from.
