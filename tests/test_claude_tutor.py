@@ -391,6 +391,23 @@ def test_a_finished_run_is_shown_again_without_a_key(server, tmp_path, monkeypat
     tutor.close()
 
 
+def test_a_bill_is_the_same_however_its_replies_are_grouped():
+    half_cents = [
+        Bill(
+            episodes=1,
+            decisions=1,
+            requests=1,
+            tokens=dict.fromkeys(Bill.of(()).tokens, 0),
+            dollars=d,
+        )
+        for d in (0.00000049, 0.00000049, 0.00000049, 0.1)
+    ]
+    alone = Bill.sum(half_cents)
+    in_pairs = Bill.sum([Bill.sum(half_cents[:2]), Bill.sum(half_cents[2:])])
+    assert alone == in_pairs == Bill.sum(half_cents[::-1])
+    assert alone.dollars == 0.10000147
+
+
 def test_another_game_is_not_gone_on_with(server, tmp_path):
     with pytest.raises(RunStopped):
         play(tmp_path, settings=TutorSettings(budget=0.2))

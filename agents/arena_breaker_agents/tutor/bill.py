@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -58,7 +59,7 @@ class Bill:
             tokens={
                 kind: sum(_count(line.values["usage"], kind) for line in lines) for kind in _KINDS
             },
-            dollars=None if None in dollars else round(sum(dollars), 6),
+            dollars=None if None in dollars else _sum(dollars),
         )
 
     @classmethod
@@ -76,7 +77,7 @@ class Bill:
             decisions=sum(bill.decisions for bill in bills),
             requests=sum(bill.requests for bill in bills),
             tokens={kind: sum(bill.tokens[kind] for bill in bills) for kind in _KINDS},
-            dollars=round(sum(dollars), 6) if len(dollars) == len(bills) else None,
+            dollars=_sum(dollars) if len(dollars) == len(bills) else None,
         )
 
     @property
@@ -111,6 +112,11 @@ class Bill:
 def tokens_of(usage: Usage) -> dict[str, Any]:
     """A reply's tokens in plain JSON values."""
     return {kind: getattr(usage, kind) for kind in _KINDS} | {"batch": usage.batch}
+
+
+def _sum(dollars: Iterable[float]) -> float:
+    """The same for any order and grouping: a line's cost has eight decimals, so sums keep them."""
+    return round(math.fsum(dollars), 8)
 
 
 def _count(usage: Mapping[str, Any] | None, kind: str) -> int:
