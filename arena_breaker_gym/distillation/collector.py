@@ -156,6 +156,10 @@ class Looks:
             frames[rows] = renderer.compose(records[rows], pool=self._pool)
         return frames
 
+    def draw_all(self, records: NDArray[np.void]) -> NDArray[np.uint8]:
+        """Frames (n, size, size, 3) of n states, all in the first skin."""
+        return self.draw(records, np.zeros(len(records), dtype=np.int64))
+
 
 class StateExamples:
     """Labelled states as examples (see `nitrogen_adapter.data.examples.Examples`)."""
