@@ -16,7 +16,7 @@ from arena_breaker_agents.expert import HeldActions
 from arena_breaker_agents.registry import flag, split_options
 from arena_breaker_gym.batch.observation import TABLES
 from arena_breaker_gym.rollout.agent import Observations
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Plan
 from arena_breaker_gym.sb3.layers import made_layers
 from arena_breaker_gym.sb3.policy_file import SavedPolicy, load_policy
 from arena_breaker_gym.settings import Settings

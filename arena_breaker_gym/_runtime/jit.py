@@ -11,13 +11,16 @@ import atexit
 import contextlib
 import functools
 import hashlib
+import inspect
+import math
+import os
 import pickle
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, TypeVar
+from typing import Any, BinaryIO, ClassVar, TypeVar, cast
 
 import numba
 from numba.core import caching
@@ -37,6 +40,9 @@ _PACKAGES = (
 # and counts no references. Counting took a third of the time of a small frame, and made threads
 # wait for each other wherever they read the same stage.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
+
+# Set it to anything to have every `jit_unchecked` call's arguments looked at: slow, for debugging.
+CHECK_CALLS = "ARENA_BREAKER_CHECK_CALLS"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -115,16 +121,30 @@ def jit_cached(function: Function) -> Function:
     return dispatcher  # type: ignore[no-any-return]
 
 
-def jit_unchecked(function: Function) -> Function:
+def jit_unchecked(**shapes: str) -> Callable[[Function], Function]:
     """Compiles an entry point whose arguments are of the same types at every call.
 
     What the first call's types were is not looked up again: for the arguments of an
     environment's step that takes longer than the game's ticks. So nothing but the caller
     keeps arrays of another kind away: each must have the dtype, the number of axes and lie in
-    one piece as the first call's did.
+    one piece as the first call's did. With `CHECK_CALLS` set in the environment every call is
+    looked at, its shapes too.
+
+    Args:
+        **shapes: Of each array the lengths of its axes, such as `actions="n 5"`: numbers, names of
+            whole numbers among the arguments, names that mean one number throughout a call, or
+            such joined by `*`.
     """
-    dispatcher = jit_cached(function)
-    return dispatcher if numba.config.DISABLE_JIT else _Unchecked(dispatcher)  # type: ignore[return-value]
+
+    def compile_it(function: Function) -> Function:
+        dispatcher: Any = jit_cached(function)
+        if os.environ.get(CHECK_CALLS):
+            dispatcher = _Checked(dispatcher, function, shapes)
+        elif not numba.config.DISABLE_JIT:
+            dispatcher = _Unchecked(dispatcher)
+        return cast(Function, dispatcher)
+
+    return compile_it
 
 
 class _Unchecked:
@@ -141,6 +161,52 @@ class _Unchecked:
         answer = self._dispatcher(*arguments)
         self._code = next(iter(self._dispatcher.overloads.values())).entry_point
         return answer
+
+
+class _Checked:
+    """A compiled function that refuses what `_Unchecked` would read as something else."""
+
+    def __init__(
+        self, call: Callable[..., Any], function: Callable[..., Any], shapes: dict[str, str]
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self._call = call
+        self._names = tuple(inspect.signature(function).parameters)
+        self._shapes = {name: shape.split() for name, shape in shapes.items()}
+        self._types: tuple[object, ...] = ()
+
+    def __call__(self, *arguments: Any) -> Any:
+        given = dict(zip(self._names, arguments, strict=True))
+        self._check_types(given)
+        lengths = {name: value for name, value in given.items() if isinstance(value, int)}
+        for name, shape in self._shapes.items():
+            self._check_shape(name, given[name].shape, shape, lengths)
+        return self._call(*arguments)
+
+    def _check_types(self, given: dict[str, Any]) -> None:
+        types = tuple(map(numba.typeof, given.values()))
+        self._types = self._types or types
+        for name, first, now in zip(given, self._types, types, strict=True):
+            if now != first:
+                raise TypeError(f"{self._of(name)} was {first} at the first call, but is {now}.")
+
+    def _check_shape(
+        self, name: str, found: tuple[int, ...], shape: list[str], lengths: dict[str, int]
+    ) -> None:
+        """Compares one array's shape and remembers what its names turned out to mean."""
+        if len(found) == len(shape):
+            for words, length in zip(shape, found, strict=True):
+                lengths.setdefault(words, length)
+            if found == tuple(_product(words, lengths) for words in shape):
+                return
+        raise TypeError(f"{self._of(name)} must have the shape ({', '.join(shape)}), got {found}.")
+
+    def _of(self, name: str) -> str:
+        return f"{getattr(self, '__name__', '')}: {name}"
+
+
+def _product(words: str, lengths: dict[str, int]) -> int:
+    return math.prod(int(word) if word.isdigit() else lengths[word] for word in words.split("*"))
 
 
 @functools.cache
