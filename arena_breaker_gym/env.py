@@ -73,7 +73,7 @@ def steps_a_second(settings: Settings) -> float:
 
 def draw_keys(generator: np.random.Generator) -> list[int]:
     """Two 32-bit keys for an episode's random numbers, from Gymnasium's generator."""
-    return generator.integers(0, 2**32, size=2).tolist()  # type: ignore[no-any-return]
+    return [int(key) for key in generator.integers(0, 2**32, size=2)]
 
 
 class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):

@@ -42,7 +42,7 @@ def player_table() -> str:
                 f"{player.RADIUS:g} m, {player.SPEED:g} m/s, {player.HP}",
                 "`engine/player.py`",
             ),
-            ("grace after a hit", f"{seconds(GRACE)} s", "`engine/player_damage.py`"),
+            ("grace after a hit", f"{seconds(GRACE)} s", "`engine/damage.py`"),
             ("fires while", f"the aim stick is at least {fix:g} long", "`engine/player.py`"),
             ("shot", shot, "`engine/shots.py`"),
             (

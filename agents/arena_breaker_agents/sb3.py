@@ -154,7 +154,8 @@ class SB3Agent:
         if isinstance(distribution, Normal):
             mean = distribution.mean.numpy()
             noise = np.stack([one.standard_normal(mean.shape[1]) for one in generators])
-            return mean + distribution.stddev.numpy() * noise  # type: ignore[no-any-return]
+            moved: NDArray[Any] = mean + distribution.stddev.numpy() * noise
+            return moved
         heads: Sequence[Categorical] = (
             distribution if isinstance(distribution, list) else [distribution]
         )

@@ -99,17 +99,19 @@ compiling = Announcer()
 
 def compiled(function: Function) -> Function:
     """Compiles a helper into whatever entry point calls it (never `fastmath`)."""
-    return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+    dispatcher: Function = numba.njit(**_OPTIONS)(function)
+    return dispatcher
 
 
 def jit_inline(function: Function) -> Function:
     """Compiles a helper into the very place of its call, for the innermost loops."""
-    return numba.njit(**_OPTIONS, forceinline=True)(function)  # type: ignore[no-any-return]
+    dispatcher: Function = numba.njit(**_OPTIONS, forceinline=True)(function)
+    return dispatcher
 
 
 def jit_cached(function: Function) -> Function:
     """Compiles a function that Python calls, and keeps its machine code on disk."""
-    dispatcher = numba.njit(**_OPTIONS)(function)
+    dispatcher: Any = numba.njit(**_OPTIONS)(function)
     if not numba.config.DISABLE_JIT:
         try:
             dispatcher._cache = _Cache(function)
@@ -118,7 +120,7 @@ def jit_cached(function: Function) -> Function:
             OSError,
         ):  # numba's word for a machine on which nothing can be written
             _complain("no folder for it can be written to")
-    return dispatcher  # type: ignore[no-any-return]
+    return cast(Function, dispatcher)
 
 
 def jit_unchecked(**shapes: str) -> Callable[[Function], Function]:
@@ -244,15 +246,15 @@ class _Stamped:
         return sources_digest(Path(self._py_file).relative_to(_PACKAGE).parts[0])
 
 
-class _UserProvided(_Stamped, caching.UserProvidedCacheLocator):  # type: ignore[misc]
+class _UserProvided(_Stamped, caching.UserProvidedCacheLocator):
     pass
 
 
-class _InTree(_Stamped, caching.InTreeCacheLocator):  # type: ignore[misc]
+class _InTree(_Stamped, caching.InTreeCacheLocator):
     pass
 
 
-class _UserWide(_Stamped, caching.UserWideCacheLocator):  # type: ignore[misc]
+class _UserWide(_Stamped, caching.UserWideCacheLocator):
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> Any:
         if not Path(cls(py_func, py_file).get_cache_path()).is_absolute():
@@ -260,7 +262,7 @@ class _UserWide(_Stamped, caching.UserWideCacheLocator):  # type: ignore[misc]
         return super().from_function(py_func, py_file)
 
 
-class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+class _CacheImpl(caching.CompileResultCacheImpl):
     _locator_classes: ClassVar[list[type]] = [_UserProvided, _InTree, _UserWide]
 
 
@@ -268,7 +270,7 @@ class DamagedError(Exception):
     """A kept file is not as it was written."""
 
 
-class _File(caching.IndexDataCacheFile):  # type: ignore[misc]
+class _File(caching.IndexDataCacheFile):
     """Numba's files with a digest before each: one wrong bit of machine code may crash us."""
 
     def __init__(self, **places: Any) -> None:
@@ -317,7 +319,7 @@ def _whole(data: bytes) -> Any:
     return pickle.loads(dumped)  # nosec B301
 
 
-class _Cache(caching.FunctionCache):  # type: ignore[misc]
+class _Cache(caching.FunctionCache):
     _impl_class = _CacheImpl
 
     def __init__(self, py_func: Any) -> None:

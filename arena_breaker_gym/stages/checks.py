@@ -230,7 +230,8 @@ def _nearest(space: pymunk.Space, place: tuple[float, float], room: float) -> st
 
 
 def _name(shape: pymunk.Shape | None) -> str:
-    index: int = shape.obstacle  # type: ignore[union-attr]  # set by `fields.build_space`
+    assert shape is not None  # a query's answer has one
+    index: int = shape.obstacle  # set by `fields.build_space`
     return "the outer wall" if index < 0 else f"obstacles[{index}]"
 
 

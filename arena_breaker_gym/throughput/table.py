@@ -132,7 +132,7 @@ def markdown(table: Table) -> str:
     """A table as Markdown, for a page."""
     heads = [str(column.header) for column in table.columns]
     lines = [heads, ["---:" if one.justify == "right" else "---" for one in table.columns]]
-    lines += zip(*(column.cells for column in table.columns), strict=True)  # type: ignore[arg-type]
+    lines += map(list, zip(*([*column.cells] for column in table.columns), strict=True))
     cells = [[str(cell).replace("\n", ", ") for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"
 

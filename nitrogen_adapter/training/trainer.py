@@ -99,7 +99,7 @@ class Trainer:
         self._frames, teacher = self._look_at_examples()
         self._objective = TrainingObjective(model, self.config, teacher=teacher)
         self._parameters = self._objective.learning()
-        # Not torch's `AveragedModel`: it copies the whole module, frozen parts as well, and its decay
+        # Not torch's `AveragedModel`: that copies the whole module, frozen parts too, and its decay
         # does not warm up.
         self._average = {name: p.detach().clone() for name, p in self._parameters.items()}
         self._optimiser = torch.optim.AdamW(
