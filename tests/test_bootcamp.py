@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_agents.expert import ExpertAgent
-from arena_breaker_agents.random import RandomAgent
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from arena_breaker_gym.bootcamp.page import bootcamp_report
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, BootcampPlan

@@ -6,8 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from arena_breaker_agents.idle import IdleAgent
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import IdleAgent, RandomAgent
 from arena_breaker_gym.rollout import AgentFailure, rollout
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, benchmark
 from arena_breaker_gym.rollout.metrics import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from arena_breaker_gym.bootcamp.plan import FROZEN, GAIN, POST_TRAINED, TUTOR, ZERO_SHOT
 from arena_breaker_gym.report import Report, VideoPanel
-from arena_breaker_gym.report.runs import loss_curves
+from arena_breaker_gym.report.report import loss_curves
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
 

@@ -109,6 +109,8 @@ class Trainer:
             model, self.config, teacher=teacher, reference=reference
         )
         self._parameters = self._objective.learning()
+        # Not torch's `AveragedModel`: that copies the whole module, frozen parts too, and its decay
+        # does not warm up.
         self._average = {name: p.detach().clone() for name, p in self._parameters.items()}
         self._optimiser = torch.optim.AdamW(
             self._parameters.values(),
