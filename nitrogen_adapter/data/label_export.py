@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arena_breaker_gym._runtime.files import folder_written_whole
 from arena_breaker_gym.rollout import Episode, EpisodeStore, replay
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.labels import (
@@ -82,17 +82,15 @@ def _export(
     if video.exists():
         _check_same(video, about)
         return
-    part = video.with_name(f".{video.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
     repeat = episode.settings.frame_skip
     kinds = {
         "raw": np.repeat(_asked(episode.actions, buttons), repeat, axis=0),
         "processed": np.repeat(_made(episode.actions, buttons), repeat, axis=0),
     }
-    write_chunks(part, video.name, kinds, about)
-    if frame_size is not None:
-        _draw(episode, part, video.name, frame_size)
-    part.rename(video)
+    with folder_written_whole(video) as part:
+        write_chunks(part, video.name, kinds, about)
+        if frame_size is not None:
+            _draw(episode, part, video.name, frame_size)
 
 
 def _draw(episode: Episode, part: Path, name: str, size: int) -> None:

@@ -6,6 +6,7 @@ What it writes is the public label layout (see `labels`), which `posttrain --lab
 from __future__ import annotations
 
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, SupportsFloat
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arena_breaker_gym._runtime.files import claimed, put_in_place
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.labels import (
     CHUNK_ROWS,
@@ -55,6 +57,7 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
 
         Raises:
             LabelError: if the environment shows no pictures, or a number is out of range.
+            ValueError: if another recorder writes into the folder.
         """
         super().__init__(env)
         if env.render_mode != "rgb_array":
@@ -66,6 +69,8 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
             if value < 1:
                 raise LabelError(f"{name} is {value}; expected at least 1.")
         self._out, self._mapping = Path(out), mapping
+        self._claims = ExitStack()
+        self._claim = self._claims.enter_context(claimed(self._out))
         self._rows_per_step, self._frame_size = rows, frame_size
         self._number = _next_number(self._out)
         self._actions: list[NDArray[Any]] = []
@@ -97,6 +102,7 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
     def close(self) -> None:
         """Close the environment; an episode that has not ended is let go."""
         self._forget()
+        self._claims.close()
         super().close()
 
     @property
@@ -129,8 +135,9 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
         packed = self._mapping.pack(np.stack(self._actions))
         rows = gamepad.new_layout(packed, old_layout=self._mapping.settings.old_layout)
         rows = np.repeat(rows, self._rows_per_step, axis=0)
+        self._claim.check()
         write_chunks(self._part, self._name, {"processed": rows}, self._about())
-        self._part.rename(self._out / self._name)
+        put_in_place(self._part, self._out / self._name)
         self._number += 1
         self._actions.clear()
 
