@@ -511,6 +511,24 @@ def training(folder: Path) -> Target:
     return Target([(folder / "whole.pt").read_bytes()], read, (flipped, changed_zip))
 
 
+def fine_tuning(folder: Path) -> Target:
+    """The state of a fine-tuning that goes on."""
+    from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
+    from arena_breaker_gym.settings import Settings
+    from nitrogen_adapter import NitroGen
+
+    config = FineTuningConfig(updates=1, arenas=2, looks=2, noise_samples=1, batch_size=4)
+    settings = Settings(pixel_size=64)
+    tuning = FineTuning(NitroGen.preset("tiny", seed=0), folder, config, settings=settings)
+    tuning.run(lambda words, share: None)
+    whole = [(folder / "fine_tuning.pt").read_bytes()]
+
+    def read(path: Path) -> None:
+        tuning._resume()
+
+    return Target(whole, _at(folder / "fine_tuning.pt", read), (flipped, changed_zip))
+
+
 def figures(folder: Path) -> Target:
     """A training's figures by step, gone on with and put on a page."""
     from arena_breaker_gym.report.report import loss_curves
@@ -903,9 +921,9 @@ KINDS: Mapping[str, Callable[[Path], Target]] = {
     one.__name__: one
     for one in (
         episode, transcript, batch_log, claim, timings, results, leaderboard, throughput, stage,
-        skin, safetensors, configuration, pickled, training, figures, training_page, base_note,
-        labels, label_table, policy, ppo_state, expert, kept_fields, sweep, scores, saved_state,
-        wire_message, policy_server, mcp, claude_reply, chat_reply,
+        skin, safetensors, configuration, pickled, training, fine_tuning, figures, training_page,
+        base_note, labels, label_table, policy, ppo_state, expert, kept_fields, sweep, scores,
+        saved_state, wire_message, policy_server, mcp, claude_reply, chat_reply,
     )
 }  # fmt: skip
 

@@ -319,14 +319,20 @@ class LocalPredictor:
 
     def _sample(self, sessions: Sequence[int], newest: Tensor) -> NDArray[np.float32]:
         """Samples for sessions that have seen equally many frames: (n, 18, 25)."""
-        seen = zip(sessions, newest, strict=True)
-        pixels = torch.stack([torch.stack([*self._earlier[one], frame]) for one, frame in seen])
+        pixels = self._pixels(sessions, newest)
         noise = self._noise(sessions).to(pixels.device)
         device = pixels.device.type
         alike = self._steady.on() if device == "cpu" and not self.compiled else nullcontext()
         with alike, torch.autocast(device, torch.bfloat16, enabled=self.autocast):
             rows = self.model.sample(pixels, noise, self.steps, self.guidance, game=self.game)
         return rows.float().cpu().numpy()
+
+    def _pixels(self, sessions: Sequence[int], newest: Tensor) -> Tensor:
+        """(n, frames, 3, S, S) what sessions see that have seen equally many frames."""
+        if not self._earlier[sessions[0]]:
+            return newest[:, None]  # spares a copy
+        seen = zip(sessions, newest, strict=True)
+        return torch.stack([torch.stack([*self._earlier[one], frame]) for one, frame in seen])
 
     def _noise(self, sessions: Sequence[int]) -> Tensor:
         config = self.model.config

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, SupportsFloat
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arena_breaker_gym._runtime.files import claimed, folder_written_whole, put_in_place
 from arena_breaker_gym.rollout import Episode, EpisodeStore, replay
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.labels import (
@@ -61,6 +63,7 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
 
         Raises:
             LabelError: if the environment shows no pictures, or a number is out of range.
+            ValueError: if another recorder writes into the folder.
         """
         super().__init__(env)
         if env.render_mode != "rgb_array":
@@ -72,6 +75,8 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
             if value < 1:
                 raise LabelError(f"{name} is {value}; expected at least 1.")
         self._out, self._mapping = Path(out), mapping
+        self._claims = ExitStack()
+        self._claim = self._claims.enter_context(claimed(self._out))
         self._rows_per_step, self._frame_size = rows, frame_size
         self._number = _next_number(self._out)
         self._actions: list[NDArray[Any]] = []
@@ -103,6 +108,7 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
     def close(self) -> None:
         """Close the environment; an episode that has not ended is let go."""
         self._forget()
+        self._claims.close()
         super().close()
 
     @property
@@ -135,8 +141,9 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
         packed = self._mapping.pack(np.stack(self._actions))
         rows = gamepad.new_layout(packed, old_layout=self._mapping.settings.old_layout)
         rows = np.repeat(rows, self._rows_per_step, axis=0)
+        self._claim.check()
         write_chunks(self._part, self._name, {"processed": rows}, self._about())
-        self._part.rename(self._out / self._name)
+        put_in_place(self._part, self._out / self._name)
         self._number += 1
         self._actions.clear()
 
@@ -222,17 +229,15 @@ def _export(
     if video.exists():
         _check_same(video, about)
         return
-    part = video.with_name(f".{video.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
     repeat = episode.settings.frame_skip
     kinds = {
         "raw": np.repeat(_asked(episode.actions, buttons), repeat, axis=0),
         "processed": np.repeat(_made(episode.actions, buttons), repeat, axis=0),
     }
-    write_chunks(part, video.name, kinds, about)
-    if frame_size is not None:
-        _draw(episode, part, video.name, frame_size)
-    part.rename(video)
+    with folder_written_whole(video) as part:
+        write_chunks(part, video.name, kinds, about)
+        if frame_size is not None:
+            _draw(episode, part, video.name, frame_size)
 
 
 def _draw(episode: Episode, part: Path, name: str, size: int) -> None:
