@@ -99,6 +99,27 @@ def test_a_missing_or_old_library_is_named(monkeypatch):
     assert "rich " not in found.words
 
 
+def test_what_another_python_would_need_is_not_missed(monkeypatch):
+    wanting(
+        monkeypatch,
+        "rich>=13; python_version >= '3.11'",
+        "no-such-thing; python_version >= '4.0'",
+        'none-either>=2; python_version < "3.11"',
+        "nor-this; python_version < '3.11' and extra == 'rl'",
+    )
+    assert check_core().status == OK
+    assert len(check_extras()) == 1
+
+
+def test_either_pygame_serves(monkeypatch):
+    wanting(monkeypatch, "pygame>=2.5")
+    monkeypatch.setattr("arena_breaker_gym.doctor.checks.version_of", {"pygame-ce": "2.5.7"}.get)
+    assert check_core().status == OK
+    wanting(monkeypatch, "pygame-ce>=2.5.6")
+    monkeypatch.setattr("arena_breaker_gym.doctor.checks.version_of", {"pygame": "2.6.1"}.get)
+    assert check_core().status == OK
+
+
 def test_two_pygames_are_named(folder, monkeypatch):
     assert check_pygame().status == OK
     installed(folder, monkeypatch, pygame="2.6.0", pygame_ce="2.5.0")
