@@ -8,7 +8,6 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 from arena_breaker_gym import ArenaBreakerEnv, FlattenTables
 from arena_breaker_gym.batch.arenas import Arenas
@@ -80,8 +79,13 @@ def test_gymnasiums_checker_has_nothing_to_say(observation):
         check_env(made.unwrapped)
 
 
+@pytest.fixture
+def check_env_for_sb3():
+    return pytest.importorskip("stable_baselines3.common.env_checker").check_env
+
+
 @pytest.mark.parametrize("observation", ["both", "pixels", "state"])
-def test_stable_baselines3s_checker_has_nothing_to_say(observation):
+def test_stable_baselines3s_checker_has_nothing_to_say(observation, check_env_for_sb3):
     made = gym.make("ArenaBreaker-v0", observation=observation)
     if observation != "pixels":
         made = FlattenTables(made)
@@ -90,7 +94,7 @@ def test_stable_baselines3s_checker_has_nothing_to_say(observation):
         check_env_for_sb3(made)
 
 
-def test_stable_baselines3_only_recommends_vectors_for_the_bare_tables():
+def test_stable_baselines3_only_recommends_vectors_for_the_bare_tables(check_env_for_sb3):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         check_env_for_sb3(gym.make("ArenaBreaker-v0"))
