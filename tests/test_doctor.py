@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numba
@@ -77,7 +78,10 @@ def test_what_hides_a_library_is_named(folder, name):
 
 
 def test_our_own_checkout_hides_nothing(monkeypatch):
-    monkeypatch.chdir(doctor.__path__[0] + "/../..")
+    checkout = Path(doctor.__path__[0]).parents[1]
+    if not (checkout / "pyproject.toml").is_file():
+        pytest.skip("this is an install from a wheel")
+    monkeypatch.chdir(checkout)
     assert check_clashes().status == OK
 
 

@@ -103,6 +103,13 @@ def test_either_half_is_enough(store, root, observation, space):
     assert "pixels" not in first if observation == "state" else first.shape == (41, 84, 84, 3)
 
 
+def test_a_root_may_be_relative(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = export_minari(store, NAME, root=Path("sets"), observation="state")
+    assert (tmp_path / "sets" / NAME / "data/main_data.hdf5").is_file()
+    assert place.resolve() == tmp_path / "sets" / NAME
+
+
 class StoppedError(Exception):
     """Stands for a kill in the middle."""
 

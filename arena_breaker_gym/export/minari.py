@@ -117,7 +117,7 @@ def _folder_of(name: str, root: Path | None) -> Path:
             f"{name!r} is no name of a Minari data set; expected one such as "
             "'arenabreaker/expert-v0'."
         ) from None
-    folder: Path = get_dataset_path(name) if root is None else root / name
+    folder: Path = get_dataset_path(name) if root is None else root.absolute() / name
     return folder
 
 
