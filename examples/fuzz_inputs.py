@@ -531,8 +531,8 @@ def fine_tuning(folder: Path) -> Target:
 
 def figures(folder: Path) -> Target:
     """A training's figures by step, gone on with and put on a page."""
+    from arena_breaker_gym.loggers import Board
     from arena_breaker_gym.report.report import loss_curves
-    from nitrogen_adapter.training.loggers import Board
 
     def read(path: Path) -> None:
         list(loss_curves({"training": folder}))

@@ -268,7 +268,7 @@ def test_a_killed_run_continues_where_it_stopped(tmp_path, played):
     store = EpisodeStore(tmp_path)
     process = subprocess.Popen([sys.executable, "-c", LONG_RUN, str(tmp_path)])
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while len(store) < 3 and time.monotonic() < deadline:
             time.sleep(0.01)
     finally:

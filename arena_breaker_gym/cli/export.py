@@ -18,7 +18,7 @@ export = typer.Typer(
 Folder = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="Folder of episodes, such as runs/demo.")
 ]
-AGAIN = "Nothing half-written was left; the same command starts from the beginning."
+AGAIN = "Finished episodes are kept; the same command goes on with the rest."
 
 
 class Observation(StrEnum):
