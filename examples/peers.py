@@ -131,7 +131,7 @@ def play_sb3(where: Where) -> Played:
 
 def play_zoo(where: Where) -> Played:
     """Its training script, by id."""
-    steps = int(where.seconds * 400)
+    steps = int(where.seconds * 250)
     settings = f"""
         {FLAT}:
           n_timesteps: {steps}
@@ -248,7 +248,7 @@ def play_minari(where: Where) -> Played:
 def play_cleanrl(where: Where) -> Played:
     """Its script by id; as it stands where Gymnasium takes it, else with one line brought up."""
     script = (where.clone / "cleanrl/ppo_continuous_action.py").resolve()
-    steps = max(1, int(where.seconds * 600 / 2048)) * 2048
+    steps = max(1, int(where.seconds * 300 / 2048)) * 2048
     with tempfile.TemporaryDirectory() as folder:
         try:
             _cleanrl(script, FLAT, 2048, folder)
