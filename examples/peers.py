@@ -383,7 +383,7 @@ def _inspected(where: Where, target: list[str], method: str, *words: str) -> Any
     programs = where.node / "node_modules/.bin"
     surroundings = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     command = [str(programs / "mcp-inspector"), "--cli", *target, "--method", method, *words]
-    command += ["--connect-timeout", "60000"]  # a busy machine may need longer than its 15 s
+    command += ["--connect-timeout", "600000"]  # a busy machine needs longer than its 15 s
     return json.loads(said_by(command, env=surroundings))
 
 
