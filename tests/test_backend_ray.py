@@ -1,4 +1,4 @@
-"""Episodes on Ray's workers: the same as here, whoever dies meanwhile, and paid for once."""
+"""Episodes on Ray's workers: the same as here, whichever of them dies, and paid for once."""
 
 import contextlib
 import faulthandler

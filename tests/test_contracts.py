@@ -494,4 +494,5 @@ def test_the_page_of_other_libraries_is_what_its_script_writes():
     rows = json.loads((root / "docs/data/works_with.json").read_text(encoding="utf-8"))
     page = (root / "docs/works_with.md").read_text(encoding="utf-8")
     assert script["page_of"](rows) == page
-    assert set(rows) <= set(script["TRIALS"])
+    plays = runpy.run_path(str(root / "examples/peers.py"))["PLAYS"]
+    assert set(rows) <= set(script["PEERS"]) == set(plays)

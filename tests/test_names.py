@@ -23,7 +23,7 @@ from nitrogen_adapter.training.config import TrainingConfig
 
 ROOT = Path(__file__).parent.parent
 
-# By the folders they must not stand in: names that nobody but us would understand.
+# By the folders they must not stand in: names that only their authors would understand.
 GONE = {
     "arena_breaker_gym agents nitrogen_adapter": "Engine LocalEngine RayEngine make_engine EXECUTE",
     "agents nitrogen_adapter": "execute",
@@ -149,6 +149,20 @@ def test_the_old_names_of_preprocessing_work_and_warn():
     with pytest.warns(DeprecationWarning, match="kit is now called preprocessing"):
         envs = make_vec_env(1, kit=kit)
     assert envs.preprocessing == kit
+
+
+def test_prose_is_plain():
+    """Words for people in general, which pages and notebooks can do without."""
+    unwanted = re.compile(r"\b(whoever|whomever|nobody|somebody|anybody|he|him|she)\b", re.I)
+    found = {}
+    for folder in ("arena_breaker_gym", "agents", "nitrogen_adapter", "examples", "docs", "."):
+        for kind in ("py", "md", "ipynb"):
+            pattern = f"*.{kind}" if folder == "." else f"**/*.{kind}"
+            for path in (ROOT / folder).glob(pattern):
+                text = re.sub(r'"image/png": "[^"]*"', "", path.read_text(encoding="utf-8"))
+                if words := unwanted.findall(text):
+                    found[str(path.relative_to(ROOT))] = words
+    assert found == {}
 
 
 def test_splits_under_their_old_names_work_and_warn():

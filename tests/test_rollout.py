@@ -440,6 +440,10 @@ def test_tables_show_the_name_of_an_agent_of_ones_own(own):
         (":Raises", "KeyError in .*weights"),
         (":Mine?pull=1", "unexpected keyword argument 'pull'"),
         (":Nine", "has no class 'Nine'; did you mean 'Mine'"),
+        (
+            ":Xylophone",
+            "has no class 'Xylophone'; choose from 'Mine'",
+        ),  # its own, not imported ones
         (":number", "3 is no class"),
         ("_broken:Mine", "it needs 'nowhere_to_be_found', which is missing"),
         ("_half:Mine", "SyntaxError in .*_half.py, line 1"),

@@ -74,13 +74,22 @@ def make_own(spec: str, known: Collection[str] = ()) -> Agent:
     try:
         maker = attrgetter(class_name)(module)
     except AttributeError:
-        classes = [name for name, one in vars(module).items() if inspect.isclass(one)]
-        near = f"; {closest(class_name, classes)}" if classes else ""
+        near = f"; {closest(class_name, own)}" if (own := _own_classes(module)) else ""
         raise ValueError(f"Module {module_name!r} has no class {class_name!r}{near}.") from None
     options = {name: _value(text) for name, text in parse_qsl(said, keep_blank_values=True)}
     agent: Agent = _made_own(maker, options, spec)
     _check(agent, spec)
     return agent
+
+
+def _own_classes(module: ModuleType) -> list[str]:
+    """Names of the classes that a module defines, those it imports aside."""
+    named = vars(module).items()
+    return [
+        name
+        for name, one in named
+        if inspect.isclass(one) and one.__module__ == module.__name__ and name[0] != "_"
+    ]
 
 
 def _imported(name: str, known: Collection[str]) -> ModuleType:

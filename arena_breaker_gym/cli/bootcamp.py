@@ -54,7 +54,7 @@ def bootcamp(
             metavar="NAME",
             rich_help_panel=_TAUGHT,
             help="Looks of the game, by the name of a skin or a file; the base has seen blueprint, "
-            "chalkboard, handheld and neon, and is tested by any other.",
+            "chalkboard, handheld, lava, neon and newsprint, and is tested by any other.",
         ),
     ] = "default",
     familiar_skin: Annotated[
