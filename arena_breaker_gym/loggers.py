@@ -92,7 +92,8 @@ class TensorBoardLogger:
         from torch.utils.tensorboard.summary import scalar
 
         for name, value in figures_of(line).items():
-            self._write(step=line["step"], summary=scalar(f"{line['kind']}/{name}", value))
+            summary = scalar(f"{line['kind']}/{name}", value)  # type: ignore[no-untyped-call]  # torch's
+            self._write(step=line["step"], summary=summary)
 
     def save(self) -> None:
         """Bring all that was noted to the disk."""
