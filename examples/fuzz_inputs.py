@@ -341,7 +341,7 @@ def transcript(folder: Path) -> Target:
 
 def batch_log(folder: Path) -> Target:
     """The log of batches that were sent."""
-    from arena_breaker_agents.tutor.batch_api import BatchLog, BatchRequest
+    from arena_breaker_agents.tutor.batches import BatchLog, BatchRequest
 
     log = BatchLog(folder / "whole.jsonl")
     for number in range(3):
@@ -531,8 +531,8 @@ def fine_tuning(folder: Path) -> Target:
 
 def figures(folder: Path) -> Target:
     """A training's figures by step, gone on with and put on a page."""
-    from arena_breaker_gym.report.runs import loss_curves
-    from nitrogen_adapter.training.loggers import Board
+    from arena_breaker_gym.loggers import Board
+    from arena_breaker_gym.report.report import loss_curves
 
     def read(path: Path) -> None:
         list(loss_curves({"training": folder}))
@@ -545,7 +545,7 @@ def figures(folder: Path) -> Target:
 
 def training_page(folder: Path) -> Target:
     """A finished training's report, as it stands in its folder, put on a page."""
-    from arena_breaker_gym.report.runs import training_report
+    from arena_breaker_gym.report.report import training_report
     from nitrogen_adapter.training.data_split import SCORES
     from nitrogen_adapter.training.run import finished
 

@@ -265,13 +265,13 @@ def _status_of(words: Sequence[str]) -> int:
 
 # What commands import that takes long, by their first word.
 IMPORTS: Mapping[str, tuple[str, ...]] = {
-    "rollout": ("arena_breaker_agents.claude_tutor", "anthropic"),
+    "rollout": ("arena_breaker_agents.tutors", "anthropic"),
     "benchmark": ("plotly", "jinja2"),
     "video": ("moviepy", "arena_breaker_gym.rollout.video"),
     "export": ("minari", "h5py", "pyarrow.parquet", "arena_breaker_gym.export"),
     "nitrogen": (
         "torch", "transformers", "peft", "tensorboard", "safetensors.torch", "pyarrow.parquet",
-        "nitrogen_adapter.training.post_training", "nitrogen_adapter.data.label_export",
+        "nitrogen_adapter.training.post_training", "nitrogen_adapter.data.label_recorder",
     ),
     "bootcamp": ("torch", "transformers", "moviepy", "arena_breaker_gym.bootcamp.bootcamp"),
 }  # fmt: skip

@@ -31,7 +31,6 @@ from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.vision import normalise
 
 ROWS = 16  # fewer are filled up to this many: from here on all take the same way
-HEAVY = 2**19  # weights of a layer; one with as many, and a row a player, takes one at a time
 
 _Forward = Callable[[Tensor], Tensor]
 
@@ -109,24 +108,12 @@ class Steady:
 
 
 def _filled(layer: nn.Linear, rows: Tensor) -> Tensor:
-    if rows.ndim == 2 and layer.weight.numel() >= HEAVY:
-        return _one_by_one(layer, rows)
     count = rows.shape[:-1].numel()
     if count >= ROWS:
         return nn.functional.linear(rows, layer.weight, layer.bias)
     full = nn.functional.pad(rows.flatten(0, -2), (0, 0, 0, ROWS - count))
     result = nn.functional.linear(full, layer.weight, layer.bias)[:count]
     return result if rows.ndim == 2 else result.reshape(*rows.shape[:-1], result.shape[-1])
-
-
-def _one_by_one(layer: nn.Linear, rows: Tensor) -> Tensor:
-    """A row at a time: to fetch the weights is what takes long, and filling up takes longer."""
-    parts = [
-        # A copy lies in memory as every other does, which sums may depend on, too.
-        nn.functional.linear(row.clone(), layer.weight, layer.bias)
-        for row in torch.split(rows, 1)
-    ]
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _paired(layer: nn.Conv2d, pictures: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Episodes on Ray's workers: the same as here, whoever dies meanwhile, and paid for once."""
+"""Episodes on Ray's workers: the same as here, whichever of them dies, and paid for once."""
 
 import contextlib
 import faulthandler
@@ -17,13 +17,13 @@ import pytest
 if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is not installed", allow_module_level=True)
 
-from arena_breaker_agents.claude_tutor import ClaudeTutor
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_agents.nitrogen import NitroGenPolicy
-from arena_breaker_agents.random import RandomAgent
 from arena_breaker_agents.replay import ReplayAgent
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_agents.tutor.ledger import Hold, LedgerServer, LocalLedger
 from arena_breaker_agents.tutor.transcript import Transcript
+from arena_breaker_agents.tutors import ClaudeTutor
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import EpisodeStore, RunStopped, rollout
 from arena_breaker_gym.rollout.backends import cluster, make_backend
@@ -244,7 +244,7 @@ def test_more_workers_than_cpus_are_refused(backend):
 
 def test_a_cluster_that_is_not_there_is_named():
     script = (
-        "from arena_breaker_agents.random import RandomAgent\n"
+        "from arena_breaker_agents.baselines import RandomAgent\n"
         "from arena_breaker_gym.rollout import rollout\n"
         "from arena_breaker_gym.rollout.backends.ray_backend import RayBackend\n"
         "rollout(RandomAgent(), episodes=1, backend=RayBackend(address='127.0.0.1:9'))\n"
@@ -335,7 +335,7 @@ def test_batches_are_gathered_in_one_process(backend):
 DRIVER = """
 import os, time
 os.sched_getaffinity = lambda _: {0}
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.backends import cluster
 from arena_breaker_gym.rollout.backends.ray_backend import RayBackend

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from arena_breaker_agents.baselines import IdleAgent
 from arena_breaker_agents.expert import ExpertAgent
-from arena_breaker_agents.idle import IdleAgent
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_agents.substitution import Substitution
 from arena_breaker_gym._runtime.files import BusyError, GoneError

@@ -10,9 +10,10 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.export import ExportError, export_lerobot, export_minari
+from arena_breaker_gym.export.source import moments_of
 from arena_breaker_gym.rollout import EpisodeStore, replay, rollout
 
 minari = pytest.importorskip("minari")
@@ -102,20 +103,44 @@ def test_either_half_is_enough(store, root, observation, space):
     assert "pixels" not in first if observation == "state" else first.shape == (41, 84, 84, 3)
 
 
+def test_a_root_may_be_relative(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = export_minari(store, NAME, root=Path("sets"), observation="state")
+    assert (tmp_path / "sets" / NAME / "data/main_data.hdf5").is_file()
+    assert place.resolve() == tmp_path / "sets" / NAME
+
+
 class StoppedError(Exception):
     """Stands for a kill in the middle."""
 
 
-def test_a_killed_export_leaves_nothing_and_begins_anew(store, root):
-    def stop(done, total):
-        raise StoppedError
+@pytest.fixture
+def played(monkeypatch):
+    """Seeds of the episodes that are played again for an export, as they come."""
+    seeds = []
 
+    def told(episode, **terms):
+        seeds.append(episode.seed)
+        return moments_of(episode, **terms)
+
+    for format_ in ("minari", "lerobot"):
+        monkeypatch.setattr(f"arena_breaker_gym.export.{format_}.moments_of", told)
+    return seeds
+
+
+def stop(done, total):
+    raise StoppedError
+
+
+def test_an_export_that_was_killed_goes_on(store, root, played):
     with pytest.raises(StoppedError):
         export_minari(store, NAME, progress=stop)
     assert minari.list_local_datasets() == {} and not (root / NAME).exists()
     told = []
     place = export_minari(store, NAME, progress=lambda *figures: told.append(figures))
     assert told == [(40, 80), (80, 80)]
+    assert played == [5, 6]  # the first only once
+    assert [one.name for one in place.parent.iterdir() if one.name.startswith(".")] == []
     before = (place / "data/main_data.hdf5").stat().st_mtime_ns
     assert export_minari(store, NAME) == place
     assert (place / "data/main_data.hdf5").stat().st_mtime_ns == before
@@ -190,13 +215,27 @@ def test_lerobot_gets_tables_and_a_film_with_a_frame_for_every_action(store, tmp
         assert away.max() < 6  # of 255: H.264 is lossy, but no frame stands in another's place
 
 
-def test_a_lerobot_set_is_whole_or_not_there_and_never_overwritten(store, tmp_path):
-    def stop(done, total):
-        raise StoppedError
+def bytes_in(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
+
+def test_a_lerobot_export_that_was_killed_goes_on_to_the_same_files(store, tmp_path, played):
     with pytest.raises(StoppedError):
         export_lerobot(store, tmp_path / "set", progress=stop)
-    assert not list(tmp_path.iterdir())
+    assert not (tmp_path / "set").exists()
+    place = export_lerobot(store, tmp_path / "set")
+    assert played == [5, 6] and list(tmp_path.iterdir()) == [place]
+    assert bytes_in(place) == bytes_in(export_lerobot(store, tmp_path / "at_once"))
+
+
+def test_pieces_of_another_data_set_are_thrown_away(store, tmp_path, played):
+    with pytest.raises(StoppedError):
+        export_lerobot(store, tmp_path / "set", pixel_size=84, progress=stop)
+    export_lerobot(store, tmp_path / "set")
+    assert played == [5, 5, 6]
+
+
+def test_a_lerobot_set_is_never_overwritten(store, tmp_path):
     place = export_lerobot(store, tmp_path / "set")
     told = []
     assert export_lerobot(store, place, progress=lambda *figures: told.append(figures)) == place

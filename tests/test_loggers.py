@@ -5,9 +5,7 @@ import time
 
 import pytest
 
-pytest.importorskip("torch")
-
-from nitrogen_adapter.training.loggers import LOGGERS, VARIABLE, Board
+from arena_breaker_gym.loggers import LOGGERS, VARIABLE, Board
 
 
 def rows_in(folder):
@@ -52,7 +50,7 @@ def test_every_logger_that_is_named_hears_all(tmp_path, monkeypatch):
         spies.append(Spy(*words, **more))
         return spies[-1]
 
-    monkeypatch.setattr("nitrogen_adapter.training.loggers.LOGGERS", {**LOGGERS, "spy": make})
+    monkeypatch.setattr("arena_breaker_gym.loggers.LOGGERS", {**LOGGERS, "spy": make})
     monkeypatch.setenv(VARIABLE, "csv, spy")
     noted(tmp_path, 0, ("train", 1, {"loss": 0.5}))
     assert spies[0].seen == [0, {"kind": "train", "step": 1, "loss": 0.5}, "saved", "closed"]

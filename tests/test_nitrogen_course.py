@@ -19,8 +19,9 @@ from gymnasium.wrappers import TimeLimit
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_gym.cli import main
+from arena_breaker_gym.loggers import Board
 from arena_breaker_gym.rollout import EpisodeStore, rollout
 from examples.walk_round_a_lake import app as walk_app
 from nitrogen_adapter import NitroGen, checkpoint
@@ -34,7 +35,6 @@ from nitrogen_adapter.mapping import DiscreteMapping
 from nitrogen_adapter.presets import preset_config
 from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.training.data_split import HeldOut, compare, mean_row
-from nitrogen_adapter.training.loggers import Board
 from nitrogen_adapter.training.lora import merge_adapters
 from nitrogen_adapter.training.trainer import bfloat16_is_faster
 from tests.test_nitrogen_dataset import Corridor, collected

@@ -10,12 +10,13 @@ import sys
 import gymnasium as gym
 import numpy as np
 import pytest
-
 from arena_breaker_agents.tutor.batch_api import BatchLog
+
 from arena_breaker_agents.tutor.transcript import Transcript
 from arena_breaker_gym._runtime.files import LineFile, folder_written_whole
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
+from arena_breaker_gym.loggers import Board
 from arena_breaker_gym.play.scores import Score, Scores
 from arena_breaker_gym.settings import Settings
 from examples.pull_the_plug import COMMANDS_KILLED
@@ -24,7 +25,6 @@ from nitrogen_adapter.data.features import Column, FeatureStore
 from nitrogen_adapter.data.label_recorder import LabelRecorder
 from nitrogen_adapter.mapping import DiscreteMapping
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.training.loggers import Board
 from tests.power_cut import Disk
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="asks /proc which file is flushed")

@@ -1,5 +1,6 @@
 """Stable-Baselines3 over the native batch, policies in files, and the agent that plays them."""
 
+import csv
 import json
 import os
 import sys
@@ -465,6 +466,7 @@ def test_training_goes_on_where_it_was_killed(tmp_path, monkeypatch):
     from examples.train_ppo import CONFIG
 
     monkeypatch.setattr(training, "PERIOD", 0.0)  # a checkpoint after every update
+    monkeypatch.setenv("ARENA_BREAKER_LOG", "csv")
     config = short(CONFIG, steps=96, max_episode_steps=6)
     shares = []
 
@@ -484,6 +486,10 @@ def test_training_goes_on_where_it_was_killed(tmp_path, monkeypatch):
     assert isinstance(make_agent(f"sb3:{model}"), SB3Agent)
     train(config, tmp_path, watch=watch)
     assert len(shares) == 3  # there was nothing left to do
+    with (tmp_path / "metrics.csv").open() as file:
+        logged = {(row["step"], row["figure"]): row["value"] for row in csv.DictReader(file)}
+    told = {(str(row["steps"]), "kills"): str(row["kills"]) for row in kept["curve"]}
+    assert {key: value for key, value in logged.items() if key[1] == "kills"} == told
 
 
 def test_a_checkpoint_brings_all_of_a_training_back(tmp_path):

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from arena_breaker_gym.cli import options
+from arena_breaker_gym.cli.help import Command, Group
 from arena_breaker_gym.cli.report import bar, print_json, say_where
 
 export = typer.Typer(
+    cls=Group,
     help="Writes stored episodes as data sets that other libraries read.",
     epilog="Example: arena-breaker export minari runs/demo --name arenabreaker/demo-v0",
     no_args_is_help=True,
@@ -18,7 +20,7 @@ export = typer.Typer(
 Folder = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="Folder of episodes, such as runs/demo.")
 ]
-AGAIN = "Nothing half-written was left; the same command starts from the beginning."
+AGAIN = "Finished episodes are kept; the same command goes on with the rest."
 
 
 class Observation(StrEnum):
@@ -34,7 +36,7 @@ def _group() -> None:
     """Keeps a single command's name from being left out."""
 
 
-@export.command()
+@export.command(cls=Command)
 def minari(
     run_folder: Folder,
     *,
@@ -84,7 +86,7 @@ def minari(
     say_where("Data set", place)
 
 
-@export.command()
+@export.command(cls=Command)
 def lerobot(
     run_folder: Folder,
     *,

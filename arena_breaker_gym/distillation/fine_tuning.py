@@ -24,12 +24,12 @@ from arena_breaker_gym._runtime.run_folder import write_json
 from arena_breaker_gym._runtime.stored import is_number, is_whole
 from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.distillation.collector import Looks, begin_by_chance
+from arena_breaker_gym.loggers import Board
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.data.features import SEES
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import PLAYED
-from nitrogen_adapter.training.loggers import Board
 from nitrogen_adapter.vision import normalise
 
 Advance = Callable[[str, float], None]

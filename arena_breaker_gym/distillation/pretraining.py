@@ -32,13 +32,13 @@ from arena_breaker_gym.distillation.collector import (
     StateExamples,
 )
 from arena_breaker_gym.distillation.quiet_student import quiet_student
+from arena_breaker_gym.loggers import Board
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import RENAMED, TrainingConfig
-from nitrogen_adapter.training.loggers import Board
 from nitrogen_adapter.training.trainer import Trainer, TrainingProgress
 
 SEEN_SKINS = ("blueprint", "chalkboard", "handheld", "lava", "neon", "newsprint")

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, distribution, requires, ver
 from pathlib import Path
 from typing import Any
 
-from arena_breaker_gym.registration import ENV_ID
+from arena_breaker_gym import ENV_ID
 
 OK = "ok"
 WARNING = "warning"
@@ -23,9 +23,11 @@ DISTRIBUTION = "arena-breaker-gym"
 SELF_MADE = ("all", "test")  # extras that no user can miss
 
 _LINE = re.compile(r"^(?P<name>[\w.-]+)(?:\[[^]]*\])?(?:>=(?P<least>[\d.]+))?")
+_PYTHON = re.compile(r"python_version\s*(?P<which><|>=)\s*['\"](?P<version>[\d.]+)['\"]")
 _EXTRA = re.compile(r"extra\s*==\s*['\"]([\w-]+)['\"]")
 
 LEAST_PYTHON = (3, 11)
+PYGAMES = ("pygame", "pygame-ce")
 
 OURS = ("arena_breaker_gym", "arena_breaker_agents", "nitrogen_adapter")
 # Parts of Python's library that no library imports, whose names people like for their own files.
@@ -112,11 +114,20 @@ def requirements() -> list[Requirement]:
     found = []
     for line in requires(DISTRIBUTION) or ():
         match, extra = _LINE.match(line), _EXTRA.search(line)
-        if match is not None and (extra is None or extra[1] not in SELF_MADE):
+        wanted = _is_for_this_python(line) and (extra is None or extra[1] not in SELF_MADE)
+        if match is not None and wanted:
             found.append(
                 Requirement(match["name"], match["least"] or "", extra[1] if extra else "")
             )
     return found
+
+
+def _is_for_this_python(line: str) -> bool:
+    marker = _PYTHON.search(line)
+    if marker is None:
+        return True
+    older = sys.version_info[:2] < _numbers(marker["version"])
+    return older == (marker["which"] == "<")
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -142,11 +153,12 @@ def check_core() -> Finding:
         return Finding(
             "libraries", WARNING, words, f'Run "pip install -e ." or install {DISTRIBUTION}.'
         )
-    # pygame-ce serves in pygame's place.
+    # Either pygame serves in the other's place.
+    drawing = any(map(version_of, PYGAMES))
     troubles = {
         one.name: one.trouble
         for one in needed
-        if one.trouble and not (one.name == "pygame" and version_of("pygame-ce"))
+        if one.trouble and not (drawing and one.name in PYGAMES)
     }
     details = {one.name: one.installed for one in needed}
     if troubles:
@@ -183,7 +195,7 @@ def check_extras() -> list[Finding]:
 
 def check_pygame() -> Finding:
     """Whether one pygame draws, not two that overwrite each other's files."""
-    both = [name for name in ("pygame", "pygame-ce") if version_of(name)]
+    both = [name for name in PYGAMES if version_of(name)]
     if len(both) == 2:
         return Finding(
             "pygame",
@@ -193,7 +205,7 @@ def check_pygame() -> Finding:
         )
     if not both:
         return Finding(
-            "pygame", FAULT, "There is no pygame, which draws.", "Run: pip install pygame"
+            "pygame", FAULT, "There is no pygame, which draws.", "Run: pip install pygame-ce"
         )
     return Finding("pygame", OK, f"{both[0]} {version_of(both[0])} alone draws.")
 

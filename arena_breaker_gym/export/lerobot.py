@@ -1,7 +1,8 @@
 """`export_lerobot`: stored episodes as a LeRobot data set in the format v3.0.
 
 An episode becomes one parquet file and one video, which the format allows and which keeps memory
-bounded. Frame t is what there was to see before action t: T frames for T actions.
+bounded and lets a killed export go on. Frame t is what there was to see before action t: T frames
+for T actions.
 """
 
 import json
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from arena_breaker_gym._runtime.stored import json_in, read_stored
 from arena_breaker_gym.batch.observation import STATE_NUMBERS, TABLES
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
+from arena_breaker_gym.export.pieces import Pieces, pieces_of, placed
 from arena_breaker_gym.export.source import (
     EpisodeSource,
     ExportError,
@@ -30,9 +33,9 @@ from arena_breaker_gym.export.source import (
     moments_of,
     source_of,
 )
-from arena_breaker_gym.rollout.encoder import encoder
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.store import EpisodeStore
+from arena_breaker_gym.rollout.video import encoder
 from arena_breaker_gym.settings import PIXEL_SIZES
 
 VERSION = "v3.0"
@@ -45,6 +48,7 @@ VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"
 INFO = "meta/info.json"
 _GROUP = 4096  # rows that are written at once
+_ROWS, _FILM, _ABOUT = "rows.parquet", "film.mp4", "about.json"  # of an episode
 
 Progress = Callable[[int, int], None]
 Columns = dict[str, NDArray[Any]]
@@ -77,6 +81,18 @@ class Sums:
                 squares + now[3],
             ]
         self._parts, self._count = now, self._count + len(values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        return {"count": self._count, "parts": [part.tolist() for part in self._parts]}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Sums":
+        """What `to_dict` told."""
+        found = cls()
+        found._count = values["count"]
+        found._parts = [np.array(part) for part in values["parts"]]
+        return found
 
     def merge(self, other: "Sums") -> None:
         """Takes in all that another took in."""
@@ -121,8 +137,8 @@ def export_lerobot(
     """Writes stored episodes as a LeRobot data set, whole or not at all.
 
     Pixels are video (H.264), so not bit for bit what an agent saw, and rewards are float32; all
-    else is lossless. A call that finds the same data set does nothing; one that was killed starts
-    from the beginning.
+    else is lossless. A call that finds the same data set does nothing; after one that was killed
+    it goes on with the first episode that is missing.
 
     Args:
         store: The episodes; all must have been played under the same settings.
@@ -138,6 +154,7 @@ def export_lerobot(
         ExportError: If there is no episode, they differ in their settings, a step is no whole
             fraction of a second, or the folder holds other data.
         ReplayError: If an episode does not play as recorded.
+        BusyError: If another process is writing the same data set.
         MissingExtraError: If pyarrow or the video encoder is not installed.
     """
     require("pyarrow", "nitrogen")
@@ -148,8 +165,8 @@ def export_lerobot(
     if out.exists():
         _check_same(out, info)
         return out
-    with folder_written_whole(out) as part:
-        _write(part, source, terms, info, progress)
+    with pieces_of(out, info) as pieces, folder_written_whole(out) as part:
+        _write(part, pieces, source, terms, info, progress)
     return out
 
 
@@ -239,6 +256,7 @@ def _check_same(out: Path, info: dict[str, Any]) -> None:
 
 def _write(
     folder: Path,
+    pieces: Pieces,
     source: EpisodeSource,
     terms: _Terms,
     info: dict[str, Any],
@@ -248,10 +266,15 @@ def _write(
     total: dict[str, Sums] = {}
     for number, episode in enumerate(source):
         before = rows[-1]["dataset_to_index"] if rows else 0
-        sums = _write_episode(folder, episode, number, before, terms)
-        rows.append(_row(episode, number, before, terms, sums))
-        for name, part in sums.items():
-            total.setdefault(name, Sums()).merge(part)
+        write = partial(_write_piece, episode=episode, number=number, before=before, terms=terms)
+        piece = pieces.get(number, write)
+        place = {"chunk_index": number // CHUNK, "file_index": number % CHUNK}
+        placed(piece / _ROWS, folder / DATA.format(**place))
+        placed(piece / _FILM, folder / VIDEO.format(video_key=PIXELS, **place))
+        told = json.loads((piece / _ABOUT).read_text(encoding="utf-8"))
+        rows.append(told["row"])
+        for name, part in told["sums"].items():
+            total.setdefault(name, Sums()).merge(Sums.from_dict(part))
         if progress is not None:
             progress(before + len(episode), source.steps)
     _write_table(folder / EPISODES, rows)
@@ -260,15 +283,22 @@ def _write(
     _write_json(folder / INFO, info)
 
 
+def _write_piece(
+    folder: Path, *, episode: Episode, number: int, before: int, terms: _Terms
+) -> None:
+    """Writes an episode's rows, its video, and what the data set says of it."""
+    sums = _write_episode(folder, episode, number, before, terms)
+    row = _row(episode, number, before, terms, sums)
+    told = {"row": row, "sums": {name: part.to_dict() for name, part in sums.items()}}
+    _write_json(folder / _ABOUT, told)
+
+
 def _write_episode(
     folder: Path, episode: Episode, number: int, before: int, terms: _Terms
 ) -> dict[str, Sums]:
     """Writes an episode's rows and its video, and sums up both."""
     pa, pq = require("pyarrow", "nitrogen"), require("pyarrow.parquet", "nitrogen")
-    place = {"chunk_index": number // CHUNK, "file_index": number % CHUNK}
-    rows, film = folder / DATA.format(**place), folder / VIDEO.format(video_key=PIXELS, **place)
-    rows.parent.mkdir(parents=True, exist_ok=True)
-    film.parent.mkdir(parents=True, exist_ok=True)
+    rows, film = folder / _ROWS, folder / _FILM
     sums: dict[str, Sums] = {}
     with ExitStack() as stack:
         video = stack.enter_context(

@@ -10,6 +10,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 import arena_breaker_gym
+from arena_breaker_gym import ENV_ID
 from arena_breaker_gym._runtime.extras import require
 from arena_breaker_gym._runtime.files import folder_written_whole, written_whole
 from arena_breaker_gym._runtime.stored import json_in, read_stored
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import action_space_of, observation_space_of
+from arena_breaker_gym.export.pieces import Pieces, pieces_of
 from arena_breaker_gym.export.source import (
     PIECE,
     EpisodeSource,
@@ -32,7 +35,6 @@ from arena_breaker_gym.export.source import (
     parts_of,
     source_of,
 )
-from arena_breaker_gym.registration import ENV_ID
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.store import EpisodeStore
 from arena_breaker_gym.settings import Settings
@@ -40,6 +42,7 @@ from arena_breaker_gym.settings import Settings
 LICENCE = "MIT"
 OBSERVATIONS = ("both", "pixels", "state")
 METADATA = "metadata.json"
+MAIN_FILE = "main_data.hdf5"
 _COMPRESSION = {"compression": "gzip", "compression_opts": 1}  # lossless, and any reader knows it
 
 Progress = Callable[[int, int], None]
@@ -59,7 +62,7 @@ def export_minari(
     """Writes stored episodes as a Minari data set, whole or not at all.
 
     Episodes that the agent failed are left out. A call that finds the same data set does nothing;
-    one that was killed starts from the beginning.
+    after one that was killed it goes on with the first episode that is missing.
 
     Args:
         store: The episodes; all must have been played under the same settings.
@@ -78,6 +81,7 @@ def export_minari(
         ExportError: If there is no episode, they differ in their settings, the name is none for
             Minari, or other data lie under it.
         ReplayError: If an episode does not play as recorded.
+        BusyError: If another process is writing the same data set.
         MissingExtraError: If Minari is not installed.
     """
     require("minari", "minari")
@@ -91,8 +95,8 @@ def export_minari(
     if folder.exists():
         _check_same(folder, about)
     else:
-        with folder_written_whole(folder) as part:
-            _write(part / "data", source, spec, about, progress)
+        with pieces_of(folder, about) as pieces, folder_written_whole(folder) as part:
+            _write(part / "data", pieces, source, spec, about, progress)
     _name_spaces(folder, name)  # also of one that is there: a kill may have come between the two
     return folder
 
@@ -113,7 +117,7 @@ def _folder_of(name: str, root: Path | None) -> Path:
             f"{name!r} is no name of a Minari data set; expected one such as "
             "'arenabreaker/expert-v0'."
         ) from None
-    folder: Path = get_dataset_path(name) if root is None else root / name
+    folder: Path = get_dataset_path(name) if root is None else root.absolute() / name
     return folder
 
 
@@ -184,6 +188,7 @@ def _check_same(folder: Path, about: dict[str, Any]) -> None:
 
 def _write(
     folder: Path,
+    pieces: Pieces,
     source: EpisodeSource,
     spec: EnvSpec,
     about: dict[str, Any],
@@ -199,11 +204,12 @@ def _write(
         env_spec=spec,
         jpeg_encoding=False,
     )
-    with _main_file(folder) as file:
+    with _file(folder / MAIN_FILE, "w") as file:
         done = 0
         for number, episode in enumerate(source):
-            group = file.create_group(f"episode_{number}")
-            _write_episode(group, episode, settings, number)
+            write = partial(_write_piece, episode=episode, settings=settings, number=number)
+            with _file(pieces.get(number, write) / MAIN_FILE, "r") as piece:
+                piece.copy(name := f"episode_{number}", file, name)  # as compressed as it is
             done += len(episode)
             if progress is not None:
                 progress(done, source.steps)
@@ -218,10 +224,15 @@ def _write(
 
 
 @contextmanager
-def _main_file(folder: Path) -> Iterator[Any]:
+def _file(path: Path, mode: str) -> Iterator[Any]:
     h5py = require("h5py", "minari")
-    with h5py.File(folder / "main_data.hdf5", "w", track_order=True) as file:
+    with h5py.File(path, mode, track_order=True) as file:
         yield file
+
+
+def _write_piece(folder: Path, *, episode: Episode, settings: Settings, number: int) -> None:
+    with _file(folder / MAIN_FILE, "w") as file:
+        _write_episode(file.create_group(f"episode_{number}"), episode, settings, number)
 
 
 def _write_episode(group: Any, episode: Episode, settings: Settings, number: int) -> None:
@@ -249,10 +260,10 @@ def _write_episode(group: Any, episode: Episode, settings: Settings, number: int
     for piece in moments_of(
         episode, observation=settings.observation, pixel_size=settings.pixel_size
     ):
-        _write_piece(group, piece, steps)
+        _write_moments(group, piece, steps)
 
 
-def _write_piece(group: Any, piece: Any, steps: int) -> None:
+def _write_moments(group: Any, piece: Any, steps: int) -> None:
     last = piece.first + len(piece)
     for name, values in piece.observations.items():
         group[f"observations/{name}".rstrip("/")][piece.first : last] = values

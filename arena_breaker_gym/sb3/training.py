@@ -1,7 +1,7 @@
 """`train`: a config becomes a policy in a folder, killed and run again as often as you like.
 
-The folder holds `model.zip` (what the agent `sb3` plays), `curve.json` (the
-learning curve and the config) and `checkpoint.safetensors` (what a later call goes on from).
+The folder holds `model.zip` (what the agent `sb3` plays), `curve.json` (the learning curve and the
+config), `checkpoint.safetensors` (what a later call goes on from), and what `loggers` write.
 Episodes that were under way when a training was killed are lost, and what was learned in the last
 20 s.
 """
@@ -29,6 +29,7 @@ from torch import Tensor
 from arena_breaker_gym._runtime.files import Claim, claimed, written_whole
 from arena_breaker_gym._runtime.stored import is_number, is_whole, json_in
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
+from arena_breaker_gym.loggers import Board
 from arena_breaker_gym.sb3 import make_vec_env
 from arena_breaker_gym.sb3.policy_file import (
     ACTIVATIONS,
@@ -37,7 +38,7 @@ from arena_breaker_gym.sb3.policy_file import (
     save_policy,
     weights_of,
 )
-from arena_breaker_gym.wrappers.action_noise import ActionNoise
+from arena_breaker_gym.wrappers.actions import ActionNoise
 from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 
 # Fields that stored files know under other names.
@@ -237,7 +238,9 @@ def train(
         The policy's file.
 
     Raises:
-        CheckpointError: If the folder holds another training.
+        TrainingStateError: If the folder holds another training.
+        MissingExtraError: If a logger's library is not installed.
+        ValueError: If `ARENA_BREAKER_LOG` names a logger that there is not.
     """
     with claimed(out) as claim:
         run = _Run(config, out, seed, minutes, num_threads, watch)
@@ -249,6 +252,7 @@ def train(
                 run.keep()
         finally:
             run.env.close()
+            run.board.close()
     return out / MODEL
 
 
@@ -279,6 +283,7 @@ class _Run(BaseCallback):
         self.curve: list[dict[str, Any]] = note["curve"] if note else []
         done: int = note["steps"] if note else 0
         self.endings: list[dict[str, Any]] = []
+        self.board = Board(out, step=done)
         self._start_clock()  # PPO asks for the rate when it is made
         self.env = _env(config, num_threads)
         self.model = _ppo(config, self.env, seed, rate=self._rate)
@@ -320,6 +325,7 @@ class _Run(BaseCallback):
             "cpu_seconds": round(self.cpu_elapsed, 1),
             "curve": self.curve,
         }
+        self.board.save()
         save_checkpoint(self.model, self.out / CHECKPOINT, note)
         save_policy(self.model, self.out / MODEL)
         with written_whole(self.out / CURVE) as part:
@@ -334,7 +340,9 @@ class _Run(BaseCallback):
         self.model.ent_coef = self.config.entropy * (1.0 - 0.9 * self.share)
         before = self.curve[-1]["steps"] if self.curve else 0
         if self.endings and self.num_timesteps - before >= self.config.steps / _ROWS:
-            self.curve.append(self._row())
+            row = self._row()
+            self.curve.append(row)
+            self.board.note("train", row["steps"], {k: v for k, v in row.items() if k != "steps"})
             self.endings = []
         if time.monotonic() - self.kept > PERIOD:
             self.keep()

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from arena_breaker_gym._runtime.files import Claim, claimed, folder_written_whole
 from arena_breaker_gym._runtime.run_folder import check_claim, claim_folder, write_json
 from arena_breaker_gym._runtime.stored import StoredError, is_number, is_whole, json_in, read_stored
+from arena_breaker_gym.loggers import Board
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.training.config import RENAMED
 from nitrogen_adapter.training.data_split import SCORES, HeldOut, Scores
-from nitrogen_adapter.training.loggers import Board
 from nitrogen_adapter.training.processes import Processes
 from nitrogen_adapter.training.trainer import Trainer, TrainingProgress
 

@@ -135,7 +135,6 @@ def _text(value: float | None) -> str:
 
 
 def posttrain(
-    ctx: typer.Context,
     base: given.Base,
     *,
     out: given.Out,
@@ -191,7 +190,7 @@ def posttrain(
 
     Example: arena-breaker nitrogen posttrain base --episodes runs/demo --out runs/student
     """
-    _run(ctx.params)  # all that was given, by name: too much to hand on one by one
+    _run(locals())  # all that was given, by name: too much to hand on one by one
 
 
 def _run(wanted: Mapping[str, Any]) -> None:
@@ -274,7 +273,7 @@ def _weights(texts: Sequence[str]) -> dict[str, float]:
 
 
 def _tell(report: Mapping[str, Any], out: Path, *, json: bool) -> None:
-    from arena_breaker_gym.report.runs import training_report
+    from arena_breaker_gym.report.report import training_report
 
     if json:
         print_json(report)

@@ -1,6 +1,7 @@
 """`Board`: where a training's figures are noted, as JSON lines and by the loggers asked for.
 
-`ARENA_BREAKER_LOG` says which, as in "tensorboard,csv,wandb": every training reads it.
+`ARENA_BREAKER_LOG` says which, as in "tensorboard,csv,wandb": every training reads it, PPO's, the
+post-training's and the bootcamp's.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -185,7 +187,7 @@ LOGGERS: Mapping[str, Callable[..., Logger]] = {
 
 
 def loggers_of(folder: Path, *, step: int, kept: Iterable[Line]) -> list[Logger]:
-    """Open the loggers that `ARENA_BREAKER_LOG` names; without it, TensorBoard's.
+    """Open the loggers that `ARENA_BREAKER_LOG` names; without it, TensorBoard's where installed.
 
     Args:
         folder: of the run.
@@ -197,7 +199,9 @@ def loggers_of(folder: Path, *, step: int, kept: Iterable[Line]) -> list[Logger]
         MissingExtraError: if a library is not installed.
     """
     lines = list(kept)
-    names = [name.strip() for name in os.environ.get(VARIABLE, "tensorboard").split(",")]
+    usual = EVENTS if find_spec("tensorboard") and find_spec("torch") else ""
+    named = os.environ.get(VARIABLE, usual).split(",")
+    names = [name.strip() for name in named if name.strip()]
     for name in names:
         if name not in LOGGERS:
             raise ValueError(f"{VARIABLE} names {name!r}: {closest(name, LOGGERS)}.")
