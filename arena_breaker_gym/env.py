@@ -132,7 +132,7 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         render_mode: str | None = None,
         render_size: int = DEFAULT_RENDER_SIZE,
         flat_info: bool = True,
-        **settings: Any,
+        **settings: object,
     ) -> None:
         """Makes the environment; see the class for the arguments.
 

@@ -114,7 +114,7 @@ class Settings:
         return values
 
 
-def _file_names(stages: Any) -> tuple[str, ...] | None:
+def _file_names(stages: object) -> tuple[str, ...] | None:
     if stages is None:
         return None
     if isinstance(stages, str | Path) or not isinstance(stages, Iterable):

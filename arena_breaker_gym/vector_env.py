@@ -56,8 +56,8 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         num_threads: int | None = None,
         render_mode: str | None = None,
         render_size: int = DEFAULT_RENDER_SIZE,
-        flat_info: Any = True,  # NumPy's bools as well
-        **settings: Any,
+        flat_info: object = True,  # NumPy's bools as well
+        **settings: object,
     ) -> None:
         """Makes the batch.
 

@@ -93,7 +93,7 @@ class _Reader(Unpickler):
             return StandIn()  # a kind of numbers, of which torch knows a few
         return super().find_class(module, name)
 
-    def persistent_load(self, place: Any) -> StandIn:
+    def persistent_load(self, place: object) -> StandIn:
         if type(place) is not tuple or len(place) != _STORAGE or type(place[1]) is not StandIn:
             raise UnreadableError("A tensor's numbers lie nowhere.")
         word, _, key, device, count = place
@@ -106,25 +106,25 @@ class _Ordered(dict[Any, Any], Unfinished):
     """An ordered dict, which torch gives a state that is no part of its content."""
 
     @classmethod
-    def empty(cls, *arguments: Any) -> Self:
+    def empty(cls, *arguments: object) -> Self:
         """Make one that is filled afterwards, which is the only way that pickles make them."""
         if arguments:
             raise UnreadableError("It fills a dict in a way that none here may.")
         return cls()
 
-    def build(self, state: Any) -> None:
+    def build(self, state: object) -> None:
         pass
 
     def value(self) -> Any:
         return dict(self)
 
 
-def _tensor(*arguments: Any) -> StandIn:
+def _tensor(*arguments: object) -> StandIn:
     """Stands for a tensor; torch will look at what it is made of."""
     return StandIn()
 
 
-def _check_size(value: Any) -> None:
+def _check_size(value: object) -> None:
     """Refuse containers that unfold to too much, or hold themselves."""
     waiting, seen = [(value, 0)], 0
     while waiting:
@@ -257,7 +257,7 @@ def read(path: str | Path, *, expected: tuple[str, ...]) -> dict[str, Any]:
     return dict(content)
 
 
-def write(path: str | Path, content: Mapping[str, Any]) -> None:
+def write(path: str | Path, content: Mapping[str, object]) -> None:
     """Save a dict under a temporary name and rename it, so that no half file is ever found.
 
     Equal dicts give equal files: torch would name the archive inside after the file, whose
@@ -370,7 +370,7 @@ def _renamed(weights: _Weights) -> dict[str, Any]:
     return {wrapped.sub("vision_encoder.", str(name)): value for name, value in weights.items()}
 
 
-def _with_what_weights_say(ckpt_config: Mapping[str, Any], weights: _Weights) -> dict[str, Any]:
+def _with_what_weights_say(ckpt_config: Mapping[str, object], weights: _Weights) -> dict[str, Any]:
     """Fills in what a configuration leaves unsaid and the weights show."""
     result: dict[str, Any] = _copied(ckpt_config)
     model, tokenizer = result.get("model_cfg"), result.get("tokenizer_cfg")
@@ -402,7 +402,7 @@ def _named_games(mapping: object, count: int) -> dict[str, Any]:
     return known
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: object) -> Any:
     """Copies the dicts of a nested configuration, and leaves the rest as it is."""
     if isinstance(value, Mapping):
         return {key: _copied(below) for key, below in value.items()}

@@ -201,7 +201,7 @@ def check_bad():
 
 @pytest.mark.parametrize(("checks", "status"), [([check_good], 0), ([check_good, check_bad], 1)])
 def test_the_command_shows_all_and_exits_with_one_for_a_fault(monkeypatch, checks, status):
-    monkeypatch.setattr("arena_breaker_gym.doctor.examine", lambda: doctor.examine(checks))
+    monkeypatch.setattr("arena_breaker_gym.doctor.examine", lambda: examine(checks))
     printed = CliRunner().invoke(build(), ["doctor"])
     told = CliRunner().invoke(build(), ["doctor", "--json"])
     assert (printed.exit_code, told.exit_code) == (status, status)

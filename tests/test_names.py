@@ -15,6 +15,7 @@ from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_agents.tutor import llm_client
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.deprecated import OLD_MODULES
+from arena_breaker_gym.engine.shots import ENEMY_SHOT_RANGE
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.sb3 import make_vec_env
 from nitrogen_adapter.data import windows
@@ -84,7 +85,7 @@ def test_no_class_has_two_meanings():
 def test_the_old_names_of_backends_work_and_warn(monkeypatch, capsys):
     with pytest.warns(DeprecationWarning, match=r"rollout\(backend=\)"):
         assert rollout(RandomAgent(), episodes=1, max_steps=2, engine="local")
-    with pytest.warns(DeprecationWarning, match="RayBackend"):
+    with pytest.warns(DeprecationWarning, match=r"rollout\.engines.* is now called"):
         from arena_breaker_gym.rollout.engines import ray_engine
 
         assert ray_engine.RayEngine.__name__ == "RayBackend"
@@ -102,6 +103,15 @@ def test_modules_that_moved_are_found_by_their_old_names_and_warn():
 
     assert Arenas is Moved
     assert all(importlib.util.find_spec(new) for new in OLD_MODULES.values())
+    with pytest.warns(DeprecationWarning, match=r"enemy_shots.* is now called .*shots"):
+        from arena_breaker_gym.engine.enemy_shots import RANGE
+    assert RANGE == ENEMY_SHOT_RANGE
+
+
+def test_there_is_no_file_by_a_modules_old_name():
+    for old in OLD_MODULES:
+        path = Path(*old.split("."))
+        assert not [*ROOT.glob(f"{path}.py"), *ROOT.glob(f"agents/{path}.py")], old
 
 
 def test_the_old_names_of_llm_clients_work_and_warn():
@@ -113,14 +123,14 @@ def test_the_old_names_of_llm_clients_work_and_warn():
 
     with pytest.warns(DeprecationWarning, match=r"Still.ask is now called complete"):
         complete = llm_client.completion(Still())
-    with pytest.warns(DeprecationWarning, match=r"mind.Reply is now called .*Response"):
+    with pytest.warns(DeprecationWarning, match=r"tutor\.mind.* is now called .*llm_client"):
         from arena_breaker_agents.tutor.mind import Reply
 
         assert asyncio.run(complete(None)).ending == "called"
 
 
 def test_the_old_place_of_chunk_settings_works_and_warns():
-    with pytest.warns(DeprecationWarning, match=r"moments.ChunkSettings is now called .*windows"):
+    with pytest.warns(DeprecationWarning, match=r"data\.moments is now called .*windows"):
         from nitrogen_adapter.data.moments import ChunkSettings
     assert ChunkSettings is windows.ChunkSettings
 

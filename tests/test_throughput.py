@@ -328,7 +328,7 @@ def checkout(tmp_path_factory):
 
 
 def test_a_checkout_is_measured_in_the_same_rounds_and_the_slower_build_told(run, checkout):
-    told = [*ONE, *SHORT, "--rounds", "6", "--against", str(checkout)]
+    told = [*ONE, *SHORT, "--rounds", "6", "--cpu-time", "--against", str(checkout)]
     status, out, err = run(*told, "--json")
     (row,) = json.loads(out)["rows"]
     assert len(row["values"]) == len(row["before"]) == len(row["calibrations"]) == 6

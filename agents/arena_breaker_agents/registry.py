@@ -120,7 +120,7 @@ def _imported(name: str, known: Collection[str]) -> ModuleType:
                 sys.path.append(folder)  # for what the module imports later
 
 
-def _made_own(maker: Any, options: dict[str, Any], spec: str) -> Any:
+def _made_own(maker: object, options: dict[str, Any], spec: str) -> Any:
     if not callable(maker):
         raise ValueError(f"Agent {spec!r} cannot be made: {maker!r} is no class.")
     try:

@@ -134,7 +134,7 @@ class SB3Agent:
             shown["pixels"] = observations.pixels[rows]
         return shown
 
-    def _decide(self, shown: Any, arenas: Sequence[int]) -> NDArray[np.float32]:
+    def _decide(self, shown: object, arenas: Sequence[int]) -> NDArray[np.float32]:
         seen = self._preprocessor.observe(shown)
         for layer in self._layers:
             seen = layer(seen, arenas)

@@ -66,7 +66,7 @@ def parse_tutor(source: str, readers: Readers) -> tuple[str, TutorSettings, dict
 _PLAYED = ("decision_steps", "most_holds", "history", "max_tokens")
 
 
-def tutor_name(model: str, settings: TutorSettings, options: Mapping[str, Any]) -> str:
+def tutor_name(model: str, settings: TutorSettings, options: Mapping[str, object]) -> str:
     """The model, the prompt's version, and what is not as usual: "claude-opus-4-8, prompt 2".
 
     Args:
@@ -121,7 +121,7 @@ class ClaudeTutor(Tutor):
         thinking: str | int | None = None,
         batch: bool = False,
         settings: TutorSettings | None = None,
-        **connection: Any,
+        **connection: object,
     ) -> None:
         """Prepares a tutor; nothing is asked yet.
 

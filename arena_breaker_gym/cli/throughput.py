@@ -103,6 +103,14 @@ def throughput(
             "file; 0.03 beside a checkout.",
         ),
     ] = None,
+    cpu_time: Annotated[
+        bool,
+        typer.Option(
+            "--cpu-time",
+            help="Time our steps by the processor's time, which other work on the machine does "
+            "not lengthen, instead of by the clock; not for more than one thread.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for throughput.json and a plot. Default: nothing is kept."),
@@ -135,6 +143,7 @@ def throughput(
             peers=tuple(peer or (PEERS if peers else ())),
             pythons=tuple(peers_python or ()),
             against=str(checkout or ""),
+            cpu_time=cpu_time,
         )
         results = _measure(terms, out)
     near = _BESIDE_CHECKOUT if tolerance is None else tolerance

@@ -70,7 +70,7 @@ AimZ = Annotated[float, _stick("Aim stick: towards the viewer."), AS_NUMBER]
 Dash = Annotated[bool, Field(strict=True, description="Dash along the move stick."), AS_TRUTH]
 
 
-def _optional(description: str, **schema: Any) -> Any:
+def _optional(description: str, **schema: object) -> Any:
     """A whole number that may be left out, or null, without a schema that says so.
 
     Some clients know no unions: they send text for whatever may be a number or null. So the
@@ -359,7 +359,7 @@ async def _sweep(games: Games) -> None:
         await anyio.to_thread.run_sync(games.sweep)
 
 
-def _check_names(tool: str, arguments: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+def _check_names(tool: str, arguments: Mapping[str, object], known: Mapping[str, object]) -> None:
     """Refuses an argument that the library would pass over in silence."""
     for name in arguments:
         if name not in known:

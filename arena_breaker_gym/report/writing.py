@@ -120,7 +120,7 @@ def _embedded(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _words(value: Any) -> str:
+def _words(value: object) -> str:
     """A JSON value for people."""
     if value is None:
         return "–"

@@ -314,7 +314,7 @@ class Coordinator(Protocol):
     It is prepared for the run as if it played itself.
     """
 
-    def handle_request(self, worker: int, request: Any) -> Any:
+    def handle_request(self, worker: int, request: object) -> Any:
         """Answers a copy at once; what this raises is raised in the copy's process.
 
         Args:

@@ -137,7 +137,7 @@ class ArenaBatch:
             drawn_by=self._drawn_by,
         )
 
-    def _ending(self, arena: int, summary: Mapping[str, Any]) -> tuple[str, str]:
+    def _ending(self, arena: int, summary: Mapping[str, object]) -> tuple[str, str]:
         if not self.arenas.terminated[arena]:
             return TIME_LIMIT, f"cut off after {self.plan.max_steps} steps"
         if summary["victory"]:

@@ -42,7 +42,7 @@ _SNAPSHOT = 8192  # bytes; with all slots taken it has some 6,000
 _PACKED = 250  # times; snapshots of a player who stands idle shrink to a 60th
 
 
-def check_about(about: Mapping[str, Any]) -> None:
+def check_about(about: Mapping[str, object]) -> None:
     """Refuses what no episode says of itself.
 
     Args:

@@ -24,6 +24,11 @@ from arena_breaker_gym.throughput.results import Peer
 
 SCRIPT = Path(__file__).with_name("worker.py")
 OURS = "arena_breaker"  # the adapter of this game
+# Runs a worker, of whatever checkout, by the processor's time instead of the clock on the wall.
+_CPU_TIME = (
+    "import runpy, sys, time; time.perf_counter = time.process_time; "
+    "del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+)
 PATIENCE_S = 600.0  # for an answer, making a subject and compiling on a busy machine included
 
 PEERS = (
@@ -73,7 +78,12 @@ class AdapterProcess:
     """
 
     def __init__(
-        self, adapter: str, *, python: str = sys.executable, checkout: Checkout | None = None
+        self,
+        adapter: str,
+        *,
+        python: str = sys.executable,
+        checkout: Checkout | None = None,
+        cpu_time: bool = False,
     ) -> None:
         """Starts the process and waits for its greeting.
 
@@ -81,6 +91,8 @@ class AdapterProcess:
             adapter: Name of an adapter, or the path of a file with one.
             python: The interpreter to run it under.
             checkout: Whose worker and packages are used; None: our own.
+            cpu_time: Whether seconds are those of the processor, which other processes do not
+                lengthen.
 
         Raises:
             BrokenError: If it cannot be started or says nothing sensible.
@@ -90,7 +102,7 @@ class AdapterProcess:
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         try:
             self._process = subprocess.Popen(
-                [_lasting(python), str(checkout.script if checkout else SCRIPT), _lasting(adapter)],
+                [_lasting(python), *_worker_of(checkout, cpu_time=cpu_time), _lasting(adapter)],
                 cwd=self._folder.name,
                 env={**os.environ, **(checkout.environment if checkout else {})},
                 stdin=subprocess.PIPE,
@@ -175,6 +187,11 @@ class AdapterProcess:
         said = self._errors.read().decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(said) if line.strip()), "no word")
         return f"its process ended with status {status} and {last!r}"
+
+
+def _worker_of(checkout: Checkout | None, *, cpu_time: bool) -> list[str]:
+    script = str(checkout.script if checkout else SCRIPT)
+    return ["-c", _CPU_TIME, script] if cpu_time else [script]
 
 
 def _lasting(name: str) -> str:

@@ -234,7 +234,7 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-class Verdict(StrEnum):
+class PairVerdict(StrEnum):
     """What pairs of readings say of a figure."""
 
     SLOWER = "slower"
@@ -257,7 +257,7 @@ class Pairing:
     median: float
     low: float
     high: float
-    verdict: Verdict
+    verdict: PairVerdict
 
     @classmethod
     def of(cls, times: Sequence[float], *, tolerance: float) -> Self:
@@ -274,12 +274,12 @@ class Pairing:
         return cls(median, low, high, _verdict(median, low, high, tolerance))
 
 
-def _verdict(median: float, low: float, high: float, tolerance: float) -> Verdict:
+def _verdict(median: float, low: float, high: float, tolerance: float) -> PairVerdict:
     if low > 1 + tolerance:
-        return Verdict.SLOWER
+        return PairVerdict.SLOWER
     if high < 1 - tolerance:
-        return Verdict.FASTER
-    return Verdict.ALIKE if abs(median - 1) <= tolerance else Verdict.UNCLEAR
+        return PairVerdict.FASTER
+    return PairVerdict.ALIKE if abs(median - 1) <= tolerance else PairVerdict.UNCLEAR
 
 
 def _outside(count: int) -> int:
@@ -297,7 +297,7 @@ def slower(rows: Sequence[Row], *, tolerance: float) -> list[str]:
         f"{row.title}: it takes {one.median:.2f} times as long as there ({one.low:.2f} to "
         f"{one.high:.2f})."
         for row, one in pairings
-        if one.verdict is Verdict.SLOWER
+        if one.verdict is PairVerdict.SLOWER
     ]
 
 

@@ -71,6 +71,7 @@ class ThroughputConfig:
         peers: Names of peers' adapters or files with one.
         pythons: Interpreters besides this one in which peers may be installed.
         against: Folder of another checkout, whose figures are read beside ours; "": none.
+        cpu_time: Whether our steps are timed by the processor's time, not by the wall's clock.
     """
 
     parts: tuple[Part, ...] = tuple(Part)
@@ -81,6 +82,7 @@ class ThroughputConfig:
     peers: tuple[str, ...] = ()
     pythons: tuple[str, ...] = ()
     against: str = ""
+    cpu_time: bool = False
 
     @property
     def checkout(self) -> Checkout | None:
@@ -88,7 +90,7 @@ class ThroughputConfig:
         return Checkout(Path(self.against).resolve()) if self.against else None
 
     @classmethod
-    def of(cls, *, quick: bool, **wishes: Any) -> Self:
+    def of(cls, *, quick: bool, **wishes: object) -> Self:
         """A config in which a wish of None leaves what is usual, or usual for a quick run.
 
         Args:
@@ -289,12 +291,9 @@ class _Run:
         self._out = out
         self._watch = watch
         watch("starting", 0.0)
-        ours = stack.enter_context(AdapterProcess(process.OURS))
-        checkout = terms.checkout
-        other = AdapterProcess(process.OURS, checkout=checkout) if checkout else None
-        if other is not None:
-            stack.callback(other.close)
-        clock = stack.enter_context(AdapterProcess("calibration"))
+        ours = stack.enter_context(AdapterProcess(process.OURS, cpu_time=terms.cpu_time))
+        clock = stack.enter_context(AdapterProcess("calibration", cpu_time=terms.cpu_time))
+        other = _checkouts_process(terms, stack)
         self._found = list(process.find(terms.peers, terms.pythons, stack))
         self._sources = _in_turn(
             own_sources(ours, terms, other), _peers_sources(self._found, terms)
@@ -351,6 +350,14 @@ class _Run:
         if self._out is not None:
             results.save(self._out)
         return results
+
+
+def _checkouts_process(terms: ThroughputConfig, stack: ExitStack) -> AdapterProcess | None:
+    if terms.checkout is None:
+        return None
+    return stack.enter_context(
+        AdapterProcess(process.OURS, checkout=terms.checkout, cpu_time=terms.cpu_time)
+    )
 
 
 def _peers_sources(found: Sequence[Found], terms: ThroughputConfig) -> list[AdapterSource]:

@@ -177,7 +177,7 @@ def _context() -> Any:
     return context
 
 
-def _unchanged(answer: Any) -> Any:
+def _unchanged(answer: object) -> Any:
     return answer
 
 

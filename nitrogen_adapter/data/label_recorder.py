@@ -90,7 +90,7 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
         self._seed = seed
         return super().reset(seed=seed, options=options)
 
-    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
+    def step(self, action: object) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
         """Note what is seen and done, do it, and write the episode if that was its end.
 
         Raises:
@@ -123,7 +123,7 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
         self._actions.clear()
         shutil.rmtree(self._part, ignore_errors=True)
 
-    def _keep_frame(self, picture: Any) -> None:
+    def _keep_frame(self, picture: object) -> None:
         frame = np.asarray(picture)
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
             raise LabelError(

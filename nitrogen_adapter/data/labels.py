@@ -101,7 +101,7 @@ def chunk_folder(video: Path, name: str, number: int) -> Path:
 
 
 def write_chunks(
-    video: Path, name: str, kinds: Mapping[str, NDArray[np.float32]], about: Mapping[str, Any]
+    video: Path, name: str, kinds: Mapping[str, NDArray[np.float32]], about: Mapping[str, object]
 ) -> None:
     """Write the rows of a whole video, chunk by chunk.
 
@@ -332,7 +332,7 @@ def _told_rate(about: Mapping[str, Any], path: Path) -> float | None:
     return float(ROWS_PER_SECOND if alike else rate)
 
 
-def _video_rate(about: Mapping[str, Any]) -> float | None:
+def _video_rate(about: Mapping[str, object]) -> float | None:
     """Frames in a second by the numbers and times of a chunk's first and last, if it tells them."""
     video = about.get("original_video")
     if not isinstance(video, Mapping):
@@ -348,7 +348,7 @@ def _video_rate(about: Mapping[str, Any]) -> float | None:
     return float(rate) if 1.0 <= rate <= MOST_ROWS_PER_SECOND else None
 
 
-def _seconds(about: Mapping[str, Any]) -> float:
+def _seconds(about: Mapping[str, object]) -> float:
     """How long a chunk is: 20 s, or less if the video itself is shorter."""
     video = about.get("original_video")
     told = video.get("duration") if isinstance(video, Mapping) else None
@@ -359,7 +359,7 @@ def _share(whole: Any, parts: float) -> Any:
     return whole / parts if is_number(whole) else whole
 
 
-def _box(about: Mapping[str, Any], path: Path) -> Box | None:
+def _box(about: Mapping[str, object], path: Path) -> Box | None:
     """Where the metadata say that the controller is shown.
 
     They hold left, top, width and height in pixels of the video, some beyond its edge.
@@ -378,7 +378,7 @@ def _box(about: Mapping[str, Any], path: Path) -> Box | None:
     return (left / wide, top / tall, (left + width) / wide, (top + height) / tall)
 
 
-def _resolution(about: Mapping[str, Any], box: list[float], path: Path) -> tuple[float, float]:
+def _resolution(about: Mapping[str, object], box: list[float], path: Path) -> tuple[float, float]:
     """The height and width that a box is counted in; 1 and 1 where it is told in shares."""
     if max(box) <= 1.0:
         return 1.0, 1.0

@@ -111,7 +111,7 @@ class BatchLog:
                 raise ValueError(f"{path}, line {number}: this is no batch.") from None
 
 
-def _append(path: Path, row: Mapping[str, Any]) -> None:
+def _append(path: Path, row: Mapping[str, object]) -> None:
     file = LineFile(path)
     try:
         file.add(json.dumps(row, separators=(",", ":")).encode() + b"\n", durable=True)

@@ -482,7 +482,7 @@ def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _plain_thinking(thinking: Any) -> Any:
+def _plain_thinking(thinking: object) -> Any:
     if thinking is None or thinking == ADAPTIVE:
         return thinking
     try:

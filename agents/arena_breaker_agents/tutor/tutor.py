@@ -192,7 +192,7 @@ class Tutor:
             )
         return _Factory(self._make_client, self.name, self.model, self.settings)
 
-    def handle_request(self, worker: int, question: Any) -> Any:
+    def handle_request(self, worker: int, question: object) -> Any:
         """Answers a worker, for the transcript and the budget that are kept here.
 
         Raises:

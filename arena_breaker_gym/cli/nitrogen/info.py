@@ -104,7 +104,7 @@ def _print(file: str, found: Mapping[str, Any]) -> None:
         console.print(table)
 
 
-def _flat(config: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
+def _flat(config: Mapping[str, object], above: str = "") -> list[tuple[str, Any]]:
     """Nested entries as dotted names with their values."""
     entries: list[tuple[str, Any]] = []
     for name, value in config.items():

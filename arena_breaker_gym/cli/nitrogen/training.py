@@ -272,7 +272,7 @@ def _weights(texts: Sequence[str]) -> dict[str, float]:
     return weights
 
 
-def _tell(report: Mapping[str, Any], out: Path, *, json: bool) -> None:
+def _tell(report: Mapping[str, object], out: Path, *, json: bool) -> None:
     from arena_breaker_gym.report.report import training_report
 
     if json:

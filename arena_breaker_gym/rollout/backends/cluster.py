@@ -219,7 +219,7 @@ class WorkerHandle:
     assigned: list[int] = field(default_factory=list)
     begun: float = 0.0
 
-    def start(self, spec: Any, job: Job) -> None:
+    def start(self, spec: object, job: Job) -> None:
         """Lets it play."""
         self.playing, self.serial = True, job.serial
         self.assigned.extend(job.numbers)

@@ -307,7 +307,7 @@ class Worker:
             self._made[1].close()
             self._made = None
 
-    def _ask(self, content: Any) -> Any:
+    def _ask(self, content: object) -> Any:
         """Asks the driver's agent, on any thread; see `remote_agent.SendRequest`."""
         ident = next(self._idents)
         reply = self._asked[ident] = queue.SimpleQueue()

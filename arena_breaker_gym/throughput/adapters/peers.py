@@ -24,7 +24,7 @@ ENVPOOL_BATCH = 64
 MINIGRID_STEPS_BEFORE = 300  # it draws a field when it is first seen, and keeps it
 
 
-def _make_knights(**settings: Any) -> Step:
+def _make_knights(**settings: object) -> Step:
     from pettingzoo.butterfly import knights_archers_zombies_v11 as game
 
     return parallel(game.parallel_env(**settings))
