@@ -471,6 +471,8 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(old)
     for name, value in new.items():
         below = old.get(name)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        result[name] = _merged(below, value) if both else value  # type: ignore[arg-type]
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            result[name] = _merged(below, value)
+        else:
+            result[name] = value
     return result

@@ -15,10 +15,9 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.play import play
 from gymnasium.vector import AutoresetMode
 
-from arena_breaker_agents.idle import IdleAgent
-from arena_breaker_gym import ArenaBreakerEnv, EpisodeStore, FlattenTables
+from arena_breaker_agents.baselines import IdleAgent
+from arena_breaker_gym import IDS, ArenaBreakerEnv, EpisodeStore, FlattenTables
 from arena_breaker_gym.batch.observation import TABLES
-from arena_breaker_gym.registration import IDS
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, benchmark
 from arena_breaker_gym.settings import Settings

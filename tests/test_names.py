@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from arena_breaker_agents.random import RandomAgent
-from arena_breaker_agents.tutor import llm_client, mind
+from arena_breaker_agents.baselines import RandomAgent
+from arena_breaker_agents.tutor import llm_client
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.deprecated import OLD_MODULES
 from arena_breaker_gym.rollout import rollout
-from arena_breaker_gym.rollout.engines import ray_engine
 from arena_breaker_gym.sb3 import make_vec_env
 from nitrogen_adapter.data import windows
 from nitrogen_adapter.model import NitroGen
@@ -48,8 +47,6 @@ GONE = {
 }
 # Files that know old names in order to warn of them.
 ALIASES = (
-    "tutor/mind.py",
-    "engines/ray_engine.py",
     "agents/arena_breaker_agents/nitrogen.py",
     "deprecated.py",
 )
@@ -88,6 +85,8 @@ def test_the_old_names_of_backends_work_and_warn(monkeypatch, capsys):
     with pytest.warns(DeprecationWarning, match=r"rollout\(backend=\)"):
         assert rollout(RandomAgent(), episodes=1, max_steps=2, engine="local")
     with pytest.warns(DeprecationWarning, match="RayBackend"):
+        from arena_breaker_gym.rollout.engines import ray_engine
+
         assert ray_engine.RayEngine.__name__ == "RayBackend"
     told = ["rollout", "random", "-n", "1", "--max-steps", "2", "--engine=local", "--json"]
     monkeypatch.setattr(sys, "argv", ["arena-breaker", *told])
@@ -110,11 +109,13 @@ def test_the_old_names_of_llm_clients_work_and_warn():
         model, options = "still", {}
 
         async def ask(self, question):
-            return mind.Reply(ending="called", call={})
+            return Reply(ending="called", call={})
 
     with pytest.warns(DeprecationWarning, match=r"Still.ask is now called complete"):
         complete = llm_client.completion(Still())
     with pytest.warns(DeprecationWarning, match=r"mind.Reply is now called .*Response"):
+        from arena_breaker_agents.tutor.mind import Reply
+
         assert asyncio.run(complete(None)).ending == "called"
 
 

@@ -26,15 +26,15 @@ _WHOLE = "an agent has name, needs, reset(arenas, seed), act(observations, arena
 
 AGENTS: Mapping[str, str] = MappingProxyType(
     {
-        "idle": "arena_breaker_agents.idle:IdleAgent",
-        "random": "arena_breaker_agents.random:RandomAgent",
+        "idle": "arena_breaker_agents.baselines:IdleAgent",
+        "random": "arena_breaker_agents.baselines:RandomAgent",
         "scripted": "arena_breaker_agents.scripted:ScriptedBaseline",
         "planner": "arena_breaker_agents.planner:PlannerAgent.from_source",
         "expert": "arena_breaker_agents.expert:ExpertAgent.from_source",
         "sb3": "arena_breaker_agents.sb3:SB3Agent.from_source",
         "nitrogen": "arena_breaker_agents.nitrogen:NitroGenPolicy.from_source",
-        "claude": "arena_breaker_agents.claude_tutor:ClaudeTutor.from_source",
-        "openai": "arena_breaker_agents.openai_tutor:OpenAITutor.from_source",
+        "claude": "arena_breaker_agents.tutors:ClaudeTutor.from_source",
+        "openai": "arena_breaker_agents.tutors:OpenAITutor.from_source",
         "replay": "arena_breaker_agents.replay:ReplayAgent.from_source",
     }
 )

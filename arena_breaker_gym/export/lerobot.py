@@ -30,9 +30,9 @@ from arena_breaker_gym.export.source import (
     moments_of,
     source_of,
 )
-from arena_breaker_gym.rollout.encoder import encoder
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.store import EpisodeStore
+from arena_breaker_gym.rollout.video import encoder
 from arena_breaker_gym.settings import PIXEL_SIZES
 
 VERSION = "v3.0"

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from arena_breaker_gym.deprecated import old_names, warn
 
 if TYPE_CHECKING:
-    from arena_breaker_gym.rollout.episode import Episode
-    from arena_breaker_gym.rollout.plan import Plan
+    from arena_breaker_gym.rollout.episode import Episode, Plan
 
 NEEDS = ("pixels", "state", "snapshot", "saved")
 

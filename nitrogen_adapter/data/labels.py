@@ -338,10 +338,13 @@ def _video_rate(about: Mapping[str, Any]) -> float | None:
     if not isinstance(video, Mapping):
         return None
     names = ("start_frame", "end_frame", "start_time", "end_time")
-    first, last, begin, end = (video.get(name) for name in names)
-    if not all(map(is_number, (first, last, begin, end))) or not end > begin:  # type: ignore[operator]
+    told = [one for name in names if is_number(one := video.get(name))]
+    if len(told) < len(names):
         return None
-    rate = (last - first) / (end - begin)  # type: ignore[operator]
+    first, last, begin, end = told
+    if not end > begin:
+        return None
+    rate = (last - first) / (end - begin)
     return float(rate) if 1.0 <= rate <= MOST_ROWS_PER_SECOND else None
 
 
@@ -349,7 +352,7 @@ def _seconds(about: Mapping[str, Any]) -> float:
     """How long a chunk is: 20 s, or less if the video itself is shorter."""
     video = about.get("original_video")
     told = video.get("duration") if isinstance(video, Mapping) else None
-    return told if is_number(told) and 0.0 < told < CHUNK_S else CHUNK_S  # type: ignore[operator, return-value]
+    return told if is_number(told) and 0.0 < told < CHUNK_S else CHUNK_S
 
 
 def _share(whole: Any, parts: float) -> Any:

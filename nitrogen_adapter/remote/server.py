@@ -32,10 +32,10 @@ from nitrogen_adapter.remote.batching import (
     Batcher,
     Client,
     JobQueue,
+    Metrics,
     QueuedRequest,
     QueueFullError,
 )
-from nitrogen_adapter.remote.metrics import Metrics
 from nitrogen_adapter.remote.wire import WireError
 
 PORT = 5555  # the public server's

@@ -243,11 +243,11 @@ def _plain(value: Any, *, depth: int, budget: _Budget) -> Any:
     return value
 
 
-def _sequence(given: Any, *, most: int) -> Sequence[Any]:
+def _sequence(given: object, *, most: int) -> Sequence[Any]:
     """Return a tuple or list of at most so many values."""
-    if type(given) not in (tuple, list) or len(given) > most:
+    if not isinstance(given, tuple | list) or len(given) > most:
         raise WireError("A message has an object in a state of another form.")
-    return given  # type: ignore[no-any-return]  # its type was looked at
+    return given
 
 
 def _whole_numbers(given: Any, *, most: int, length: int = MAX_AXES) -> tuple[int, ...]:

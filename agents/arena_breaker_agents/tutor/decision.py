@@ -78,9 +78,11 @@ def written_call(text: str, tool: str, keys: Collection[str] = ()) -> Any:
 def parsed(text: object) -> Any:
     """JSON, also where it was encoded more than once; None if it is none."""
     for _ in range(_DEEPEST):
+        if not isinstance(text, str | bytes | bytearray):
+            return None
         try:
-            value = without_surrogates(json.loads(text))  # type: ignore[arg-type]
-        except (TypeError, ValueError, RecursionError):
+            value = without_surrogates(json.loads(text))
+        except (ValueError, RecursionError):
             return None
         if not isinstance(value, str):
             return value

@@ -31,7 +31,7 @@ from arena_breaker_agents.tutor.prompt import DEFAULT_VERSION, VERSIONS, Prompt
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym._runtime.plain import plain_float, plain_int
 from arena_breaker_gym.rollout.agent import AgentFactory, AgentFailure, Observations, SendRequest
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Plan
 from arena_breaker_gym.settings import Settings, closest
 
 GRACE_S = 20.0  # how long answers under way are waited for, and written down, when a run ends

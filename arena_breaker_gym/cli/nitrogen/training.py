@@ -274,7 +274,7 @@ def _weights(texts: Sequence[str]) -> dict[str, float]:
 
 
 def _tell(report: Mapping[str, Any], out: Path, *, json: bool) -> None:
-    from arena_breaker_gym.report.runs import training_report
+    from arena_breaker_gym.report.report import training_report
 
     if json:
         print_json(report)

@@ -26,7 +26,7 @@ from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout.agent import Agent, AgentFactory, RemoteAgent, SendRequest
 from arena_breaker_gym.rollout.backends import BackendReport, Work
 from arena_breaker_gym.rollout.backends.local import LocalBackend
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Plan
 
 
 @dataclass(frozen=True)
