@@ -1,6 +1,5 @@
 """Old names, which work for one release: each says in a warning what it is called now."""
 
-import functools
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -10,37 +9,94 @@ from importlib.machinery import ModuleSpec
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-# Modules that have moved: where what they held is now.
+# Modules that have moved, by package: where what they held is now.
+_MOVED: Mapping[str, Mapping[str, str]] = {
+    "arena_breaker_gym": {
+        "arenas": "batch.arenas",
+        "buffer_pool": "_runtime.pools",
+        "compiled": "_runtime.jit",
+        "doctor.doctor": "doctor",
+        "engine.enemy_shots": "engine.shots",
+        "engine.player_damage": "engine.damage",
+        "engine.roster.stats": "engine.roster",
+        "extras": "_runtime.extras",
+        "files": "_runtime.files",
+        "keys": "batch.seeding",
+        "mcp_server.tools": "mcp_server.server",
+        "observation": "batch.observation",
+        "rendering.skin": "rendering.skins",
+        "rendering.view": "rendering.renderer",
+        "report.deaths": "report.writing",
+        "report.runs": "report.report",
+        "report.markdown": "report.table",
+        "rollout.encoder": "rollout.video",
+        "rollout.engines": "rollout.backends",
+        "rollout.engines.ray_engine": "rollout.backends.ray_backend",
+        "rollout.game": "rollout.batch",
+        "rollout.inline": "rollout.video",
+        "rollout.latency": "rollout.episode",
+        "rollout.layers": "rollout.replay",
+        "rollout.plan": "rollout.episode",
+        "rollout.remote_agent": "rollout.agent",
+        "rollout.table": "rollout.results",
+        "sb3.checkpoint": "sb3.training",
+        "sb3.ppo_config": "sb3.training",
+        "snapshot": "batch.snapshot",
+        "stages.names": "stages.table",
+        "stepping": "batch.stepping",
+        "thread_pool": "_runtime.pools",
+        "throughput.adapters.calibration": "throughput.adapters.peers",
+        "throughput.adapters.stepping": "throughput.adapters.subject",
+        "throughput.fresh": "throughput.process",
+        "throughput.full_arena": "throughput.adapters.arena_breaker",
+        "wrappers.action_noise": "wrappers.actions",
+        "wrappers.discrete_actions": "wrappers.actions",
+    },
+    "arena_breaker_agents": {
+        "claude_tutor": "tutors",
+        "idle": "baselines",
+        "openai_tutor": "tutors",
+        "planning": "planner",
+        "random": "baselines",
+        "tutor.batch_api": "tutor.batches",
+        "tutor.claude_doors": "tutor.claude",
+        "tutor.estimate": "tutors",
+        "tutor.mind": "tutor.llm_client",
+        "tutor.tutor_spec": "tutors",
+    },
+    "nitrogen_adapter": {
+        "archive": "checkpoint",
+        "data.label_export": "data.label_recorder",
+        "data.moments": "data.windows",
+        "remote.metrics": "remote.batching",
+    },
+}
 OLD_MODULES: Mapping[str, str] = MappingProxyType(
     {
-        f"arena_breaker_gym.{old}": f"arena_breaker_gym.{new}"
-        for old, new in {
-            "arenas": "batch.arenas",
-            "buffer_pool": "_runtime.pools",
-            "compiled": "_runtime.jit",
-            "engine.player_damage": "engine.damage",
-            "engine.roster.stats": "engine.roster",
-            "extras": "_runtime.extras",
-            "files": "_runtime.files",
-            "keys": "batch.seeding",
-            "observation": "batch.observation",
-            "rendering.skin": "rendering.skins",
-            "report.markdown": "report.table",
-            "rollout.game": "rollout.batch",
-            "rollout.inline": "rollout.video",
-            "rollout.latency": "rollout.episode",
-            "rollout.layers": "rollout.replay",
-            "rollout.remote_agent": "rollout.agent",
-            "rollout.table": "rollout.results",
-            "sb3.checkpoint": "sb3.training",
-            "sb3.ppo_config": "sb3.training",
-            "snapshot": "batch.snapshot",
-            "stages.names": "stages.table",
-            "stepping": "batch.stepping",
-            "thread_pool": "_runtime.pools",
-        }.items()
+        f"{package}.{old}": f"{package}.{new}"
+        for package, moved in _MOVED.items()
+        for old, new in moved.items()
+    }
+    | {
+        "arena_breaker_gym.registration": "arena_breaker_gym",
+        "nitrogen_adapter.summary": "arena_breaker_gym.cli.nitrogen.info",
     }
 )
+# What had another name in a module that has moved.
+_RENAMED: Mapping[str, Mapping[str, str]] = {
+    "arena_breaker_agents.tutor.mind": {
+        "Mind": "LLMClient",
+        "MindError": "LLMError",
+        "Question": "Request",
+        "Reply": "Response",
+    },
+    "arena_breaker_gym.engine.enemy_shots": {
+        "RADIUS": "ENEMY_SHOT_RADIUS",
+        "RANGE": "ENEMY_SHOT_RANGE",
+        "DAMAGE": "ENEMY_SHOT_DAMAGE",
+    },
+    "arena_breaker_gym.rollout.engines.ray_engine": {"RayEngine": "RayBackend"},
+}
 
 
 def warn(old: str, new: str) -> None:
@@ -79,12 +135,22 @@ class _OldModules(MetaPathFinder, Loader):
     """Finds a module by its old name; Python asks it where no file has that name."""
 
     def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
-        return ModuleSpec(fullname, self) if fullname in OLD_MODULES else None
+        if fullname not in OLD_MODULES:
+            return None
+        held = any(name.startswith(f"{fullname}.") for name in OLD_MODULES)
+        return ModuleSpec(fullname, self, is_package=held)
 
     def exec_module(self, module: ModuleType) -> None:
-        new = OLD_MODULES[module.__name__]
-        warn(module.__name__, new)
-        module.__dict__["__getattr__"] = functools.partial(getattr, import_module(new))
+        old, new = module.__name__, OLD_MODULES[module.__name__]
+        warn(old, new)
+        renamed = _RENAMED.get(old, {})
+
+        def find(name: str) -> Any:
+            if name in renamed:
+                warn(f"{old}.{name}", f"{new}.{renamed[name]}")
+            return getattr(import_module(new), renamed.get(name, name))
+
+        module.__dict__["__getattr__"] = find
 
 
 def find_old_modules() -> None:

@@ -18,7 +18,7 @@ from arena_breaker_gym.rendering.frames import render_size_of
 from arena_breaker_gym.settings import Settings
 
 if TYPE_CHECKING:
-    from arena_breaker_gym.rendering.view import View
+    from arena_breaker_gym.rendering.renderer import View
 
 Observation = dict[str, NDArray[Any]] | NDArray[np.uint8] | NDArray[np.float32]
 
@@ -60,7 +60,7 @@ def view_of(arenas: Arenas, *, size: int, fps: float) -> "View":
     Raises:
         ValueError: If the size is out of range.
     """
-    from arena_breaker_gym.rendering.view import View
+    from arena_breaker_gym.rendering.renderer import View
 
     return View(arenas, size=size, fps=fps)
 
@@ -73,7 +73,7 @@ def steps_a_second(settings: Settings) -> float:
 
 def draw_keys(generator: np.random.Generator) -> list[int]:
     """Two 32-bit keys for an episode's random numbers, from Gymnasium's generator."""
-    return generator.integers(0, 2**32, size=2).tolist()  # type: ignore[no-any-return]
+    return [int(key) for key in generator.integers(0, 2**32, size=2)]
 
 
 class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
@@ -132,7 +132,7 @@ class ArenaBreakerEnv(gym.Env[Observation, NDArray[np.float32]]):
         render_mode: str | None = None,
         render_size: int = DEFAULT_RENDER_SIZE,
         flat_info: bool = True,
-        **settings: Any,
+        **settings: object,
     ) -> None:
         """Makes the environment; see the class for the arguments.
 

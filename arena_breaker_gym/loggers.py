@@ -12,6 +12,7 @@ import json
 import math
 import os
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from arena_breaker_gym._runtime.extras import require
-from arena_breaker_gym._runtime.files import LineFile, written_whole
+from arena_breaker_gym._runtime.files import LineFile, make_folder, written_whole
 from arena_breaker_gym._runtime.stored import StoredError, is_text, is_whole, json_in, read_stored
 from arena_breaker_gym.settings import closest
 
@@ -62,32 +63,51 @@ def figures_of(line: Line) -> dict[str, float]:
 
 
 class TensorBoardLogger:
-    """Event files for TensorBoard, in which figures are named `kind/figure`."""
+    """Event files for TensorBoard, in which figures are named `kind/figure`.
+
+    Written by no thread: what that fails at would be a traceback on the terminal.
+    """
 
     def __init__(self, folder: Path, *, step: int, kept: Iterable[Line]) -> None:
-        """Open the files; what was noted after `step` is purged.
+        """Open a file; what was noted after `step` is purged.
 
         Raises:
             MissingExtraError: if TensorBoard is not installed.
         """
         require("tensorboard", "nitrogen")
-        from torch.utils.tensorboard import SummaryWriter
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
         _let_a_second_pass(folder / EVENTS)
-        self._writer = SummaryWriter(str(folder / EVENTS), purge_step=step + 1 if step else 0)
+        make_folder(folder / EVENTS)
+        name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
+        self._file = (folder / EVENTS / name).open("wb")
+        self._records = RecordWriter(self._file)
+        self._event = Event
+        self._write(file_version="brain.Event:2")
+        self._write(step=step + 1 if step else 0, session_log=SessionLog(status=SessionLog.START))
 
     def note(self, line: Line) -> None:
         """Add a scalar for each figure."""
+        from torch.utils.tensorboard.summary import scalar
+
         for name, value in figures_of(line).items():
-            self._writer.add_scalar(f"{line['kind']}/{name}", value, line["step"])
+            summary = scalar(f"{line['kind']}/{name}", value)  # type: ignore[no-untyped-call]  # torch's
+            self._write(step=line["step"], summary=summary)
 
     def save(self) -> None:
         """Bring all that was noted to the disk."""
-        self._writer.flush()
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Save and close."""
-        self._writer.close()
+        self.save()
+        self._file.close()
+
+    def _write(self, **event: Any) -> None:
+        data = self._event(wall_time=time.time(), **event).SerializeToString()
+        self._records.write(data)
 
 
 class CsvLogger:
@@ -107,7 +127,8 @@ class CsvLogger:
             self._file.add(self._text(line).encode())
 
     def save(self) -> None:
-        """Do nothing: every row is written as it comes."""
+        """Bring the rows to the disk."""
+        self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
@@ -245,6 +266,7 @@ class Board:
 
     def save(self) -> None:
         """Bring all that was noted to the disk: before the step is that a resumed run begins at."""
+        self._file.flush()
         for logger in self._loggers:
             logger.save()
 

@@ -21,8 +21,8 @@ def closest(word: str, choices: Iterable[str]) -> str:
     """A sentence's end that names the choices, nearest first when one is near."""
     choices = list(choices)
     near = difflib.get_close_matches(word, choices, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}Choose from {', '.join(map(repr, choices))}"
+    hint = f"did you mean {near[0]!r}? Choose" if near else "choose"
+    return f"{hint} from {', '.join(map(repr, choices))}"
 
 
 class UnknownSettingError(TypeError, ValueError):
@@ -114,7 +114,7 @@ class Settings:
         return values
 
 
-def _file_names(stages: Any) -> tuple[str, ...] | None:
+def _file_names(stages: object) -> tuple[str, ...] | None:
     if stages is None:
         return None
     if isinstance(stages, str | Path) or not isinstance(stages, Iterable):

@@ -56,8 +56,8 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
         num_threads: int | None = None,
         render_mode: str | None = None,
         render_size: int = DEFAULT_RENDER_SIZE,
-        flat_info: Any = True,  # NumPy's bools as well
-        **settings: Any,
+        flat_info: object = True,  # NumPy's bools as well
+        **settings: object,
     ) -> None:
         """Makes the batch.
 
@@ -255,15 +255,19 @@ class ArenaBreakerVectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.float32
             f"{int(self._unbegun.argmax())} has never been reset."
         )
 
-    def _checked_mask(self, mask: Any) -> NDArray[np.bool_]:
+    def _checked_mask(self, mask: object) -> NDArray[np.bool_]:
         if mask is None:
             return np.ones(self.num_envs, dtype=np.bool_)
-        fits = isinstance(mask, np.ndarray) and mask.shape == (self.num_envs,)
-        if not fits or mask.dtype != np.bool_ or not mask.any():
+        if (
+            not isinstance(mask, np.ndarray)
+            or mask.shape != (self.num_envs,)
+            or mask.dtype != np.bool_
+            or not mask.any()
+        ):
             raise ValueError(
                 f"reset_mask must be a bool array of shape ({self.num_envs},) with a True in it."
             )
-        return mask.copy()  # type: ignore[no-any-return]
+        return np.array(mask, np.bool_)
 
     def _outcome(self) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
         """The step's rewards and ends, apart from the batch's own, which a reset clears."""

@@ -341,7 +341,7 @@ def transcript(folder: Path) -> Target:
 
 def batch_log(folder: Path) -> Target:
     """The log of batches that were sent."""
-    from arena_breaker_agents.tutor.batch_api import BatchLog, BatchRequest
+    from arena_breaker_agents.tutor.batches import BatchLog, BatchRequest
 
     log = BatchLog(folder / "whole.jsonl")
     for number in range(3):
@@ -511,10 +511,28 @@ def training(folder: Path) -> Target:
     return Target([(folder / "whole.pt").read_bytes()], read, (flipped, changed_zip))
 
 
+def fine_tuning(folder: Path) -> Target:
+    """The state of a fine-tuning that goes on."""
+    from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
+    from arena_breaker_gym.settings import Settings
+    from nitrogen_adapter import NitroGen
+
+    config = FineTuningConfig(updates=1, arenas=2, looks=2, noise_samples=1, batch_size=4)
+    settings = Settings(pixel_size=64)
+    tuning = FineTuning(NitroGen.preset("tiny", seed=0), folder, config, settings=settings)
+    tuning.run(lambda words, share: None)
+    whole = [(folder / "fine_tuning.pt").read_bytes()]
+
+    def read(path: Path) -> None:
+        tuning._resume()
+
+    return Target(whole, _at(folder / "fine_tuning.pt", read), (flipped, changed_zip))
+
+
 def figures(folder: Path) -> Target:
     """A training's figures by step, gone on with and put on a page."""
     from arena_breaker_gym.loggers import Board
-    from arena_breaker_gym.report.runs import loss_curves
+    from arena_breaker_gym.report.report import loss_curves
 
     def read(path: Path) -> None:
         list(loss_curves({"training": folder}))
@@ -527,7 +545,7 @@ def figures(folder: Path) -> Target:
 
 def training_page(folder: Path) -> Target:
     """A finished training's report, as it stands in its folder, put on a page."""
-    from arena_breaker_gym.report.runs import training_report
+    from arena_breaker_gym.report.report import training_report
     from nitrogen_adapter.training.data_split import SCORES
     from nitrogen_adapter.training.run import finished
 
@@ -903,9 +921,9 @@ KINDS: Mapping[str, Callable[[Path], Target]] = {
     one.__name__: one
     for one in (
         episode, transcript, batch_log, claim, timings, results, leaderboard, throughput, stage,
-        skin, safetensors, configuration, pickled, training, figures, training_page, base_note,
-        labels, label_table, policy, ppo_state, expert, kept_fields, sweep, scores, saved_state,
-        wire_message, policy_server, mcp, claude_reply, chat_reply,
+        skin, safetensors, configuration, pickled, training, fine_tuning, figures, training_page,
+        base_note, labels, label_table, policy, ppo_state, expert, kept_fields, sweep, scores,
+        saved_state, wire_message, policy_server, mcp, claude_reply, chat_reply,
     )
 }  # fmt: skip
 

@@ -21,11 +21,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from arena_breaker_agents.claude_tutor import DEFAULT_MODEL, ClaudeTutor
 from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.prompt import VERSIONS
 from arena_breaker_agents.tutor.transcript import Transcript
 from arena_breaker_agents.tutor.tutor import TutorSettings
+from arena_breaker_agents.tutors import DEFAULT_MODEL, ClaudeTutor
 from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.cli.report import bar
 from arena_breaker_gym.rollout import Episode, EpisodeStore, rollout

@@ -182,11 +182,11 @@ class Run:
                 which it is killed.
         """
         while time.monotonic() - self._began < LONGEST_S:
-            pid, status, used = os.wait4(self.pid, os.WNOHANG)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
-                self.cpu = used.ru_utime + used.ru_stime
                 return os.waitstatus_to_exitcode(status)
-            if kill_after is not None and self._used() >= kill_after:
+            self.cpu = max(self.cpu, self._used())  # its own: what it has started is not killed
+            if kill_after is not None and self.cpu >= kill_after:
                 break
             time.sleep(0.0005 if kill_after is not None else 0.005)
         os.kill(self.pid, signal.SIGKILL)
@@ -265,13 +265,13 @@ def _status_of(words: Sequence[str]) -> int:
 
 # What commands import that takes long, by their first word.
 IMPORTS: Mapping[str, tuple[str, ...]] = {
-    "rollout": ("arena_breaker_agents.claude_tutor", "anthropic"),
+    "rollout": ("arena_breaker_agents.tutors", "anthropic"),
     "benchmark": ("plotly", "jinja2"),
     "video": ("moviepy", "arena_breaker_gym.rollout.video"),
     "export": ("minari", "h5py", "pyarrow.parquet", "arena_breaker_gym.export"),
     "nitrogen": (
         "torch", "transformers", "peft", "tensorboard", "safetensors.torch", "pyarrow.parquet",
-        "nitrogen_adapter.training.post_training", "nitrogen_adapter.data.label_export",
+        "nitrogen_adapter.training.post_training", "nitrogen_adapter.data.label_recorder",
     ),
     "bootcamp": ("torch", "transformers", "moviepy", "arena_breaker_gym.bootcamp.bootcamp"),
 }  # fmt: skip
@@ -445,6 +445,7 @@ READERS: Mapping[str, Callable[[Path], Any]] = {
     ".pt": _training_of,
     ".hdf5": _hdf5_of,
 }
+CLUSTER_GONE_S = 20.0  # after its driver
 GROWING = (".jsonl",)  # a run that goes on adds to these
 RENEWED = ("training.pt", "timings.json", "results.json")  # and writes these again and again
 
@@ -491,6 +492,24 @@ def faults_at_end(found: Tree, whole: Tree, folder: Path) -> list[tuple[str, str
     places = [folder / "out", folder / "tmp"]
     left = [p for place in places for p in place.rglob("*") if _is_leftover(p, folder)]
     return faults + [("left", f"{path.relative_to(folder)} is left over") for path in left]
+
+
+def outliving(folder: Path) -> list[str]:
+    """What a killed run of a folder has started and has not ended with it, after a while."""
+    ends = time.monotonic() + CLUSTER_GONE_S
+    while (left := _processes_of(folder)) and time.monotonic() < ends:
+        time.sleep(0.2)
+    return left
+
+
+def _processes_of(folder: Path) -> list[str]:
+    """Names of the processes that have a run's folder for temporary files."""
+    mark, found = f"TMPDIR={folder / 'tmp'}\0".encode(), []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (process / "environ").read_bytes():
+                found.append((process / "comm").read_text().strip())
+    return found
 
 
 def _is_leftover(path: Path, folder: Path) -> bool:
@@ -598,6 +617,8 @@ class Victim:
         found = Tree.of(folder / "out", self.command.times)
         for kind, sentence in faults_after_kill(found, self.whole, before):
             self.found.note(kind, f"{sentence} ({folder.name}, killed at {moment})")
+        if self.command.fresh and (left := outliving(folder)):
+            self.found.note("left", f"{', '.join(left)} ({folder.name}, killed at {moment})")
         self._check_said(folder, said)
         return found
 

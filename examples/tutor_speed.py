@@ -23,7 +23,7 @@ import typer
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # `tests` is no part of the package
 
-from arena_breaker_agents.claude_tutor import ClaudeTutor
+from arena_breaker_agents.tutors import ClaudeTutor
 from arena_breaker_gym.rollout import EpisodeStore, rollout
 from tests.fake_apis import FakeApis
 

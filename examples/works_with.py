@@ -1,9 +1,9 @@
-"""Tries our ids with other libraries as their users would, and writes what came of it to a page.
+"""Tries our ids with other libraries, each in an environment of its own, and writes a page of it.
 
-Run `python examples/works_with.py` from the repository's root, in an environment in which some of
-these libraries are installed (none is a dependency of ours): each that is there plays a bounded
-number of steps in a process of its own. `docs/works_with.md` is written from what this and
-earlier runs found, so that libraries which cannot live in one environment can be tried in several.
+Run `python examples/works_with.py --environments DIR` from the repository's root; it needs
+uv (`pip install uv`), and for single libraries git or npm. Each library is installed beside this
+package under DIR (kept for another run) and plays about a minute there; what it plays is in
+`peers.py` beside this. `docs/works_with.md` is written from what this and earlier runs found.
 NAMEs as arguments try only those.
 """
 
@@ -11,289 +11,178 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import importlib.metadata
 import json
-import os
+import re
 import subprocess
-import sys
-import tempfile
-import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import gymnasium as gym
-import numpy as np
-
-import arena_breaker_gym  # noqa: F401  # registers, where the plug-in is not installed
-
-PAGE = Path(__file__).parents[1] / "docs/works_with.md"
-DATA = Path(__file__).parents[1] / "docs/data/works_with.json"
-FLAT, STATE, PIXELS = "ArenaBreaker-Flat-v0", "ArenaBreaker-State-v0", "ArenaBreaker-Pixels84-v0"
-LONGEST = 400  # seconds that a library may take
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/works_with.md"
+DATA = ROOT / "docs/data/works_with.json"
+LONGEST = 3600  # seconds that a library may take
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A library that is tried.
+class Peer:
+    """A library or program that is tried.
 
     Attributes:
-        package: Its name for pip.
-        does: What is done with it.
-        run: Does it and returns the steps played.
+        does: What is done with it, for the page.
+        requirements: What pip is asked for, besides this package.
+        extra: The extra of this package that its users need.
+        repository: Where it is cloned from, for what no index has.
+        node: What npm is asked for.
     """
 
-    package: str
     does: str
-    run: Callable[[], int]
+    requirements: tuple[str, ...] = ()
+    extra: str = ""
+    repository: str = ""
+    node: tuple[str, ...] = ()
 
 
-# CleanRL: a loop of your own, as `ppo_continuous_action.py` has it
-
-
-def cleanrl_envs(count: int) -> gym.vector.SyncVectorEnv:
-    """Environments under the wrappers that CleanRL's continuous PPO puts on them."""
-
-    def make() -> gym.Env[Any, Any]:
-        env = gym.wrappers.FlattenObservation(gym.make(FLAT))
-        env = gym.wrappers.ClipAction(gym.wrappers.RecordEpisodeStatistics(env))
-        env = gym.wrappers.NormalizeObservation(env)
-        env = gym.wrappers.TransformObservation(
-            env, lambda seen: np.clip(seen, -10, 10), env.observation_space
-        )
-        return gym.wrappers.NormalizeReward(env)
-
-    return gym.vector.SyncVectorEnv([make] * count)
-
-
-def play_cleanrl() -> int:
-    """Two rounds of rollout and update."""
-    import torch
-    from torch import nn
-
-    envs, steps = cleanrl_envs(2), 128
-    inputs, outputs = envs.single_observation_space.shape[0], envs.single_action_space.shape[0]
-    actor, critic = (
-        nn.Sequential(nn.Linear(inputs, 64), nn.Tanh(), nn.Linear(64, width))
-        for width in (outputs, 1)
-    )
-    spread = nn.Parameter(torch.zeros(outputs))
-    learned = [*actor.parameters(), *critic.parameters(), spread]
-    optimiser = torch.optim.Adam(learned, lr=3e-4)
-    seen = torch.tensor(envs.reset(seed=1)[0], dtype=torch.float32)
-    for _ in range(2):
-        rows: list[tuple[torch.Tensor, ...]] = []
-        for _ in range(steps):
-            with torch.no_grad():
-                noise = torch.distributions.Normal(actor(seen), spread.exp())
-                action = noise.sample()
-            shown, rewards, ended, cut, _ = envs.step(action.numpy())
-            over = torch.tensor(ended | cut, dtype=torch.float32)
-            paid = torch.tensor(rewards, dtype=torch.float32)
-            rows.append((seen, action, noise.log_prob(action).sum(-1), paid, over))
-            seen = torch.tensor(shown, dtype=torch.float32)
-        learn_cleanrl(rows, actor, critic, spread, optimiser)
-    return 2 * 2 * steps
-
-
-def learn_cleanrl(rows: Any, actor: Any, critic: Any, spread: Any, optimiser: Any) -> None:
-    """One update with PPO's clipped objective, over discounted returns."""
-    import torch
-
-    seen, actions, before, rewards, over = (torch.stack(parts) for parts in zip(*rows, strict=True))
-    returns, ahead = torch.zeros_like(rewards), torch.zeros(rewards.shape[1])
-    for step in reversed(range(len(rewards))):
-        ahead = rewards[step] + 0.99 * ahead * (1 - over[step])
-        returns[step] = ahead
-    values = critic(seen).squeeze(-1)
-    gain = (returns - values).detach()
-    now = torch.distributions.Normal(actor(seen), spread.exp()).log_prob(actions).sum(-1)
-    ratio = (now - before).exp()
-    bounded = torch.min(ratio * gain, ratio.clamp(0.8, 1.2) * gain)
-    loss = -bounded.mean() + 0.5 * (returns - values).pow(2).mean()
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-
-
-# Libraries
-
-
-def play_gymnasium() -> int:
-    """Its wrapper for PyTorch, infos included, and its vector wrappers over the native batch."""
-    import torch
-
-    env = gym.wrappers.NumpyToTorch(gym.make(STATE))
-    env.reset(seed=0)
-    for _ in range(100):
-        *_, info = env.step(torch.zeros(5))
-    assert isinstance(info["reward_score"], torch.Tensor)
-    envs = gym.wrappers.vector.RecordEpisodeStatistics(gym.make_vec(FLAT, num_envs=4))
-    envs = gym.wrappers.vector.DictInfoToList(envs)
-    envs.reset(seed=0)
-    for _ in range(100):
-        envs.step(envs.action_space.sample())
-    return 500
-
-
-def play_sb3() -> int:
-    """PPO from the vector and from pixels."""
-    from stable_baselines3 import PPO
-
-    PPO("MlpPolicy", FLAT, n_steps=128, batch_size=64, device="cpu").learn(256)
-    PPO("CnnPolicy", PIXELS, n_steps=64, batch_size=32, device="cpu").learn(64)
-    return 320
-
-
-def play_zoo() -> int:
-    """Its training script, by id."""
-    settings = """
-        ArenaBreaker-Flat-v0:
-          n_timesteps: 256
-          policy: MlpPolicy
-          n_steps: 128
-          batch_size: 64
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        conf = Path(folder) / "ppo.yml"
-        conf.write_text(textwrap.dedent(settings), encoding="utf-8")
-        command = [sys.executable, "-m", "rl_zoo3.train", "--algo", "ppo", "--env", FLAT]
-        command += ["--conf-file", str(conf), "--gym-packages", "arena_breaker_gym"]
-        command += ["-f", folder, "--device", "cpu", "--eval-freq", "-1", "-P"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-        if done.returncode != 0:
-            raise RuntimeError(done.stderr.strip().splitlines()[-1])
-    return 256
-
-
-def play_torchrl() -> int:
-    """`GymEnv` by id and `check_env_specs`, infos read; the native batch with its own resets."""
-    from torchrl.envs import GymEnv, GymWrapper, check_env_specs
-
-    for name in ("ArenaBreaker-v0", STATE, FLAT, PIXELS):
-        env = GymEnv(name)
-        check_env_specs(env)
-        env.rollout(50)
-        check_env_specs(GymEnv(name).auto_register_info_dict())
-        batch = gym.make_vec(name, num_envs=2, autoreset_mode="SameStep", max_episode_steps=20)
-        GymWrapper(batch).rollout(50, break_when_any_done=False)  # reads final infos by itself
-    return 4 * 150
-
-
-def play_rllib() -> int:
-    """One iteration of PPO."""
-    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
-    import ray
-    from ray.rllib.algorithms.ppo import PPOConfig
-
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
-    config = PPOConfig().environment("arena_breaker_gym:" + FLAT)
-    config = config.env_runners(num_env_runners=0, rollout_fragment_length=128)
-    config = config.training(train_batch_size=256, minibatch_size=64, num_epochs=1)
-    algorithm = config.build_algo()
-    algorithm.train()
-    algorithm.stop()
-    ray.shutdown()
-    return 256
-
-
-def play_tianshou() -> int:
-    """Its vector environment and its `Batch` of infos."""
-    from tianshou.data import Batch
-    from tianshou.env import DummyVectorEnv
-
-    envs = DummyVectorEnv([lambda: gym.make(FLAT) for _ in range(2)])
-    envs.reset(seed=0)
-    for _ in range(100):
-        *_, infos = envs.step(np.zeros((2, 5), np.float32))
-        assert Batch(infos)["hp"].shape == (2,)
-    return 200
-
-
-def play_skrl() -> int:
-    """Its wrappers over one environment and over the native batch."""
-    import torch
-    from skrl.envs.wrappers.torch import wrap_env
-
-    for env in (gym.make(FLAT), gym.make_vec(FLAT, num_envs=2)):
-        wrapped = wrap_env(env, wrapper="gymnasium", verbose=False)
-        wrapped.reset()
-        for _ in range(100):
-            wrapped.step(torch.zeros((wrapped.num_envs, 5), device=wrapped.device))
-    return 300
-
-
-def play_minari() -> int:
-    """Records with `DataCollector`, infos included, and builds the environment from the file."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["MINARI_DATASETS_PATH"] = folder
-        import minari
-
-        recorder = minari.DataCollector(gym.make(FLAT, max_episode_steps=50), record_infos=True)
-        for seed in range(2):
-            recorder.reset(seed=seed)
-            while not any(recorder.step(recorder.action_space.sample())[2:4]):
-                pass
-        dataset = recorder.create_dataset(dataset_id="arena/flat-v0")
-        dataset.recover_environment().reset(seed=0)
-        return int(dataset.total_steps)
-
-
-TRIALS: Mapping[str, Trial] = MappingProxyType(
+PEERS: Mapping[str, Peer] = MappingProxyType(
     {
-        "Gymnasium": Trial("gymnasium", "NumpyToTorch, vector wrappers", play_gymnasium),
-        "CleanRL's loop": Trial("torch", "its wrappers, PPO, two updates", play_cleanrl),
-        "Stable-Baselines3": Trial("stable-baselines3", "PPO, vector and pixels", play_sb3),
-        "RL Zoo": Trial("rl_zoo3", "`rl_zoo3.train --algo ppo`", play_zoo),
-        "TorchRL": Trial(
-            "torchrl", "`GymEnv`, `check_env_specs`, infos, native batch", play_torchrl
+        "Gymnasium": Peer("`NumpyToTorch`, vector wrappers", ("gymnasium[torch]", "packaging")),
+        "CleanRL": Peer(
+            "`ppo_continuous_action.py`",
+            ("torch", "tyro", "tensorboard"),
+            repository="https://github.com/vwxyzjn/cleanrl",
         ),
-        "RLlib": Trial("ray", "PPO, one iteration", play_rllib),
-        "Tianshou": Trial("tianshou", "`DummyVectorEnv`, `Batch` of infos", play_tianshou),
-        "skrl": Trial("skrl", "`wrap_env`, one and native batch", play_skrl),
-        "Minari": Trial("minari", "`DataCollector`, recovered environment", play_minari),
+        "Stable-Baselines3": Peer("PPO, vector and pixels", extra="rl"),
+        "RL Zoo": Peer("`rl_zoo3.train --algo ppo`", ("rl_zoo3",)),
+        "TorchRL": Peer("`GymEnv`, `check_env_specs`, infos, native batch", ("torchrl",)),
+        "RLlib": Peer("PPO", ("ray[rllib]", "torch")),
+        "Tianshou": Peer("`DummyVectorEnv`, `Batch` of infos", ("tianshou",)),
+        "skrl": Peer("`wrap_env`, one and native batch", ("skrl[torch]",)),
+        "Minari": Peer("`DataCollector`, recovered environment", extra="minari"),
+        "MCP inspector": Peer(
+            "its command line: stdio, HTTP, an episode",
+            extra="mcp",
+            node=("@modelcontextprotocol/inspector@latest", "node@22"),  # which it asks for
+        ),
+        "NitroGen's client": Peer(
+            "`ModelClient` on `arena-breaker nitrogen serve`",
+            extra="nitrogen",
+            repository="https://github.com/MineDojo/NitroGen",
+        ),
     }
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """What came of a trial: versions, steps played, and "works" or what was said instead."""
+    """What came of a trial: versions, steps in seconds, and "works" or what was said instead."""
 
     version: str
     gymnasium: str
     steps: int
+    seconds: int
     result: str
+    note: str
     tried: str
 
 
-def tried(name: str) -> Row | None:
-    """Tries a library in a process of its own; None if it is not installed here."""
-    trial = TRIALS[name]
+class NotMadeError(Exception):
+    """An environment cannot be made here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Makes the environments under a folder, and plays in them."""
+
+    folder: Path
+    clones: Path
+    seconds: float
+
+    def row(self, name: str) -> Row | None:
+        """Tries a library; None where its environment cannot be made."""
+        try:
+            command = self._made(name)
+        except NotMadeError as error:
+            print(f"{name}: not tried, {error}", flush=True)
+            return None
+        return _row(*self._played([*command, "--seconds", str(self.seconds)]))
+
+    def _made(self, name: str) -> list[str]:
+        """Makes a library's environment and returns the command that plays in it."""
+        peer, place = PEERS[name], self.folder / re.sub(r"[^a-z0-9]+", "_", name.lower())
+        self._packages(peer, place)
+        command = [str(place / "bin/python"), str(ROOT / "examples/peers.py"), name]
+        if peer.repository:
+            command += ["--clone", str(self._clone(peer.repository))]
+        if peer.node:
+            _run(
+                "npm", "install", "--no-fund", "--no-audit", "--prefix", place / "node", *peer.node
+            )
+            command += ["--node", str(place / "node")]
+        return command
+
+    def _packages(self, peer: Peer, place: Path) -> None:
+        wheel = self._wheel()
+        ours = f"arena-breaker-gym[{peer.extra}] @ {wheel.as_uri()}"
+        torch = self.folder / "torch.txt"  # the build for CPUs, without gigabytes of CUDA
+        versions = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+        torch.write_text("\n".join(re.findall(r"^torch==.*", versions, re.M)) + "+cpu\n", "utf-8")
+        if not (place / "bin/python").exists():
+            _run("uv", "venv", "--quiet", "--allow-existing", place)
+        pip = ["uv", "pip", "install", "--quiet", "--python", place / "bin/python"]
+        _run(
+            *pip, "-c", torch, "--reinstall-package", "arena-breaker-gym", ours, *peer.requirements
+        )
+
+    def _wheel(self) -> Path:
+        dist = self.folder / "dist"
+        _run("uv", "build", "--quiet", "--wheel", "--out-dir", dist, ROOT)
+        return next(dist.glob("*.whl"))
+
+    def _clone(self, address: str) -> Path:
+        clone = self.clones / address.rpartition("/")[2]
+        if not clone.exists():
+            _run("git", "clone", "--quiet", "--depth", "1", address, clone)
+        return clone.resolve()
+
+    def _played(self, command: list[str]) -> tuple[dict[str, Any], str]:
+        """Plays; returns what was said of it, and "works" or what was said last."""
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=LONGEST, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return {}, f"took longer than {LONGEST} s"
+        log = self.folder / f"{Path(command[0]).parents[1].name}.log"
+        log.write_text(done.stdout + done.stderr, encoding="utf-8")
+        if done.returncode != 0:
+            return {}, (done.stderr.strip() or "no word").splitlines()[-1][:160]
+        return json.loads(done.stdout.strip().splitlines()[-1]), "works"
+
+
+def _run(*words: str | Path) -> None:
+    """Runs a program whose failure means that an environment cannot be made."""
     try:
-        version = importlib.metadata.version(trial.package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    command = [sys.executable, __file__, "--one", name]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, check=False)
-        said = (done.stderr.strip() or "no word").splitlines()[-1][:160]
-        last = (done.stdout.strip() or "0").splitlines()[-1]
-    except subprocess.TimeoutExpired:
-        return _row(version, 0, f"took longer than {LONGEST} s")
-    if "ModuleNotFoundError" in said:  # says nothing about us
-        print(f"{name} misses something of its own: {said}")
-        return None
+        done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise NotMadeError(f"{words[0]} is not installed") from None
     if done.returncode != 0:
-        return _row(version, 0, said)
-    return _row(version, int(last), "works")
+        raise NotMadeError(
+            f"{words[0]} said: {(done.stderr.strip() or 'nothing').splitlines()[-1]}"
+        )
 
 
-def _row(version: str, steps: int, result: str) -> Row:
-    day = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return Row(version, importlib.metadata.version("gymnasium"), steps, result, day)
+def _row(played: Mapping[str, Any], result: str) -> Row:
+    return Row(
+        version=str(played.get("version", "-")),
+        gymnasium=str(played.get("gymnasium", "-")),
+        steps=int(played.get("steps", 0)),
+        seconds=int(played.get("seconds", 0)),
+        result=result,
+        note=str(played.get("note", "")),
+        tried=datetime.datetime.now(datetime.UTC).date().isoformat(),
+    )
 
 
 def page_of(rows: Mapping[str, Mapping[str, Any]]) -> str:
@@ -301,52 +190,71 @@ def page_of(rows: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [
         "# Works with",
         "",
-        "What came of our ids in other libraries, each played for the steps named. Written by",
-        "`python examples/works_with.py`, which holds the code of every trial. Only Gymnasium is a",
-        "dependency; Stable-Baselines3 and Minari come with the extras `rl` and `minari`.",
+        "What came of our ids in other libraries. Each was installed beside this package in an",
+        "environment of its own and played about a minute, with no change but the environment's",
+        "name unless the row says so. `python examples/works_with.py --environments DIR` writes",
+        "this page; `examples/peers.py` has the code of every trial. Only Gymnasium is a",
+        "dependency; Stable-Baselines3, Minari, MCP and NitroGen come with the extras `rl`,",
+        "`minari`, `mcp` and `nitrogen`. Seconds have the library's start in them, which on a busy",
+        "machine takes longer than the play.",
         "",
-        "| library | version | with Gymnasium | what was done | steps | result | tried |",
-        "|---|---|---|---|---|---|---|",
+        "| library | version | with Gymnasium | what was done | steps | seconds | result | tried |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_line(name, peer, rows.get(name)) for name, peer in PEERS.items()),
     ]
-    for name, trial in TRIALS.items():
-        row = rows.get(name)
-        cells = (
-            [name, "-", "-", trial.does, "-", "not installed", "-"]
-            if row is None
-            else [
-                name,
-                f"{trial.package} {row['version']}",
-                row["gymnasium"],
-                trial.does,
-                str(row["steps"]),
-                row["result"],
-                row["tried"],
-            ]
-        )
-        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _line(name: str, peer: Peer, row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return f"| {name} | - | - | {peer.does} | - | - | not tried | - |"
+    result = f"{row['result']}; {row['note']}" if row["note"] else row["result"]
+    played = f"{row['steps']:,} | {row['seconds']}"
+    return (
+        f"| {name} | {row['version']} | {row['gymnasium']} | {peer.does} | {played} | {result} |"
+        f" {row['tried']} |"
+    )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(PEERS))
+    parser.add_argument(
+        "--environments", type=Path, required=True, help="where they are made, and kept"
+    )
+    parser.add_argument(
+        "--clones", type=Path, help="repositories that are cloned already. Default: DIR/clones"
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long each plays")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(PEERS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; choose from {', '.join(PEERS)}")
+    return options
 
 
 def main() -> None:
     """Tries what is asked for, and writes page and data."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(TRIALS))
-    parser.add_argument("--one", choices=TRIALS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.one:
-        print(TRIALS[arguments.one].run())
-        return
-    if unknown := set(arguments.names) - set(TRIALS):
-        parser.error(f"there is no {', '.join(sorted(unknown))}; choose from {', '.join(TRIALS)}")
-    rows = json.loads(DATA.read_text(encoding="utf-8")) if DATA.exists() else {}
-    for name in arguments.names or TRIALS:
-        row = tried(name)
-        print(f"{name}: {'not tried' if row is None else f'{row.result}, {row.steps} steps'}")
+    options = _options()
+    folder = options.environments.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    workshop = Workshop(folder, options.clones or folder / "clones", options.seconds)
+    for name in options.names or PEERS:
+        row = workshop.row(name)
         if row is not None:
-            rows[name] = asdict(row)
-    DATA.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    PAGE.write_text(page_of(rows), encoding="utf-8")
-    print(PAGE)
+            print(f"{name}: {row.result}, {row.steps} steps in {row.seconds} s", flush=True)
+            _kept(name, row)
+
+
+def _kept(name: str, row: Row) -> None:
+    rows = json.loads(DATA.read_text(encoding="utf-8")) if DATA.exists() else {}
+    rows[name] = asdict(row)
+    for path, text in (
+        (DATA, json.dumps(rows, indent=1) + "\n"),
+        (PAGE, page_of(rows)),
+    ):
+        new = path.with_name(f"{path.name}.new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
 
 
 if __name__ == "__main__":

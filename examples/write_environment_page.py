@@ -17,12 +17,12 @@ from typing import Any
 
 from gymnasium import spaces
 
+from arena_breaker_gym import ENV_ID, IDS
 from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.batch.arenas import INFO, REWARD_TERMS
 from arena_breaker_gym.batch.observation import TABLES, StateTables
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import ArenaBreakerEnv, action_space_of, observation_space_of
-from arena_breaker_gym.registration import ENV_ID, IDS
 from arena_breaker_gym.settings import DEFAULT_REWARD, MAX_EPISODE_STEPS, OBSERVATIONS, Settings
 
 PAGE = Path(__file__).parents[1] / "docs/environment.md"

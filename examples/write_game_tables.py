@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from arena_breaker_gym.engine import enemy_shots, player, roster, shots, waves
+from arena_breaker_gym.engine import player, roster, shots, waves
 from arena_breaker_gym.engine.arena import TICK
 from arena_breaker_gym.engine.damage import GRACE
 from arena_breaker_gym.engine.roster import bomber, charger, sentinel, shooter, splitter
@@ -42,7 +42,7 @@ def player_table() -> str:
                 f"{player.RADIUS:g} m, {player.SPEED:g} m/s, {player.HP}",
                 "`engine/player.py`",
             ),
-            ("grace after a hit", f"{seconds(GRACE)} s", "`engine/player_damage.py`"),
+            ("grace after a hit", f"{seconds(GRACE)} s", "`engine/damage.py`"),
             ("fires while", f"the aim stick is at least {fix:g} long", "`engine/player.py`"),
             ("shot", shot, "`engine/shots.py`"),
             (
@@ -113,8 +113,9 @@ def enemy_shot_table() -> str:
         [
             (
                 "radius, range, damage",
-                f"{enemy_shots.RADIUS:g} m, {enemy_shots.RANGE:g} m, {enemy_shots.DAMAGE}",
-                "`engine/enemy_shots.py`",
+                f"{shots.ENEMY_SHOT_RADIUS:g} m, {shots.ENEMY_SHOT_RANGE:g} m, "
+                f"{shots.ENEMY_SHOT_DAMAGE}",
+                "`engine/shots.py`",
             ),
             (
                 "speed of a ring's, of a triple's",

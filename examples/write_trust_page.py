@@ -1,8 +1,9 @@
-"""Puts the figures of kills, damaged inputs and soaks into docs/trust.md.
+"""Puts the figures of kills, damaged inputs, soaks and load into docs/trust.md.
 
     python examples/pull_the_plug.py --kills 1000 --out docs/data/trust/kills.json
     python examples/fuzz_inputs.py --inputs 24000 --out docs/data/trust/inputs.json
     python examples/soak.py --out docs/data/trust/soak.json
+    python examples/serving_load.py
     python examples/write_trust_page.py
 
 The first two may have been run in parts, of other seeds, commands and kinds: a file each, all of
@@ -23,6 +24,9 @@ from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.report.table import put_between_markers
 
 ROOT = Path(__file__).parents[1]
+SERVING = ROOT / "docs" / "data" / "serving.json"
+LOADS = ("as in play", "back to back")
+WAYS = (("requests that wait share a pass", ""), ("one request a pass", ", one request a pass"))
 PAGE, DATA = ROOT / "docs" / "trust.md", ROOT / "docs" / "data" / "trust"
 LOST = ("lost", "wrong", "left", "traceback", "failed")
 BAD = ("wrong", "traceback", "unclear", "crash", "hung", "memory", "ran")
@@ -124,9 +128,23 @@ def soaked() -> str:
     return table(("ticks", "hours of play", "episodes", "MB", "MB grown", "again"), rows)
 
 
+def load() -> str:
+    """What a policy server's clients wait, a row a kind of load."""
+    told = json.loads(SERVING.read_text())
+    rows: list[list[object]] = []
+    for how, kind in WAYS:
+        for name in LOADS:
+            one, many, times = (told[how][name][who] for who in ("one", "many", "times one's p50"))
+            figures = [many["clients"], *(many[f"p{p}_ms"] for p in (50, 95, 99)), times["p50"]]
+            rows.append([f"{name}{kind}", one["p50_ms"], *figures, many["requests_per_s"]])
+    heads = ("load", "one client, p50 ms", "clients", "p50 ms", "p95 ms", "p99 ms",
+             "p50 in one's", "requests/s")  # fmt: skip
+    return f"{table(heads, rows)}\n\nOn {told['machine']}. Again: `{told['command']}`."
+
+
 def summary() -> str:
     """One line a kind of figure."""
-    dead = parts("kills")
+    dead, served = parts("kills"), json.loads(SERVING.read_text())
     read = [one for part in parts("inputs") for one in part["kinds"].values()]
     faults = sum(part["faults"] for part in dead)
     bad: Counter[str] = Counter()
@@ -144,14 +162,25 @@ def summary() -> str:
             ("inputs that ran code", bad["ran"]),
             ("inputs that took over 500 MB", bad["memory"]),
             ("ticks soaked", sum(part["ticks"] for part in parts("soak"))),
+            *(
+                (f"{clients} policy clients {name}: p50 in those of one", times)
+                for name, clients, times in _loads(served)
+            ),
         ]
     )
     return table(("what", "figure"), [list(row) for row in rows])
 
 
+def _loads(served: Mapping[str, Any]) -> Iterator[tuple[str, int, float]]:
+    """Each kind of load on the server as it is: its name, clients, and times one's median."""
+    for name in LOADS:
+        found = served[WAYS[0][0]][name]
+        yield name, found["many"]["clients"], found["times one's p50"]["p50"]
+
+
 def written(page: str) -> str:
     """The page with the figures of today's files."""
-    for make in (summary, kills, inputs, soaked):
+    for make in (summary, kills, inputs, soaked, load):
         page = put_between_markers(page, make.__name__, make())
     return page
 

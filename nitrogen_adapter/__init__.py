@@ -5,6 +5,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import arena_breaker_gym  # noqa: F401  (finds modules by the names that they had before)
+
 if TYPE_CHECKING:
     from nitrogen_adapter.checkpoint import CheckpointError
     from nitrogen_adapter.model import NitroGen

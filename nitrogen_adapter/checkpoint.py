@@ -1,7 +1,11 @@
 """Checkpoints: the public form `{"model": weights, "ckpt_config": sizes}`, and safetensors + JSON.
 
-A file is never trusted. Nothing in it runs, it cannot unfold (see `archive`), and before memory is
-given to a model its weights are held against its configuration.
+A file is never trusted. Nothing in it runs, it cannot unfold, and before memory is given to a model
+its weights are held against its configuration.
+
+`weights_only=True` keeps a file's code from running. It does not keep a file of a kilobyte from
+keeping torch busy for ever (keys that take forever to hash) or from unfolding to more than any
+memory holds. So our own machine (`unpickler`), which can do neither, reads the pickle first.
 """
 
 from __future__ import annotations
@@ -9,10 +13,11 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,10 +25,119 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from arena_breaker_gym._runtime.files import written_whole
-from nitrogen_adapter.archive import check_archive
 from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.model import NitroGen, PositionalEncoding
+from nitrogen_adapter.unpickler import StandIn, Unfinished, Unpickler, UnreadableError
 from nitrogen_adapter.vision import restore_buffers
+
+MAX_STEPS = 2_000_000  # opcodes; the golden file has 12,139 and a saved training 18,292
+MAX_VALUES = 1_000_000  # in all containers together, each counted wherever it stands
+MAX_DEPTH = 32
+
+_PIECE = 2**20  # bytes read at once
+
+_STORAGE = 5  # values that say where a tensor's numbers lie
+
+
+def check_archive(path: Path) -> None:
+    """Refuse what `torch.save` would not have written.
+
+    Raises:
+        UnreadableError: if the file is such; the sentence says why, without the file's name.
+        OSError: if it cannot be opened.
+        Exception: any other, for a damaged file.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        _check_sums(archive, members)
+    # A compressed member could be small on disk and fill the memory.
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise UnreadableError("It is compressed, which no checkpoint of tensors is.")
+    # Read as torch will read it: two readers of archives may disagree about a hostile one.
+    reader = torch._C.PyTorchFileReader(str(path))
+    _check_size(_Reader(reader.get_record("data.pkl")).load())
+
+
+def _check_sums(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> None:
+    """Refuse a file of which some members are not as they were written.
+
+    Torch can be told to leave check sums out; then none fits, and nothing can be said.
+    """
+    whole = [_is_whole(archive, one) for one in members if one.compress_type == zipfile.ZIP_STORED]
+    if any(whole) and not all(whole):
+        raise UnreadableError("It is damaged: a check sum does not fit.")
+
+
+def _is_whole(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    try:
+        with archive.open(member) as file:
+            while file.read(_PIECE):
+                pass
+    except (zipfile.BadZipFile, EOFError):
+        return False
+    return True
+
+
+class _Reader(Unpickler):
+    """Knows what a pickle of tensors and plain values names, and makes nothing of it."""
+
+    max_steps = MAX_STEPS
+    key_types = (str, int)
+
+    def find_class(self, module: str, name: str) -> StandIn:
+        if (module, name) == ("collections", "OrderedDict"):
+            return StandIn(_Ordered.empty)
+        if module == "torch._utils" and name in ("_rebuild_tensor_v2", "_rebuild_parameter"):
+            return StandIn(_tensor)
+        if module == "torch" and name.isidentifier():
+            return StandIn()  # a kind of numbers, of which torch knows a few
+        return super().find_class(module, name)
+
+    def persistent_load(self, place: object) -> StandIn:
+        if type(place) is not tuple or len(place) != _STORAGE or type(place[1]) is not StandIn:
+            raise UnreadableError("A tensor's numbers lie nowhere.")
+        word, _, key, device, count = place
+        if word != "storage" or {type(key), type(device)} != {str} or type(count) is not int:
+            raise UnreadableError("A tensor's numbers lie nowhere.")
+        return StandIn()
+
+
+class _Ordered(dict[Any, Any], Unfinished):
+    """An ordered dict, which torch gives a state that is no part of its content."""
+
+    @classmethod
+    def empty(cls, *arguments: object) -> Self:
+        """Make one that is filled afterwards, which is the only way that pickles make them."""
+        if arguments:
+            raise UnreadableError("It fills a dict in a way that none here may.")
+        return cls()
+
+    def build(self, state: object) -> None:
+        pass
+
+    def value(self) -> Any:
+        return dict(self)
+
+
+def _tensor(*arguments: object) -> StandIn:
+    """Stands for a tensor; torch will look at what it is made of."""
+    return StandIn()
+
+
+def _check_size(value: object) -> None:
+    """Refuse containers that unfold to too much, or hold themselves."""
+    waiting, seen = [(value, 0)], 0
+    while waiting:
+        one, depth = waiting.pop()
+        seen += 1
+        if depth > MAX_DEPTH:
+            raise UnreadableError("It has containers too deep in one another.")
+        if isinstance(one, dict | list | tuple):
+            if seen + len(waiting) + len(one) > MAX_VALUES:
+                raise UnreadableError("It unfolds to more than a checkpoint holds.")
+            inside = one.values() if isinstance(one, dict) else one
+            waiting += [(below, depth + 1) for below in inside]
+
 
 SAFETENSORS = ".safetensors"
 DIGEST = "weights_sha256"  # in a file's metadata
@@ -143,7 +257,7 @@ def read(path: str | Path, *, expected: tuple[str, ...]) -> dict[str, Any]:
     return dict(content)
 
 
-def write(path: str | Path, content: Mapping[str, Any]) -> None:
+def write(path: str | Path, content: Mapping[str, object]) -> None:
     """Save a dict under a temporary name and rename it, so that no half file is ever found.
 
     Equal dicts give equal files: torch would name the archive inside after the file, whose
@@ -256,7 +370,7 @@ def _renamed(weights: _Weights) -> dict[str, Any]:
     return {wrapped.sub("vision_encoder.", str(name)): value for name, value in weights.items()}
 
 
-def _with_what_weights_say(ckpt_config: Mapping[str, Any], weights: _Weights) -> dict[str, Any]:
+def _with_what_weights_say(ckpt_config: Mapping[str, object], weights: _Weights) -> dict[str, Any]:
     """Fills in what a configuration leaves unsaid and the weights show."""
     result: dict[str, Any] = _copied(ckpt_config)
     model, tokenizer = result.get("model_cfg"), result.get("tokenizer_cfg")
@@ -288,7 +402,7 @@ def _named_games(mapping: object, count: int) -> dict[str, Any]:
     return known
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: object) -> Any:
     """Copies the dicts of a nested configuration, and leaves the rest as it is."""
     if isinstance(value, Mapping):
         return {key: _copied(below) for key, below in value.items()}

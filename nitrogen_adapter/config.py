@@ -321,7 +321,7 @@ class NitroGenConfig:
             )
 
     @classmethod
-    def from_dict(cls, ckpt_config: Mapping[str, Any]) -> NitroGenConfig:
+    def from_dict(cls, ckpt_config: Mapping[str, object]) -> NitroGenConfig:
         """Read the configuration of a checkpoint; entries it does not know are kept unread.
 
         Args:
@@ -386,14 +386,16 @@ def _check_equal(widths: Mapping[str, int]) -> None:
         raise ConfigError(f"These widths must be one and the same, but {given}.")
 
 
-def _section(parent: Mapping[str, Any], name: str, *, optional: bool = False) -> Mapping[str, Any]:
+def _section(
+    parent: Mapping[str, object], name: str, *, optional: bool = False
+) -> Mapping[str, Any]:
     section = parent.get(name, {} if optional else None)
     if not isinstance(section, Mapping):
         raise ConfigError(f"The checkpoint's configuration has no section '{name}'.")
     return section
 
 
-def _check_built_in(section: Mapping[str, Any]) -> None:
+def _check_built_in(section: Mapping[str, object]) -> None:
     for name, value in BUILT_IN.items():
         if section.get(name, value) != value:
             raise ConfigError(
@@ -402,7 +404,7 @@ def _check_built_in(section: Mapping[str, Any]) -> None:
             )
 
 
-def _build(kind: type[AnyConfig], given: Mapping[str, Any], where: str) -> AnyConfig:
+def _build(kind: type[AnyConfig], given: Mapping[str, object], where: str) -> AnyConfig:
     known = [item.name for item in fields(kind)]
     values = {name: given[name] for name in known if name in given}
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
@@ -424,18 +426,18 @@ def _sentence(error: ValidationError, where: str) -> str:
     return f"{where}: {entry} is {fault['input']!r:.80}; {fault['msg'].lower()}."
 
 
-def _read_stack(model: Mapping[str, Any], name: str) -> TransformerConfig:
+def _read_stack(model: Mapping[str, object], name: str) -> TransformerConfig:
     return _build(TransformerConfig, _section(model, name), name)
 
 
-def _read_games(tokenizer: Mapping[str, Any]) -> tuple[str, ...]:
+def _read_games(tokenizer: Mapping[str, object]) -> tuple[str, ...]:
     """The names of the games, where the mapping holds them and not just where to look for them."""
     mapping = tokenizer.get("game_mapping_cfg")
     names = mapping.get("games", ()) if isinstance(mapping, Mapping) else ()
     return tuple(str(name) for name in names)
 
 
-def _read_vision(ckpt_config: Mapping[str, Any], model: Mapping[str, Any]) -> VisionConfig:
+def _read_vision(ckpt_config: Mapping[str, object], model: Mapping[str, object]) -> VisionConfig:
     name = model.get("vision_encoder_name")
     sizes: object = ckpt_config.get("vision_cfg") or SIGLIP_SIZES.get(str(name))
     if not isinstance(sizes, Mapping):
@@ -467,10 +469,12 @@ def _plain(
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
-def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, Any]:
     result = dict(old)
     for name, value in new.items():
         below = old.get(name)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        result[name] = _merged(below, value) if both else value  # type: ignore[arg-type]
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            result[name] = _merged(below, value)
+        else:
+            result[name] = value
     return result

@@ -31,7 +31,6 @@ from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.vision import normalise
 
 ROWS = 16  # fewer are filled up to this many: from here on all take the same way
-HEAVY = 2**19  # weights of a layer; one with as many, and a row a player, takes one at a time
 
 _Forward = Callable[[Tensor], Tensor]
 
@@ -109,24 +108,12 @@ class Steady:
 
 
 def _filled(layer: nn.Linear, rows: Tensor) -> Tensor:
-    if rows.ndim == 2 and layer.weight.numel() >= HEAVY:
-        return _one_by_one(layer, rows)
     count = rows.shape[:-1].numel()
     if count >= ROWS:
         return nn.functional.linear(rows, layer.weight, layer.bias)
     full = nn.functional.pad(rows.flatten(0, -2), (0, 0, 0, ROWS - count))
     result = nn.functional.linear(full, layer.weight, layer.bias)[:count]
     return result if rows.ndim == 2 else result.reshape(*rows.shape[:-1], result.shape[-1])
-
-
-def _one_by_one(layer: nn.Linear, rows: Tensor) -> Tensor:
-    """A row at a time: to fetch the weights is what takes long, and filling up takes longer."""
-    parts = [
-        # A copy lies in memory as every other does, which sums may depend on, too.
-        nn.functional.linear(row.clone(), layer.weight, layer.bias)
-        for row in torch.split(rows, 1)
-    ]
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _paired(layer: nn.Conv2d, pictures: Tensor) -> Tensor:
@@ -332,14 +319,20 @@ class LocalPredictor:
 
     def _sample(self, sessions: Sequence[int], newest: Tensor) -> NDArray[np.float32]:
         """Samples for sessions that have seen equally many frames: (n, 18, 25)."""
-        seen = zip(sessions, newest, strict=True)
-        pixels = torch.stack([torch.stack([*self._earlier[one], frame]) for one, frame in seen])
+        pixels = self._pixels(sessions, newest)
         noise = self._noise(sessions).to(pixels.device)
         device = pixels.device.type
         alike = self._steady.on() if device == "cpu" and not self.compiled else nullcontext()
         with alike, torch.autocast(device, torch.bfloat16, enabled=self.autocast):
             rows = self.model.sample(pixels, noise, self.steps, self.guidance, game=self.game)
         return rows.float().cpu().numpy()
+
+    def _pixels(self, sessions: Sequence[int], newest: Tensor) -> Tensor:
+        """(n, frames, 3, S, S) what sessions see that have seen equally many frames."""
+        if not self._earlier[sessions[0]]:
+            return newest[:, None]  # spares a copy
+        seen = zip(sessions, newest, strict=True)
+        return torch.stack([torch.stack([*self._earlier[one], frame]) for one, frame in seen])
 
     def _noise(self, sessions: Sequence[int]) -> Tensor:
         config = self.model.config

@@ -791,8 +791,9 @@ def _waves(buckets: Tensor, *, count: int, spread: int) -> tuple[Tensor, Tensor]
 def _beta_quantiles(alpha: float, beta: float, count: int = 4096) -> Tensor:
     """Return `count` equally likely values of the Beta distribution, lowest first.
 
-    torch draws from a Beta with its global random numbers only; looking a uniform number up here
-    lets the caller say where the randomness comes from.
+    torch draws from a Beta with its global random numbers only, and NumPy's `Generator.beta` with a
+    generator that no checkpoint of a training holds; looking a uniform number up here lets the
+    caller say where the randomness comes from.
     """
     grid = (torch.arange(16 * count, dtype=torch.float64) + 0.5) / (16 * count)
     density = grid ** (alpha - 1) * (1 - grid) ** (beta - 1)

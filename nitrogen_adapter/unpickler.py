@@ -40,7 +40,7 @@ class StandIn:
 class Unfinished:
     """An object that a pickle made and may still give its state."""
 
-    def build(self, state: Any) -> None:
+    def build(self, state: object) -> None:
         """Take the state, an arbitrary value."""
         raise NotImplementedError
 
@@ -81,7 +81,7 @@ class Unpickler:
         place = f"{module}.{name}"
         raise UnreadableError(f"A pickle names {place!a}, which none may.")
 
-    def persistent_load(self, place: Any) -> Any:
+    def persistent_load(self, place: object) -> Any:
         """Return what the pickle says to lie elsewhere.
 
         Raises:
@@ -144,7 +144,7 @@ class Unpickler:
 
     # What opcodes do to the stack
 
-    def _push(self, value: Any) -> None:
+    def _push(self, value: object) -> None:
         self._stack.append(value)
 
     def _pop(self) -> Any:
@@ -178,12 +178,12 @@ class Unpickler:
             raise UnreadableError("A pickle has a dict with keys that none here may have.")
         target.update(zip(keys, items[1::2], strict=True))
 
-    def _find(self, module: Any, name: Any) -> None:
+    def _find(self, module: object, name: object) -> None:
         if type(module) is not str or type(name) is not str or len(module) + len(name) > MAX_NAME:
             _damaged()
         self._push(self.find_class(module, name))
 
-    def _call(self, named: Any, arguments: Any) -> None:
+    def _call(self, named: object, arguments: object) -> None:
         if type(named) is not StandIn or named.make is None or type(arguments) is not tuple:
             raise UnreadableError("A pickle calls what must not be called.")
         self._push(named.make(*arguments))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -128,6 +128,20 @@ class ConvTower(nn.Module):
         return cast("Tensor", self.norm(self.token_norm(tokens) + self.position_embedding))
 
 
+class TowerView(NamedTuple):
+    """What a tower sees of n frames.
+
+    Attributes:
+        tokens: (n, tokens, hidden) what it gives out.
+        cells: (n, channels, grid, grid) the patches of a patch tower.
+        near: (n, channels, side, side) its patches about the player; None without a fovea.
+    """
+
+    tokens: Tensor
+    cells: Tensor | None = None
+    near: Tensor | None = None
+
+
 class PatchTower(nn.Module):
     """Patches as cells of a grid, convolutions over them, and layers that see all cells at once.
 
@@ -161,26 +175,28 @@ class PatchTower(nn.Module):
         self.to_tokens = nn.Linear(wide, config.num_tokens * config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size)
 
-    def cells(self, pixel_values: Tensor) -> Tensor:
-        """Turn (n, 3, S, S) pixels into (n, channels, grid, grid) cells."""
-        return cast("Tensor", self.patches(pixel_values.contiguous(memory_format=_LAST)))
-
-    def tokens(self, pixel_values: Tensor, cells: Tensor) -> Tensor:
-        """Turn (n, 3, S, S) pixels and their cells into (n, tokens, hidden) tokens."""
+    def look(self, pixel_values: Tensor) -> TowerView:
+        """Look at (n, 3, S, S) pixels."""
+        cells, near = self._cells(pixel_values), None
         views = [torch.relu(self.thin_out(cells)).flatten(1)]
         if self.fovea is not None:
             place = self.fovea.place(cells)
-            views.append(self.fovea(pixel_values, place))
+            near = self.fovea.look(pixel_values, place)
+            views.append(self.fovea.summary(near))
             if self.thin_out_recentred is not None:
-                moved = self.cells(window(pixel_values.float(), place, pixel_values.shape[-1]))
+                moved = self._cells(window(pixel_values.float(), place, pixel_values.shape[-1]))
                 views.append(torch.relu(self.thin_out_recentred(moved)).flatten(1))
         seen = self.mlp(torch.cat(views, dim=1))
         tokens = self.to_tokens(seen).unflatten(1, (-1, *self.norm.normalized_shape))
-        return cast("Tensor", self.norm(tokens))
+        return TowerView(self.norm(tokens), cells, near)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Turn (n, 3, S, S) pixels into (n, tokens, hidden) tokens."""
-        return self.tokens(pixel_values, self.cells(pixel_values))
+        return self.look(pixel_values).tokens
+
+    def _cells(self, pixel_values: Tensor) -> Tensor:
+        """Turn (n, 3, S, S) pixels into (n, channels, grid, grid) cells."""
+        return cast("Tensor", self.patches(pixel_values.contiguous(memory_format=_LAST)))
 
 
 class Fovea(nn.Module):
@@ -208,11 +224,14 @@ class Fovea(nn.Module):
         place: Tensor = (shares * places).sum(dim=2)
         return place
 
-    def forward(self, pixel_values: Tensor, place: Tensor) -> Tensor:
-        """Return (n, features) what is seen in (n, 3, S, S) pixels about (n, 2) places."""
+    def look(self, pixel_values: Tensor, place: Tensor) -> Tensor:
+        """Return (n, channels, side, side) patches of (n, 3, S, S) pixels about (n, 2) places."""
         near = window(pixel_values.float(), place, self.size)
-        cells = self.patches(near.contiguous(memory_format=_LAST))
-        return torch.relu(self.thin_out(cells)).flatten(1)
+        return cast("Tensor", self.patches(near.contiguous(memory_format=_LAST)))
+
+    def summary(self, near: Tensor) -> Tensor:
+        """Return (n, features) what is told from what `look` returned."""
+        return torch.relu(self.thin_out(near)).flatten(1)
 
 
 def window(pixels: Tensor, place: Tensor, size: int) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import RandomAgent
 
 
 class Doomed(RandomAgent):

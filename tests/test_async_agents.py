@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.rollout import AgentFailure, EpisodeStore, RunStopped, rollout
 from tests.test_rollout import same

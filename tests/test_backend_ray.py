@@ -1,4 +1,4 @@
-"""Episodes on Ray's workers: the same as here, whoever dies meanwhile, and paid for once."""
+"""Episodes on Ray's workers: the same as here, whichever of them dies, and paid for once."""
 
 import contextlib
 import faulthandler
@@ -17,13 +17,13 @@ import pytest
 if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is not installed", allow_module_level=True)
 
-from arena_breaker_agents.claude_tutor import ClaudeTutor
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_agents.nitrogen import NitroGenPolicy
-from arena_breaker_agents.random import RandomAgent
 from arena_breaker_agents.replay import ReplayAgent
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_agents.tutor.ledger import Hold, LedgerServer, LocalLedger
 from arena_breaker_agents.tutor.transcript import Transcript
+from arena_breaker_agents.tutors import ClaudeTutor
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import EpisodeStore, RunStopped, rollout
 from arena_breaker_gym.rollout.backends import cluster, make_backend
@@ -244,7 +244,7 @@ def test_more_workers_than_cpus_are_refused(backend):
 
 def test_a_cluster_that_is_not_there_is_named():
     script = (
-        "from arena_breaker_agents.random import RandomAgent\n"
+        "from arena_breaker_agents.baselines import RandomAgent\n"
         "from arena_breaker_gym.rollout import rollout\n"
         "from arena_breaker_gym.rollout.backends.ray_backend import RayBackend\n"
         "rollout(RandomAgent(), episodes=1, backend=RayBackend(address='127.0.0.1:9'))\n"
@@ -335,19 +335,28 @@ def test_batches_are_gathered_in_one_process(backend):
 DRIVER = """
 import os, time
 os.sched_getaffinity = lambda _: {0}
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.backends import cluster
 from arena_breaker_gym.rollout.backends.ray_backend import RayBackend
 cluster.STORE_BYTES = 80 * 2**20
+ray = cluster.import_ray()
+
+def wait(*_, **__):
+    print(ray._private.worker._global_node.get_session_dir_path(), flush=True)
+    time.sleep(600)
+
+init = ray.init
+if "early" in sys.argv:
+    ray.init = lambda **more: (init(**more), wait())
 rollout(RandomAgent(), episodes=1, max_steps=5, backend=RayBackend(workers=1))
-print(cluster.import_ray()._private.worker._global_node.get_session_dir_path(), flush=True)
-time.sleep(600)
+wait()
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks for processes in /proc")
-def test_a_cluster_is_gone_soon_after_its_driver_is_killed():
+@pytest.mark.parametrize("when", ["early", "late"])  # as its cluster has just started, or played
+def test_a_cluster_is_gone_soon_after_its_driver_is_killed(when):
     def of_session():
         found = {}
         for process in Path("/proc").glob("[0-9]*"):
@@ -358,7 +367,8 @@ def test_a_cluster_is_gone_soon_after_its_driver_is_killed():
         found.pop(str(os.getpid()), None)
         return found
 
-    with subprocess.Popen([sys.executable, "-c", DRIVER], stdout=subprocess.PIPE) as driver:
+    command = [sys.executable, "-c", DRIVER, when]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as driver:
         session = driver.stdout.readline().decode().strip()
         assert session.startswith("/")
         with Path(session, "logs", "raylet.out").open():  # readers, as this process, are left alone

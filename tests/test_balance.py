@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from arena_breaker_agents.idle import IdleAgent
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import IdleAgent, RandomAgent
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.rollout import rollout
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_agents.expert import ExpertAgent
-from arena_breaker_agents.random import RandomAgent
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from arena_breaker_gym.bootcamp.page import bootcamp_report
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, BootcampPlan
@@ -259,6 +259,8 @@ def test_the_shipped_base_adapts_frozen_and_whole_and_by_dagger(tmp_path):
         "PPO",
         "tutor",
     ]
+    gains = [(row["agent"], row["stage"]) for row in results.rows if "gained_by_fix" in row]
+    assert gains == [(name, 1) for name in names[1:-1]]
     base = made.student.fresh().state_dict()
     changed = {
         name: {

@@ -17,21 +17,20 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from arena_breaker_agents.claude_tutor import ClaudeTutor
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_agents.replay import ReplayAgent
 from arena_breaker_agents.tutor.batches import BatchClient
 from arena_breaker_agents.tutor.bill import Bill, Prices
 from arena_breaker_agents.tutor.claude import ClaudeClient
-from arena_breaker_agents.tutor.estimate import estimate
 from arena_breaker_agents.tutor.llm_client import Response
 from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
 from arena_breaker_agents.tutor.tutor import Tutor, TutorSettings
+from arena_breaker_agents.tutors import ClaudeTutor, estimate
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from arena_breaker_gym.cli import build
 from arena_breaker_gym.rollout import EpisodeStore, RunStopped, rollout, verify
+from arena_breaker_gym.rollout.episode import Plan
 from arena_breaker_gym.rollout.metrics import rows_of
-from arena_breaker_gym.rollout.plan import Plan
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter.data.dataset import ChunkSettings, build_examples
 from tests.fake_apis import UNUSABLE, FakeApis, Nimble, Script, Share
@@ -542,7 +541,7 @@ def test_the_bill_is_not_added_up_at_every_step(server, tmp_path, monkeypatch):
 
 
 NEVER_CLOSED = """
-from arena_breaker_agents.claude_tutor import ClaudeTutor
+from arena_breaker_agents.tutors import ClaudeTutor
 from arena_breaker_gym.rollout import rollout
 tutor = ClaudeTutor()
 print(rollout(tutor, episodes=1, max_steps=12)[0].failed)

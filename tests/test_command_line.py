@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 import arena_breaker_gym
 from arena_breaker_gym.cli import build
+from arena_breaker_gym.distillation.pretraining import SEEN_SKINS
 
 BASE = [sys.executable, "-m", "arena_breaker_gym"]
 
@@ -66,8 +68,25 @@ def test_help_is_readable_at_80_columns(words, monkeypatch):
     lines = told.splitlines()
     assert max(map(len, lines)) <= 80
     assert "…" not in told  # nothing is cut off
+    assert not [line for line in lines if line.endswith("...") and "Usage" not in line]
+    assert not re.findall(r"<list|range>", told)  # words of Python's types
     indents = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
     assert max(indents) <= 36  # what an option does has 40 columns and more
+
+
+@pytest.mark.parametrize("words", [words for words in ALL if words], ids=" ".join)
+def test_an_example_can_be_copied_from_the_help(words, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    told = CliRunner().invoke(build(), [*words, "--help"]).output
+    _, _, example = told.partition("Example: ")
+    typed = example.partition("\n\n")[0].replace("\\\n", " ")
+    assert "\n" not in typed.strip()
+    assert " ".join(typed.split()) in " ".join((f"{ALL[words].help} {ALL[words].epilog}").split())
+
+
+def test_help_names_the_skins_that_the_base_has_seen():
+    told = CliRunner().invoke(build(), ["bootcamp", "--help"]).output
+    assert all(skin in told for skin in SEEN_SKINS)
 
 
 def test_help_keeps_groups_of_options_together():

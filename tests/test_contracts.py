@@ -15,10 +15,9 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.play import play
 from gymnasium.vector import AutoresetMode
 
-from arena_breaker_agents.idle import IdleAgent
-from arena_breaker_gym import ArenaBreakerEnv, EpisodeStore, FlattenTables
+from arena_breaker_agents.baselines import IdleAgent
+from arena_breaker_gym import IDS, ArenaBreakerEnv, EpisodeStore, FlattenTables
 from arena_breaker_gym.batch.observation import TABLES
-from arena_breaker_gym.registration import IDS
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, benchmark
 from arena_breaker_gym.settings import Settings
@@ -495,4 +494,5 @@ def test_the_page_of_other_libraries_is_what_its_script_writes():
     rows = json.loads((root / "docs/data/works_with.json").read_text(encoding="utf-8"))
     page = (root / "docs/works_with.md").read_text(encoding="utf-8")
     assert script["page_of"](rows) == page
-    assert set(rows) <= set(script["TRIALS"])
+    plays = runpy.run_path(str(root / "examples/peers.py"))["PLAYS"]
+    assert set(rows) <= set(script["PEERS"]) == set(plays)

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_agents.expert import SHIPPED, ExpertFileError, StatePolicy
-from arena_breaker_agents.random import RandomAgent
 from arena_breaker_agents.registry import make_agent
-from arena_breaker_agents.tutor.batch_api import BatchLog, BatchRequest
+from arena_breaker_agents.tutor.batches import BatchLog, BatchRequest
 from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.chat_reply import completion_in
 from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
 from arena_breaker_gym._runtime.files import LineFile
 from arena_breaker_gym._runtime.run_folder import Clock, write_json
 from arena_breaker_gym.distillation.pretraining import Pretraining
-from arena_breaker_gym.report.runs import training_report
+from arena_breaker_gym.report.report import training_report
 from arena_breaker_gym.rollout import EpisodeError, EpisodeStore, rollout, verify
 from arena_breaker_gym.rollout.replay import ReplayError, replay
 from arena_breaker_gym.rollout.results import Results

@@ -1,16 +1,18 @@
 """On-policy distillation: labels by takeover, states drawn in many skins, a base made in rounds."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from arena_breaker_agents.baselines import IdleAgent
 from arena_breaker_agents.expert import ExpertAgent
-from arena_breaker_agents.idle import IdleAgent
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_agents.substitution import Substitution
+from arena_breaker_gym._runtime.files import BusyError, GoneError
 from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.distillation.collector import (
     Collector,
@@ -238,13 +240,85 @@ def test_fine_tuning_goes_on_where_it_was_left_and_what_sees_stays(tmp_path):
 
     FineTuning(fresh(), tmp_path, replace(SMALL, updates=2), settings=SETTINGS).run(ignore)
     again = FineTuning(fresh(), tmp_path, SMALL, settings=SETTINGS)
+    again.run(ignore)
     assert again.update == 2
     tuned, before = checkpoint.load(again.result).state_dict(), fresh().state_dict()
     changed = {name.partition(".")[0] for name in before if not tuned[name].equal(before[name])}
     assert "model" in changed
     assert not changed & {"vision_encoder", "vl_self_attention_model"}
     with pytest.raises(ValueError, match="other settings"):
-        FineTuning(fresh(), tmp_path, replace(SMALL, clip=0.5), settings=SETTINGS)
+        FineTuning(fresh(), tmp_path, replace(SMALL, clip=0.5), settings=SETTINGS).run(ignore)
+
+
+class PlugPulledError(Exception):
+    """Ends a run as a kill would."""
+
+
+def fine_tuned(folder, *, killed_in=None):
+    """A student's bytes after three rounds, in one go or killed while a round is played."""
+    config = replace(SMALL, updates=3)
+    tuning = FineTuning(NitroGen.preset("tiny", seed=0), folder, config, settings=SETTINGS)
+    if killed_in is not None:
+        look, seen = tuning._look, []
+
+        def dying():
+            seen.append(look())
+            if len(seen) > killed_in:
+                raise PlugPulledError
+            return seen[-1]
+
+        tuning._look = dying
+        with pytest.raises(PlugPulledError):
+            tuning.run(ignore)
+        return fine_tuned(folder)
+    tuning.run(ignore)
+    return tuning.result.read_bytes()
+
+
+@pytest.mark.parametrize("look", [1, 4, 8])
+def test_a_fine_tuning_that_was_killed_ends_with_the_bytes_of_one_that_was_not(tmp_path, look):
+    assert fine_tuned(tmp_path / "killed", killed_in=look) == fine_tuned(tmp_path / "whole")
+
+
+def test_a_second_fine_tuning_in_one_folder_is_refused_and_a_deleted_folder_is_said(tmp_path):
+    def fresh():
+        return FineTuning(NitroGen.preset("tiny"), tmp_path / "run", SMALL, settings=SETTINGS)
+
+    tuning, second = fresh(), fresh()
+
+    def meddle(words, share):
+        with pytest.raises(BusyError, match="Another run is writing into"):
+            second.run(ignore)
+        shutil.rmtree(tmp_path / "run")
+
+    with pytest.raises(GoneError, match="was deleted or moved while the run was going on"):
+        tuning.run(meddle)
+
+
+def test_a_damaged_state_of_a_fine_tuning_is_refused_in_a_sentence(tmp_path):
+    fine_tuned(tmp_path)
+    state = checkpoint.read(tmp_path / "fine_tuning.pt", expected=("model",))
+    damages = {
+        "games": [torch.zeros(4, 9, dtype=torch.uint8), state["games"][:3], 5],
+        "update": ["x", -1, None],
+        "seconds": ["x", float("nan")],
+        "optimiser": [{}, {"state": 3, "param_groups": []}],
+        "critic": [{}, {"0.weight": 3}],
+        "model": [{"x": 1}],
+    }
+    for name, values in damages.items():
+        for value in values:
+            checkpoint.write(tmp_path / "fine_tuning.pt", {**state, name: value})
+            with pytest.raises(ValueError, match=r"fine_tuning\.pt is damaged, or"):
+                fine_tuned(tmp_path)
+
+
+def test_a_state_of_before_games_were_kept_goes_on_with_new_games(tmp_path):
+    fine_tuned(tmp_path)
+    state = checkpoint.read(tmp_path / "fine_tuning.pt", expected=("model",))
+    del state["games"]
+    checkpoint.write(tmp_path / "fine_tuning.pt", {**state, "update": 2})
+    assert len(fine_tuned(tmp_path)) > 0
 
 
 def test_a_substitution_takes_the_channels_that_it_is_told(tmp_path):

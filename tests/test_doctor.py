@@ -13,8 +13,7 @@ from typer.testing import CliRunner
 from arena_breaker_gym import doctor
 from arena_breaker_gym.batch import stepping
 from arena_breaker_gym.cli import build
-from arena_breaker_gym.doctor import FAULT, OK, WARNING, Finding, examine
-from arena_breaker_gym.doctor import doctor as doctors
+from arena_breaker_gym.doctor import FAULT, OK, WARNING, Finding, check_trial, examine, trial
 from arena_breaker_gym.doctor.checks import (
     check_cache,
     check_clashes,
@@ -26,14 +25,13 @@ from arena_breaker_gym.doctor.checks import (
     check_pygame,
     check_registration,
 )
-from arena_breaker_gym.doctor.doctor import check_trial, trial
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
     """A busy machine is no fault."""
-    for part in ("doctor", "checks"):
-        monkeypatch.setattr(f"arena_breaker_gym.doctor.{part}.SECONDS", 300.0)
+    for part in ("doctor", "doctor.checks"):
+        monkeypatch.setattr(f"arena_breaker_gym.{part}.SECONDS", 300.0)
 
 
 @pytest.fixture
@@ -203,7 +201,7 @@ def check_bad():
 
 @pytest.mark.parametrize(("checks", "status"), [([check_good], 0), ([check_good, check_bad], 1)])
 def test_the_command_shows_all_and_exits_with_one_for_a_fault(monkeypatch, checks, status):
-    monkeypatch.setattr("arena_breaker_gym.doctor.examine", lambda: doctors.examine(checks))
+    monkeypatch.setattr("arena_breaker_gym.doctor.examine", lambda: examine(checks))
     printed = CliRunner().invoke(build(), ["doctor"])
     told = CliRunner().invoke(build(), ["doctor", "--json"])
     assert (printed.exit_code, told.exit_code) == (status, status)

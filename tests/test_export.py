@@ -10,7 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.export import ExportError, export_lerobot, export_minari
 from arena_breaker_gym.export.source import moments_of

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_gym._runtime.files import (
     BusyError,
     GoneError,

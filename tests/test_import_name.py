@@ -19,7 +19,7 @@ BOTH = (
     "import agents, arena_breaker_agents.scripted as ours; "
     "print(agents.OWNER, ours.ScriptedBaseline().name)"
 )
-OURS = "from arena_breaker_agents.idle import IdleAgent; print(IdleAgent().name)"
+OURS = "from arena_breaker_agents.baselines import IdleAgent; print(IdleAgent().name)"
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:

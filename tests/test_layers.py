@@ -16,7 +16,7 @@ from arena_breaker_gym.rendering.layers import (
     draw_hud,
     hud_state_of,
 )
-from arena_breaker_gym.rendering.view import View, ViewWindow
+from arena_breaker_gym.rendering.renderer import View, ViewWindow
 from arena_breaker_gym.settings import Settings
 
 STATE = HudState(hp=3, max_hp=5, score=120, kills=7, stage=2, wave=4, dash_ready=0.5, victory=False)

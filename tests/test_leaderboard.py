@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from arena_breaker_agents.idle import IdleAgent
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import IdleAgent, RandomAgent
 from arena_breaker_gym import leaderboard
 from arena_breaker_gym.leaderboard import Entry, EntryError, measure_entry, ranked, read_entries
 from arena_breaker_gym.report.table import markdown_table, put_between_markers

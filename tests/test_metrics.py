@@ -6,11 +6,16 @@ import json
 import numpy as np
 import pytest
 
-from arena_breaker_agents.idle import IdleAgent
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import IdleAgent, RandomAgent
 from arena_breaker_gym.rollout import AgentFailure, rollout
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, benchmark
-from arena_breaker_gym.rollout.metrics import METRICS, bootstrap_interval, row_of, rows_of
+from arena_breaker_gym.rollout.metrics import (
+    METRICS,
+    bootstrap_interval,
+    paired_gain,
+    row_of,
+    rows_of,
+)
 from arena_breaker_gym.rollout.results import Results
 
 
@@ -145,3 +150,18 @@ def test_results_that_are_missing_or_something_else_are_refused(tmp_path):
     (tmp_path / "results.json").write_text("[1, 2")
     with pytest.raises(ValueError, match=r"results.json: this is no file of results"):
         Results.load(tmp_path)
+
+
+def test_a_gain_is_measured_between_episodes_of_equal_seeds(random_episodes):
+    def with_kills(episodes, kills):
+        return [
+            dataclasses.replace(one, metrics={**one.metrics, "kills": count})
+            for one, count in zip(episodes, kills, strict=True)
+        ]
+
+    kills = np.arange(0.0, 10.0 * len(random_episodes), 10.0)
+    before, after = (with_kills(random_episodes, kills + more) for more in (0.0, 2.0))
+    # However far the seeds lie apart, each gains two.
+    assert paired_gain(before, after[::-1]) == {"mean": 2.0, "low": 2.0, "high": 2.0}
+    assert paired_gain(before[:1], after) == {"mean": 2.0, "low": 2.0, "high": 2.0}
+    assert paired_gain([], after) == {"mean": None, "low": None, "high": None}

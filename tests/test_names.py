@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from arena_breaker_agents.random import RandomAgent
-from arena_breaker_agents.tutor import llm_client, mind
+from arena_breaker_agents.baselines import RandomAgent
+from arena_breaker_agents.tutor import llm_client
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.deprecated import OLD_MODULES
+from arena_breaker_gym.engine.shots import ENEMY_SHOT_RANGE
 from arena_breaker_gym.rollout import rollout
-from arena_breaker_gym.rollout.engines import ray_engine
 from arena_breaker_gym.sb3 import make_vec_env
 from nitrogen_adapter.data import windows
 from nitrogen_adapter.model import NitroGen
@@ -24,7 +24,7 @@ from nitrogen_adapter.training.config import TrainingConfig
 
 ROOT = Path(__file__).parent.parent
 
-# By the folders they must not stand in: names that nobody but us would understand.
+# By the folders they must not stand in: names that only their authors would understand.
 GONE = {
     "arena_breaker_gym agents nitrogen_adapter": "Engine LocalEngine RayEngine make_engine EXECUTE",
     "agents nitrogen_adapter": "execute",
@@ -48,8 +48,6 @@ GONE = {
 }
 # Files that know old names in order to warn of them.
 ALIASES = (
-    "tutor/mind.py",
-    "engines/ray_engine.py",
     "agents/arena_breaker_agents/nitrogen.py",
     "deprecated.py",
 )
@@ -87,7 +85,9 @@ def test_no_class_has_two_meanings():
 def test_the_old_names_of_backends_work_and_warn(monkeypatch, capsys):
     with pytest.warns(DeprecationWarning, match=r"rollout\(backend=\)"):
         assert rollout(RandomAgent(), episodes=1, max_steps=2, engine="local")
-    with pytest.warns(DeprecationWarning, match="RayBackend"):
+    with pytest.warns(DeprecationWarning, match=r"rollout\.engines.* is now called"):
+        from arena_breaker_gym.rollout.engines import ray_engine
+
         assert ray_engine.RayEngine.__name__ == "RayBackend"
     told = ["rollout", "random", "-n", "1", "--max-steps", "2", "--engine=local", "--json"]
     monkeypatch.setattr(sys, "argv", ["arena-breaker", *told])
@@ -103,6 +103,15 @@ def test_modules_that_moved_are_found_by_their_old_names_and_warn():
 
     assert Arenas is Moved
     assert all(importlib.util.find_spec(new) for new in OLD_MODULES.values())
+    with pytest.warns(DeprecationWarning, match=r"enemy_shots.* is now called .*shots"):
+        from arena_breaker_gym.engine.enemy_shots import RANGE
+    assert RANGE == ENEMY_SHOT_RANGE
+
+
+def test_there_is_no_file_by_a_modules_old_name():
+    for old in OLD_MODULES:
+        path = Path(*old.split("."))
+        assert not [*ROOT.glob(f"{path}.py"), *ROOT.glob(f"agents/{path}.py")], old
 
 
 def test_the_old_names_of_llm_clients_work_and_warn():
@@ -110,16 +119,18 @@ def test_the_old_names_of_llm_clients_work_and_warn():
         model, options = "still", {}
 
         async def ask(self, question):
-            return mind.Reply(ending="called", call={})
+            return Reply(ending="called", call={})
 
     with pytest.warns(DeprecationWarning, match=r"Still.ask is now called complete"):
         complete = llm_client.completion(Still())
-    with pytest.warns(DeprecationWarning, match=r"mind.Reply is now called .*Response"):
+    with pytest.warns(DeprecationWarning, match=r"tutor\.mind.* is now called .*llm_client"):
+        from arena_breaker_agents.tutor.mind import Reply
+
         assert asyncio.run(complete(None)).ending == "called"
 
 
 def test_the_old_place_of_chunk_settings_works_and_warns():
-    with pytest.warns(DeprecationWarning, match=r"moments.ChunkSettings is now called .*windows"):
+    with pytest.warns(DeprecationWarning, match=r"data\.moments is now called .*windows"):
         from nitrogen_adapter.data.moments import ChunkSettings
     assert ChunkSettings is windows.ChunkSettings
 
@@ -148,6 +159,20 @@ def test_the_old_names_of_preprocessing_work_and_warn():
     with pytest.warns(DeprecationWarning, match="kit is now called preprocessing"):
         envs = make_vec_env(1, kit=kit)
     assert envs.preprocessing == kit
+
+
+def test_prose_is_plain():
+    """Words for people in general, which pages and notebooks can do without."""
+    unwanted = re.compile(r"\b(whoever|whomever|nobody|somebody|anybody|he|him|she)\b", re.I)
+    found = {}
+    for folder in ("arena_breaker_gym", "agents", "nitrogen_adapter", "examples", "docs", "."):
+        for kind in ("py", "md", "ipynb"):
+            pattern = f"*.{kind}" if folder == "." else f"**/*.{kind}"
+            for path in (ROOT / folder).glob(pattern):
+                text = re.sub(r'"image/png": "[^"]*"', "", path.read_text(encoding="utf-8"))
+                if words := unwanted.findall(text):
+                    found[str(path.relative_to(ROOT))] = words
+    assert found == {}
 
 
 def test_splits_under_their_old_names_work_and_warn():

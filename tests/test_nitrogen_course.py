@@ -19,7 +19,7 @@ from gymnasium.wrappers import TimeLimit
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.loggers import Board
 from arena_breaker_gym.rollout import EpisodeStore, rollout

@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_gym.cli import build
 from arena_breaker_gym.rollout import EpisodeStore, ReplayError, replay, rollout
@@ -39,7 +39,7 @@ from nitrogen_adapter.data.dataset import (
 from nitrogen_adapter.data.examples import ArrayExamples, Batch, WorkerError, batches
 from nitrogen_adapter.data.features import Column, FeatureStore, FeatureStoreError, cache_features
 from nitrogen_adapter.data.label_examples import LabelExamples, label_tracks, track_statistics
-from nitrogen_adapter.data.label_export import export_labels
+from nitrogen_adapter.data.label_recorder import export_labels
 from nitrogen_adapter.data.labels import BUTTON_COLUMNS, LabelError, read_rows, write_rows
 from nitrogen_adapter.data.minari_source import MinariError, MinariExamples
 from nitrogen_adapter.gamepad import BUTTONS, GamepadSettings, mirror, pack

@@ -27,8 +27,8 @@ from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.presets import preset_config
 from nitrogen_adapter.remote import batching, wire
+from nitrogen_adapter.remote.batching import Metrics
 from nitrogen_adapter.remote.client import RemotePredictor, ServerError
-from nitrogen_adapter.remote.metrics import Metrics
 from nitrogen_adapter.remote.server import PUBLIC_INFO, NitroGenServer
 from nitrogen_adapter.remote.wire import WireError
 

@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 
-from arena_breaker_agents.planner import PlannerAgent
-from arena_breaker_agents.planning import PlannerOptions
+from arena_breaker_agents.planner import PlannerAgent, PlannerOptions
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.rollout import rollout, verify
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.rollout.batch import ArenaBatch
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Plan
 from arena_breaker_gym.settings import Settings
 
 QUICK = PlannerOptions(horizon=20, hold=4, candidates=24, rounds=2)

@@ -8,8 +8,7 @@ from pathlib import Path
 import pygame
 
 import arena_breaker_gym
-from arena_breaker_agents.idle import IdleAgent
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import IdleAgent, RandomAgent
 from arena_breaker_gym import EpisodeStore
 from arena_breaker_gym.rendering.atlas import build_atlas
 from arena_breaker_gym.rendering.skins import load

@@ -16,8 +16,7 @@ pytest.importorskip("plotly")
 pytest.importorskip("imageio_ffmpeg")
 sync_api = pytest.importorskip("playwright.sync_api")
 
-from arena_breaker_agents.idle import IdleAgent  # noqa: E402 - only with the extras
-from arena_breaker_agents.random import RandomAgent  # noqa: E402
+from arena_breaker_agents.baselines import IdleAgent, RandomAgent  # noqa: E402
 from arena_breaker_agents.scripted import ScriptedBaseline  # noqa: E402
 from arena_breaker_gym.batch.arenas import Arenas  # noqa: E402
 from arena_breaker_gym.cli import main  # noqa: E402
@@ -28,8 +27,8 @@ from arena_breaker_gym.report.charts import (  # noqa: E402
     aim_lengths,
     survival,
 )
-from arena_breaker_gym.report.deaths import places_of  # noqa: E402
-from arena_breaker_gym.report.runs import verdict_of  # noqa: E402
+from arena_breaker_gym.report.report import verdict_of  # noqa: E402
+from arena_breaker_gym.report.writing import places_of  # noqa: E402
 from arena_breaker_gym.rollout import resimulate, rollout  # noqa: E402
 from arena_breaker_gym.rollout.episode import MEASURED  # noqa: E402
 from arena_breaker_gym.rollout.metrics import rows_of  # noqa: E402
@@ -422,7 +421,7 @@ def test_an_agent_of_ones_own_has_a_page_too_under_the_name_it_gives_itself(
     run, tmp_path, monkeypatch
 ):
     (tmp_path / "page_of_mine.py").write_text(
-        "from arena_breaker_agents.idle import IdleAgent\n\n\n"
+        "from arena_breaker_agents.baselines import IdleAgent\n\n\n"
         "class Mine(IdleAgent):\n    name = 'my best'\n"
     )
     monkeypatch.chdir(tmp_path)

@@ -9,8 +9,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from arena_breaker_agents.idle import IdleAgent
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import IdleAgent, RandomAgent
 from arena_breaker_agents.registry import label_of, make_agent
 from arena_breaker_gym.rollout import (
     AgentFailure,
@@ -253,7 +252,7 @@ def test_a_folder_of_another_rollout_is_refused(tmp_path, played, change, differ
 
 LONG_RUN = """
 import sys, time
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_gym.rollout import EpisodeStore, rollout
 
 class Slow(RandomAgent):
@@ -345,7 +344,7 @@ def test_agents_by_name_play(name):
 
 
 def test_an_agent_of_ones_own_is_found_by_its_module():
-    assert make_agent("arena_breaker_agents.idle:IdleAgent").name == "idle"
+    assert make_agent("arena_breaker_agents.baselines:IdleAgent").name == "idle"
     assert make_agent("tests.test_rollout:Watcher.of_snapshots").needs == ("snapshot",)
 
 
@@ -354,7 +353,7 @@ def test_an_agent_of_ones_own_is_found_by_its_module():
     [
         ("scriptd", "no agent 'scriptd'; did you mean 'scripted'"),
         ("nowhere.at_all:Agent", "no agent or module 'nowhere.at_all'"),
-        ("arena_breaker_agents.idle:Agent", "has no class 'Agent'"),
+        ("arena_breaker_agents.baselines:Agent", "has no class 'Agent'"),
         ("idle:now", "'idle:now' cannot be made"),
     ],
 )
@@ -441,6 +440,10 @@ def test_tables_show_the_name_of_an_agent_of_ones_own(own):
         (":Raises", "KeyError in .*weights"),
         (":Mine?pull=1", "unexpected keyword argument 'pull'"),
         (":Nine", "has no class 'Nine'; did you mean 'Mine'"),
+        (
+            ":Xylophone",
+            "has no class 'Xylophone'; choose from 'Mine'",
+        ),  # its own, not imported ones
         (":number", "3 is no class"),
         ("_broken:Mine", "it needs 'nowhere_to_be_found', which is missing"),
         ("_half:Mine", "SyntaxError in .*_half.py, line 1"),

@@ -13,7 +13,7 @@ from arena_breaker_gym.engine.shots import RELOAD
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import replay, rollout
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Plan
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import stage_schema
 from arena_breaker_gym.stages.table import BOMBER, CHARGER, SENTINEL, SHOOTER

@@ -6,7 +6,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from arena_breaker_agents.random import RandomAgent
+from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_agents.scripted import ScriptedBaseline
 from arena_breaker_gym.rollout import Episode, EpisodeError, EpisodeStore, rollout, verify
 

@@ -13,6 +13,7 @@ import pytest
 
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.throughput.process import AdapterProcess, BrokenError
+from arena_breaker_gym.throughput.results import Pairing
 
 SHORT = ["--rounds", "2", "--seconds", "0.001"]
 ONE = ["--part", "environment", "--only", "environment, state"]
@@ -250,6 +251,7 @@ def test_an_interpreter_that_says_nothing_is_broken():
         (["--only", "chess", "--part", "tick"], 1, "nothing to measure with 'chess'"),
         (["--from", "nowhere.json"], 1, "nowhere.json: there is no such file"),
         (["--against", "nowhere.json"], 1, "nowhere.json: there is no such file"),
+        ([*ONE, "--against", str(Path(__file__).parent)], 1, "no checkout of Arena Breaker"),
     ],
 )
 def test_what_goes_wrong_is_said_in_one_sentence(run, arguments, status, sentence):
@@ -309,6 +311,57 @@ def test_the_gate_sees_a_slower_tick_and_more_memory(hold):
     assert status == 1
     assert "tick of a full arena: beside the calibration loop it takes 2.00 times as long." in err
     assert "memory of the process: it takes 1.50 times the memory that it took." in err
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A checkout with a worker of its own, whose environment does nothing in a step."""
+    ours = Path(sys.modules["arena_breaker_gym.throughput.process"].__file__).parent
+    folder = tmp_path_factory.mktemp("before")
+    room = folder / "arena_breaker_gym" / "throughput"
+    (room / "adapters").mkdir(parents=True)
+    for name in ("worker.py", "adapters/__init__.py", "adapters/subject.py", "adapters/peers.py"):
+        (room / name).write_text((ours / name).read_text())
+    quick = GOOD.replace('"alone"', '"one environment, state"')
+    (room / "adapters/arena_breaker.py").write_text(quick)
+    return folder
+
+
+def test_a_checkout_is_measured_in_the_same_rounds_and_the_slower_build_told(run, checkout):
+    told = [*ONE, *SHORT, "--rounds", "6", "--cpu-time", "--against", str(checkout)]
+    status, out, err = run(*told, "--json")
+    (row,) = json.loads(out)["rows"]
+    assert len(row["values"]) == len(row["before"]) == len(row["calibrations"]) == 6
+    assert min(row["before"]) > max(row["values"])
+    assert status == 1
+    assert err.splitlines()[-1].startswith("Error: one environment, state: it takes ")
+    assert "times as long as there (" in err
+
+
+def test_pairs_of_a_run_are_shown_from_its_file(run, tmp_path, earlier):
+    kept = copy.deepcopy(earlier)
+    kept["rows"][0]["before"] = [1001.0, 999.0, 1000.0]
+    (tmp_path / "kept.json").write_text(json.dumps(kept))
+    status, page, _ = run("--from", str(tmp_path / "kept.json"), "--markdown")
+    assert status == 0
+    assert (
+        "| one environment, state | steps/s | 1,000 | 1,000 | 1.000 | 0.999 to 1.001 | alike |"
+        in page
+    )
+
+
+@pytest.mark.parametrize(
+    ("times", "verdict"),
+    [
+        ([1.1] * 6, "slower"),
+        ([0.9] * 6, "faster"),
+        ([1.0, 1.2, 0.9, 1.01, 0.99, 1.0], "alike"),
+        ([1.1, 1.2, 0.9, 1.1, 1.1, 1.2], "unclear"),
+        ([1.1, 1.2, 0.9, 1.1, 1.1, 1.2, 1.1, 1.1, 1.1], "slower"),  # one of nine may stray
+    ],
+)
+def test_noise_decides_whether_a_difference_is_one(times, verdict):
+    assert Pairing.of(times, tolerance=0.03).verdict == verdict
 
 
 def test_the_gate_refuses_runs_with_nothing_in_common(hold):

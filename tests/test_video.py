@@ -17,17 +17,17 @@ import pytest
 imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
 
 import arena_breaker_gym  # noqa: E402 - only with the extra
-from arena_breaker_agents.idle import IdleAgent  # noqa: E402
-from arena_breaker_agents.random import RandomAgent  # noqa: E402
+from arena_breaker_agents.baselines import IdleAgent, RandomAgent  # noqa: E402
 from arena_breaker_agents.scripted import ScriptedBaseline  # noqa: E402
 from arena_breaker_gym._runtime.extras import MissingExtraError  # noqa: E402
 from arena_breaker_gym.cli import main  # noqa: E402
 from arena_breaker_gym.rendering.layers import draw_caption  # noqa: E402
 from arena_breaker_gym.rendering.renderer import Renderer  # noqa: E402
 from arena_breaker_gym.rollout import EpisodeStore, replay, rollout, verify  # noqa: E402
-from arena_breaker_gym.rollout.encoder import VideoError, encoder  # noqa: E402
-from arena_breaker_gym.rollout.replay import Layers  # noqa: E402
+from arena_breaker_gym.rollout.replay import EpisodePainter, Layers  # noqa: E402
 from arena_breaker_gym.rollout.video import (  # noqa: E402
+    VideoError,
+    encoder,
     export_side_by_side,
     export_video,
     inline_video,
@@ -248,6 +248,29 @@ def test_a_folder_is_no_films_name(tmp_path, episodes):
     (tmp_path / "a.mp4").mkdir()
     with pytest.raises(VideoError, match=r"a\.mp4: this is a folder"):
         export_video(episodes[0], tmp_path / "a.mp4")
+
+
+def test_a_clip_of_moviepy_shows_each_moment_whenever_it_is_asked(tmp_path, episodes):
+    episode = episodes[0]
+    clip = episode.clip(size=64, skin="garden", layers=Layers(gamepad=True))
+    frames = [*replay(episode, size=64, skin="garden", layers=Layers(gamepad=True))]
+    assert (clip.fps, clip.size) == (30, (64, 64))
+    assert clip.duration == pytest.approx(21 / 30)
+    for moment in (0, 7, 20, 3, 3):  # onwards, back and on the spot
+        assert np.array_equal(clip.get_frame(moment / 30), frames[moment])
+    assert np.array_equal(clip.get_frame(3.99 / 30), frames[3])
+    cut = clip.subclipped(0.1, 0.5)
+    assert [*map(np.array_equal, cut.iter_frames(), frames[3:15])] == [True] * 12
+
+
+def test_a_clip_is_drawn_only_when_it_is_asked(episodes, monkeypatch):
+    monkeypatch.setattr(EpisodePainter, "frame", lambda *_: 1 / 0)
+    clip = episodes[0].clip()
+    with pytest.raises(ZeroDivisionError):
+        clip.get_frame(0.0)
+    monkeypatch.setitem(sys.modules, "moviepy", None)
+    with pytest.raises(MissingExtraError, match="extra 'video'"):
+        episodes[0].clip()
 
 
 def video_in(page):

@@ -22,7 +22,7 @@ from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym._runtime.stored import Arrays, json_in, open_stored
 from arena_breaker_gym.batch.arenas import ACTION_LENGTH
 from arena_breaker_gym.rollout.agent import Observations
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Plan
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 

@@ -26,15 +26,15 @@ _WHOLE = "an agent has name, needs, reset(arenas, seed), act(observations, arena
 
 AGENTS: Mapping[str, str] = MappingProxyType(
     {
-        "idle": "arena_breaker_agents.idle:IdleAgent",
-        "random": "arena_breaker_agents.random:RandomAgent",
+        "idle": "arena_breaker_agents.baselines:IdleAgent",
+        "random": "arena_breaker_agents.baselines:RandomAgent",
         "scripted": "arena_breaker_agents.scripted:ScriptedBaseline",
         "planner": "arena_breaker_agents.planner:PlannerAgent.from_source",
         "expert": "arena_breaker_agents.expert:ExpertAgent.from_source",
         "sb3": "arena_breaker_agents.sb3:SB3Agent.from_source",
         "nitrogen": "arena_breaker_agents.nitrogen:NitroGenPolicy.from_source",
-        "claude": "arena_breaker_agents.claude_tutor:ClaudeTutor.from_source",
-        "openai": "arena_breaker_agents.openai_tutor:OpenAITutor.from_source",
+        "claude": "arena_breaker_agents.tutors:ClaudeTutor.from_source",
+        "openai": "arena_breaker_agents.tutors:OpenAITutor.from_source",
         "replay": "arena_breaker_agents.replay:ReplayAgent.from_source",
     }
 )
@@ -74,13 +74,22 @@ def make_own(spec: str, known: Collection[str] = ()) -> Agent:
     try:
         maker = attrgetter(class_name)(module)
     except AttributeError:
-        classes = [name for name, one in vars(module).items() if inspect.isclass(one)]
-        near = f"; {closest(class_name, classes)}" if classes else ""
+        near = f"; {closest(class_name, own)}" if (own := _own_classes(module)) else ""
         raise ValueError(f"Module {module_name!r} has no class {class_name!r}{near}.") from None
     options = {name: _value(text) for name, text in parse_qsl(said, keep_blank_values=True)}
     agent: Agent = _made_own(maker, options, spec)
     _check(agent, spec)
     return agent
+
+
+def _own_classes(module: ModuleType) -> list[str]:
+    """Names of the classes that a module defines, those it imports aside."""
+    named = vars(module).items()
+    return [
+        name
+        for name, one in named
+        if inspect.isclass(one) and one.__module__ == module.__name__ and name[0] != "_"
+    ]
 
 
 def _imported(name: str, known: Collection[str]) -> ModuleType:
@@ -111,7 +120,7 @@ def _imported(name: str, known: Collection[str]) -> ModuleType:
                 sys.path.append(folder)  # for what the module imports later
 
 
-def _made_own(maker: Any, options: dict[str, Any], spec: str) -> Any:
+def _made_own(maker: object, options: dict[str, Any], spec: str) -> Any:
     if not callable(maker):
         raise ValueError(f"Agent {spec!r} cannot be made: {maker!r} is no class.")
     try:

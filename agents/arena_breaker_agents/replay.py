@@ -94,7 +94,7 @@ class ReplayAgent:
     def close(self) -> None:
         """Holds nothing that needs closing."""
 
-    def _decision(self, context: EpisodeContext, snapshot: Mapping[str, Any]) -> Decision:
+    def _decision(self, context: EpisodeContext, snapshot: Mapping[str, object]) -> Decision:
         lines = self.transcript.of(context.seed, context.decisions)
         if not lines or not lines[-1].answered:
             raise LookupError(_end_of(context, lines))

@@ -16,7 +16,7 @@ from arena_breaker_agents.expert import HeldActions
 from arena_breaker_agents.registry import flag, split_options
 from arena_breaker_gym.batch.observation import TABLES
 from arena_breaker_gym.rollout.agent import Observations
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Plan
 from arena_breaker_gym.sb3.layers import made_layers
 from arena_breaker_gym.sb3.policy_file import SavedPolicy, load_policy
 from arena_breaker_gym.settings import Settings
@@ -134,7 +134,7 @@ class SB3Agent:
             shown["pixels"] = observations.pixels[rows]
         return shown
 
-    def _decide(self, shown: Any, arenas: Sequence[int]) -> NDArray[np.float32]:
+    def _decide(self, shown: object, arenas: Sequence[int]) -> NDArray[np.float32]:
         seen = self._preprocessor.observe(shown)
         for layer in self._layers:
             seen = layer(seen, arenas)
@@ -154,7 +154,8 @@ class SB3Agent:
         if isinstance(distribution, Normal):
             mean = distribution.mean.numpy()
             noise = np.stack([one.standard_normal(mean.shape[1]) for one in generators])
-            return mean + distribution.stddev.numpy() * noise  # type: ignore[no-any-return]
+            moved: NDArray[Any] = mean + distribution.stddev.numpy() * noise
+            return moved
         heads: Sequence[Categorical] = (
             distribution if isinstance(distribution, list) else [distribution]
         )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.rollout.agent import Agent, Observations, RunAware
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Plan
 
 CHANNELS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {"move": (0, 1), "aim": (2, 3), "dash": (4,)}

@@ -24,6 +24,7 @@ else:
 
 PART_SUFFIX = ".part"
 _SCRATCH = "arena-breaker-"
+_STEP = 65_536  # bytes of a file of lines that are looked at at once
 
 _left: dict[Path, list[str]] = {}  # names of parts that were there when a folder was first used
 
@@ -55,7 +56,7 @@ def written_whole(path: Path) -> Iterator[Path]:
             file is as it was.
     """
     with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         _sweep_once(path)
         handle, name = tempfile.mkstemp(
             dir=path.parent, prefix=f".{path.name}.", suffix=PART_SUFFIX
@@ -74,6 +75,14 @@ def written_whole(path: Path) -> Iterator[Path]:
         _flush_folder(path.parent)
 
 
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it that are missing; their names reach the disk."""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        _flush_folder(one.parent)
+
+
 @contextlib.contextmanager
 def folder_written_whole(path: Path) -> Iterator[Path]:
     """Gives a temporary folder to fill, which takes the place of `path` when the block ends well.
@@ -87,7 +96,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
         OSError: As `written_whole`.
     """
     with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         sweep_leftovers(path.parent, of=path.name)
         name = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART_SUFFIX)
         part = Path(name)
@@ -95,15 +104,24 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
             with _held(_opened(part)):
                 yield part
                 part.chmod(0o755)
-                for file in part.rglob("*"):
-                    if file.is_file():
-                        _flush(file)
                 shutil.rmtree(path, ignore_errors=True)
-                part.replace(path)
+                put_in_place(part, path)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
-        _flush_folder(path.parent)
+
+
+def put_in_place(part: Path, path: Path) -> None:
+    """Renames a folder that is done, once all that is in it has reached the disk.
+
+    Raises:
+        OSError: If something else stands under the name.
+    """
+    for one in part.rglob("*"):
+        _flush(one) if one.is_file() else _flush_folder(one)
+    _flush_folder(part)
+    part.replace(path)
+    _flush_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -164,7 +182,7 @@ def claimed(folder: Path) -> Iterator[Claim]:
     Raises:
         BusyError: If another run has it; it is untouched then.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     handle = _opened(folder)
     if not _lock(handle):
         _close(handle)
@@ -308,7 +326,10 @@ def _flush_folder(folder: Path) -> None:
 
 
 class LineFile:
-    """A file to which lines are added; each has left this process when `add` returns."""
+    """A file to which lines are added; each has left this process when `add` returns.
+
+    They are text, without a zero byte: that is what a power cut leaves of what was not on the disk.
+    """
 
     def __init__(self, path: Path) -> None:
         """Opens a file, makes it if there is none, and drops a half last line.
@@ -318,10 +339,11 @@ class LineFile:
         """
         self.path = path
         with naming(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             heal(path)
             self._file: IO[bytes] = path.open("ab", buffering=0)
             self.size = self._file.seek(0, os.SEEK_END)
+            _flush_folder(path.parent)
 
     def add(self, line: bytes, *, durable: bool = False) -> int:
         """Adds a line, whole or not at all.
@@ -351,6 +373,11 @@ class LineFile:
         self.size = begin + len(line)
         return begin
 
+    def flush(self) -> None:
+        """Brings all lines to the disk."""
+        with naming(self.path):
+            os.fsync(self._file.fileno())
+
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
@@ -363,7 +390,7 @@ class LineFile:
 
 
 def heal(path: Path) -> None:
-    """Cuts off a half last line, which a killed writer may have left.
+    """Cuts off last lines that a killed writer left half, or a power cut with zeros in them.
 
     Raises:
         OSError: If the file cannot be cut.
@@ -373,18 +400,29 @@ def heal(path: Path) -> None:
     with naming(path), path.open("rb+") as file:
         size = file.seek(0, os.SEEK_END)
         whole = _end_of_lines(file, size)
+        while whole:
+            begin = _end_of_lines(file, whole - 1)
+            if not _has_zero(file, begin, whole):
+                break
+            whole = begin
         if whole < size:
             file.truncate(whole)
 
 
-def _end_of_lines(file: IO[bytes], size: int, *, step: int = 65_536) -> int:
+def _end_of_lines(file: IO[bytes], size: int) -> int:
     """Where the last whole line ends, looked for from the end on."""
     end = size
     while end > 0:
-        begin = max(end - step, 0)
+        begin = max(end - _STEP, 0)
         file.seek(begin)
         found = file.read(end - begin).rfind(b"\n")
         if found >= 0:
             return begin + found + 1
         end = begin
     return 0
+
+
+def _has_zero(file: IO[bytes], begin: int, end: int) -> bool:
+    file.seek(begin)
+    starts = range(begin, end, _STEP)
+    return any(b"\0" in file.read(min(_STEP, end - start)) for start in starts)

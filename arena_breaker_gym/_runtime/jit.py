@@ -11,13 +11,16 @@ import atexit
 import contextlib
 import functools
 import hashlib
+import inspect
+import math
+import os
 import pickle
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, TypeVar
+from typing import Any, BinaryIO, ClassVar, TypeVar, cast
 
 import numba
 from numba.core import caching
@@ -37,6 +40,9 @@ _PACKAGES = (
 # and counts no references. Counting took a third of the time of a small frame, and made threads
 # wait for each other wherever they read the same stage.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "_nrt": False}
+
+# Set it to anything to have every `jit_unchecked` call's arguments looked at: slow, for debugging.
+CHECK_CALLS = "ARENA_BREAKER_CHECK_CALLS"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -93,17 +99,19 @@ compiling = Announcer()
 
 def compiled(function: Function) -> Function:
     """Compiles a helper into whatever entry point calls it (never `fastmath`)."""
-    return numba.njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
+    dispatcher: Function = numba.njit(**_OPTIONS)(function)
+    return dispatcher
 
 
 def jit_inline(function: Function) -> Function:
     """Compiles a helper into the very place of its call, for the innermost loops."""
-    return numba.njit(**_OPTIONS, forceinline=True)(function)  # type: ignore[no-any-return]
+    dispatcher: Function = numba.njit(**_OPTIONS, forceinline=True)(function)
+    return dispatcher
 
 
 def jit_cached(function: Function) -> Function:
     """Compiles a function that Python calls, and keeps its machine code on disk."""
-    dispatcher = numba.njit(**_OPTIONS)(function)
+    dispatcher: Any = numba.njit(**_OPTIONS)(function)
     if not numba.config.DISABLE_JIT:
         try:
             dispatcher._cache = _Cache(function)
@@ -112,19 +120,33 @@ def jit_cached(function: Function) -> Function:
             OSError,
         ):  # numba's word for a machine on which nothing can be written
             _complain("no folder for it can be written to")
-    return dispatcher  # type: ignore[no-any-return]
+    return cast(Function, dispatcher)
 
 
-def jit_unchecked(function: Function) -> Function:
+def jit_unchecked(**shapes: str) -> Callable[[Function], Function]:
     """Compiles an entry point whose arguments are of the same types at every call.
 
     What the first call's types were is not looked up again: for the arguments of an
     environment's step that takes longer than the game's ticks. So nothing but the caller
     keeps arrays of another kind away: each must have the dtype, the number of axes and lie in
-    one piece as the first call's did.
+    one piece as the first call's did. With `CHECK_CALLS` set in the environment every call is
+    looked at, its shapes too.
+
+    Args:
+        **shapes: Of each array the lengths of its axes, such as `actions="n 5"`: numbers, names of
+            whole numbers among the arguments, names that mean one number throughout a call, or
+            such joined by `*`.
     """
-    dispatcher = jit_cached(function)
-    return dispatcher if numba.config.DISABLE_JIT else _Unchecked(dispatcher)  # type: ignore[return-value]
+
+    def compile_it(function: Function) -> Function:
+        dispatcher: Any = jit_cached(function)
+        if os.environ.get(CHECK_CALLS):
+            dispatcher = _Checked(dispatcher, function, shapes)
+        elif not numba.config.DISABLE_JIT:
+            dispatcher = _Unchecked(dispatcher)
+        return cast(Function, dispatcher)
+
+    return compile_it
 
 
 class _Unchecked:
@@ -141,6 +163,52 @@ class _Unchecked:
         answer = self._dispatcher(*arguments)
         self._code = next(iter(self._dispatcher.overloads.values())).entry_point
         return answer
+
+
+class _Checked:
+    """A compiled function that refuses what `_Unchecked` would read as something else."""
+
+    def __init__(
+        self, call: Callable[..., Any], function: Callable[..., Any], shapes: dict[str, str]
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self._call = call
+        self._names = tuple(inspect.signature(function).parameters)
+        self._shapes = {name: shape.split() for name, shape in shapes.items()}
+        self._types: tuple[object, ...] = ()
+
+    def __call__(self, *arguments: Any) -> Any:
+        given = dict(zip(self._names, arguments, strict=True))
+        self._check_types(given)
+        lengths = {name: value for name, value in given.items() if isinstance(value, int)}
+        for name, shape in self._shapes.items():
+            self._check_shape(name, given[name].shape, shape, lengths)
+        return self._call(*arguments)
+
+    def _check_types(self, given: dict[str, Any]) -> None:
+        types = tuple(map(numba.typeof, given.values()))
+        self._types = self._types or types
+        for name, first, now in zip(given, self._types, types, strict=True):
+            if now != first:
+                raise TypeError(f"{self._of(name)} was {first} at the first call, but is {now}.")
+
+    def _check_shape(
+        self, name: str, found: tuple[int, ...], shape: list[str], lengths: dict[str, int]
+    ) -> None:
+        """Compares one array's shape and remembers what its names turned out to mean."""
+        if len(found) == len(shape):
+            for words, length in zip(shape, found, strict=True):
+                lengths.setdefault(words, length)
+            if found == tuple(_product(words, lengths) for words in shape):
+                return
+        raise TypeError(f"{self._of(name)} must have the shape ({', '.join(shape)}), got {found}.")
+
+    def _of(self, name: str) -> str:
+        return f"{getattr(self, '__name__', '')}: {name}"
+
+
+def _product(words: str, lengths: dict[str, int]) -> int:
+    return math.prod(int(word) if word.isdigit() else lengths[word] for word in words.split("*"))
 
 
 @functools.cache
@@ -178,15 +246,15 @@ class _Stamped:
         return sources_digest(Path(self._py_file).relative_to(_PACKAGE).parts[0])
 
 
-class _UserProvided(_Stamped, caching.UserProvidedCacheLocator):  # type: ignore[misc]
+class _UserProvided(_Stamped, caching.UserProvidedCacheLocator):
     pass
 
 
-class _InTree(_Stamped, caching.InTreeCacheLocator):  # type: ignore[misc]
+class _InTree(_Stamped, caching.InTreeCacheLocator):
     pass
 
 
-class _UserWide(_Stamped, caching.UserWideCacheLocator):  # type: ignore[misc]
+class _UserWide(_Stamped, caching.UserWideCacheLocator):
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> Any:
         if not Path(cls(py_func, py_file).get_cache_path()).is_absolute():
@@ -194,7 +262,7 @@ class _UserWide(_Stamped, caching.UserWideCacheLocator):  # type: ignore[misc]
         return super().from_function(py_func, py_file)
 
 
-class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+class _CacheImpl(caching.CompileResultCacheImpl):
     _locator_classes: ClassVar[list[type]] = [_UserProvided, _InTree, _UserWide]
 
 
@@ -202,7 +270,7 @@ class DamagedError(Exception):
     """A kept file is not as it was written."""
 
 
-class _File(caching.IndexDataCacheFile):  # type: ignore[misc]
+class _File(caching.IndexDataCacheFile):
     """Numba's files with a digest before each: one wrong bit of machine code may crash us."""
 
     def __init__(self, **places: Any) -> None:
@@ -251,7 +319,7 @@ def _whole(data: bytes) -> Any:
     return pickle.loads(dumped)  # nosec B301
 
 
-class _Cache(caching.FunctionCache):  # type: ignore[misc]
+class _Cache(caching.FunctionCache):
     _impl_class = _CacheImpl
 
     def __init__(self, py_func: Any) -> None:

@@ -2,7 +2,7 @@
 
 import numbers
 import operator
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def _whole(value: object) -> int | None:
     if isinstance(value, bool | np.bool_):
         return None
     try:
-        return operator.index(value)  # type: ignore[arg-type]  # what is none of its kind raises
+        return operator.index(value) if isinstance(value, SupportsIndex) else None
     except TypeError:
         return None
 

@@ -119,11 +119,13 @@ class Arenas:
 
     def facts(self, index: int) -> list[int]:
         """One arena's row of `info`, in plain numbers."""
-        return self._info_columns[:, index].tolist()  # type: ignore[no-any-return]
+        facts: list[int] = self._info_columns[:, index].tolist()
+        return facts
 
     def terms(self, index: int) -> list[float]:
         """One arena's row of `reward_terms`, in plain numbers."""
-        return self._term_columns[:, index].tolist()  # type: ignore[no-any-return]
+        terms: list[float] = self._term_columns[:, index].tolist()
+        return terms
 
     @property
     def tables(self) -> StateTables:

@@ -12,11 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_ENEMY_SHOTS, Record, Stages
+from arena_breaker_gym._runtime.records import Record, Rows, dtype_of
+from arena_breaker_gym.engine.arena import (
+    MAX_ENEMIES,
+    MAX_ENEMY_SHOTS,
+    ArenaRecord,
+    HazardRecord,
+    PlayerRecord,
+    Stages,
+)
 from arena_breaker_gym.engine.hazards import UP, WARNING
 from arena_breaker_gym.engine.player import DASH_COOLDOWN, DASH_SPEED, HP
 from arena_breaker_gym.engine.roster import HP as ENEMY_HP
-from arena_breaker_gym.stages.table import LARGEST_HAZARD, MAX_HAZARDS, SPIKES
+from arena_breaker_gym.stages.table import LARGEST_HAZARD, MAX_HAZARDS, SPIKES, StageRecord
 
 ENEMY_ROWS = 16
 PROJECTILE_ROWS = 24
@@ -53,11 +61,15 @@ class StateTables(NamedTuple):
     progress: NDArray[np.float32]
 
 
-# Of a thing near the player: its slot, and the distance or its square that sorts it.
-NEAR = np.dtype((np.record, [("slot", "i8"), ("key", "f8")]))
-SortBuffer: TypeAlias = NDArray[
-    np.void
-]  # (24,) of dtype `NEAR`: what the longest table is sorted in
+class NearRecord(Record):
+    """Of a thing near the player: its slot, and the distance or its square that sorts it."""
+
+    slot: int
+    key: float
+
+
+# (24,): what the longest table is sorted in.
+SortBuffer: TypeAlias = Rows[NearRecord]
 
 
 # For each table: the shape of one arena's and the bound of its numbers.
@@ -118,12 +130,12 @@ def tables_of_one(block: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
 
 def sort_buffer() -> SortBuffer:
     """Room for one arena at a time."""
-    return np.empty(PROJECTILE_ROWS, NEAR)
+    return np.empty(PROJECTILE_ROWS, dtype_of(NearRecord))
 
 
 @compiled
 def observe_arena(
-    arena: Record,
+    arena: ArenaRecord,
     tables: StateTables,
     row: int,
     campaign: Stages,
@@ -149,7 +161,7 @@ def _clip(value: float, bound: float) -> float:
 
 
 @compiled
-def _observe_player(player: Record, out: NDArray[np.float32], stage: Record) -> None:
+def _observe_player(player: PlayerRecord, out: NDArray[np.float32], stage: StageRecord) -> None:
     out[0] = player.x / (0.5 * stage.width)
     out[1] = player.z / (0.5 * stage.depth)
     out[2] = _clip(player.vx / DASH_SPEED, 1.0)
@@ -163,11 +175,10 @@ def _observe_player(player: Record, out: NDArray[np.float32], stage: Record) -> 
 
 
 @compiled
-def _squared(player: Record, x: float, z: float) -> float:
+def _squared(player: PlayerRecord, x: float, z: float) -> float:
     dx = x - player.x
     dz = z - player.z
-    squared: float = dx * dx + dz * dz
-    return squared
+    return dx * dx + dz * dz
 
 
 @compiled
@@ -197,7 +208,7 @@ def file_in(nearest: SortBuffer, filled: int, most: int, slot: int, key: float) 
 
 
 @compiled
-def _observe_enemies(arena: Record, out: NDArray[np.float32], nearest: SortBuffer) -> None:
+def _observe_enemies(arena: ArenaRecord, out: NDArray[np.float32], nearest: SortBuffer) -> None:
     filled = 0
     for slot in range(MAX_ENEMIES):
         enemy = arena.enemies[slot]
@@ -217,7 +228,7 @@ def _observe_enemies(arena: Record, out: NDArray[np.float32], nearest: SortBuffe
 
 
 @compiled
-def _observe_projectiles(arena: Record, out: NDArray[np.float32], nearest: SortBuffer) -> None:
+def _observe_projectiles(arena: ArenaRecord, out: NDArray[np.float32], nearest: SortBuffer) -> None:
     filled = 0
     for slot in range(MAX_ENEMY_SHOTS):
         shot = arena.enemy_shots[slot]
@@ -235,7 +246,7 @@ def _observe_projectiles(arena: Record, out: NDArray[np.float32], nearest: SortB
 
 
 @compiled
-def _observe_hazards(arena: Record, out: NDArray[np.float32]) -> None:
+def _observe_hazards(arena: ArenaRecord, out: NDArray[np.float32]) -> None:
     out[:] = 0.0
     row = 0
     for index in range(MAX_HAZARDS):
@@ -251,7 +262,7 @@ def _observe_hazards(arena: Record, out: NDArray[np.float32]) -> None:
 
 
 @compiled
-def _signed_radius(hazard: Record) -> float:
+def _signed_radius(hazard: HazardRecord) -> float:
     if hazard.kind != SPIKES or hazard.phase == UP:
-        return hazard.radius  # type: ignore[no-any-return]  # a record's field has no static type
-    return -0.5 * hazard.radius if hazard.phase == WARNING else -hazard.radius  # type: ignore[no-any-return]
+        return hazard.radius
+    return -0.5 * hazard.radius if hazard.phase == WARNING else -hazard.radius

@@ -49,7 +49,8 @@ def _round(value: float) -> float:
 
 
 def _rounded(column: NDArray[np.float64]) -> list[float]:
-    return (column.round(2) + 0.0).tolist()  # type: ignore[no-any-return]  # NumPy's tolist is untyped
+    numbers: list[float] = (column.round(2) + 0.0).tolist()
+    return numbers
 
 
 def _enemies(enemies: NDArray[np.void], x: float, z: float) -> list[dict[str, Any]]:

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym._runtime.jit import compiled, jit_cached, jit_unchecked
+from arena_breaker_gym._runtime.records import Rows
 from arena_breaker_gym.batch.observation import SortBuffer, compiled_tables_in, observe_arena
-from arena_breaker_gym.engine.arena import PLAYING, VICTORY, Record, Stages
+from arena_breaker_gym.engine.arena import PLAYING, VICTORY, ArenaRecord, Stages
 from arena_breaker_gym.engine.player import DASH_THRESHOLD
 from arena_breaker_gym.engine.soundness import fault_of
 from arena_breaker_gym.engine.tick import begin, tick
@@ -33,12 +34,12 @@ REWARD_TERMS = ("score", "damage", "hits")
 
 @jit_cached
 def begin_chosen(
-    arenas: NDArray[np.void],
+    arenas: Rows[ArenaRecord],
     chosen: NDArray[np.bool_],
     keys: NDArray[np.int64],
     stage: int,
     fix: bool,
-    blank: NDArray[np.void],
+    blank: Rows[ArenaRecord],
     campaign: Stages,
     rewards: NDArray[np.float64],
     reward_terms: NDArray[np.float64],
@@ -58,7 +59,7 @@ def begin_chosen(
             _inform(arenas[index], info[:, index])
 
 
-@jit_unchecked
+@jit_unchecked(actions="n 5", moving="n")
 def first_bad(actions: NDArray[np.float64], moving: NDArray[np.bool_]) -> int:
     """The first moving arena whose action is not finite, -1 if there is none."""
     for index in range(actions.shape[0]):
@@ -69,11 +70,24 @@ def first_bad(actions: NDArray[np.float64], moving: NDArray[np.bool_]) -> int:
     return -1
 
 
-@jit_unchecked
+@jit_unchecked(
+    arenas="n",
+    actions="n 5",
+    moving="n",
+    weights="3",
+    campaign="stages",
+    rewards="n",
+    reward_terms="3 n",
+    terminated="n",
+    truncated="n",
+    info="10 n",
+    block="n*397",
+    nearest="24",
+)
 def step_rows(
     first: int,
     last: int,
-    arenas: NDArray[np.void],
+    arenas: Rows[ArenaRecord],
     actions: NDArray[np.float64],
     moving: NDArray[np.bool_],
     frame_skip: int,
@@ -136,11 +150,11 @@ def step_rows(
             observe_arena(arena, tables, index, campaign, standard, nearest)
 
 
-@jit_unchecked
+@jit_unchecked(arenas="n", chosen="n", block="n*397", campaign="stages", nearest="24")
 def observe_rows(
     first: int,
     last: int,
-    arenas: NDArray[np.void],
+    arenas: Rows[ArenaRecord],
     chosen: NDArray[np.bool_],
     block: NDArray[np.float32],
     campaign: Stages,
@@ -154,7 +168,7 @@ def observe_rows(
             observe_arena(arenas[index], tables, index, campaign, standard, nearest)
 
 
-@jit_unchecked
+@jit_unchecked(words="2800")
 def sums_of(words: NDArray[np.uint32]) -> tuple[int, int]:
     """Two sums over a record's words by which damage shows: of the words, and of those sums.
 
@@ -173,10 +187,10 @@ def sums_of(words: NDArray[np.uint32]) -> tuple[int, int]:
     return plain, running
 
 
-@jit_unchecked
+@jit_unchecked(kept="1", arenas="n", campaign="stages", terminated="n", truncated="n", info="10 n")
 def put_back(
-    kept: NDArray[np.void],
-    arenas: NDArray[np.void],
+    kept: Rows[ArenaRecord],
+    arenas: Rows[ArenaRecord],
     index: int,
     campaign: Stages,
     last_tick: int,
@@ -224,7 +238,7 @@ def _tame(action: NDArray[np.float64]) -> None:
 
 
 @compiled
-def _inform(arena: Record, row: NDArray[np.int64]) -> None:
+def _inform(arena: ArenaRecord, row: NDArray[np.int64]) -> None:
     statistics = arena.statistics
     row[0] = statistics.score
     row[1] = statistics.kills

@@ -18,6 +18,7 @@ from arena_breaker_gym._runtime.run_folder import Clock, claim_folder, write_jso
 from arena_breaker_gym.bootcamp.plan import (
     FINE_TUNED,
     FROZEN,
+    GAIN,
     POST_TRAINED,
     TUTOR,
     ZERO_SHOT,
@@ -30,7 +31,7 @@ from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, ro
 from arena_breaker_gym.rollout.backends import Backend
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, evaluate, store_of
 from arena_breaker_gym.rollout.episode import MEASURED
-from arena_breaker_gym.rollout.metrics import Row
+from arena_breaker_gym.rollout.metrics import Row, paired_gain
 from arena_breaker_gym.rollout.replay import Layers
 from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.rollout.video import export_side_by_side
@@ -243,9 +244,11 @@ class Bootcamp:
             learned: Examples = examples
             if examples.teacher is None:  # a tutor that cannot say more than what it does
                 config = replace(config, teacher_weight=0.0)
+            if examples.paired is None:
+                config = replace(config, alignment_weight=0.0)
             if config.features_are_frozen:
                 learned = cache_features(model, examples)
-            trainer = Trainer(model, learned, config)
+            trainer = Trainer(model, learned, config, reference=self.student.fresh())
             run = TrainingRun(trainer, folder, save_every=self.save_every)
             run.run(None, lambda words, share: advance(f"{name} learns, {words}", share))
 
@@ -262,6 +265,7 @@ class Bootcamp:
                     count=len(examples) // (number + 1),
                     n_action_steps=plan.n_action_steps,
                     seed=plan.seed * 1000 + number,
+                    familiar_skin=None if examples.paired is None else plan.familiar_skin,
                 )
             finally:
                 tutor.close()
@@ -304,7 +308,19 @@ class Bootcamp:
                     watch=show,
                 )
                 rows += [{**row, **self._passes(entry.name)} for row in found]
-        return rows
+        return [{**row, **self._gain(row)} for row in rows]
+
+    def _gain(self, row: Row) -> dict[str, Any]:
+        """What the fix brings a student, on equal seeds and with the same weights."""
+        plan, name = self.plan, row["agent"]
+        waits = row["latency"] is None and row["stage"] == plan.evaluation_stages[0]
+        if name not in self._trained_names() or not waits or not row["point_blank_fix"]:
+            return {}
+        bug, fix = (
+            [self._store(name, fix=one).load(index) for index in range(plan.evaluations)]
+            for one in (False, True)
+        )
+        return {GAIN: paired_gain(bug, fix)}
 
     def _passes(self, name: str) -> dict[str, Any]:
         """How often a student went over its examples, of how often it was to."""

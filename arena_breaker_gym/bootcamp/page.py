@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from arena_breaker_gym.bootcamp.plan import FROZEN, POST_TRAINED, TUTOR, ZERO_SHOT
+from arena_breaker_gym.bootcamp.plan import FROZEN, GAIN, POST_TRAINED, TUTOR, ZERO_SHOT
 from arena_breaker_gym.report import Report, VideoPanel
-from arena_breaker_gym.report.runs import loss_curves
+from arena_breaker_gym.report.report import loss_curves
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
 
@@ -61,7 +61,7 @@ def _answers(
     if bug is not None:
         yield (
             f"The same weights kill {_kills(bug)} where point-blank shots pass through, "
-            f"{_kills(after)} where they hit: the intervals {_apart(bug, after)}."
+            f"{_kills(after)} where they hit: the intervals {_apart(bug, after)}{_gained(after)}."
         )
     frozen = found.get((FROZEN, stage, True))
     if frozen is not None:
@@ -93,6 +93,13 @@ def _went_on(
                 else f", {_share(row, tutor)} of its tutor's"
             )
             yield f"After {name} the student kills {_kills(row)}{told}."
+
+
+def _gained(row: Row) -> str:
+    gain = row.get(GAIN)
+    if gain is None or gain["mean"] is None:
+        return ""
+    return f"; on equal seeds it is {gain['mean']:+.1f} [{gain['low']:+.1f}, {gain['high']:+.1f}]"
 
 
 def _share(row: Row, tutor: Row) -> str:

@@ -14,6 +14,9 @@ ZERO_SHOT, POST_TRAINED, TUTOR = "zero-shot", "post-trained", "tutor"
 FROZEN = f"{POST_TRAINED}, encoder frozen"
 FINE_TUNED = "PPO"
 
+GAIN = "gained_by_fix"
+"""The entry of a row that says how many kills more the fix brings on the same seeds."""
+
 _LEAST = {  # that the plan's whole numbers may be
     "demonstrations": 1, "demonstration_steps": 1, "dagger": 0, "fine_tuning": 0,
     "evaluations": 1, "realtime_evaluations": 0, "evaluation_steps": 1, "n_action_steps": 1,
@@ -29,6 +32,9 @@ class BootcampPlan:
         tutor: Name of the agent that teaches.
         student: Who learns: "base", a preset, a checkpoint file, or a server that is only measured.
         skin: The looks that the game has, which the base has never seen.
+        familiar_skin: Looks that the student knows: each moment of its homework is drawn in them as
+            well, so that it learns to see in the new ones what it sees in these; None: it is told
+            nothing of that kind.
         demonstrations: Episodes that the tutor records; the article's 17, over all stages.
         demonstration_steps: Steps after which a demonstration is cut off.
         dagger: Rounds in which the trained student plays, the tutor says what it would have done,
@@ -54,6 +60,7 @@ class BootcampPlan:
     tutor: str = "expert"
     student: str = "base"
     skin: str = "default"
+    familiar_skin: str | None = "neon"
     demonstrations: int = 17
     demonstration_steps: int = 1800
     dagger: int = 0
@@ -109,7 +116,12 @@ class BootcampPlan:
             posttrain = TrainingConfig.student()
         else:
             posttrain = TrainingConfig()
-        changes = {"posttrain": posttrain, "control": student in SHIPPED, **changes}
+        changes = {
+            "posttrain": posttrain,
+            "control": student in SHIPPED,
+            "familiar_skin": "neon" if student in SHIPPED else None,
+            **changes,
+        }
         changes["posttrain"] = replace(changes["posttrain"], seed=seed, max_seconds=max_seconds)
         return cls(student=student, seed=seed, **changes)
 
@@ -117,7 +129,7 @@ class BootcampPlan:
         """How each trained student learns, by the name of its rows."""
         found = {POST_TRAINED: self.posttrain}
         if self.control and not self.posttrain.tower_is_frozen:
-            found[FROZEN] = replace(self.posttrain, split=DEFAULT_SPLIT)
+            found[FROZEN] = replace(self.posttrain, split=DEFAULT_SPLIT, alignment_weight=0.0)
         return found
 
     def evaluations_of(self, name: str) -> int:

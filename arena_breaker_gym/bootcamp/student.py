@@ -170,7 +170,16 @@ def homework(
     collected = examples.collect(on_episode)
     if plan.posttrain.teacher_weight:
         collected = replace(collected, teacher=_told(examples, plan))
+    if plan.posttrain.alignment_weight and plan.familiar_skin is not None:
+        collected = replace(collected, paired=_drawn_in(plan.familiar_skin, examples))
     return collected, examples.statistics()
+
+
+def _drawn_in(skin: str, examples: EpisodeExamples) -> NDArray[np.uint8]:
+    """The newest frames of all examples in another look."""
+    stages = examples.episodes[0].settings.stages
+    looks = Looks(Settings(stages=stages, pixel_size=examples.size), [skin])
+    return np.concatenate([looks.draw_all(records) for records in examples.records()])
 
 
 def _told(examples: EpisodeExamples, plan: BootcampPlan) -> TeacherTargets | None:
@@ -187,7 +196,7 @@ def told_by(tutor: Agent, examples: EpisodeExamples) -> TeacherTargets | None:
         return None
     arenas = Arenas(Settings(stages=examples.episodes[0].settings.stages), count=_TOGETHER)
     parts = []
-    for records in examples.records():
+    for records in examples.records(ahead=examples.settings.action_shift):
         for first in range(0, len(records), _TOGETHER):
             some = records[first : first + _TOGETHER]
             arenas.records[: len(some)] = some
@@ -205,6 +214,7 @@ def visited_examples(
     count: int,
     n_action_steps: int,
     seed: int,
+    familiar_skin: str | None = None,
 ) -> ArrayExamples:
     """Frames that a student came to see while it played, with its tutor's next 18 actions.
 
@@ -215,26 +225,33 @@ def visited_examples(
         count: How many examples, rounded up to a whole number of looks of all arenas.
         n_action_steps: Actions that the student plays before it looks again.
         seed: Of the games.
+        familiar_skin: A look that the same moments are drawn in as well; None: in none.
     """
     looks = Looks(settings, [settings.skin])
     config = CollectorConfig(arenas=ARENAS, teacher_share=0.0, n_action_steps=n_action_steps)
     collector = Collector(tutor, config, looks, settings=settings, seed=SEEDS + seed)
     states = collector.collect(predict, -(-count // ARENAS))
     batch = StateExamples(states, looks, seed=seed).batch(np.arange(len(states.records)))
-    return ArrayExamples(*batch)
+    paired = None
+    if familiar_skin is not None:
+        paired = Looks(settings, [familiar_skin]).draw_all(states.records)
+    return replace(ArrayExamples(*batch), paired=paired)
 
 
 def joined(first: ArrayExamples, second: ArrayExamples) -> ArrayExamples:
     """All examples of two collections, without what only one of them knows."""
-    auxiliary = teacher = None
+    auxiliary = teacher = paired = None
     if first.auxiliary is not None and second.auxiliary is not None:
         auxiliary = np.concatenate([first.auxiliary, second.auxiliary])
     if first.teacher is not None and second.teacher is not None:
         pairs = zip(first.teacher, second.teacher, strict=True)
         teacher = TeacherTargets(*(np.concatenate(pair) for pair in pairs))
+    if first.paired is not None and second.paired is not None:
+        paired = np.concatenate([first.paired, second.paired])
     return ArrayExamples(
         np.concatenate([first.inputs, second.inputs]),
         np.concatenate([first.actions, second.actions]),
         auxiliary,
         teacher,
+        paired,
     )

@@ -12,11 +12,11 @@ import threading
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-from typer.core import TyperCommand
 
+from arena_breaker_gym.cli.help import Command, Group
 from arena_breaker_gym.deprecated import warn
 
 EXAMPLE = "Example: arena-breaker rollout scripted -n 5 --out runs/demo"
@@ -42,28 +42,6 @@ COMMANDS = {
 OLD_OPTIONS = {"--engine": "--backend", "--execute": "--n-action-steps"}
 
 _LONGEST = 2000  # letters of an error's sentence
-
-
-class Command(TyperCommand):
-    """A command whose help keeps its groups of options where help is plain text.
-
-    Typer shows the groups (`rich_help_panel`) in boxes alone. Of 80 columns those leave 19 for
-    what an option does, and cut its default off.
-    """
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Writes a section for arguments, one for options, and one for each group of them."""
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
-            title = getattr(parameter, "rich_help_panel", None)
-            title = title or f"{parameter.param_type_name.capitalize()}s"
-            if record := parameter.get_help_record(ctx):
-                name, text = record
-                text = text.replace("\\[", "[")  # as typer before 0.16 writes it for its boxes
-                sections.setdefault(title, []).append((name, text))
-        for title, records in sections.items():
-            with formatter.section(title):
-                formatter.write_dl(records)
 
 
 def add_commands(app: typer.Typer, commands: Mapping[str, str]) -> typer.Typer:
@@ -111,11 +89,12 @@ def top(
 def build() -> typer.Typer:
     """The command line with all its commands."""
     app = typer.Typer(
+        cls=Group,
         help="Arena Breaker: a twin-stick arena for agents that play, teach and learn.",
         epilog=EXAMPLE,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode=None,  # `Command` says why
+        rich_markup_mode=None,  # `help.Command` says why
     )
     add_commands(app, COMMANDS).callback()(top)
     return app

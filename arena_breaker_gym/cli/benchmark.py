@@ -52,8 +52,8 @@ def benchmark(
     Example: arena-breaker benchmark idle random scripted -n 20 --out runs/compared
     """
     from arena_breaker_agents.registry import costs_money, label_of, make_agent
-    from arena_breaker_gym.report.runs import FILE_NAME as PAGE_NAME
-    from arena_breaker_gym.report.runs import benchmark_report
+    from arena_breaker_gym.report.report import FILE_NAME as PAGE_NAME
+    from arena_breaker_gym.report.report import benchmark_report
     from arena_breaker_gym.rollout import Progress
     from arena_breaker_gym.rollout.benchmark import BenchmarkConfig
     from arena_breaker_gym.rollout.benchmark import benchmark as measure

@@ -54,9 +54,18 @@ def bootcamp(
             metavar="NAME",
             rich_help_panel=_TAUGHT,
             help="Looks of the game, by the name of a skin or a file; the base has seen blueprint, "
-            "chalkboard, handheld and neon, and is tested by any other.",
+            "chalkboard, handheld, lava, neon and newsprint, and is tested by any other.",
         ),
     ] = "default",
+    familiar_skin: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=_TAUGHT,
+            help="Looks that the base knows: each moment of its homework is drawn in them as well, "
+            "and it learns to see in the new looks what it sees in these; none: it is not told.",
+        ),
+    ] = "neon",
     demonstrations: Annotated[
         int,
         typer.Option(
@@ -182,6 +191,7 @@ def bootcamp(
         max_seconds=train_seconds,
         tutor=tutor,
         skin=skin,
+        familiar_skin=familiar_skin if student in SHIPPED and familiar_skin != "none" else None,
         demonstrations=demonstrations,
         dagger=dagger,
         fine_tuning=fine_tuning,

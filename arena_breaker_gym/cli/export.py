@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from arena_breaker_gym.cli import options
+from arena_breaker_gym.cli.help import Command, Group
 from arena_breaker_gym.cli.report import bar, print_json, say_where
 
 export = typer.Typer(
+    cls=Group,
     help="Writes stored episodes as data sets that other libraries read.",
     epilog="Example: arena-breaker export minari runs/demo --name arenabreaker/demo-v0",
     no_args_is_help=True,
@@ -34,7 +36,7 @@ def _group() -> None:
     """Keeps a single command's name from being left out."""
 
 
-@export.command()
+@export.command(cls=Command)
 def minari(
     run_folder: Folder,
     *,
@@ -84,7 +86,7 @@ def minari(
     say_where("Data set", place)
 
 
-@export.command()
+@export.command(cls=Command)
 def lerobot(
     run_folder: Folder,
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from arena_breaker_gym.cli import options
+from arena_breaker_gym.cli.help import Command, Group
 from arena_breaker_gym.cli.report import (
     bar,
     how_to_resume,
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 FOLDER = Path("docs/leaderboard")
 
 leaderboard = typer.Typer(
+    cls=Group,
     help="Measures an agent on the public seeds, and shows all that were measured.",
     epilog="Example: arena-breaker leaderboard show docs/leaderboard",
     no_args_is_help=True,
 )
 
 
-@leaderboard.command()
+@leaderboard.command(cls=Command)
 def measure(
     agent: Annotated[str, typer.Argument(help=options.AGENT_HELP)],
     *,
@@ -83,7 +85,7 @@ def measure(
     say_where("Entry", entry)
 
 
-@leaderboard.command()
+@leaderboard.command(cls=Command)
 def show(
     folder: Annotated[Path, typer.Argument(help="Folder of entries.")] = FOLDER,
     json: options.Json = False,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 AGENT_HELP = (
     "Who plays: idle, random, scripted, expert, planner, claude; or a name and what it needs, as "
     "sb3:model.zip, nitrogen:student.pt, nitrogen:ng.pt?n_action_steps=12, "
-    "nitrogen:tcp://127.0.0.1:5555, claude:claude-haiku-4-5?decision_steps=12, "
+    "nitrogen:tcp://127.0.0.1:5555, claude:MODEL?decision_steps=12, "
     "openai:MODEL?base_url=URL or replay:TRANSCRIPT; or a class of your own in this folder, as in "
     "my_agents:Mine or my_agents:Mine?depth=3."
 )

@@ -252,9 +252,9 @@ def _estimate(name: str, player: "Agent", terms: _Terms, *, json: bool) -> None:
 
     if not isinstance(player, Paid):
         raise ValueError(f"Agent {name!r} costs nothing.")
-    from arena_breaker_agents.tutor.estimate import estimate
     from arena_breaker_agents.tutor.tutor import Tutor
-    from arena_breaker_gym.rollout.plan import Plan, stages_from
+    from arena_breaker_agents.tutors import estimate
+    from arena_breaker_gym.rollout.episode import Plan, stages_from
 
     assert isinstance(player, Tutor)
     plan = Plan(

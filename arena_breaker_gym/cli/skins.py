@@ -5,16 +5,18 @@ from typing import Annotated, Any
 import typer
 
 from arena_breaker_gym.cli import options
+from arena_breaker_gym.cli.help import Command, Group
 from arena_breaker_gym.cli.report import checked_files, print_json
 
 skins = typer.Typer(
+    cls=Group,
     help="Lists the skins, checks skin files of your own, prints their schema.",
     epilog="Example: arena-breaker skins check mine.json",
     no_args_is_help=True,
 )
 
 
-@skins.command("list")
+@skins.command("list", cls=Command)
 def list_(json: options.Json = False) -> None:
     """Lists the skins that come along, with their files; each may be a parent of yours.
 
@@ -25,7 +27,7 @@ def list_(json: options.Json = False) -> None:
     _show([{**_outline_of_file(name), "file": str(file_of(name))} for name in names()], json=json)
 
 
-@skins.command()
+@skins.command(cls=Command)
 def check(
     files: Annotated[list[str], typer.Argument(help="Skin files to check, such as mine.json.")],
     json: options.Json = False,
@@ -42,7 +44,7 @@ def check(
         raise typer.Exit(1)
 
 
-@skins.command()
+@skins.command(cls=Command)
 def schema() -> None:
     """Prints the JSON schema of a skin file, for editors that check while you type.
 

@@ -5,16 +5,18 @@ from typing import Annotated, Any
 import typer
 
 from arena_breaker_gym.cli import options
+from arena_breaker_gym.cli.help import Command, Group
 from arena_breaker_gym.cli.report import checked_files, print_json
 
 stages = typer.Typer(
+    cls=Group,
     help="Lists the stages, checks stage files of your own, prints their schema.",
     epilog="Example: arena-breaker stages check mine.json",
     no_args_is_help=True,
 )
 
 
-@stages.command("list")
+@stages.command("list", cls=Command)
 def list_(json: options.Json = False) -> None:
     """Lists the stages that come along, with their files, which are good to begin from.
 
@@ -25,7 +27,7 @@ def list_(json: options.Json = False) -> None:
     _show([_outline(str(path)) for path in PACKAGED], json=json)
 
 
-@stages.command()
+@stages.command(cls=Command)
 def check(
     files: Annotated[list[str], typer.Argument(help="Stage files to check, such as mine.json.")],
     json: options.Json = False,
@@ -42,7 +44,7 @@ def check(
         raise typer.Exit(1)
 
 
-@stages.command()
+@stages.command(cls=Command)
 def schema() -> None:
     """Prints the JSON schema of a stage file, for editors that check while you type.
 

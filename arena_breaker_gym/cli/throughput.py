@@ -19,6 +19,9 @@ INTERRUPTED = (
 )
 
 
+_BESIDE_FILE, _BESIDE_CHECKOUT = 0.25, 0.03  # tolerances
+
+
 def throughput(
     *,
     part: Annotated[
@@ -86,15 +89,28 @@ def throughput(
     against: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE",
-            help="Compare with an earlier run, such as runs/speed/throughput.json, and exit 1 if "
-            "something became slower. Default: compare with nothing.",
+            metavar="FILE|FOLDER",
+            help="Compare, and exit 1 if something became slower: with an earlier run, such as "
+            "runs/speed/throughput.json, or with another checkout of the project, such as "
+            "../before, which is then measured in the same rounds. Default: compare with nothing.",
         ),
     ] = None,
     tolerance: Annotated[
-        float,
-        typer.Option(min=0.0, help="With --against: how much slower is fine; 0.25 is a quarter."),
-    ] = 0.25,
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="With --against: how much slower is fine. Default: 0.25, a quarter, beside a "
+            "file; 0.03 beside a checkout.",
+        ),
+    ] = None,
+    cpu_time: Annotated[
+        bool,
+        typer.Option(
+            "--cpu-time",
+            help="Time our steps by the processor's time, which other work on the machine does "
+            "not lengthen, instead of by the clock; not for more than one thread.",
+        ),
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for throughput.json and a plot. Default: nothing is kept."),
@@ -112,7 +128,8 @@ def throughput(
     from arena_breaker_gym.throughput.results import ThroughputResults
     from arena_breaker_gym.throughput.run import ThroughputConfig
 
-    before = None if against is None else ThroughputResults.load(against)
+    checkout = against if against is not None and against.is_dir() else None
+    before = None if against is None or checkout else ThroughputResults.load(against)
     if stored is not None:
         results = ThroughputResults.load(stored)
     else:
@@ -125,12 +142,17 @@ def throughput(
             memory_steps=memory_steps,
             peers=tuple(peer or (PEERS if peers else ())),
             pythons=tuple(peers_python or ()),
+            against=str(checkout or ""),
+            cpu_time=cpu_time,
         )
         results = _measure(terms, out)
-    _show(results, json=json, markdown=markdown)
+    near = _BESIDE_CHECKOUT if tolerance is None else tolerance
+    _show(results, json=json, markdown=markdown, tolerance=near)
     _keep(results, out)
     if before is not None:
-        _judge(results, before, tolerance)
+        _judge(results, before, _BESIDE_FILE if tolerance is None else tolerance)
+    elif checkout is not None:
+        _judge_pairs(results, near)
 
 
 def _measure(terms: "ThroughputConfig", out: Path | None) -> "ThroughputResults":
@@ -140,10 +162,13 @@ def _measure(terms: "ThroughputConfig", out: Path | None) -> "ThroughputResults"
         return run(terms, out=out, watch=advance)
 
 
-def _show(results: "ThroughputResults", *, json: bool, markdown: bool) -> None:
+def _show(results: "ThroughputResults", *, json: bool, markdown: bool, tolerance: float) -> None:
     from arena_breaker_gym.throughput import table
+    from arena_breaker_gym.throughput.results import paired
 
     tables = [table.own_table(results)]
+    if paired(results.rows):
+        tables.append(table.paired_table(results, tolerance=tolerance))
     if any(row.peer for row in results.rows):
         tables.append(table.peers_table(results))
     if json:
@@ -180,3 +205,15 @@ def _judge(results: "ThroughputResults", before: "ThroughputResults", tolerance:
     if found.regressions:
         raise typer.Exit(1)
     typer.echo(f"None of {found.compared} figures is worse by more than {tolerance:.0%}.", err=True)
+
+
+def _judge_pairs(results: "ThroughputResults", tolerance: float) -> None:
+    from arena_breaker_gym.throughput.results import paired, slower
+
+    found = slower(results.rows, tolerance=tolerance)
+    for sentence in found:
+        typer.echo(f"Error: {sentence}", err=True)
+    if found:
+        raise typer.Exit(1)
+    count = len(paired(results.rows))
+    typer.echo(f"None of {count} figures is slower than there beyond noise.", err=True)

@@ -26,7 +26,7 @@ from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout.agent import Agent, RunAware
 from arena_breaker_gym.rollout.batch import observations_of
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Plan
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 from arena_breaker_gym.stages.loader import load_campaign
 from nitrogen_adapter import gamepad
@@ -155,6 +155,10 @@ class Looks:
             renderer = self._renderers[number]
             frames[rows] = renderer.compose(records[rows], pool=self._pool)
         return frames
+
+    def draw_all(self, records: NDArray[np.void]) -> NDArray[np.uint8]:
+        """Frames (n, size, size, 3) of n states, all in the first skin."""
+        return self.draw(records, np.zeros(len(records), dtype=np.int64))
 
 
 class StateExamples:

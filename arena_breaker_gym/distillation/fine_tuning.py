@@ -9,7 +9,7 @@ Only the action head learns; the vision encoder stays, so that each frame is loo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -19,7 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from arena_breaker_gym._runtime.files import Claim, claimed
 from arena_breaker_gym._runtime.run_folder import write_json
+from arena_breaker_gym._runtime.stored import is_number, is_whole
 from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.distillation.collector import Looks, begin_by_chance
 from arena_breaker_gym.loggers import Board
@@ -95,7 +97,7 @@ class Looked(NamedTuple):
 
 
 class FineTuning:
-    """One fine-tuning in one folder; killed, it goes on from its last round.
+    """One fine-tuning in one folder; killed, it goes on from its last round to the same bytes.
 
     The folder gets `fine_tuning.pt` (what goes on), `metrics.jsonl` and `tensorboard/` (rewards by
     round), `model.pt` (the student) and, at the end, `report.json`.
@@ -131,7 +133,6 @@ class FineTuning:
         self._noise = torch.Generator()
         self._weights = _weights(model, config.n_action_steps)
         self._games = _Games(settings, config)
-        self._resume()
 
     @property
     def result(self) -> Path:
@@ -143,20 +144,30 @@ class FineTuning:
 
         Args:
             advance: Called with what is going on and the share done, in [0, 1].
+
+        Raises:
+            ValueError: If the folder's fine-tuning is another one or damaged, another run is at
+                work there, or the folder is deleted meanwhile.
         """
-        total = self.config.updates
-        board = Board(self.folder, step=self.update)
-        try:
-            while self.update < total:
-                began = time.perf_counter()
-                reward = self._round(board)
-                self.seconds += time.perf_counter() - began
-                advance(f"round {self.update}, reward {reward:.2f} an arena", self.update / total)
-        finally:
-            board.close()
-        checkpoint.save(self.result, self.model)
-        write_json(self.folder / "report.json", self._report())
+        with claimed(self.folder) as claim:
+            self._resume()
+            board = Board(self.folder, step=self.update)
+            try:
+                self._rounds(board, claim, advance)
+            finally:
+                board.close()
+            checkpoint.save(self.result, self.model)
+            write_json(self.folder / "report.json", self._report())
         return self.model
+
+    def _rounds(self, board: Board, claim: Claim, advance: Advance) -> None:
+        total = self.config.updates
+        while self.update < total:
+            reward = self._round(board)
+            claim.check()
+            board.save()
+            self._save()
+            advance(f"round {self.update}, reward {reward:.2f} an arena", self.update / total)
 
     def _report(self) -> dict[str, Any]:
         """What stands in every training's report."""
@@ -173,14 +184,15 @@ class FineTuning:
         }
 
     def _round(self, board: Board) -> float:
+        began = time.perf_counter()
         self._noise.manual_seed(self.config.seed * 100_003 + self.update)
+        self._games.begin_round(self.update)
         looked = self._play()
         self._learn(looked)
         self.update += 1
+        self.seconds += time.perf_counter() - began
         reward = float(looked.rewards.sum(0).mean())
         board.note("play", self.update, {"reward": reward})
-        board.save()
-        self._save()
         return reward
 
     # ---- play ----
@@ -269,6 +281,7 @@ class FineTuning:
             "model": self.model.state_dict(),
             "critic": self._critic.state_dict(),
             "optimiser": self._optimiser.state_dict(),
+            "games": self._games.saved(),
         }
         checkpoint.write(self.folder / "fine_tuning.pt", state)
 
@@ -276,14 +289,29 @@ class FineTuning:
         path = self.folder / "fine_tuning.pt"
         if not path.exists():
             return
-        state: dict[str, Any] = checkpoint.read(path, expected=("model", "critic", "settings"))
+        state = checkpoint.read(path, expected=("model", "critic", "settings"))
         if state["settings"] != asdict(self.config):
             raise ValueError(f"{path} is of a fine-tuning with other settings.")
+        try:
+            self._go_on_from(state)
+        # What is missing or of another kind makes torch fail in any way.
+        except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"{path} is damaged, or holds no fine-tuning like this one."
+            ) from error
+
+    def _go_on_from(self, state: Mapping[str, Any]) -> None:
+        update, seconds = state["update"], state.get("seconds", 0.0)
+        if not is_whole(update) or not is_number(seconds):
+            raise ValueError("The saved fine-tuning does not say how far it came.")
         self.model.load_state_dict(state["model"])
         self._critic.load_state_dict(state["critic"])
         self._optimiser.load_state_dict(state["optimiser"])
-        self.update, self.seconds = state["update"], state.get("seconds", 0.0)
-        self._games.begin_anew(self.update)
+        self.update, self.seconds = update, seconds
+        if "games" in state:
+            self._games.restore(state["games"])
+        else:  # as of before games were kept
+            self._games.begin_anew(update)
 
 
 class _Games:
@@ -298,9 +326,27 @@ class _Games:
 
     def begin_anew(self, update: int) -> None:
         """Begins an episode in every arena."""
-        self._random = np.random.default_rng([SEEDS, self._config.seed, update])
+        self.begin_round(update)
         everyone = np.ones(len(self._arenas), dtype=np.bool_)
         begin_by_chance(self._arenas, everyone, self._random, self._config.stages)
+
+    def begin_round(self, update: int) -> None:
+        """Draws anew, so that a round depends on nothing but its number and the games' states."""
+        self._random = np.random.default_rng([SEEDS, self._config.seed, update])
+
+    def saved(self) -> Tensor:
+        """(n, bytes) the states of all games."""
+        states = [self._arenas.save(index) for index in range(len(self._arenas))]
+        return torch.from_numpy(np.stack([np.frombuffer(one, np.uint8) for one in states]))
+
+    def restore(self, states: Tensor) -> None:
+        """Puts back what `saved` gave.
+
+        Raises:
+            ValueError: If they are damaged, or of other stages.
+        """
+        for index, state in zip(range(len(self._arenas)), states.numpy(), strict=True):
+            self._arenas.restore(index, state.tobytes())
 
     def frames(self) -> NDArray[np.uint8]:
         """(n, size, size, 3) what is to be seen."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.nitrogen import NitroGenPolicy
-from arena_breaker_gym._runtime.files import sweep_leftovers
+from arena_breaker_gym._runtime.files import Claim, claimed, sweep_leftovers
 from arena_breaker_gym._runtime.run_folder import claim_folder, write_json
 from arena_breaker_gym._runtime.stored import is_number, is_whole, json_in, read_stored
 from arena_breaker_gym.distillation.collector import (
@@ -175,16 +175,25 @@ class Pretraining:
 
         Returns:
             The base's file.
+
+        Raises:
+            ValueError: If another run is at work in the folder, or it is deleted meanwhile.
         """
+        with claimed(self.folder) as claim:
+            self._run(advance, until_round, claim)
+        return self.folder / BASE
+
+    def _run(self, advance: Advance, until_round: int | None, claim: Claim) -> None:
         total = self._trainer.total_steps // self.config.steps_a_round
         last = total if until_round is None else min(until_round, total)
         board = Board(self.folder, step=self._trainer.step)
         try:
             while self.rounds < last:
                 self._round(board, advance, last)
+                claim.check()
+                self._save(board)
         finally:
             board.close()
-        return self.folder / BASE
 
     def _round(self, board: Board, advance: Advance, last: int) -> None:
         self._collect()
@@ -201,8 +210,10 @@ class Pretraining:
         board.note("train", trainer.step, {"loss": float(np.mean(losses)), **self._figures()})
         if self.rounds % self.config.evaluate_every == 0:
             board.note("play", trainer.step, self._evaluate())
+
+    def _save(self, board: Board) -> None:
         board.save()
-        trainer.save(self.folder / UNFINISHED)
+        self._trainer.save(self.folder / UNFINISHED)
         self._save_base()
 
     def _figures(self) -> dict[str, float | None]:

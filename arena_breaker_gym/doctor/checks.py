@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, distribution, requires, ver
 from pathlib import Path
 from typing import Any
 
-from arena_breaker_gym.registration import ENV_ID
+from arena_breaker_gym import ENV_ID
 
 OK = "ok"
 WARNING = "warning"

@@ -9,7 +9,8 @@ from arena_breaker_gym.engine.arena import (
     MAX_ENEMIES,
     PLAYER_HIT,
     PLAYING,
-    Record,
+    ArenaRecord,
+    PlayerRecord,
     ticks,
 )
 from arena_breaker_gym.engine.roster import HP, VALUE, WALKING
@@ -26,7 +27,7 @@ FLASH = ticks(0.1)
 
 
 @compiled
-def burst(arena: Record, kind: int, x: float, z: float) -> None:
+def burst(arena: ArenaRecord, kind: int, x: float, z: float) -> None:
     """Leaves a mark; the oldest of the last 16 gives way."""
     mark = arena.effects[arena.effect_count % MAX_EFFECTS]
     arena.effect_count += 1
@@ -37,7 +38,9 @@ def burst(arena: Record, kind: int, x: float, z: float) -> None:
 
 
 @compiled
-def damage_player(arena: Record, damage: int, cause: int, away_x: float, away_z: float) -> bool:
+def damage_player(
+    arena: ArenaRecord, damage: int, cause: int, away_x: float, away_z: float
+) -> bool:
     """Hurts the player unless something shields it.
 
     Args:
@@ -66,7 +69,7 @@ def damage_player(arena: Record, damage: int, cause: int, away_x: float, away_z:
 
 
 @compiled
-def _shove(player: Record, away_x: float, away_z: float) -> None:
+def _shove(player: PlayerRecord, away_x: float, away_z: float) -> None:
     length = np.sqrt(away_x * away_x + away_z * away_z)
     if length > 1e-9:
         player.push_x = SHOVE * away_x / length
@@ -74,7 +77,7 @@ def _shove(player: Record, away_x: float, away_z: float) -> None:
 
 
 @compiled
-def free_slot(arena: Record) -> int:
+def free_slot(arena: ArenaRecord) -> int:
     """The first empty enemy slot, -1 when all 24 are taken."""
     for slot in range(MAX_ENEMIES):
         if arena.enemies[slot].kind == 0:
@@ -83,7 +86,7 @@ def free_slot(arena: Record) -> int:
 
 
 @compiled
-def spawn(arena: Record, kind: int, x: float, z: float) -> bool:
+def spawn(arena: ArenaRecord, kind: int, x: float, z: float) -> bool:
     """Brings an enemy in at (x, z), facing the player; False when the arena is full."""
     slot = free_slot(arena)
     if slot < 0:
@@ -109,14 +112,14 @@ def spawn(arena: Record, kind: int, x: float, z: float) -> bool:
 
 
 @compiled
-def _forget_slot(arena: Record, slot: int) -> None:
+def _forget_slot(arena: ArenaRecord, slot: int) -> None:
     """Forgets that shots under way passed through a slot's last enemy: a new one has the slot."""
     for shot in arena.shots:
         shot.passing &= ~(1 << slot)
 
 
 @compiled
-def wound(arena: Record, slot: int, damage: int, by_player: bool) -> None:
+def wound(arena: ArenaRecord, slot: int, damage: int, by_player: bool) -> None:
     """Takes hp from the enemy in a slot; only a death by the player's shot is a kill and scores."""
     enemy = arena.enemies[slot]
     enemy.hp -= damage
@@ -134,7 +137,7 @@ def wound(arena: Record, slot: int, damage: int, by_player: bool) -> None:
 
 
 @compiled
-def remove(arena: Record, slot: int) -> None:
+def remove(arena: ArenaRecord, slot: int) -> None:
     """Takes an enemy out of the arena and marks the place."""
     enemy = arena.enemies[slot]
     burst(arena, enemy.kind, enemy.x, enemy.z)
@@ -142,6 +145,6 @@ def remove(arena: Record, slot: int) -> None:
 
 
 @compiled
-def _split(arena: Record, x: float, z: float) -> None:
+def _split(arena: ArenaRecord, x: float, z: float) -> None:
     for child in range(BROOD.shape[0]):
         spawn(arena, SWARMER, x + BROOD[child, 0], z + BROOD[child, 1])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import MAX_ENEMIES, TICK, Record
+from arena_breaker_gym.engine.arena import MAX_ENEMIES, TICK, ArenaRecord, EnemyRecord
 from arena_breaker_gym.engine.damage import damage_player
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
 from arena_breaker_gym.engine.roster import (
@@ -16,14 +16,22 @@ from arena_breaker_gym.engine.roster import (
     swarmer,
 )
 from arena_breaker_gym.engine.space import push_out
-from arena_breaker_gym.stages.table import BOMBER, CHARGER, SENTINEL, SHOOTER, SPLITTER, SWARMER
+from arena_breaker_gym.stages.table import (
+    BOMBER,
+    CHARGER,
+    SENTINEL,
+    SHOOTER,
+    SPLITTER,
+    SWARMER,
+    StageRecord,
+)
 
 CONTACT_DAMAGE = 1
 _TOUCH = 0.03  # m between rims that still counts as contact; our own value
 
 
 @compiled
-def run_enemies(arena: Record, stage: Record) -> None:
+def run_enemies(arena: ArenaRecord, stage: StageRecord) -> None:
     """One tick of every enemy: decide, move, make room, touch."""
     for slot in range(MAX_ENEMIES):
         enemy = arena.enemies[slot]
@@ -41,14 +49,14 @@ def run_enemies(arena: Record, stage: Record) -> None:
 
 
 @compiled
-def _run_clocks(enemy: Record) -> None:
+def _run_clocks(enemy: EnemyRecord) -> None:
     enemy.clock = max(enemy.clock - 1, 0)
     enemy.reload = max(enemy.reload - 1, 0)
     enemy.flash = max(enemy.flash - 1, 0)
 
 
 @compiled
-def _act(arena: Record, slot: int, stage: Record) -> None:
+def _act(arena: ArenaRecord, slot: int, stage: StageRecord) -> None:
     enemy = arena.enemies[slot]
     kind = enemy.kind
     if kind == SWARMER:
@@ -66,7 +74,7 @@ def _act(arena: Record, slot: int, stage: Record) -> None:
 
 
 @compiled
-def _make_room(arena: Record) -> None:
+def _make_room(arena: ArenaRecord) -> None:
     """Moves overlapping enemies apart, half the overlap each."""
     for first in range(MAX_ENEMIES - 1):
         one = arena.enemies[first]
@@ -79,7 +87,7 @@ def _make_room(arena: Record) -> None:
 
 
 @compiled
-def _part(one: Record, other: Record) -> None:
+def _part(one: EnemyRecord, other: EnemyRecord) -> None:
     dx = other.x - one.x
     dz = other.z - one.z
     reach = RADIUS[one.kind] + RADIUS[other.kind]
@@ -97,7 +105,7 @@ def _part(one: Record, other: Record) -> None:
 
 
 @compiled
-def _touch_player(arena: Record, enemy: Record) -> None:
+def _touch_player(arena: ArenaRecord, enemy: EnemyRecord) -> None:
     """An enemy at the player's rim hurts, and never stands inside the player."""
     player = arena.player
     dx = player.x - enemy.x

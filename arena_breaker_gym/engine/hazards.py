@@ -3,17 +3,17 @@
 import numpy as np
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import FIRST_HAZARD_CAUSE, TICK, Record
+from arena_breaker_gym.engine.arena import FIRST_HAZARD_CAUSE, TICK, ArenaRecord, HazardRecord
 from arena_breaker_gym.engine.damage import damage_player
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
-from arena_breaker_gym.stages.table import SAW, SPIKES
+from arena_breaker_gym.stages.table import SAW, SPIKES, HazardPlanRecord, StageRecord
 
 DAMAGE = 1
 DOWN, WARNING, UP = 0, 1, 2  # phases of spikes
 
 
 @compiled
-def lay_hazards(arena: Record, stage: Record) -> None:
+def lay_hazards(arena: ArenaRecord, stage: StageRecord) -> None:
     """Puts the stage's hazards where they are when the stage begins."""
     for index in range(arena.hazards.shape[0]):
         hazard = arena.hazards[index]
@@ -35,7 +35,7 @@ def lay_hazards(arena: Record, stage: Record) -> None:
 
 
 @compiled
-def run_hazards(arena: Record, stage: Record) -> None:
+def run_hazards(arena: ArenaRecord, stage: StageRecord) -> None:
     """One tick of every hazard, and what it does to a player in reach."""
     for index in range(stage.hazard_count):
         hazard = arena.hazards[index]
@@ -49,7 +49,7 @@ def run_hazards(arena: Record, stage: Record) -> None:
 
 
 @compiled
-def _travel(saw: Record, plan: Record) -> None:
+def _travel(saw: HazardRecord, plan: HazardPlanRecord) -> None:
     """Moves a saw along its track by one tick; a corner inside the tick is rounded exactly."""
     step = plan.speed * TICK
     x = saw.x
@@ -71,7 +71,7 @@ def _travel(saw: Record, plan: Record) -> None:
 
 
 @compiled
-def _next_leg(saw: Record, plan: Record) -> None:
+def _next_leg(saw: HazardRecord, plan: HazardPlanRecord) -> None:
     if plan.closed != 0:
         saw.leg = (saw.leg + 1) % plan.point_count
         return
@@ -81,7 +81,7 @@ def _next_leg(saw: Record, plan: Record) -> None:
 
 
 @compiled
-def _cycle_spikes(spikes: Record, plan: Record) -> None:
+def _cycle_spikes(spikes: HazardRecord, plan: HazardPlanRecord) -> None:
     if spikes.kind != SPIKES:
         return
     spikes.clock -= 1
@@ -97,7 +97,7 @@ def _cycle_spikes(spikes: Record, plan: Record) -> None:
 
 
 @compiled
-def _cut(arena: Record, hazard: Record) -> None:
+def _cut(arena: ArenaRecord, hazard: HazardRecord) -> None:
     dx = arena.player.x - hazard.x
     dz = arena.player.z - hazard.z
     reach = hazard.radius + PLAYER_RADIUS

@@ -3,9 +3,10 @@
 import numpy as np
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import TICK, Record, ticks
+from arena_breaker_gym.engine.arena import TICK, ArenaRecord, PlayerRecord, ticks
 from arena_breaker_gym.engine.damage import SHOVE_KEPT
 from arena_breaker_gym.engine.space import push_out
+from arena_breaker_gym.stages.table import StageRecord
 
 RADIUS = 0.4  # m
 SPEED = 6.0  # m/s
@@ -19,7 +20,7 @@ _IDLE_STICK = 1e-3  # a shorter stick points nowhere
 
 
 @compiled
-def place_player(player: Record, x: float, z: float) -> None:
+def place_player(player: PlayerRecord, x: float, z: float) -> None:
     """Puts the player down at rest; hp and clocks stay."""
     player.x = x
     player.z = z
@@ -31,7 +32,7 @@ def place_player(player: Record, x: float, z: float) -> None:
 
 
 @compiled
-def move_player(arena: Record, action: np.ndarray, stage: Record) -> None:
+def move_player(arena: ArenaRecord, action: np.ndarray, stage: StageRecord) -> None:
     """Moves the player by one tick of an action (5,): sticks of length at most 1, dash 0 or 1."""
     player = arena.player
     _run_clocks(player)
@@ -45,7 +46,7 @@ def move_player(arena: Record, action: np.ndarray, stage: Record) -> None:
 
 
 @compiled
-def _run_clocks(player: Record) -> None:
+def _run_clocks(player: PlayerRecord) -> None:
     player.grace = max(player.grace - 1, 0)
     player.reload = max(player.reload - 1, 0)
     player.dash = max(player.dash - 1, 0)
@@ -55,7 +56,7 @@ def _run_clocks(player: Record) -> None:
 
 
 @compiled
-def _take_aim(arena: Record, aim_x: float, aim_z: float, move_x: float, move_z: float) -> None:
+def _take_aim(arena: ArenaRecord, aim_x: float, aim_z: float, move_x: float, move_z: float) -> None:
     player = arena.player
     player.aim_x = aim_x
     player.aim_z = aim_z
@@ -72,7 +73,7 @@ def _take_aim(arena: Record, aim_x: float, aim_z: float, move_x: float, move_z: 
 
 
 @compiled
-def _begin_dash(arena: Record, move_x: float, move_z: float) -> None:
+def _begin_dash(arena: ArenaRecord, move_x: float, move_z: float) -> None:
     player = arena.player
     length = np.sqrt(move_x * move_x + move_z * move_z)
     if length > _IDLE_STICK:
@@ -87,7 +88,7 @@ def _begin_dash(arena: Record, move_x: float, move_z: float) -> None:
 
 
 @compiled
-def _set_velocity(player: Record, move_x: float, move_z: float) -> None:
+def _set_velocity(player: PlayerRecord, move_x: float, move_z: float) -> None:
     if player.dash > 0:
         player.vx = DASH_SPEED * player.dash_x
         player.vz = DASH_SPEED * player.dash_z

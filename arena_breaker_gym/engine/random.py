@@ -4,7 +4,7 @@ Products stay below 2^63, so compiled and plain Python give the same numbers.
 """
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import Record
+from arena_breaker_gym.engine.arena import RandomRecord
 
 _MASK = 0xFFFFFFFF
 # Two odd 31-bit multipliers and shifts of a 32-bit integer hash found by Chris Wellons'
@@ -23,7 +23,7 @@ def _scramble(value: int) -> int:
 
 
 @compiled
-def uniform(random: Record, low: float, high: float) -> float:
+def uniform(random: RandomRecord, low: float, high: float) -> float:
     """Draws a number in [low, high) and moves the counter on."""
     random.counter += 1
     mixed = _scramble((random.counter * _WEYL + random.key0) & _MASK)

@@ -14,18 +14,23 @@ from arena_breaker_gym.engine.arena import (
     PLAYER_HIT,
     PLAYING,
     VICTORY,
-    Record,
+    ArenaRecord,
+    EffectRecord,
+    EnemyRecord,
+    EnemyShotRecord,
+    HazardRecord,
+    RandomRecord,
+    ShotRecord,
     Stages,
 )
 from arena_breaker_gym.engine.damage import FLASH, GRACE
-from arena_breaker_gym.engine.enemy_shots import RANGE as ENEMY_RANGE
 from arena_breaker_gym.engine.hazards import UP
 from arena_breaker_gym.engine.player import DASH_COOLDOWN, DASH_TICKS, HP
 from arena_breaker_gym.engine.roster import HP as ENEMY_HP
 from arena_breaker_gym.engine.roster import bomber, charger, sentinel, shooter
-from arena_breaker_gym.engine.shots import RANGE, RELOAD
+from arena_breaker_gym.engine.shots import ENEMY_SHOT_RANGE, RANGE, RELOAD
 from arena_breaker_gym.engine.waves import FIRST_PAUSE, PAUSE
-from arena_breaker_gym.stages.table import SAW
+from arena_breaker_gym.stages.table import SAW, StageRecord
 
 # What may be unsound, in the order in which it is looked at; 0 stands for nothing.
 PARTS = (
@@ -57,7 +62,7 @@ _LAST_PHASE = np.array(
 
 
 @compiled
-def fault_of(arena: Record, campaign: Stages) -> int:
+def fault_of(arena: ArenaRecord, campaign: Stages) -> int:
     """The first part of a record that no game on these stages can hold, of `PARTS`; 0: it is sound.
 
     Args:
@@ -90,8 +95,8 @@ def _within(value: float, most: float) -> bool:
 
 
 @compiled
-def _sound_clock(arena: Record, stages: int) -> bool:
-    sound: bool = (
+def _sound_clock(arena: ArenaRecord, stages: int) -> bool:
+    return (
         0 <= arena.stage < stages
         and 0 <= arena.stage_tick <= arena.tick < _LONG
         and PLAYING <= arena.outcome <= VICTORY
@@ -99,18 +104,16 @@ def _sound_clock(arena: Record, stages: int) -> bool:
         and 0 <= arena.serial < _LONG
         and 0 <= arena.effect_count < _LONG
     )
-    return sound
 
 
 @compiled
-def _sound_random(random: Record) -> bool:
+def _sound_random(random: RandomRecord) -> bool:
     keys = 0 <= random.key0 <= _WORD and 0 <= random.key1 <= _WORD
-    sound: bool = keys and 0 <= random.counter < _DRAWS
-    return sound
+    return keys and 0 <= random.counter < _DRAWS
 
 
 @compiled
-def _sound_player(arena: Record, stage: Record) -> bool:
+def _sound_player(arena: ArenaRecord, stage: StageRecord) -> bool:
     player = arena.player
     place = _within(player.x, 0.5 * stage.width) and _within(player.z, 0.5 * stage.depth)
     speed = _within(player.vx, _FAST) and _within(player.vz, _FAST)
@@ -135,7 +138,7 @@ def _is_way(x: float, z: float) -> bool:
 
 
 @compiled
-def _sound_enemies(arena: Record, stage: Record) -> bool:
+def _sound_enemies(arena: ArenaRecord, stage: StageRecord) -> bool:
     sound = True
     for enemy in arena.enemies:
         sound = sound and _sound_enemy(arena, enemy, stage)
@@ -143,7 +146,7 @@ def _sound_enemies(arena: Record, stage: Record) -> bool:
 
 
 @compiled
-def _sound_shots(arena: Record, stage: Record) -> bool:
+def _sound_shots(arena: ArenaRecord, stage: StageRecord) -> bool:
     for shot in arena.shots:
         if not 0 <= shot.passing < 1 << MAX_ENEMIES or not _sound_flight(arena, shot, stage, RANGE):
             return False
@@ -151,15 +154,15 @@ def _sound_shots(arena: Record, stage: Record) -> bool:
 
 
 @compiled
-def _sound_enemy_shots(arena: Record, stage: Record) -> bool:
+def _sound_enemy_shots(arena: ArenaRecord, stage: StageRecord) -> bool:
     for shot in arena.enemy_shots:
-        if not _is_from(shot) or not _sound_flight(arena, shot, stage, ENEMY_RANGE):
+        if not _is_from(shot) or not _sound_flight(arena, shot, stage, ENEMY_SHOT_RANGE):
             return False
     return True
 
 
 @compiled
-def _sound_hazards(arena: Record, stage: Record) -> bool:
+def _sound_hazards(arena: ArenaRecord, stage: StageRecord) -> bool:
     for index in range(arena.hazards.shape[0]):
         if not _sound_hazard(arena.hazards[index], stage, index):
             return False
@@ -167,7 +170,7 @@ def _sound_hazards(arena: Record, stage: Record) -> bool:
 
 
 @compiled
-def _sound_effects(arena: Record) -> bool:
+def _sound_effects(arena: ArenaRecord) -> bool:
     sound = True
     for mark in arena.effects:
         sound = sound and _sound_effect(arena, mark)
@@ -175,7 +178,7 @@ def _sound_effects(arena: Record) -> bool:
 
 
 @compiled
-def _sound_enemy(arena: Record, enemy: Record, stage: Record) -> bool:
+def _sound_enemy(arena: ArenaRecord, enemy: EnemyRecord, stage: StageRecord) -> bool:
     kind = enemy.kind
     if not 0 <= kind < ENEMY_HP.shape[0]:
         return False
@@ -197,19 +200,21 @@ def _sound_enemy(arena: Record, enemy: Record, stage: Record) -> bool:
 
 
 @compiled
-def _faces(enemy: Record) -> bool:
+def _faces(enemy: EnemyRecord) -> bool:
     return _is_way(enemy.heading_x, enemy.heading_z)
 
 
 @compiled
-def _is_seen(arena: Record, x: float, z: float, stage: Record, beyond: float) -> bool:
+def _is_seen(arena: ArenaRecord, x: float, z: float, stage: StageRecord, beyond: float) -> bool:
     """Whether a place lies on the floor, or `beyond` metres off it, and near enough to observe."""
     on_floor = _within(x, 0.5 * stage.width + beyond) and _within(z, 0.5 * stage.depth + beyond)
     return on_floor and _within(x - arena.player.x, _SIGHT) and _within(z - arena.player.z, _SIGHT)
 
 
 @compiled
-def _sound_flight(arena: Record, shot: Record, stage: Record, most: float) -> bool:
+def _sound_flight(
+    arena: ArenaRecord, shot: ShotRecord | EnemyShotRecord, stage: StageRecord, most: float
+) -> bool:
     if not 0 <= shot.live <= 1:
         return False
     place = _within(shot.x, _FAR) and _within(shot.z, _FAR)
@@ -220,16 +225,14 @@ def _sound_flight(arena: Record, shot: Record, stage: Record, most: float) -> bo
 
 
 @compiled
-def _is_from(shot: Record) -> bool:
-    known: bool = shot.live <= shot.kind < ENEMY_HP.shape[0]
-    return known
+def _is_from(shot: EnemyShotRecord) -> bool:
+    return shot.live <= shot.kind < len(ENEMY_HP)
 
 
 @compiled
-def _sound_hazard(hazard: Record, stage: Record, index: int) -> bool:
+def _sound_hazard(hazard: HazardRecord, stage: StageRecord, index: int) -> bool:
     if index >= stage.hazard_count:
-        empty: bool = hazard.kind == 0
-        return empty
+        return hazard.kind == 0
     plan = stage.hazards[index]
     if hazard.kind != plan.kind or hazard.radius != plan.radius:
         return False
@@ -245,13 +248,13 @@ def _sound_hazard(hazard: Record, stage: Record, index: int) -> bool:
 
 
 @compiled
-def _sound_effect(arena: Record, mark: Record) -> bool:
+def _sound_effect(arena: ArenaRecord, mark: EffectRecord) -> bool:
     place = _within(mark.x, _FAR) and _within(mark.z, _FAR)
     return place and 0 <= mark.kind <= PLAYER_HIT and 0 <= mark.tick <= arena.tick
 
 
 @compiled
-def _sound_wave(arena: Record, stage: Record) -> bool:
+def _sound_wave(arena: ArenaRecord, stage: StageRecord) -> bool:
     director = arena.director
     if not (-1 <= director.wave < stage.wave_count and 0 <= director.clock <= arena.tick):
         return False
@@ -261,19 +264,19 @@ def _sound_wave(arena: Record, stage: Record) -> bool:
         if not 0 <= sent <= MAX_ENEMIES:
             return False
     # A pause leads to the next wave, which there must be; without a pause there is one under way.
-    sound: bool = director.wave >= 0
+    sound = director.wave >= 0
     if director.pause > 0:
         sound = director.wave + 1 < stage.wave_count
     return sound
 
 
 @compiled
-def _sound_statistics(arena: Record) -> bool:
+def _sound_statistics(arena: ArenaRecord) -> bool:
     statistics = arena.statistics
     for killed in statistics.kills_by_type:
         if not 0 <= killed <= statistics.kills:
             return False
-    sound: bool = (
+    return (
         0 <= statistics.cause_of_death < len(CAUSES)
         and 0 <= statistics.score < _LONG
         and 0 <= statistics.kills < _LONG
@@ -284,4 +287,3 @@ def _sound_statistics(arena: Record) -> bool:
         and 0 <= statistics.firing_ticks <= arena.tick
         and 0.0 <= statistics.aim_length <= arena.tick * (1.0 + _ROUNDING)
     )
-    return sound

@@ -8,8 +8,7 @@ fields hold.
 import math
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import Record
-from arena_breaker_gym.stages.table import DISTANCE_NODES, FLOW_CELLS
+from arena_breaker_gym.stages.table import DISTANCE_NODES, FLOW_CELLS, StageRecord
 
 INTERVALS = DISTANCE_NODES - 1
 SLACK = 1e-3  # m; a circle no deeper in a wall than this touches it, but is not stopped by it
@@ -32,7 +31,7 @@ def _node(position: float, per_metre: float) -> tuple[int, float]:
 
 
 @compiled
-def distance_at(stage: Record, x: float, z: float) -> float:
+def distance_at(stage: StageRecord, x: float, z: float) -> float:
     """Metres from a point to the nearest wall or obstacle, negative inside one (bilinear)."""
     column, right = _node(x, stage.columns_per_metre)
     row, down = _node(z, stage.rows_per_metre)
@@ -44,7 +43,7 @@ def distance_at(stage: Record, x: float, z: float) -> float:
 
 
 @compiled
-def _far_from_walls(stage: Record, x: float, z: float, reach: float) -> bool:
+def _far_from_walls(stage: StageRecord, x: float, z: float, reach: float) -> bool:
     """Whether no wall can be within `reach`, by one look at the node beside the point.
 
     Neighbouring nodes differ by no more than the cell's diagonal, so False means: look closer.
@@ -56,7 +55,7 @@ def _far_from_walls(stage: Record, x: float, z: float, reach: float) -> bool:
 
 
 @compiled
-def _slope(stage: Record, x: float, z: float) -> tuple[float, float, float]:
+def _slope(stage: StageRecord, x: float, z: float) -> tuple[float, float, float]:
     """Distance at a point and its unit gradient; a gradient of (0, 0) where there is none."""
     column, right = _node(x, stage.columns_per_metre)
     row, down = _node(z, stage.rows_per_metre)
@@ -73,7 +72,7 @@ def _slope(stage: Record, x: float, z: float) -> tuple[float, float, float]:
 
 
 @compiled
-def normal_at(stage: Record, x: float, z: float) -> tuple[float, float]:
+def normal_at(stage: StageRecord, x: float, z: float) -> tuple[float, float]:
     """Unit vector (x, z) away from the nearest wall; (0, 0) where there is none."""
     _, normal_x, normal_z = _slope(stage, x, z)
     return normal_x, normal_z
@@ -87,7 +86,7 @@ def _inside(position: float, length: float, radius: float) -> float:
 
 
 @compiled
-def push_out(stage: Record, x: float, z: float, radius: float) -> tuple[float, float]:
+def push_out(stage: StageRecord, x: float, z: float, radius: float) -> tuple[float, float]:
     """Moves a circle out of walls and obstacles by the shortest way; returns its centre (x, z).
 
     The result keeps to the floor. In a gap narrower than the circle it ends between the walls.
@@ -108,7 +107,7 @@ def push_out(stage: Record, x: float, z: float, radius: float) -> tuple[float, f
 
 @compiled
 def sweep_walls(
-    stage: Record,
+    stage: StageRecord,
     x: float,
     z: float,
     dx: float,
@@ -168,7 +167,7 @@ def sweep_circle(
 
 @compiled
 def in_sight(
-    stage: Record,
+    stage: StageRecord,
     x0: float,
     z0: float,
     x1: float,
@@ -202,7 +201,7 @@ def _cell(position: float, length: float) -> int:
 
 @compiled
 def walk(
-    stage: Record,
+    stage: StageRecord,
     x: float,
     z: float,
     target_x: float,

@@ -4,19 +4,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import PLAYING, Record, Stages
+from arena_breaker_gym.engine.arena import PLAYING, ArenaRecord, Stages
 from arena_breaker_gym.engine.enemies import run_enemies
-from arena_breaker_gym.engine.enemy_shots import fly_enemy_shots
 from arena_breaker_gym.engine.hazards import run_hazards
 from arena_breaker_gym.engine.player import HP, move_player
-from arena_breaker_gym.engine.shots import fire, fly_shots
+from arena_breaker_gym.engine.shots import fire, fly_enemy_shots, fly_shots
 from arena_breaker_gym.engine.waves import advance, begin_stage, direct_wave
 
 ENGINE_VERSION = 1  # bumped by every change that alters play; stored with every episode
 
 
 @compiled
-def begin(arena: Record, stage: int, keys: NDArray[np.int64], fix: bool, campaign: Stages) -> None:
+def begin(
+    arena: ArenaRecord, stage: int, keys: NDArray[np.int64], fix: bool, campaign: Stages
+) -> None:
     """Begins an episode in a record that is all zeros; keys (2,) are 32-bit random keys."""
     arena.random.key0 = keys[0]
     arena.random.key1 = keys[1]
@@ -27,7 +28,7 @@ def begin(arena: Record, stage: int, keys: NDArray[np.int64], fix: bool, campaig
 
 
 @compiled
-def tick(arena: Record, action: NDArray[np.float64], campaign: Stages) -> None:
+def tick(arena: ArenaRecord, action: NDArray[np.float64], campaign: Stages) -> None:
     """Moves an arena on by 1/60 s; after the end nothing moves any more.
 
     Args:

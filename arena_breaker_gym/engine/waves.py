@@ -1,12 +1,12 @@
 """The director: sends each wave's groups in, counts waves, leads from stage to stage."""
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import MAX_ENEMIES, VICTORY, Record, Stages, ticks
+from arena_breaker_gym.engine.arena import MAX_ENEMIES, VICTORY, ArenaRecord, Stages, ticks
 from arena_breaker_gym.engine.damage import free_slot, spawn
 from arena_breaker_gym.engine.hazards import lay_hazards
 from arena_breaker_gym.engine.player import HP, place_player
 from arena_breaker_gym.engine.random import uniform
-from arena_breaker_gym.stages.table import MAX_GROUPS
+from arena_breaker_gym.stages.table import MAX_GROUPS, GroupRecord, StageRecord
 
 WAVE_SCORE = 10  # for each wave begun: fits the article's 0 kills = 10 points
 FIRST_PAUSE = ticks(0.5)  # before a stage's first wave; our own value
@@ -17,7 +17,7 @@ _TRIES = 6
 
 
 @compiled
-def begin_stage(arena: Record, index: int, campaign: Stages) -> None:
+def begin_stage(arena: ArenaRecord, index: int, campaign: Stages) -> None:
     """Sets an arena up at the beginning of a stage; score, hp and tallies stay."""
     stage = campaign[index]
     arena.stage = index
@@ -37,7 +37,7 @@ def begin_stage(arena: Record, index: int, campaign: Stages) -> None:
 
 
 @compiled
-def direct_wave(arena: Record, stage: Record) -> None:
+def direct_wave(arena: ArenaRecord, stage: StageRecord) -> None:
     """One tick of the wave under way, or of the pause before the next."""
     director = arena.director
     if director.pause > 0:
@@ -57,7 +57,7 @@ def direct_wave(arena: Record, stage: Record) -> None:
 
 
 @compiled
-def _begin_wave(arena: Record) -> None:
+def _begin_wave(arena: ArenaRecord) -> None:
     director = arena.director
     director.wave += 1
     director.clock = 0
@@ -68,7 +68,7 @@ def _begin_wave(arena: Record) -> None:
 
 
 @compiled
-def _send(arena: Record, group: Record, stage: Record) -> None:
+def _send(arena: ArenaRecord, group: GroupRecord, stage: StageRecord) -> None:
     """Brings one enemy of a group in, anywhere in its zone but not on the player."""
     zone = stage.zones[group.zone]
     x = zone.x
@@ -84,7 +84,7 @@ def _send(arena: Record, group: Record, stage: Record) -> None:
 
 
 @compiled
-def advance(arena: Record, stage: Record, campaign: Stages) -> None:
+def advance(arena: ArenaRecord, stage: StageRecord, campaign: Stages) -> None:
     """Notes a cleared wave and leads on: to the next wave, the next stage, or victory."""
     director = arena.director
     if director.pause > 0 or not _is_cleared(arena, stage):
@@ -100,7 +100,7 @@ def advance(arena: Record, stage: Record, campaign: Stages) -> None:
 
 
 @compiled
-def _is_cleared(arena: Record, stage: Record) -> bool:
+def _is_cleared(arena: ArenaRecord, stage: StageRecord) -> bool:
     for slot in range(MAX_ENEMIES):
         if arena.enemies[slot].kind != 0:
             return False

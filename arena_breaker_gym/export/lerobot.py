@@ -33,9 +33,9 @@ from arena_breaker_gym.export.source import (
     moments_of,
     source_of,
 )
-from arena_breaker_gym.rollout.encoder import encoder
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.store import EpisodeStore
+from arena_breaker_gym.rollout.video import encoder
 from arena_breaker_gym.settings import PIXEL_SIZES
 
 VERSION = "v3.0"
@@ -211,7 +211,7 @@ def _info(source: EpisodeSource, terms: _Terms, licence: str) -> dict[str, Any]:
 
 
 def _features(terms: _Terms) -> dict[str, Any]:
-    def of(dtype: str, *shape: int, names: Any = None) -> dict[str, Any]:
+    def of(dtype: str, *shape: int, names: object = None) -> dict[str, Any]:
         return {"dtype": dtype, "shape": list(shape), "names": names}
 
     picture = of("video", terms.size, terms.size, 3, names=["height", "width", "channels"])
@@ -421,5 +421,5 @@ def _write_tasks(path: Path) -> None:
     pq.write_table(table.replace_schema_metadata({"pandas": json.dumps(about)}), path)
 
 
-def _write_json(path: Path, value: Any) -> None:
+def _write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, indent=2), encoding="utf-8")

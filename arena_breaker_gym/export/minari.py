@@ -20,6 +20,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 import arena_breaker_gym
+from arena_breaker_gym import ENV_ID
 from arena_breaker_gym._runtime.extras import require
 from arena_breaker_gym._runtime.files import folder_written_whole, written_whole
 from arena_breaker_gym._runtime.stored import json_in, read_stored
@@ -34,7 +35,6 @@ from arena_breaker_gym.export.source import (
     parts_of,
     source_of,
 )
-from arena_breaker_gym.registration import ENV_ID
 from arena_breaker_gym.rollout.episode import Episode
 from arena_breaker_gym.rollout.store import EpisodeStore
 from arena_breaker_gym.settings import Settings

@@ -1,5 +1,5 @@
 """The arena over the Model Context Protocol: any client plays, and episodes are kept as an agent's.
 
 `game` is one episode played from outside, `games` those that are open; neither knows the
-protocol. `tools` and `server` are what clients see, `serving` the ways to reach them.
+protocol. `server` is what clients see.
 """

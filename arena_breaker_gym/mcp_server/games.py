@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout.batch import Game
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Plan
 from arena_breaker_gym.rollout.replay import Layers
 from arena_breaker_gym.rollout.store import EpisodeStore, claimed_number
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings

@@ -16,8 +16,7 @@ from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.play.clip import Clip
 from arena_breaker_gym.play.scores import Score, Scores, board_name, board_of, score_of
 from arena_breaker_gym.rollout.batch import Game
-from arena_breaker_gym.rollout.episode import Episode
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Episode, Plan
 from arena_breaker_gym.rollout.store import EpisodeStore, claimed_number
 from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign

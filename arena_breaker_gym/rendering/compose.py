@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym._runtime.jit import compiled, jit_inline, jit_unchecked
-from arena_breaker_gym.engine.arena import Record
+from arena_breaker_gym._runtime.records import Rows
+from arena_breaker_gym.engine.arena import ArenaRecord, EnemyRecord
 from arena_breaker_gym.engine.hazards import UP, WARNING
 from arena_breaker_gym.engine.player import DASH_COOLDOWN
 from arena_breaker_gym.engine.roster import RADIUS, charger, sentinel, shooter
@@ -22,7 +23,7 @@ from arena_breaker_gym.rendering import sheet
 from arena_breaker_gym.rendering.atlas import Atlas
 from arena_breaker_gym.rendering.backdrop import NOTHING_RAISED
 from arena_breaker_gym.rendering.camera import FORESHORTENING, RISE
-from arena_breaker_gym.rendering.frames import UNKNOWN
+from arena_breaker_gym.rendering.frames import UNKNOWN, ScratchRecord, TouchedRecord
 from arena_breaker_gym.stages.table import (
     BOMBER,
     CHARGER,
@@ -70,20 +71,33 @@ class Frame(NamedTuple):
 
     Attributes:
         pixels: (size · size · 3,) uint8.
-        touched: A record of dtype `canvas.TOUCHED`, which keeps the boxes that sprites touch.
+        touched: A record of dtype `frames.TOUCHED`, which keeps the boxes that sprites touch.
     """
 
     pixels: NDArray[np.uint8]
-    touched: Record
+    touched: TouchedRecord
 
 
-@jit_unchecked
+@jit_unchecked(
+    arenas="n",
+    rows="drawn",
+    frames="n size size 3",
+    touched="known",
+    scratches="1",
+    picture="size*size*3",
+    depth="size*size",
+    clear="size*size",
+    colours="bytes",
+    rests="bytes",
+    boxes="sprites 5",
+    hazards="16",
+)
 def compose_rows(
-    arenas: NDArray[np.void],
+    arenas: Rows[ArenaRecord],
     rows: NDArray[np.int64],
     frames: NDArray[np.uint8],
-    touched: NDArray[np.void],
-    scratches: NDArray[np.void],
+    touched: Rows[TouchedRecord],
+    scratches: Rows[ScratchRecord],
     number: int,
     size: int,
     scale: float,
@@ -106,9 +120,9 @@ def compose_rows(
         arenas: (n,) records of dtype `engine.arena.ARENA`.
         rows: Which of them.
         frames: (n, size, size, 3) uint8, written in these rows.
-        touched: (n,) records of dtype `canvas.TOUCHED`: what is known of the frames, brought
+        touched: (n,) records of dtype `frames.TOUCHED`: what is known of the frames, brought
             up to date; or none of them, if nothing is known and nothing to be kept.
-        scratches: (1,) of dtype `canvas.SCRATCH`; no other thread may use it meanwhile.
+        scratches: (1,) of dtype `frames.SCRATCH`; no other thread may use it meanwhile.
         number: Number of the scene among those drawn on these frames.
         size: See `Scene`, likewise the next six.
         scale: …
@@ -159,7 +173,7 @@ def _clean(frame: Frame, number: int, scene: Scene) -> None:
 
 
 @jit_inline
-def _blit(frame: Frame, scene: Scene, scratch: Record, place: int) -> None:
+def _blit(frame: Frame, scene: Scene, scratch: ScratchRecord, place: int) -> None:
     """Draws what waits at a place in line, clipped to the frame and behind nearer walls."""
     x, z, height, depth = scratch.places[place]
     first, width, tall, anchor_x, anchor_y = scene.atlas.boxes[scratch.sprites[place]]
@@ -220,14 +234,14 @@ def _heading(x: float, z: float) -> int:
 
 
 @compiled
-def _lay(scratch: Record, sprite: int, x: float, z: float) -> None:
+def _lay(scratch: ScratchRecord, sprite: int, x: float, z: float) -> None:
     """Puts a sprite on the floor, which is not seen where anything is raised."""
     _write(scratch, scratch.waiting, sprite, x, z, 0.0, NOTHING_RAISED)
     scratch.waiting += 1
 
 
 @compiled
-def _lay_out(arena: Record, scratch: Record, hazards: NDArray[np.int64]) -> None:
+def _lay_out(arena: ArenaRecord, scratch: ScratchRecord, hazards: NDArray[np.int64]) -> None:
     """Queues all that lies on the floor: plates, telegraphs, shadows and the player's dash ring."""
     scratch.waiting = 0
     for index in range(MAX_HAZARDS):
@@ -248,7 +262,7 @@ def _lay_out(arena: Record, scratch: Record, hazards: NDArray[np.int64]) -> None
 
 
 @compiled
-def _lay_hazard(arena: Record, index: int, scratch: Record, first: int) -> None:
+def _lay_hazard(arena: ArenaRecord, index: int, scratch: ScratchRecord, first: int) -> None:
     hazard = arena.hazards[index]
     sprite = first  # a saw's first sprite is its shadow
     if hazard.kind != SAW:
@@ -260,7 +274,7 @@ def _lay_hazard(arena: Record, index: int, scratch: Record, first: int) -> None:
 
 
 @compiled
-def _lay_telegraph(enemy: Record, scratch: Record) -> None:
+def _lay_telegraph(enemy: EnemyRecord, scratch: ScratchRecord) -> None:
     """What an enemy that is about to attack shows on the floor."""
     if enemy.kind == CHARGER and enemy.phase == charger.WIND_UP:
         sprite = sheet.ARROW_AT + _heading(enemy.heading_x, enemy.heading_z)
@@ -280,7 +294,9 @@ def _progress(clock: int, whole: int, steps: int) -> int:
 
 
 @compiled
-def _put(scratch: Record, sprite: int, x: float, z: float, height: float, depth: float) -> None:
+def _put(
+    scratch: ScratchRecord, sprite: int, x: float, z: float, height: float, depth: float
+) -> None:
     """Queues a sprite that stands in its order; of equal depths, the later comes later."""
     place = scratch.waiting
     scratch.waiting += 1
@@ -294,7 +310,7 @@ def _put(scratch: Record, sprite: int, x: float, z: float, height: float, depth:
 
 @compiled
 def _write(
-    scratch: Record, place: int, sprite: int, x: float, z: float, height: float, depth: float
+    scratch: ScratchRecord, place: int, sprite: int, x: float, z: float, height: float, depth: float
 ) -> None:
     scratch.sprites[place] = sprite
     scratch.places[place, 0] = x
@@ -304,7 +320,7 @@ def _write(
 
 
 @compiled
-def _line_up(arena: Record, scratch: Record, hazards: NDArray[np.int64]) -> None:
+def _line_up(arena: ArenaRecord, scratch: ScratchRecord, hazards: NDArray[np.int64]) -> None:
     """Queues all that stands."""
     _line_up_player(arena, scratch)
     for enemy in arena.enemies:
@@ -323,19 +339,19 @@ def _line_up(arena: Record, scratch: Record, hazards: NDArray[np.int64]) -> None
 
 
 @compiled
-def _line_up_shots(arena: Record, scratch: Record) -> None:
+def _line_up_shots(arena: ArenaRecord, scratch: ScratchRecord) -> None:
     for shot in arena.shots:
         if shot.live != 0:
             sprite = sheet.SHOT_AT + _heading(shot.vx, shot.vz)
             _put(scratch, sprite, shot.x, shot.z, SHOT_HEIGHT, shot.z)
-    for shot in arena.enemy_shots:
-        if shot.live != 0:
-            sprite = _enemy_shot_sprite(shot.vx, shot.vz)
-            _put(scratch, sprite, shot.x, shot.z, SHOT_HEIGHT, shot.z)
+    for theirs in arena.enemy_shots:
+        if theirs.live != 0:
+            sprite = _enemy_shot_sprite(theirs.vx, theirs.vz)
+            _put(scratch, sprite, theirs.x, theirs.z, SHOT_HEIGHT, theirs.z)
 
 
 @compiled
-def _line_up_player(arena: Record, scratch: Record) -> None:
+def _line_up_player(arena: ArenaRecord, scratch: ScratchRecord) -> None:
     player = arena.player
     x, z = player.x, player.z
     if player.dash > 0:
@@ -356,7 +372,7 @@ def _line_up_player(arena: Record, scratch: Record) -> None:
 
 
 @compiled
-def _line_up_enemy(arena: Record, enemy: Record, scratch: Record) -> None:
+def _line_up_enemy(arena: ArenaRecord, enemy: EnemyRecord, scratch: ScratchRecord) -> None:
     sprite = _enemy_sprite(arena.tick, enemy)
     if enemy.flash > 0:
         sprite += sheet.FLASH_AT
@@ -373,7 +389,7 @@ def _line_up_enemy(arena: Record, enemy: Record, scratch: Record) -> None:
 
 
 @compiled
-def _enemy_sprite(tick: int, enemy: Record) -> int:
+def _enemy_sprite(tick: int, enemy: EnemyRecord) -> int:
     """The sprite of an enemy in its phase; what moves by itself goes by tick and serial."""
     kind = enemy.kind
     heading = _heading(enemy.heading_x, enemy.heading_z)
@@ -407,7 +423,7 @@ def _enemy_shot_sprite(vx: float, vz: float) -> int:
 
 
 @compiled
-def _line_up_hazard(arena: Record, index: int, scratch: Record, first: int) -> None:
+def _line_up_hazard(arena: ArenaRecord, index: int, scratch: ScratchRecord, first: int) -> None:
     hazard = arena.hazards[index]
     x, z = hazard.x, hazard.z
     if hazard.kind == SAW:

@@ -6,12 +6,13 @@ an arena has things, so the room for them is fixed.
 """
 
 import io
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym._runtime.plain import plain_int
+from arena_breaker_gym._runtime.records import Record, dtype_of
 from arena_breaker_gym.engine.arena import MAX_EFFECTS, MAX_ENEMIES, MAX_ENEMY_SHOTS, MAX_SHOTS
 from arena_breaker_gym.stages.table import MAX_HAZARDS
 
@@ -23,32 +24,27 @@ MOST_ON_FLOOR = 2 * MAX_ENEMIES + MAX_HAZARDS + 2
 MOST_SPRITES = MOST_STANDING + MOST_ON_FLOOR
 
 UNKNOWN = -1  # scene of a frame that is to be drawn as a whole
-TOUCHED = np.dtype(
-    (
-        np.record,
-        [
-            ("scene", "i8"),  # number of the scene that lies under the frame
-            ("count", "i8"),  # boxes in use
-            # Of each box: first pixel, width, rows.
-            ("boxes", "i4", (MOST_SPRITES, 3)),
-        ],
-    )
-)
-# Room to draw one arena at a time in: how many sprites wait to be drawn, and how many of them lie
-# on the floor; the number of each in the sheet; its x, z, height, and the depth that decides who
-# covers whom (m); and a place to note touched boxes in if nothing is kept.
-SCRATCH = np.dtype(
-    (
-        np.record,
-        [
-            ("waiting", "i8"),
-            ("lying", "i8"),
-            ("sprites", "i8", (MOST_SPRITES,)),
-            ("places", "f8", (MOST_SPRITES, 4)),
-            ("touched", TOUCHED),
-        ],
-    )
-)
+
+
+class TouchedRecord(Record):
+    """What is known of a frame: the scene under it, and the boxes that sprites have touched."""
+
+    scene: int  # number of the scene that lies under the frame
+    count: int  # boxes in use
+    # Of each box: first pixel, width, rows.
+    boxes: Annotated[NDArray[np.int32], "i4", (MOST_SPRITES, 3)]
+
+
+class ScratchRecord(Record):
+    """Room to draw one arena at a time in."""
+
+    waiting: int  # sprites to be drawn
+    lying: int  # how many of them lie on the floor
+    sprites: Annotated[NDArray[np.int64], "i8", (MOST_SPRITES,)]  # the number of each in the sheet
+    # Of each: x, z, height, and the depth that decides who covers whom (m).
+    places: Annotated[NDArray[np.float64], "f8", (MOST_SPRITES, 4)]
+    touched: TouchedRecord  # a place to note touched boxes in if nothing is kept
+
 
 SMALLEST, LARGEST = 32, 1024
 SMALLEST_RENDER = 64  # with a HUD that can be read
@@ -108,3 +104,7 @@ def png_of(frame: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     pygame.image.save(surface, file, "frame.png")
     return file.getvalue()
+
+
+TOUCHED = dtype_of(TouchedRecord)
+SCRATCH = dtype_of(ScratchRecord)

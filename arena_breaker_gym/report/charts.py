@@ -139,7 +139,7 @@ class Chart:
     is_wide: bool = False
 
 
-def figure_of(traces: Iterable[Any], **layout: Any) -> dict[str, Any]:
+def figure_of(traces: Iterable[object], **layout: object) -> dict[str, Any]:
     """A figure in plain JSON values, from Plotly's traces and layout."""
     objects = require("plotly.graph_objects", EXTRA)
     figure = objects.Figure(list(traces), {"showlegend": False, **layout})

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from arena_breaker_gym.deprecated import old_names, warn
 
 if TYPE_CHECKING:
-    from arena_breaker_gym.rollout.episode import Episode
-    from arena_breaker_gym.rollout.plan import Plan
+    from arena_breaker_gym.rollout.episode import Episode, Plan
 
 NEEDS = ("pixels", "state", "snapshot", "saved")
 
@@ -315,7 +314,7 @@ class Coordinator(Protocol):
     It is prepared for the run as if it played itself.
     """
 
-    def handle_request(self, worker: int, request: Any) -> Any:
+    def handle_request(self, worker: int, request: object) -> Any:
         """Answers a copy at once; what this raises is raised in the copy's process.
 
         Args:

@@ -10,9 +10,15 @@ from arena_breaker_gym.batch.arenas import ACTION_LENGTH, Arenas
 from arena_breaker_gym.batch.observation import TABLES
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout.agent import Observations
-from arena_breaker_gym.rollout.episode import AGENT_FAILED, COMPLETED, TIME_LIMIT, Episode, hash_of
+from arena_breaker_gym.rollout.episode import (
+    AGENT_FAILED,
+    COMPLETED,
+    TIME_LIMIT,
+    Episode,
+    Plan,
+    hash_of,
+)
 from arena_breaker_gym.rollout.metrics import metrics_of
-from arena_breaker_gym.rollout.plan import Plan
 
 
 class ArenaBatch:
@@ -131,7 +137,7 @@ class ArenaBatch:
             drawn_by=self._drawn_by,
         )
 
-    def _ending(self, arena: int, summary: Mapping[str, Any]) -> tuple[str, str]:
+    def _ending(self, arena: int, summary: Mapping[str, object]) -> tuple[str, str]:
         if not self.arenas.terminated[arena]:
             return TIME_LIMIT, f"cut off after {self.plan.max_steps} steps"
         if summary["victory"]:

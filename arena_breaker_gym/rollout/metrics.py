@@ -150,6 +150,33 @@ def rows_of(agent: str, episodes: Sequence[Episode]) -> list[Row]:
     return [row_of(agent, groups[kind]) for kind in sorted(groups, key=_order)]
 
 
+def paired_gain(
+    before: Sequence[Episode], after: Sequence[Episode], name: str = "kills"
+) -> dict[str, float | None]:
+    """How much more episodes come to than others of the same seeds.
+
+    Both games of a pair begin alike, so what the seeds differ in falls out of the difference.
+
+    Args:
+        before: Episodes; those without a counterpart, and pairs in which the agent failed, are left
+            out.
+        after: Episodes to hold against them.
+        name: Of the metric.
+
+    Returns:
+        The `mean` of the differences, after less before, and the `low` and `high` end of its 95 %
+        interval; None without a pair.
+    """
+    known = {one.seed: one.metrics[name] for one in before if not one.failed}
+    pairs = [one for one in after if one.seed in known and not one.failed]
+    if not pairs:
+        return {"mean": None, "low": None, "high": None}
+    gains = np.array([[one.metrics[name] - known[one.seed]] for one in pairs])
+    low, high = bootstrap_interval(gains)
+    ends = {"mean": gains.mean(), "low": low[0], "high": high[0]}
+    return {end: round(float(value), _DIGITS) for end, value in ends.items()}
+
+
 def _kind_of(episode: Episode) -> tuple[int, bool, Latency]:
     return episode.stage, episode.settings.point_blank_fix, episode.latency
 

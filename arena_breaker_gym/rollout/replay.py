@@ -149,21 +149,53 @@ def replay(
     Raises:
         ReplayError: As `resimulate`, if the episode does not play as recorded.
     """
-    settings = episode.settings
-    look = replace(episode, settings=replace(settings, skin=looks_of(episode, skin)))
-    renderer: Renderer | None = None
+    painter = EpisodePainter(episode, skin=skin, size=size, layers=layers, caption=caption)
     every = plain_int("every", every)
-    for step, arenas in resimulate(look):
-        if step % every and step < len(episode):
-            continue
-        if renderer is None:
-            renderer = _renderer_of(arenas, size or settings.pixel_size)
-        frame = renderer.compose(arenas.records)[0]
-        if layers is not None:
-            action = episode.actions[min(step, len(episode) - 1)] if len(episode) else None
-            words = filled(caption, _figures(episode, arenas))
-            frame = layers.over(frame, arenas, action=action, caption=words)
-        yield frame
+    for step, arenas in resimulate(painter.episode):
+        if step % every == 0 or step == len(episode):
+            yield painter.frame(step, arenas)
+
+
+class EpisodePainter:
+    """Draws moments of an episode, in any order.
+
+    Attributes:
+        episode: The episode in the looks that it is drawn in: what to resimulate.
+    """
+
+    def __init__(
+        self,
+        episode: Episode,
+        *,
+        skin: str | None = None,
+        size: int | None = None,
+        layers: Layers | None = None,
+        caption: str = CAPTION,
+    ) -> None:
+        """Prepares to draw; the arguments are those of `replay`."""
+        settings = replace(episode.settings, skin=looks_of(episode, skin))
+        self.episode = replace(episode, settings=settings)
+        self._size = size or settings.pixel_size
+        self._layers = layers
+        self._caption = caption
+        self._renderer: Renderer | None = None
+
+    def frame(self, step: int, arenas: Arenas) -> NDArray[np.uint8]:
+        """A moment's frame, (size, size, 3) uint8.
+
+        Args:
+            step: The moment's number.
+            arenas: A batch of one as it was then.
+        """
+        if self._renderer is None:
+            self._renderer = _renderer_of(arenas, self._size)
+        frame: NDArray[np.uint8] = self._renderer.compose(arenas.records)[0]
+        if self._layers is None:
+            return frame
+        actions = self.episode.actions
+        action = actions[min(step, len(actions) - 1)] if len(actions) else None
+        words = filled(self._caption, _figures(self.episode, arenas))
+        return self._layers.over(frame, arenas, action=action, caption=words)
 
 
 def _renderer_of(arenas: Arenas, size: int) -> "Renderer":

@@ -96,7 +96,7 @@ def _check(rows: Any, settings: Any, timings: Any) -> None:
         raise StoredError("a row is none")
 
 
-def is_row(row: Any) -> bool:
+def is_row(row: object) -> bool:
     """Whether a JSON value is a row as `metrics.row_of` makes them, perhaps without all metrics."""
     if not isinstance(row, dict) or not is_text(row.get("agent")):
         return False
@@ -116,7 +116,7 @@ def is_whole_row(row: Any) -> bool:
     return bool(over and is_number(passes.get("planned")) and charged and fixed)
 
 
-def _is_estimate(value: Any) -> bool:
+def _is_estimate(value: object) -> bool:
     names = ("mean", "low", "high")
     return isinstance(value, dict) and all(
         name in value and (value[name] is None or is_number(value[name])) for name in names
@@ -270,7 +270,7 @@ def _kills(row: Row) -> str:
     return f"{row['agent']} {row['kills']['mean']:.1f}{interval}"
 
 
-def _spread(estimate: Mapping[str, Any]) -> bool:
+def _spread(estimate: Mapping[str, object]) -> bool:
     return estimate["mean"] is not None and estimate["low"] != estimate["high"]
 
 

@@ -15,10 +15,11 @@ from arena_breaker_gym.rollout.episode import (
     MEASURED,
     Episode,
     Latency,
+    Plan,
     StoredEpisode,
     checked_latency,
+    stages_from,
 )
-from arena_breaker_gym.rollout.plan import Plan, stages_from
 from arena_breaker_gym.rollout.store import EpisodeError, EpisodeStore
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings, closest
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arena_breaker_gym._runtime.files import sweep_leftovers, written_whole
+from arena_breaker_gym._runtime.files import make_folder, sweep_leftovers, written_whole
 from arena_breaker_gym._runtime.stored import (
     Arrays,
     StoredError,
@@ -42,7 +42,7 @@ _SNAPSHOT = 8192  # bytes; with all slots taken it has some 6,000
 _PACKED = 250  # times; snapshots of a player who stands idle shrink to a 60th
 
 
-def check_about(about: Mapping[str, Any]) -> None:
+def check_about(about: Mapping[str, object]) -> None:
     """Refuses what no episode says of itself.
 
     Args:
@@ -310,7 +310,7 @@ def claimed_number(store: EpisodeStore) -> Iterator[int]:
     Raises:
         OSError: If the folder cannot be written.
     """
-    store.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(store.folder)
     for number in itertools.count(max(store.indices(), default=-1) + 1):
         claim = store.folder / f".episode_{number:06d}.claim"
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from arena_breaker_gym._runtime.extras import require
 from arena_breaker_gym.deprecated import old_keyword
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
-from arena_breaker_gym.wrappers.action_noise import ActionNoise, ActionNoiseVectorEnv
+from arena_breaker_gym.wrappers.actions import ActionNoise, ActionNoiseVectorEnv
 from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 
 if TYPE_CHECKING:

@@ -100,7 +100,7 @@ class Normalisation:
         return normal.astype(np.float32)
 
 
-def layers_of(env: Any) -> tuple[Any, list[dict[str, Any]], Tensors]:
+def layers_of(env: object) -> tuple[Any, list[dict[str, Any]], Tensors]:
     """Reads off what lies between a policy and its arenas.
 
     Args:

@@ -80,7 +80,7 @@ class SmallCNN(BaseFeaturesExtractor):
         return seen
 
 
-def _with_new_names(state: dict[str, Any], prefix: str, *_: Any) -> None:
+def _with_new_names(state: dict[str, Any], prefix: str, *_: object) -> None:
     """Renames the layers of stored policies, which have old names: eyes and mind."""
     for old, new in (("eyes", "features"), ("mind", "head")):
         for name in [name for name in state if name.startswith(f"{prefix}{old}.")]:
@@ -352,7 +352,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return description, weights
 
 
-def _check_foreign(path: Path, members: Mapping[str, Any]) -> None:
+def _check_foreign(path: Path, members: Mapping[str, object]) -> None:
     if "data" in members and DESCRIPTION not in members:
         raise PolicyFileError(
             f"{path} is Stable-Baselines3's own file, whose pickled parts are not read here: "
@@ -404,7 +404,7 @@ def _check_widths(widths: list[Any]) -> None:
         raise ValueError(f"a policy has at most {DEEPEST} layers, not {len(widths)}")
 
 
-def _chosen(parts: Mapping[str, Any], name: str) -> Any:
+def _chosen(parts: Mapping[str, object], name: str) -> Any:
     if name not in parts:
         raise ValueError(f"there is no {shortened(name)}, only {', '.join(parts)}")
     return parts[name]

@@ -38,7 +38,7 @@ from arena_breaker_gym.sb3.policy_file import (
     save_policy,
     weights_of,
 )
-from arena_breaker_gym.wrappers.action_noise import ActionNoise
+from arena_breaker_gym.wrappers.actions import ActionNoise
 from arena_breaker_gym.wrappers.preprocessing import PreprocessingConfig
 
 # Fields that stored files know under other names.

@@ -122,7 +122,7 @@ class ArenaBreakerVecEnv(VecEnv):
         owner = self._owner(attr_name)
         return [getattr(owner, attr_name) for _ in self._get_indices(indices)]
 
-    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+    def set_attr(self, attr_name: str, value: object, indices: VecEnvIndices = None) -> None:
         """Sets an attribute of the batch.
 
         Raises:
@@ -135,9 +135,9 @@ class ArenaBreakerVecEnv(VecEnv):
     def env_method(
         self,
         method_name: str,
-        *method_args: Any,
+        *method_args: object,
         indices: VecEnvIndices = None,
-        **method_kwargs: Any,
+        **method_kwargs: object,
     ) -> list[Any]:
         """Calls "snapshot", "save_state", "restore_state" or "render" for some arenas.
 

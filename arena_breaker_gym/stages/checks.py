@@ -131,7 +131,7 @@ def place_faults(stage: Stage, space: pymunk.Space) -> list[Fault]:
 
     Args:
         stage: A stage without `shape_faults`.
-        space: What `geometry.build_space` made of it.
+        space: What `fields.build_space` made of it.
     """
     faults = list(_start(stage, space))
     for index, zone in enumerate(stage.zones):
@@ -230,7 +230,8 @@ def _nearest(space: pymunk.Space, place: tuple[float, float], room: float) -> st
 
 
 def _name(shape: pymunk.Shape | None) -> str:
-    index: int = shape.obstacle  # type: ignore[union-attr]  # set by `geometry.build_space`
+    assert shape is not None  # a query's answer has one
+    index: int = shape.obstacle  # set by `fields.build_space`
     return "the outer wall" if index < 0 else f"obstacles[{index}]"
 
 

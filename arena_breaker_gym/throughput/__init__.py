@@ -2,6 +2,6 @@
 
 Every figure is taken in a process of its own kind: environments, ours like all others, in
 workers that answer with steps a second (`worker`, `process`), starting and memory in fresh
-interpreters (`fresh`). `run` takes them round by round, each after a reading of a fixed
+interpreters. `run` takes them round by round, each after a reading of a fixed
 calibration loop, and `results` keeps them. What is measured stands in `adapters`.
 """

@@ -1,12 +1,14 @@
 """`ThroughputResults`: readings and the machine they were taken on; `Comparison` of two runs."""
 
 import json
+import math
 import os
 import platform
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
@@ -60,6 +62,7 @@ class Row:
         values: The readings, one a round.
         calibrations: Loops a second of the calibration loop just before each reading; empty
             for what has nothing to do with time.
+        before: Another checkout's readings in the same rounds; empty without one.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Row:
     note: str = ""
     values: list[float] = field(default_factory=list)
     calibrations: list[float] = field(default_factory=list)
+    before: list[float] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -103,6 +107,12 @@ class Row:
         scale = 1e-6 if self.unit == TICK else 1.0
         return [value * scale * loops for value, loops in pairs]
 
+    @property
+    def times_as_long(self) -> list[float]:
+        """How long a step takes for each second that it takes another checkout, one a round."""
+        pairs = zip(self.values, self.before, strict=True) if self.before else ()
+        return [was / now if self.more_is_better else now / was for now, was in pairs]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, the spreads of readings and ratios among them."""
         ratios = self.ratios
@@ -119,6 +129,7 @@ class Row:
         Raises:
             KeyError: If something is missing.
         """
+        values = {"before": [], **values}  # which older files do not have
         row = cls(**{name: values[name] for name in cls.__dataclass_fields__})
         row.size = None if row.size is None else (row.size[0], row.size[1])
         return row
@@ -221,6 +232,78 @@ def _version(distribution: str) -> str | None:
         return version(distribution)
     except PackageNotFoundError:
         return None
+
+
+class PairVerdict(StrEnum):
+    """What pairs of readings say of a figure."""
+
+    SLOWER = "slower"
+    FASTER = "faster"
+    ALIKE = "alike"
+    UNCLEAR = "unclear"  # more rounds may tell
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """A figure beside another checkout's, from pairs of readings that lie seconds apart.
+
+    Attributes:
+        median: How many times as long a step takes here, in the middle of all pairs.
+        low: Where that median may lie at least, with 95 % confidence: what noise leaves open.
+        high: Where it may lie at most.
+        verdict: Slower or faster only where the whole interval says so.
+    """
+
+    median: float
+    low: float
+    high: float
+    verdict: PairVerdict
+
+    @classmethod
+    def of(cls, times: Sequence[float], *, tolerance: float) -> Self:
+        """Judges some pairs.
+
+        Args:
+            times: `Row.times_as_long`, at least one.
+            tolerance: Share by which a step may take longer or shorter and still be called alike.
+        """
+        ordered = sorted(times)
+        cut = _outside(len(ordered))
+        low, high = ordered[cut], ordered[-1 - cut]
+        median = statistics.median(ordered)
+        return cls(median, low, high, _verdict(median, low, high, tolerance))
+
+
+def _verdict(median: float, low: float, high: float, tolerance: float) -> PairVerdict:
+    if low > 1 + tolerance:
+        return PairVerdict.SLOWER
+    if high < 1 - tolerance:
+        return PairVerdict.FASTER
+    return PairVerdict.ALIKE if abs(median - 1) <= tolerance else PairVerdict.UNCLEAR
+
+
+def _outside(count: int) -> int:
+    """How many readings lie beyond each end of the median's 95 % interval, by the sign test."""
+    outside, tail = 0, 0.5**count
+    while (tail := tail + math.comb(count, outside + 1) * 0.5**count) <= 0.025:
+        outside += 1
+    return outside
+
+
+def slower(rows: Sequence[Row], *, tolerance: float) -> list[str]:
+    """A sentence for each figure that is slower than another checkout's beyond noise."""
+    pairings = [(row, Pairing.of(row.times_as_long, tolerance=tolerance)) for row in paired(rows)]
+    return [
+        f"{row.title}: it takes {one.median:.2f} times as long as there ({one.low:.2f} to "
+        f"{one.high:.2f})."
+        for row, one in pairings
+        if one.verdict is PairVerdict.SLOWER
+    ]
+
+
+def paired(rows: Sequence[Row]) -> list[Row]:
+    """Those of some rows that were read beside another checkout."""
+    return [row for row in rows if row.before]
 
 
 @dataclass(frozen=True)

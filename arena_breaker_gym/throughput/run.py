@@ -8,9 +8,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from arena_breaker_gym.throughput import fresh, process
-from arena_breaker_gym.throughput.fresh import STATUS
-from arena_breaker_gym.throughput.process import AdapterProcess, BrokenError, Found
+from arena_breaker_gym.throughput import process
+from arena_breaker_gym.throughput.process import (
+    STATUS,
+    AdapterProcess,
+    BrokenError,
+    Checkout,
+    Found,
+)
 from arena_breaker_gym.throughput.results import (
     MEGABYTES,
     SECONDS,
@@ -65,6 +70,8 @@ class ThroughputConfig:
         memory_steps: Steps of an arena over which memory is watched.
         peers: Names of peers' adapters or files with one.
         pythons: Interpreters besides this one in which peers may be installed.
+        against: Folder of another checkout, whose figures are read beside ours; "": none.
+        cpu_time: Whether our steps are timed by the processor's time, not by the wall's clock.
     """
 
     parts: tuple[Part, ...] = tuple(Part)
@@ -74,9 +81,16 @@ class ThroughputConfig:
     memory_steps: int = 10_000_000
     peers: tuple[str, ...] = ()
     pythons: tuple[str, ...] = ()
+    against: str = ""
+    cpu_time: bool = False
+
+    @property
+    def checkout(self) -> Checkout | None:
+        """The other checkout."""
+        return Checkout(Path(self.against).resolve()) if self.against else None
 
     @classmethod
-    def of(cls, *, quick: bool, **wishes: Any) -> Self:
+    def of(cls, *, quick: bool, **wishes: object) -> Self:
         """A config in which a wish of None leaves what is usual, or usual for a quick run.
 
         Args:
@@ -92,11 +106,11 @@ class ThroughputConfig:
         return named and part in self.parts
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, without the private paths of this machine's interpreters."""
+        """Plain JSON values, without the private paths of this machine."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in vars(self).items()
-            if name != "pythons"
+            if name not in ("pythons", "against")
         }
 
 
@@ -108,11 +122,22 @@ class AdapterSource:
         row: Where the readings go.
         take: Takes one, in the row's unit; raises `BrokenError` where there is none.
         cost: About how many seconds a reading takes.
+        other: Takes another checkout's; None where there is none.
     """
 
     row: Row
     take: Callable[[], float]
     cost: float
+    other: Callable[[], float] | None = None
+
+    def read(self, number: int) -> tuple[float, ...]:
+        """Our reading, and the other's if there is one, which goes first in every second round."""
+        if self.other is None:
+            return (self.take(),)
+        if number % 2:
+            before = self.other()
+            return (self.take(), before)
+        return (self.take(), self.other())
 
 
 def worker_sources(
@@ -128,10 +153,22 @@ def worker_sources(
         yield AdapterSource(row, take, terms.seconds)
 
 
-def own_sources(worker: AdapterProcess, terms: ThroughputConfig) -> list[AdapterSource]:
+def own_sources(
+    worker: AdapterProcess, terms: ThroughputConfig, other: AdapterProcess | None = None
+) -> list[AdapterSource]:
     """Our figures that are read in every round, of the parts and names asked for."""
-    sources = [*worker_sources(worker, terms), *_start_sources()]
+    sources = [*_beside(worker_sources(worker, terms), other, terms), *_start_sources(terms)]
     return [one for one in sources if terms.wants(one.row.part, one.row.name)]
+
+
+def _beside(
+    sources: Iterator[AdapterSource], other: AdapterProcess | None, terms: ThroughputConfig
+) -> Iterator[AdapterSource]:
+    """Figures, with another checkout's of the same name."""
+    theirs = {} if other is None else {one.row.name: one for one in worker_sources(other, terms)}
+    for source in sources:
+        same = theirs.get(source.row.name)
+        yield source if same is None else replace(source, other=same.take, cost=2 * source.cost)
 
 
 def compile_source(terms: ThroughputConfig) -> AdapterSource | None:
@@ -139,16 +176,19 @@ def compile_source(terms: ThroughputConfig) -> AdapterSource | None:
     name = "first make, reset and step, nothing compiled"
     row = Row(name, Part.COMPILE, unit=SECONDS)
     wanted = terms.wants(row.part, row.name)
-    return AdapterSource(row, fresh.compile_seconds, COMPILE_COST_S) if wanted else None
+    return AdapterSource(row, process.compile_seconds, COMPILE_COST_S) if wanted else None
 
 
-def _start_sources() -> Iterator[AdapterSource]:
+def _start_sources(terms: ThroughputConfig) -> Iterator[AdapterSource]:
+    checkout = terms.checkout
     for name, take in (
-        ("import of the core after NumPy, Numba and Gymnasium", fresh.import_seconds),
-        ("gym.make once compiled", fresh.make_seconds),
-        ("make, reset and step once compiled", fresh.first_step_seconds),
+        ("import of the core after NumPy, Numba and Gymnasium", process.import_seconds),
+        ("gym.make once compiled", process.make_seconds),
+        ("make, reset and step once compiled", process.first_step_seconds),
     ):
-        yield AdapterSource(Row(name, Part.START, unit=SECONDS), take, START_COST_S)
+        row = Row(name, Part.START, unit=SECONDS)
+        other = functools.partial(take, checkout) if checkout else None
+        yield AdapterSource(row, take, START_COST_S * (2 if checkout else 1), other)
 
 
 def _row(subject: Mapping[str, Any], peer: str) -> Row:
@@ -186,24 +226,25 @@ class Rounds:
         whole = list(sources)
         for number in range(rounds + 1):
             words = f"round {number} of {rounds}" if number else "warming up"
-            whole = [source for source in whole if self.read(source, words, keep=number > 0)]
+            whole = [source for source in whole if self.read(source, words, number)]
             yield number
 
-    def read(self, source: AdapterSource, words: str, *, keep: bool = True) -> bool:
-        """Takes one reading; False if it broke, being a peer's.
+    def read(self, source: AdapterSource, words: str, number: int = 1) -> bool:
+        """Takes one reading of a round; False if it broke, being a peer's.
 
         Raises:
             ValueError: If it is one of ours and cannot be read.
         """
         self._watch(f"{source.row.title}, {words}", self.done)
         try:
-            loops, value = self._calibration.take(), source.take()
+            loops, values = self._calibration.take(), source.read(number)
         except BrokenError as error:
             self._give_up(source.row, error)
             return False
-        if keep:
+        if number > 0:
             source.row.calibrations.append(loops)
-            source.row.values.append(value)
+            source.row.values.append(values[0])
+            source.row.before.extend(values[1:])
         self.done += self.cost(source)
         return True
 
@@ -232,7 +273,7 @@ def run(
         ValueError: If the terms name what does not exist or nothing at all, or a figure of
             ours cannot be measured.
     """
-    process.check(terms.peers, terms.pythons)
+    process.check(terms.peers, terms.pythons, terms.checkout)
     with ExitStack() as stack:
         try:
             return _Run(terms, stack, out, watch or (lambda words, share: None)).measure()
@@ -250,10 +291,13 @@ class _Run:
         self._out = out
         self._watch = watch
         watch("starting", 0.0)
-        ours = stack.enter_context(AdapterProcess("arena_breaker"))
-        clock = stack.enter_context(AdapterProcess("calibration"))
+        ours = stack.enter_context(AdapterProcess(process.OURS, cpu_time=terms.cpu_time))
+        clock = stack.enter_context(AdapterProcess("calibration", cpu_time=terms.cpu_time))
+        other = _checkouts_process(terms, stack)
         self._found = list(process.find(terms.peers, terms.pythons, stack))
-        self._sources = _in_turn(own_sources(ours, terms), _peers_sources(self._found, terms))
+        self._sources = _in_turn(
+            own_sources(ours, terms, other), _peers_sources(self._found, terms)
+        )
         self._compile = compile_source(terms)
         self._memory = _memory_rows(terms)
         if not (self._sources or self._compile or self._memory):
@@ -276,7 +320,7 @@ class _Run:
     def _measure_memory(self) -> None:
         done = self._rounds.done
         words = f"memory of {MEMORY_ARENAS:,} arenas"
-        sizes = fresh.memory(
+        sizes = process.memory(
             MEMORY_ARENAS,
             self._terms.memory_steps,
             lambda share: self._watch(words, (done + share * self._memory_cost()) / self._all()),
@@ -306,6 +350,14 @@ class _Run:
         if self._out is not None:
             results.save(self._out)
         return results
+
+
+def _checkouts_process(terms: ThroughputConfig, stack: ExitStack) -> AdapterProcess | None:
+    if terms.checkout is None:
+        return None
+    return stack.enter_context(
+        AdapterProcess(process.OURS, checkout=terms.checkout, cpu_time=terms.cpu_time)
+    )
 
 
 def _peers_sources(found: Sequence[Found], terms: ThroughputConfig) -> list[AdapterSource]:

@@ -12,10 +12,12 @@ from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.throughput.results import (
     DECIMALS,
     STEPS,
+    Pairing,
     Peer,
     Row,
     Spread,
     ThroughputResults,
+    paired,
 )
 
 PARTS = ("environment", "batch", "threads")
@@ -28,6 +30,11 @@ _RATIO = (
 _LIKE = (
     "Ours / theirs: steps a second, round by round, where ours is the figure of the same kind "
     "(alone or batch, state or pixels) with the nearest picture, threads and number of arenas."
+)
+
+_PAIRED = (
+    "Times as long: of a step here for one there, the median of pairs that lie seconds apart; "
+    "noise: its 95 % interval. Slower or faster only where the whole interval says so."
 )
 
 FILE_NAME = "throughput.png"
@@ -105,11 +112,27 @@ def peers_table(results: ThroughputResults) -> Table:
     return table
 
 
+def paired_table(results: ThroughputResults, *, tolerance: float) -> Table:
+    """Our figures beside another checkout's, and what the pairs of readings say."""
+    table = Table(title="Beside the other checkout, in the same rounds", caption=_PAIRED)
+    table.caption_justify = "left"
+    for name in ("", "unit", "here", "there", "times as long", "noise", "verdict"):
+        table.add_column(name, justify="left" if name in ("", "unit", "verdict") else "right")
+    for row in paired(results.rows):
+        found = Pairing.of(row.times_as_long, tolerance=tolerance)
+        here, there = (number(Spread.of(one).median, row.unit) for one in (row.values, row.before))
+        noise = f"{found.low:.3f} to {found.high:.3f}"
+        table.add_row(
+            row.name, row.unit, here, there, f"{found.median:.3f}", noise, found.verdict.value
+        )
+    return table
+
+
 def markdown(table: Table) -> str:
     """A table as Markdown, for a page."""
     heads = [str(column.header) for column in table.columns]
     lines = [heads, ["---:" if one.justify == "right" else "---" for one in table.columns]]
-    lines += zip(*(column.cells for column in table.columns), strict=True)  # type: ignore[arg-type]
+    lines += map(list, zip(*([*column.cells] for column in table.columns), strict=True))
     cells = [[str(cell).replace("\n", ", ") for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells) + "\n"
 

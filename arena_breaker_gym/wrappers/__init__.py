@@ -1,7 +1,7 @@
 """What fits the environment to learners and to other libraries."""
 
 from arena_breaker_gym.deprecated import old_names
-from arena_breaker_gym.wrappers.action_noise import ActionNoise, ActionNoiseVectorEnv
+from arena_breaker_gym.wrappers.actions import ActionNoise, ActionNoiseVectorEnv
 from arena_breaker_gym.wrappers.preprocessing import (
     FlattenTables,
     PreprocessedEnv,

@@ -25,13 +25,14 @@ from arena_breaker_gym.batch.observation import (
     file_in,
     sort_buffer,
 )
-from arena_breaker_gym.engine.arena import TICK, Record, Stages
-from arena_breaker_gym.engine.enemy_shots import RADIUS as ENEMY_SHOT_RADIUS
+from arena_breaker_gym.engine.arena import TICK, Stages
 from arena_breaker_gym.engine.player import DASH_SPEED, DASH_TICKS
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
 from arena_breaker_gym.engine.player import SPEED as WALK_SPEED
 from arena_breaker_gym.engine.roster import RADIUS as ENEMY_RADIUS
+from arena_breaker_gym.engine.shots import ENEMY_SHOT_RADIUS
 from arena_breaker_gym.engine.space import sweep_walls
+from arena_breaker_gym.stages.table import StageRecord
 from arena_breaker_gym.wrappers.targets import (
     compass,
     hidden,
@@ -139,7 +140,7 @@ def _sense_batch(
 
 @compiled
 def _sense(
-    tables: StateTables, row: int, stage: Record, out: NDArray[np.float32], scratch: _Scratch
+    tables: StateTables, row: int, stage: StageRecord, out: NDArray[np.float32], scratch: _Scratch
 ) -> None:
     for index in range(7):
         out[index] = tables.player[row, index]
@@ -161,7 +162,7 @@ def _sense(
 
 @compiled
 def _sense_ways(
-    tables: StateTables, row: int, stage: Record, out: NDArray[np.float32], scratch: _Scratch
+    tables: StateTables, row: int, stage: StageRecord, out: NDArray[np.float32], scratch: _Scratch
 ) -> None:
     """What each heading would bring, on foot and by a dash."""
     x, z = place_of(tables, row, stage)

@@ -21,7 +21,7 @@ from arena_breaker_gym.batch.observation import TABLES, StateTables
 from arena_breaker_gym.env import action_space_of, observation_space_of
 from arena_breaker_gym.settings import Settings, closest
 from arena_breaker_gym.stages.loader import load_campaign
-from arena_breaker_gym.wrappers.discrete_actions import DiscreteActions
+from arena_breaker_gym.wrappers.actions import DiscreteActions
 from arena_breaker_gym.wrappers.feature_extractor import FeatureExtractor
 
 # The least and the most that each number may be.

@@ -18,10 +18,11 @@ from arena_breaker_gym.batch.observation import (
     StateTables,
     file_in,
 )
-from arena_breaker_gym.engine.arena import Record, Stages
+from arena_breaker_gym.engine.arena import Stages
 from arena_breaker_gym.engine.shots import RADIUS as SHOT_RADIUS
 from arena_breaker_gym.engine.shots import RANGE, SPEED
 from arena_breaker_gym.engine.space import sweep_walls
+from arena_breaker_gym.stages.table import StageRecord
 
 _HIDDEN = 100.0  # m farther that a target behind a wall counts: behind all that are in sight
 _ROUNDS = 2  # of the fixed-point search for the meeting point
@@ -35,7 +36,7 @@ def stage_of(tables: StateTables, row: int, campaign: Stages) -> int:
 
 
 @compiled
-def place_of(tables: StateTables, row: int, stage: Record) -> tuple[float, float]:
+def place_of(tables: StateTables, row: int, stage: StageRecord) -> tuple[float, float]:
     """The player's x and z in metres."""
     x = tables.player[row, 0] * 0.5 * stage.width
     z = tables.player[row, 1] * 0.5 * stage.depth
@@ -43,7 +44,7 @@ def place_of(tables: StateTables, row: int, stage: Record) -> tuple[float, float
 
 
 @compiled
-def rank_targets(tables: StateTables, row: int, stage: Record, targets: SortBuffer) -> int:
+def rank_targets(tables: StateTables, row: int, stage: StageRecord, targets: SortBuffer) -> int:
     """Files the rows of one arena's enemies, best target first.
 
     Args:

@@ -179,14 +179,17 @@ class EpisodeExamples(SequenceExamples):
             renderer.compose(arenas.records, frame)
             yield Seen(frame[0], _auxiliary_targets_in(arenas, self.size))
 
-    def records(self) -> Iterator[NDArray[np.void]]:
+    def records(self, *, ahead: int = 0) -> Iterator[NDArray[np.void]]:
         """Yield for every episode its states of play (n,) at the examples' steps.
+
+        Args:
+            ahead: steps after those of the newest frames.
 
         Raises:
             ReplayError: if an episode does not play as recorded.
         """
         for sequence, episode in enumerate(self.episodes):
-            steps = self.windows[self.windows[:, 0] == sequence, 1] + self.settings.action_shift
+            steps = self.windows[self.windows[:, 0] == sequence, 1] + ahead
             arenas, _ = self._world(episode.settings)
             walk = self._played(sequence).walk(arenas, steps.tolist())
             found = [arenas.records[0].copy() for _ in walk]

@@ -177,7 +177,7 @@ def _context() -> Any:
     return context
 
 
-def _unchanged(answer: Any) -> Any:
+def _unchanged(answer: object) -> Any:
     return answer
 
 
@@ -289,12 +289,14 @@ class Batch(NamedTuple):
         auxiliary: (n, M, 3) float32 column, row (shares of the frame) and kind of the things in a
             frame, the player first and -1 as the kind of an empty row; None if not recorded.
         teacher: of the frames, or None if no teacher was asked.
+        paired: (n, S, S, 3) uint8, the same moments in a look that the model knows; or None.
     """
 
     inputs: NDArray[Any]
     actions: NDArray[np.float32]
     auxiliary: NDArray[np.float32] | None = None
     teacher: TeacherTargets | None = None
+    paired: NDArray[np.uint8] | None = None
 
     def mirrored(self, *, old_layout: bool) -> Batch:
         """Return the examples, which must be frames, as a mirror shows them."""
@@ -328,12 +330,14 @@ class ArrayExamples:
         actions: (N, 18, 25) float32 packed rows.
         auxiliary: (N, M, 3) as in `Batch`, or None.
         teacher: of all frames, or None.
+        paired: (N, S, S, 3) as in `Batch`, or None.
     """
 
     inputs: NDArray[Any]
     actions: NDArray[np.float32]
     auxiliary: NDArray[np.float32] | None = None
     teacher: TeacherTargets | None = None
+    paired: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         """Refuse inputs and actions of different number.
@@ -358,12 +362,14 @@ class ArrayExamples:
         """Return the examples of these numbers, in this order."""
         auxiliary = None if self.auxiliary is None else self.auxiliary[rows]
         teacher = None if self.teacher is None else self.teacher.rows(rows)
-        return Batch(self.inputs[rows], self.actions[rows], auxiliary, teacher)
+        paired = None if self.paired is None else self.paired[rows]
+        return Batch(self.inputs[rows], self.actions[rows], auxiliary, teacher, paired)
 
     def fingerprint(self) -> str:
         """Return a digest of the arrays; they are read to the end for it."""
         digest = blake2b(digest_size=32)
-        for array in (self.inputs, self.actions, self.auxiliary, *(self.teacher or ())):
+        parts = (self.inputs, self.actions, self.auxiliary, *(self.teacher or ()), self.paired)
+        for array in parts:
             if array is None:
                 continue
             digest.update(f"{array.dtype} {array.shape}".encode())
@@ -405,6 +411,7 @@ def batches(
 def _from_workers(
     examples: Examples, orders: Iterable[NDArray[np.int64]], workers: int
 ) -> Iterator[Batch]:
-    source = cast("BatchSource", examples)  # a teacher's targets, if there are any, cannot travel
-    for inputs, actions, auxiliary, _ in prefetched(source, orders, workers=workers):
+    # A teacher's targets and paired frames, if there are any, cannot travel.
+    source = cast("BatchSource", examples)
+    for inputs, actions, auxiliary, *_ in prefetched(source, orders, workers=workers):
         yield Batch(cast("NDArray[Any]", inputs), cast("NDArray[np.float32]", actions), auxiliary)

@@ -20,7 +20,7 @@ from filelock import FileLock
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
-from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym._runtime.files import make_folder, put_in_place, written_whole
 from arena_breaker_gym._runtime.stored import StoredError, open_stored, read_stored
 from nitrogen_adapter.data.examples import ArrayExamples, Batch, Examples, batches
 from nitrogen_adapter.model import NitroGen
@@ -86,7 +86,7 @@ class FeatureStore:
         Raises:
             FeatureStoreError: if the disk has no room for all of it.
         """
-        self.place.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.place.parent)
         with FileLock(self._lock):
             if self.place.exists():
                 yield None
@@ -99,7 +99,7 @@ class FeatureStore:
             finally:
                 writer.close()
             if writer.rows == writer.count:
-                self._part.rename(self.place)
+                put_in_place(self._part, self.place)
 
     def open(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of a cache that is whole, mapped into memory and not read yet.

@@ -101,7 +101,7 @@ def chunk_folder(video: Path, name: str, number: int) -> Path:
 
 
 def write_chunks(
-    video: Path, name: str, kinds: Mapping[str, NDArray[np.float32]], about: Mapping[str, Any]
+    video: Path, name: str, kinds: Mapping[str, NDArray[np.float32]], about: Mapping[str, object]
 ) -> None:
     """Write the rows of a whole video, chunk by chunk.
 
@@ -332,31 +332,34 @@ def _told_rate(about: Mapping[str, Any], path: Path) -> float | None:
     return float(ROWS_PER_SECOND if alike else rate)
 
 
-def _video_rate(about: Mapping[str, Any]) -> float | None:
+def _video_rate(about: Mapping[str, object]) -> float | None:
     """Frames in a second by the numbers and times of a chunk's first and last, if it tells them."""
     video = about.get("original_video")
     if not isinstance(video, Mapping):
         return None
     names = ("start_frame", "end_frame", "start_time", "end_time")
-    first, last, begin, end = (video.get(name) for name in names)
-    if not all(map(is_number, (first, last, begin, end))) or not end > begin:  # type: ignore[operator]
+    told = [one for name in names if is_number(one := video.get(name))]
+    if len(told) < len(names):
         return None
-    rate = (last - first) / (end - begin)  # type: ignore[operator]
+    first, last, begin, end = told
+    if not end > begin:
+        return None
+    rate = (last - first) / (end - begin)
     return float(rate) if 1.0 <= rate <= MOST_ROWS_PER_SECOND else None
 
 
-def _seconds(about: Mapping[str, Any]) -> float:
+def _seconds(about: Mapping[str, object]) -> float:
     """How long a chunk is: 20 s, or less if the video itself is shorter."""
     video = about.get("original_video")
     told = video.get("duration") if isinstance(video, Mapping) else None
-    return told if is_number(told) and 0.0 < told < CHUNK_S else CHUNK_S  # type: ignore[operator, return-value]
+    return told if is_number(told) and 0.0 < told < CHUNK_S else CHUNK_S
 
 
 def _share(whole: Any, parts: float) -> Any:
     return whole / parts if is_number(whole) else whole
 
 
-def _box(about: Mapping[str, Any], path: Path) -> Box | None:
+def _box(about: Mapping[str, object], path: Path) -> Box | None:
     """Where the metadata say that the controller is shown.
 
     They hold left, top, width and height in pixels of the video, some beyond its edge.
@@ -375,7 +378,7 @@ def _box(about: Mapping[str, Any], path: Path) -> Box | None:
     return (left / wide, top / tall, (left + width) / wide, (top + height) / tall)
 
 
-def _resolution(about: Mapping[str, Any], box: list[float], path: Path) -> tuple[float, float]:
+def _resolution(about: Mapping[str, object], box: list[float], path: Path) -> tuple[float, float]:
     """The height and width that a box is counted in; 1 and 1 where it is told in shares."""
     if max(box) <= 1.0:
         return 1.0, 1.0

@@ -155,7 +155,7 @@ class RemotePredictor:
         numbers = [int(one) for one in sessions]
         return self._chunk({"images": frames, "sessions": numbers}, len(numbers))
 
-    def _chunk(self, request: Mapping[str, Any], *lead: int) -> NDArray[np.float32]:
+    def _chunk(self, request: Mapping[str, object], *lead: int) -> NDArray[np.float32]:
         """Ask for a prediction, and return it as rows (*lead, horizon, 25)."""
         pred = self._entry(self._ask({"type": "predict", **request}), "pred")
         buttons = self._part(pred, "buttons", (*lead, self.horizon, len(gamepad.BUTTONS)))
@@ -166,7 +166,7 @@ class RemotePredictor:
         return np.concatenate([buttons, left, right], axis=-1)
 
     def _part(
-        self, pred: Mapping[str, Any], name: str, shape: tuple[int, ...]
+        self, pred: Mapping[str, object], name: str, shape: tuple[int, ...]
     ) -> NDArray[np.float32]:
         part = pred.get(name)
         if not isinstance(part, np.ndarray) or part.shape != shape:
@@ -176,20 +176,20 @@ class RemotePredictor:
             raise ServerError(f"{self._who()} sent '{name}' with numbers that are not finite.")
         return part.astype(np.float32)
 
-    def _entry(self, reply: Mapping[str, Any], name: str) -> dict[str, Any]:
+    def _entry(self, reply: Mapping[str, object], name: str) -> dict[str, Any]:
         entry = reply.get(name)
         if not isinstance(entry, dict):
             raise ServerError(f"{self._who()} sent no '{name}'.")
         return entry
 
-    def _ask_again(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask_again(self, request: Mapping[str, object]) -> dict[str, Any]:
         """Ask, and ask again if no answer came: only for what may happen twice."""
         try:
             return self._ask(request)
         except NoAnswerError:
             return self._ask(request)
 
-    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, request: Mapping[str, object]) -> dict[str, Any]:
         """Ask, and again while our server is too busy to have looked at the request."""
         data = wire.dumps(request)
         ends, pause = time.monotonic() + self._timeout_s, _PAUSES_S[0]

@@ -32,10 +32,10 @@ from nitrogen_adapter.remote.batching import (
     Batcher,
     Client,
     JobQueue,
+    Metrics,
     QueuedRequest,
     QueueFullError,
 )
-from nitrogen_adapter.remote.metrics import Metrics
 from nitrogen_adapter.remote.wire import WireError
 
 PORT = 5555  # the public server's
@@ -251,7 +251,7 @@ class NitroGenServer:
         else:
             self._take(route, request, received)
 
-    def _take(self, route: list[bytes], request: Mapping[str, Any], received: float) -> None:
+    def _take(self, route: list[bytes], request: Mapping[str, object], received: float) -> None:
         """Answer a request at once, or let it wait for the predictor."""
         kind = request.get("type")
         if kind == "info":
@@ -277,7 +277,7 @@ class NitroGenServer:
     def _send(
         self,
         route: list[bytes],
-        reply: Mapping[str, Any],
+        reply: Mapping[str, object],
         received: float,
         outcome: str = "served",
     ) -> None:
@@ -301,7 +301,7 @@ class NitroGenServer:
     # The three requests
 
     def _read_predict(
-        self, route: list[bytes], request: Mapping[str, Any], received: float
+        self, route: list[bytes], request: Mapping[str, object], received: float
     ) -> QueuedRequest:
         single = "images" not in request
         if single:
@@ -320,7 +320,7 @@ class NitroGenServer:
         )
 
     def _read_reset(
-        self, route: list[bytes], request: Mapping[str, Any], received: float
+        self, route: list[bytes], request: Mapping[str, object], received: float
     ) -> QueuedRequest:
         seed = request.get("seed")
         if seed is not None and (type(seed) is not int or not 0 <= seed <= _MAX_SEED):
@@ -337,7 +337,7 @@ class NitroGenServer:
             info["ckpt_path"] = self._checkpoint
         return info
 
-    def _sessions_of(self, sessions: Any) -> list[int]:
+    def _sessions_of(self, sessions: object) -> list[int]:
         if not isinstance(sessions, list | tuple) or not sessions:
             raise ValueError("The sessions are no list of whole numbers.")
         if any(type(one) is not int or one < 0 for one in sessions):
@@ -412,18 +412,18 @@ def _client_of(route: list[bytes]) -> Client:
     return tuple(frame for place, frame in enumerate(route) if place == 0 or len(frame) != 4)
 
 
-def _frame_of(image: Any) -> NDArray[np.uint8]:
+def _frame_of(image: object) -> NDArray[np.uint8]:
     """Return an image of a request as (H, W, 3)."""
     if isinstance(image, Image.Image):
         image = np.array(image.convert("RGB"))  # a copy, which may be written to as others may
     return _checked(image, "image", axes=3)
 
 
-def _frames_of(images: Any) -> NDArray[np.uint8]:
+def _frames_of(images: object) -> NDArray[np.uint8]:
     return _checked(images, "images", axes=4)
 
 
-def _checked(given: Any, name: str, *, axes: int) -> NDArray[np.uint8]:
+def _checked(given: object, name: str, *, axes: int) -> NDArray[np.uint8]:
     expected = "uint8 (height, width, 3)" if axes == 3 else "uint8 (n, height, width, 3)"
     if not isinstance(given, np.ndarray):
         raise ValueError(f"'{name}' is no array; expected {expected}.")

@@ -43,7 +43,7 @@ _NEW_NAME, _OLD_NAME = (
 )
 
 
-def dumps(message: Mapping[str, Any]) -> bytes:
+def dumps(message: Mapping[str, object]) -> bytes:
     """Write a message that plain `pickle.loads` reads, with NumPy 1 and NumPy 2 alike.
 
     Args:
@@ -157,7 +157,7 @@ class _Kind(Unfinished):
             raise WireError("A message has an array of something else than numbers.")
         self._dtype = np.dtype(name)
 
-    def build(self, state: Any) -> None:
+    def build(self, state: object) -> None:
         version, order, *rest = _sequence(state, most=8)
         if version != 3 or order not in ("<", ">", "|", "=") or rest != [None] * 3 + [-1, -1, 0]:
             raise WireError("A message has an array of something else than numbers.")
@@ -174,7 +174,7 @@ class _Array(Unfinished):
         self._budget = budget
         self._made: NDArray[Any] | None = None
 
-    def build(self, state: Any) -> None:
+    def build(self, state: object) -> None:
         version, shape, kind, fortran, data = _sequence(state, most=5)
         if version != 1:
             raise WireError("A message has an array of an unknown version.")
@@ -206,7 +206,7 @@ class _Image(Unfinished):
         self._budget = budget
         self._made: Image.Image | None = None
 
-    def build(self, state: Any) -> None:
+    def build(self, state: object) -> None:
         # What its file told stands first, a file's name and a JPEG's layers last.
         _, mode, size, palette, data, *_ = _sequence(state, most=8)
         width, height = _whole_numbers(size, most=MAX_PIXELS)
@@ -227,7 +227,7 @@ class _Image(Unfinished):
         return self._made
 
 
-def _plain(value: Any, *, depth: int, budget: _Budget) -> Any:
+def _plain(value: object, *, depth: int, budget: _Budget) -> Any:
     """Return a value with its objects made, and its containers each in one place only."""
     budget.spend(1)
     if depth > MAX_DEPTH:
@@ -243,14 +243,14 @@ def _plain(value: Any, *, depth: int, budget: _Budget) -> Any:
     return value
 
 
-def _sequence(given: Any, *, most: int) -> Sequence[Any]:
+def _sequence(given: object, *, most: int) -> Sequence[Any]:
     """Return a tuple or list of at most so many values."""
-    if type(given) not in (tuple, list) or len(given) > most:
+    if not isinstance(given, tuple | list) or len(given) > most:
         raise WireError("A message has an object in a state of another form.")
-    return given  # type: ignore[no-any-return]  # its type was looked at
+    return given
 
 
-def _whole_numbers(given: Any, *, most: int, length: int = MAX_AXES) -> tuple[int, ...]:
+def _whole_numbers(given: object, *, most: int, length: int = MAX_AXES) -> tuple[int, ...]:
     """Return a tuple of whole numbers from 0 to `most`."""
     numbers = _sequence(given, most=length)
     if any(type(one) is not int or not 0 <= one <= most for one in numbers):

@@ -222,6 +222,8 @@ class TrainingConfig:
         auxiliary_kinds: kinds of things that auxiliary targets tell apart, the player among them.
         teacher_weight: how much a teacher's whole distribution and features count beside the
             actions; 0 for not at all.
+        alignment_weight: how much it counts that a frame is seen as the model saw the same moment,
+            before the training, in a look that it knows (see `alignment`); 0: not at all.
         game: what the examples are of, for a model that tells games apart: a name or a number.
         seed: of the order of examples, the noise, the augmentation and the dropout.
     """
@@ -249,6 +251,7 @@ class TrainingConfig:
     auxiliary_weight: float = 0.0
     auxiliary_kinds: int = 8
     teacher_weight: float = 0.0
+    alignment_weight: float = 0.0
     game: str | int | None = None
     seed: int = 0
 
@@ -280,6 +283,7 @@ class TrainingConfig:
             "weight_decay",
             "auxiliary_weight",
             "teacher_weight",
+            "alignment_weight",
             "seed",
         ):
             if not getattr(self, name) >= 0:
@@ -298,6 +302,10 @@ class TrainingConfig:
             raise ValueError(f"steps is {self.steps}; expected at least 1.")
         if self.mirror and self.teacher_weight:
             raise ValueError("A teacher's features cannot be mirrored: leave mirror off.")
+        if self.mirror and self.alignment_weight:
+            raise ValueError("Paired frames are not mirrored: leave mirror off.")
+        if self.alignment_weight and (self.augment.rotation or self.augment.crop):
+            raise ValueError("Paired frames are not moved: leave rotation and crop at 0.")
         if self.accumulate > self.batch_size:
             raise ValueError(
                 f"accumulate is {self.accumulate}; a batch_size of {self.batch_size} has no more "
@@ -347,8 +355,9 @@ class TrainingConfig:
 
         All of it learns: NitroGen's vision encoder has seen the world and may be frozen, the base's
         has seen six looks and is almost blind in a seventh. Sticks and default dash button count
-        more than the twenty buttons that are never pressed; where the data know what stands where,
-        that is told as well, and what the teacher thinks if it can say.
+        more than the twenty buttons that are never pressed. What else is known of the moments is
+        told as well: what stands where, what the teacher thinks, and how a look that the base knows
+        shows them.
 
         Args:
             changes: settings that are to be others.
@@ -366,6 +375,7 @@ class TrainingConfig:
             "weights": dict.fromkeys(PLAYED, PLAYED_WEIGHT),
             "auxiliary_weight": 0.3,
             "teacher_weight": 0.1,
+            "alignment_weight": 1.0,
         }
         return cls(**{**values, **changes})
 

@@ -31,8 +31,9 @@ from nitrogen_adapter.data.examples import (
     place_loss,
 )
 from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.training.alignment import FeatureAlignment, Sight, relative_error
 from nitrogen_adapter.training.config import TrainingConfig
-from nitrogen_adapter.vision import Fovea, PatchTower, normalise
+from nitrogen_adapter.vision import Fovea, PatchTower, TowerView, normalise
 
 DIRECTIONS = 32
 """Classes of aim, evenly around the circle; a true aim between two belongs to both by nearness."""
@@ -40,13 +41,12 @@ DIRECTIONS = 32
 SENSES_WEIGHT = 5.0
 """How much the features count beside the two distributions. Our own value."""
 
-LEAST_VARIANCE = 1e-3
-"""Features that vary less in a batch are taken for constant."""
-
 AIMS_ABOVE = 0.3
 """Sticks shorter than this fire nothing and have no direction to learn."""
 
 WITHOUT_TARGETS = "auxiliary_weight is above 0, but the examples come without auxiliary targets."
+
+WITHOUT_PAIRS = "alignment_weight is above 0, but the examples come without paired frames."
 
 
 class StepNoise(NamedTuple):
@@ -130,19 +130,8 @@ class TeacherHead(nn.Module):
         move = -(wanted * self.move(flat).float().log_softmax(dim=1)).sum(dim=1).mean()
         score = (direction_shares(stick) * self.aim(flat).float().log_softmax(dim=1)).sum(1)
         aims = (stick.norm(dim=1) > AIMS_ABOVE).float()
-        senses = _relative_error(self.senses(flat).float(), senses_seen)
+        senses = relative_error(self.senses(flat), senses_seen, over=(0,))
         return cast("Tensor", move - (score * aims).mean() + SENSES_WEIGHT * senses)
-
-
-def _relative_error(seen: Tensor, wanted: Tensor) -> Tensor:
-    """The squared error of (n, numbers) as a share of each number's variance; the mean of all.
-
-    Numbers that are the same in all rows, such as those that a teacher does not use, are left out.
-    """
-    variance = wanted.var(dim=0)
-    varied = (variance > LEAST_VARIANCE).float()
-    errors = (seen - wanted).square().mean(dim=0) / variance.clamp_min(LEAST_VARIANCE)
-    return (errors * varied).sum() / varied.sum().clamp_min(1.0)
 
 
 def direction_shares(aim: Tensor) -> Tensor:
@@ -160,7 +149,12 @@ class TrainingObjective:
     """A model, the heads that are trained along and thrown away, and what counts how much."""
 
     def __init__(
-        self, model: NitroGen, config: TrainingConfig, *, teacher: TeacherTargets | None = None
+        self,
+        model: NitroGen,
+        config: TrainingConfig,
+        *,
+        teacher: TeacherTargets | None = None,
+        reference: NitroGen | None = None,
     ) -> None:
         """Prepare; the model's parameters that require no gradient are left alone.
 
@@ -169,6 +163,8 @@ class TrainingObjective:
             config: how.
             teacher: targets of any frame, whose sizes a teacher's head is built for; needed where
                 the configuration's `teacher_weight` is above 0.
+            reference: who knows the look of paired frames, where `alignment_weight` is above 0;
+                the model as it is now where not given.
         """
         self.model = model
         self.config = config
@@ -176,6 +172,9 @@ class TrainingObjective:
         self.weights = row_weights(model, config)
         self.auxiliary_head = self._auxiliary_head() if config.auxiliary_weight else None
         self.teacher_head = None if teacher is None else self._teacher_head(teacher)
+        self._alignment: FeatureAlignment | None = None
+        if config.alignment_weight:
+            self._alignment = FeatureAlignment(reference or model, config.game)
 
     def learning(self) -> dict[str, torch.nn.Parameter]:
         """Return by name the parameters that learn."""
@@ -194,7 +193,8 @@ class TrainingObjective:
             noise: what was drawn for them.
 
         Raises:
-            ValueError: if auxiliary targets or a teacher count and the examples come without.
+            ValueError: if auxiliary targets, a teacher or paired frames count and the examples come
+                without.
         """
         if noise.plain is not None:
             batch = self._mirrored(batch, noise.plain)
@@ -208,6 +208,9 @@ class TrainingObjective:
                 raise ValueError("teacher_weight is above 0, but the examples come without one.")
             told = self.teacher_head.loss(seen.features, batch.teacher)
             loss = loss + self.config.teacher_weight * told
+        if self._alignment is not None and batch.inputs.dtype == np.uint8:
+            far = self._alignment.loss(seen, self._paired(batch))
+            loss = loss + self.config.alignment_weight * far
         return loss
 
     def features(self, inputs: NDArray[Any]) -> Tensor:
@@ -228,12 +231,11 @@ class TrainingObjective:
             weights=self.weights,
         )
 
-    def _seen(self, inputs: NDArray[Any], changes: Tensor | None) -> _Seen:
+    def _seen(self, inputs: NDArray[Any], changes: Tensor | None) -> Sight:
         """Looks at n examples; `changes` (n, 8) says how frames are augmented."""
         if inputs.dtype != np.uint8:
             given = torch.from_numpy(inputs).to(self.device, torch.float32)
-            features = given if given.ndim == 3 else self._attended(given)
-            return _Seen(features, features)
+            return Sight(given if given.ndim == 3 else self._attended(given))
         # Bytes travel to the device, where they become numbers four times as long.
         frames = normalise(torch.from_numpy(inputs).to(self.device))
         pixels = frames[:, None] if inputs.ndim == 4 else frames
@@ -241,20 +243,22 @@ class TrainingObjective:
             pixels = self.config.augment.apply(pixels, changes)
         # Of what is frozen nothing is kept for a backward pass.
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.tower_is_frozen):
-            tokens, cells = self._looked_at(pixels)
-        features = self._attended(tokens)
-        return _Seen(features, features if cells is None else cells)
+            view = self._looked_at(pixels)
+        return Sight(self._attended(view.tokens), view.cells, view.near)
 
-    def _looked_at(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The tower's tokens, and the newest frames' cells where auxiliary targets need them."""
-        tower = self.model.vision_encoder
-        if self.auxiliary_head is None or not isinstance(tower, PatchTower):
-            return self.model.see(pixels), None
-        flat = pixels.flatten(0, 1)
-        cells = tower.cells(flat)
-        tokens = tower.tokens(flat, cells)
-        newest = cells.flatten(2).reshape(*pixels.shape[:2], cells.shape[1], -1)[:, -1]
-        return tokens.reshape(*pixels.shape[:2], *tokens.shape[1:]), newest.transpose(1, 2)
+    def _looked_at(self, pixels: Tensor) -> TowerView:
+        """The tower's tokens (n, F, tokens, C), and the newest frames' patches if it has any."""
+        tower, shape = self.model.vision_encoder, pixels.shape[:2]
+        if not isinstance(tower, PatchTower):
+            return TowerView(self.model.see(pixels))
+        tokens, *patches = tower.look(pixels.flatten(0, 1))
+        newest = (None if part is None else _in_rows(part, shape)[:, -1] for part in patches)
+        return TowerView(_in_rows(tokens, shape), *newest)
+
+    def _paired(self, batch: Batch) -> Tensor:
+        if batch.paired is None:
+            raise ValueError(WITHOUT_PAIRS)
+        return normalise(torch.from_numpy(batch.paired).to(self.device))
 
     def _attended(self, tokens: Tensor) -> Tensor:
         with torch.set_grad_enabled(
@@ -262,18 +266,18 @@ class TrainingObjective:
         ):
             return self.model.attend(tokens, self.config.game)
 
-    def _auxiliary_loss(self, head: AuxiliaryHead, seen: _Seen, batch: Batch) -> Tensor:
+    def _auxiliary_loss(self, head: AuxiliaryHead, seen: Sight, batch: Batch) -> Tensor:
         if batch.auxiliary is None:
             raise ValueError(WITHOUT_TARGETS)
         parts = AuxiliaryTargets.of(batch.auxiliary)
         auxiliary = AuxiliaryTargets(*(part.to(self.device) for part in parts))
-        # Tokens padded on the left, and those of earlier frames, stand for no part of this one.
-        cells = seen.cells[:, -(head.grid**2) :]
-        loss = head.loss(cells, auxiliary)
+        if seen.cells is None:
+            # Tokens padded on the left, and those of earlier frames, stand for no part of this one.
+            return head.loss(seen.features[:, -(head.grid**2) :], auxiliary)
+        loss = head.loss(seen.cells.flatten(2).transpose(1, 2), auxiliary)
         fovea = getattr(self.model.vision_encoder, "fovea", None)
         if isinstance(fovea, Fovea):
-            grid = cells.transpose(1, 2).reshape(len(cells), -1, head.grid, head.grid)
-            loss = loss + place_loss(fovea, grid, auxiliary.places[:, PLAYER])
+            loss = loss + place_loss(fovea, seen.cells, auxiliary.places[:, PLAYER])
         return loss
 
     def _mirrored(self, batch: Batch, plain: Tensor) -> Batch:
@@ -306,16 +310,9 @@ class TrainingObjective:
             yield
 
 
-class _Seen(NamedTuple):
-    """What is seen of frames.
-
-    Attributes:
-        features: (n, T, C) what the actions get to see.
-        cells: (n, cells, C) what auxiliary targets are told from, a row for each part of the frame.
-    """
-
-    features: Tensor
-    cells: Tensor
+def _in_rows(flat: Tensor, shape: torch.Size) -> Tensor:
+    """Divide the first dimension of (n * F, ...) into the two of a shape (n, F)."""
+    return flat.reshape(*shape, *flat.shape[1:])
 
 
 def row_weights(model: NitroGen, config: TrainingConfig) -> Tensor:

@@ -297,8 +297,9 @@ def _fitted(config: PostTrainingConfig, split: DataSplit) -> TrainingConfig:
     training = config.training
     if split.train.auxiliary_rows is None:  # it is not noted what stands where
         training = replace(training, auxiliary_weight=0.0)
-    # Recorded play says what was done; what else a teacher thought is known to a bootcamp alone.
-    training = replace(training, teacher_weight=0.0)
+    # Recorded play says what was done; what else a teacher thought, and how its moments look in
+    # another skin, is known to a bootcamp alone.
+    training = replace(training, teacher_weight=0.0, alignment_weight=0.0)
     if config.balanced:
         training = replace(training, weights={**split.statistics.weights(), **training.weights})
     return training

@@ -27,7 +27,12 @@ from nitrogen_adapter.data.examples import Batch, Examples, TeacherTargets, batc
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import RENAMED, TrainingConfig
 from nitrogen_adapter.training.lora import Adapters, add_adapters
-from nitrogen_adapter.training.objective import WITHOUT_TARGETS, StepNoise, TrainingObjective
+from nitrogen_adapter.training.objective import (
+    WITHOUT_PAIRS,
+    WITHOUT_TARGETS,
+    StepNoise,
+    TrainingObjective,
+)
 from nitrogen_adapter.training.processes import Processes, keep_memory
 
 _HALVES_AFTER = 5000
@@ -72,6 +77,7 @@ class Trainer:
         *,
         processes: Processes | None = None,
         workers: int = 0,
+        reference: NitroGen | None = None,
     ) -> None:
         """Prepare a run; nothing is trained yet.
 
@@ -82,6 +88,8 @@ class Trainer:
             config: how to train; the published way where not given.
             processes: those that train together; this one alone where not given.
             workers: processes that make batches ahead, in each of those that train.
+            reference: who knows the look of the examples' paired frames; where not given, the model
+                as it is now.
 
         Raises:
             ValueError: if auxiliary targets count and there are none, or features were computed
@@ -97,8 +105,12 @@ class Trainer:
         self._first = 0  # step from which on the examples are those there are now
         self._choose_what_learns()
         self._frames, teacher = self._look_at_examples()
-        self._objective = TrainingObjective(model, self.config, teacher=teacher)
+        self._objective = TrainingObjective(
+            model, self.config, teacher=teacher, reference=reference
+        )
         self._parameters = self._objective.learning()
+        # Not torch's `AveragedModel`: that copies the whole module, frozen parts too, and its decay
+        # does not warm up.
         self._average = {name: p.detach().clone() for name, p in self._parameters.items()}
         self._optimiser = torch.optim.AdamW(
             self._parameters.values(),
@@ -383,6 +395,8 @@ class Trainer:
                 raise ValueError(WITHOUT_TARGETS)
             if config.teacher_weight and first.teacher is None:
                 raise ValueError("teacher_weight is above 0, but the examples come without one.")
+            if config.alignment_weight and first.paired is None:
+                raise ValueError(WITHOUT_PAIRS)
             return True, first.teacher if config.teacher_weight else None
         if not (config.features_are_frozen if len(shape) == 3 else config.tower_is_frozen):
             raise ValueError(

@@ -63,7 +63,7 @@ class Listener:
             while await self._exchange(reader, writer):
                 pass
         except asyncio.CancelledError:
-            writer.transport.abort()  # the server closes, whoever still waits
+            writer.transport.abort()  # the server closes, whatever still waits
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
             pass  # the client hung up, or does not speak HTTP
         finally:
@@ -77,7 +77,7 @@ class Listener:
             await reader.read()  # until the client hangs up
         if answer.sent in (NEVER, DROPPED) or reader.at_eof():
             return False
-        # Before the first byte, so that whoever has the answer finds it in the records.
+        # Before the first byte, so that a client that has the answer finds it in the records.
         answer.settle()
         content = answer.encoded()
         writer.write(content if answer.sent != CUT else content[: -len(answer.body) // 2])

@@ -119,7 +119,7 @@ def _sum(dollars: Iterable[float]) -> float:
     return round(math.fsum(dollars), 8)
 
 
-def _count(usage: Mapping[str, Any] | None, kind: str) -> int:
+def _count(usage: Mapping[str, object] | None, kind: str) -> int:
     """Tokens of a kind; what is no number counts nothing."""
     count: Any = (usage or {}).get(kind)
     return count if is_whole(count) else 0

@@ -305,7 +305,7 @@ def _add_call(calls: dict[Any, dict[str, Any]], piece: Mapping[str, Any]) -> Non
     _add_function(call["function"], function)
 
 
-def _add_function(function: dict[str, Any], piece: Mapping[str, Any]) -> None:
+def _add_function(function: dict[str, Any], piece: Mapping[str, object]) -> None:
     for key, value in piece.items():
         if value is None:
             continue

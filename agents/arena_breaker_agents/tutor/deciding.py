@@ -84,7 +84,7 @@ class EpisodeContext:
         """
         return tuple(self._past)
 
-    def hold(self, snapshot: Mapping[str, Any], decision: Decision) -> None:
+    def hold(self, snapshot: Mapping[str, object], decision: Decision) -> None:
         """Begins to play a decision.
 
         Args:
@@ -158,7 +158,7 @@ class Decider:
         self._first = anyio.Lock()
         self._warm = not config.warm_up
 
-    async def decide(self, context: EpisodeContext, snapshot: Mapping[str, Any]) -> Decision:
+    async def decide(self, context: EpisodeContext, snapshot: Mapping[str, object]) -> Decision:
         """The next decision of an episode.
 
         Args:
@@ -185,14 +185,14 @@ class Decider:
                 break
         raise DecisionLost(mistake)
 
-    def _read(self, answer: Any) -> Decision:
+    def _read(self, answer: object) -> Decision:
         config = self._config
         return Decision.from_call(
             answer, decision_steps=config.decision_steps, most_holds=config.most_holds
         )
 
     async def _ask(
-        self, context: EpisodeContext, snapshot: Mapping[str, Any], attempt: int, mistake: str
+        self, context: EpisodeContext, snapshot: Mapping[str, object], attempt: int, mistake: str
     ) -> Line:
         """Asks once and writes down what comes of it."""
         request = self._request(context, snapshot, attempt, mistake)
@@ -233,7 +233,7 @@ class Decider:
             return await self._complete(request)
 
     def _request(
-        self, context: EpisodeContext, snapshot: Mapping[str, Any], attempt: int, mistake: str
+        self, context: EpisodeContext, snapshot: Mapping[str, object], attempt: int, mistake: str
     ) -> Request:
         return Request(
             ident=f"s{context.seed}-d{context.decisions}-a{attempt}",
@@ -318,7 +318,7 @@ def _nothing_heard(model: str) -> dict[str, Any]:
     }
 
 
-def _storable(call: Any) -> Any:
+def _storable(call: object) -> Any:
     """A call as JSON can hold it; what it cannot is kept as text."""
     try:
         json.dumps(call, allow_nan=False)

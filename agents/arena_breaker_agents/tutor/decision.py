@@ -78,9 +78,11 @@ def written_call(text: str, tool: str, keys: Collection[str] = ()) -> Any:
 def parsed(text: object) -> Any:
     """JSON, also where it was encoded more than once; None if it is none."""
     for _ in range(_DEEPEST):
+        if not isinstance(text, str | bytes | bytearray):
+            return None
         try:
-            value = without_surrogates(json.loads(text))  # type: ignore[arg-type]
-        except (TypeError, ValueError, RecursionError):
+            value = without_surrogates(json.loads(text))
+        except (ValueError, RecursionError):
             return None
         if not isinstance(value, str):
             return value
@@ -93,7 +95,7 @@ def same_name(name: object, tool: str) -> bool:
     return isinstance(name, str) and name.strip().rpartition(".")[2] == tool
 
 
-def _named(value: Any, tool: str) -> tuple[bool, Any]:
+def _named(value: object, tool: str) -> tuple[bool, Any]:
     """Whether a JSON value names the tool beside an input, and the input or the value."""
     if not isinstance(value, Mapping):
         return False, value
@@ -188,7 +190,7 @@ class Move(_Part):
         return [*self.move.scaled(), *self.aim.scaled(), float(self.dash)]
 
 
-def _listed(plan: Any) -> Any:
+def _listed(plan: object) -> Any:
     """A list as a tuple, also one that a model wrote as JSON in a string; else what came."""
     listed = parsed(plan) if isinstance(plan, str) else plan
     return tuple(listed) if isinstance(listed, list) else plan
@@ -200,7 +202,7 @@ class Decision(_Part):
     plan: Annotated[tuple[Move, ...], BeforeValidator(_listed), Field(min_length=1)]
 
     @classmethod
-    def from_call(cls, call: Any, *, decision_steps: int, most_holds: int) -> Decision:
+    def from_call(cls, call: object, *, decision_steps: int, most_holds: int) -> Decision:
         """Reads what a client called the tool with.
 
         Args:
@@ -239,7 +241,7 @@ class Decision(_Part):
 _ADAPTER = TypeAdapter(Decision)
 
 
-def _json(call: Any) -> str:
+def _json(call: object) -> str:
     """Reading JSON, a list may stand for a tuple; and what came is JSON or nothing."""
     import json
 

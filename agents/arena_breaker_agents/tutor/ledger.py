@@ -32,7 +32,7 @@ class Ledger(Protocol):
     def reserve(self, most: float) -> contextlib.AbstractAsyncContextManager[None]:
         """Keeps dollars aside while a question is under way; see `Budget.reserve`."""
 
-    async def add(self, values: Mapping[str, Any]) -> Line:
+    async def add(self, values: Mapping[str, object]) -> Line:
         """Writes a line down and counts what it cost."""
 
 
@@ -63,11 +63,11 @@ class LocalLedger:
         """Keeps dollars aside while a question is under way."""
         return self.budget.reserve(most)
 
-    async def add(self, values: Mapping[str, Any]) -> Line:
+    async def add(self, values: Mapping[str, object]) -> Line:
         """Writes a line down and counts what it cost."""
         return self.write(values)
 
-    def write(self, values: Mapping[str, Any]) -> Line:
+    def write(self, values: Mapping[str, object]) -> Line:
         """The same at once."""
         line = self.transcript.add(values)
         self.budget.charge(line.values["dollars"] or 0.0)
@@ -138,13 +138,13 @@ class RemoteLedger:
             with anyio.CancelScope(shield=True):
                 await self._put(Release(ident))
 
-    async def add(self, values: Mapping[str, Any]) -> Line:
+    async def add(self, values: Mapping[str, object]) -> Line:
         """Writes a line down and counts what it cost."""
         with anyio.CancelScope(shield=True):  # it is paid for
             line: Line = await self._put(Write(dict(values)))
         return line
 
-    async def _put(self, request: Any) -> Any:
+    async def _put(self, request: object) -> Any:
         return await anyio.to_thread.run_sync(partial(self._ask, request))
 
 
@@ -163,7 +163,7 @@ class LedgerServer:
         self._held: dict[tuple[int, int], float] = {}
         self._warm = False  # whether a reply has filled the provider's cache
 
-    def handle_request(self, worker: int, request: Any) -> Any:
+    def handle_request(self, worker: int, request: object) -> Any:
         """Answers a worker; see `Coordinator.handle_request`.
 
         Raises:

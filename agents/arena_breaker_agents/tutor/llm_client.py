@@ -223,7 +223,7 @@ def told_by(body: object) -> Told:
     )
 
 
-def _message(told: Mapping[str, Any]) -> str:
+def _message(told: Mapping[str, object]) -> str:
     words = next((words for key in _WORDS if (words := _words(told.get(key)))), "")
     metadata = told.get("metadata")  # a router's: what the provider behind it said
     raw = _words(metadata.get("raw")) if isinstance(metadata, Mapping) else ""

@@ -182,7 +182,7 @@ _LEFT_OUT = {
 }
 
 
-def _open(schema: Any) -> Any:
+def _open(schema: object) -> Any:
     """A schema without the words that strict tools want and others may not know."""
     if isinstance(schema, Mapping):
         return {key: _open(value) for key, value in schema.items() if key != "additionalProperties"}

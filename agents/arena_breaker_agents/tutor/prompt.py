@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 from types import MappingProxyType
-from typing import Any
 
 from arena_breaker_agents.tutor.decision import TOOL_NAME, act_tool
 from arena_breaker_agents.tutor.llm_client import Tool
@@ -125,12 +124,12 @@ class Prompt:
         return cls(version, "\n".join(parts).strip(), tool)
 
 
-def now(snapshot: Mapping[str, Any]) -> str:
+def now(snapshot: Mapping[str, object]) -> str:
     """The question itself."""
     return f"Now:\n{_compact(snapshot)}"
 
 
-def earlier(snapshot: Mapping[str, Any], plan: Mapping[str, Any]) -> str:
+def earlier(snapshot: Mapping[str, object], plan: Mapping[str, object]) -> str:
     """A question of before with its answer."""
     return f"Earlier:\n{_compact({'seen': snapshot, 'answered': plan})}"
 
@@ -140,7 +139,7 @@ def correction(mistake: str) -> str:
     return f"Your last answer to this was not usable: {mistake} Call `{TOOL_NAME}` again."
 
 
-def _compact(value: Mapping[str, Any]) -> str:
+def _compact(value: Mapping[str, object]) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 

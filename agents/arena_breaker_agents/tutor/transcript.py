@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from arena_breaker_gym._runtime.files import LineFile, heal
+from arena_breaker_gym._runtime.files import LineFile, heal, make_folder
 from arena_breaker_gym._runtime.stored import (
     StoredError,
     is_number,
@@ -138,7 +138,7 @@ class Transcript:
         return [self._line(place) for place in self._places.get((seed, decision), ())]
 
     def add(self, values: _Values) -> Line:
-        """Writes a line down, at once and whole.
+        """Writes a line down, whole and on the disk when this returns: replies cost money.
 
         Raises:
             OSError: If there is no room for it; the file holds whole lines still.
@@ -146,7 +146,7 @@ class Transcript:
         line, encoded = Line(values), _encoded(values)
         place: _Place = encoded
         if self._file is not None:
-            place = (self._file.add(encoded), len(encoded))
+            place = (self._file.add(encoded, durable=True), len(encoded))
         self._remember(line, place)
         return line
 
@@ -189,7 +189,7 @@ class Transcript:
         self._file = LineFile(path)
         if self._file.size == 0:
             about = {"format": FORMAT, "version": FORMAT_VERSION}
-            self._file.add(_encoded({**about, **self.heading}))
+            self._file.add(_encoded({**about, **self.heading}), durable=True)
 
     def _read(self, path: Path, heading: _Values | None) -> None:
         if heading is not None:
@@ -228,7 +228,7 @@ def _locked(path: Path) -> FileLock:
     """
     from filelock import FileLock, Timeout
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
         lock.acquire(timeout=0)

@@ -31,7 +31,7 @@ from arena_breaker_agents.tutor.prompt import DEFAULT_VERSION, VERSIONS, Prompt
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym._runtime.plain import plain_float, plain_int
 from arena_breaker_gym.rollout.agent import AgentFactory, AgentFailure, Observations, SendRequest
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Plan
 from arena_breaker_gym.settings import Settings, closest
 
 GRACE_S = 20.0  # how long answers under way are waited for, and written down, when a run ends
@@ -192,7 +192,7 @@ class Tutor:
             )
         return _Factory(self._make_client, self.name, self.model, self.settings)
 
-    def handle_request(self, worker: int, question: Any) -> Any:
+    def handle_request(self, worker: int, question: object) -> Any:
         """Answers a worker, for the transcript and the budget that are kept here.
 
         Raises:

@@ -1,12 +1,57 @@
-"""`arena-breaker nitrogen info`: what is in a checkpoint, and what training it would change."""
+"""`arena-breaker nitrogen info`: what is in a checkpoint, and what training it would change.
+
+`summary` says the same for scripts: sizes, parameters by part, what is trained.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
 
 from arena_breaker_gym.cli import options
 from arena_breaker_gym.cli.report import print_json
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.splits import SPLITS
+
+PARTS: Mapping[str, str] = MappingProxyType(
+    {
+        "vision_encoder": "vision tower",
+        "vl_self_attention_model": "VL self-attention",
+        "model": "action transformer",
+        "action_encoder": "action encoder",
+        "action_decoder": "action decoder",
+        "position_embedding": "action positions",
+        "game_embedding": "games",
+    }
+)
+"""The parts of a model: how the names of their parameters begin, and what people call them."""
+
+
+def summary(model: NitroGen) -> dict[str, Any]:
+    """Return what is in a model, as plain JSON values.
+
+    Args:
+        model: any.
+
+    Returns:
+        `config` (the public form), `parameters` (`total`, `by_part` and `trained`, by split).
+    """
+    by_part = {
+        words: sum(p.numel() for p in getattr(model, name).parameters())
+        for name, words in PARTS.items()
+        if hasattr(model, name)
+    }
+    return {
+        "config": model.config.to_dict(),
+        "parameters": {
+            "total": model.num_parameters(),
+            "by_part": by_part,
+            "trained": {split: int(model.trainable_parameters(split)) for split in SPLITS},
+        },
+    }
 
 
 def info(
@@ -28,7 +73,6 @@ def info(
     require("torch", "nitrogen")
     from nitrogen_adapter import NitroGen
     from nitrogen_adapter.presets import file_of
-    from nitrogen_adapter.summary import summary
 
     path = file_of(file)
     model = NitroGen.from_checkpoint(path) if path else NitroGen.preset(file, device="meta")
@@ -60,7 +104,7 @@ def _print(file: str, found: Mapping[str, Any]) -> None:
         console.print(table)
 
 
-def _flat(config: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
+def _flat(config: Mapping[str, object], above: str = "") -> list[tuple[str, Any]]:
     """Nested entries as dotted names with their values."""
     entries: list[tuple[str, Any]] = []
     for name, value in config.items():

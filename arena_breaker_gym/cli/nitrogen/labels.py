@@ -73,7 +73,7 @@ def export(
 
     require("pyarrow", "nitrogen")
     from arena_breaker_gym.rollout import EpisodeStore
-    from nitrogen_adapter.data.label_export import export_labels
+    from nitrogen_adapter.data.label_recorder import export_labels
 
     resume = f"Finished episodes are kept in {out}; run the same command again to continue."
     with bar(resume=resume) as advance:

@@ -248,7 +248,8 @@ Warmup = Annotated[
         "--warmup-steps",
         min=0,
         metavar="N",
-        help="Steps in which it rises to that. Default: 100 in published, 50 in the others.",
+        help="Steps in which the learning rate rises to that. Default: 100 in published, 50 in "
+        "the others.",
         rich_help_panel=_RECIPE,
     ),
 ]
@@ -256,9 +257,8 @@ Schedule = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="What it does from then on: constant, cosine (falls to 0) or inverse_sqrt (falls ever "
-        "more slowly). Default: "
-        "constant in published, cosine in the others.",
+        help="The learning rate after that: constant, cosine (falls to 0) or inverse_sqrt (falls "
+        "ever more slowly). Default: constant in published, cosine in the others.",
         rich_help_panel=_RECIPE,
     ),
 ]

@@ -272,8 +272,8 @@ def _weights(texts: Sequence[str]) -> dict[str, float]:
     return weights
 
 
-def _tell(report: Mapping[str, Any], out: Path, *, json: bool) -> None:
-    from arena_breaker_gym.report.runs import training_report
+def _tell(report: Mapping[str, object], out: Path, *, json: bool) -> None:
+    from arena_breaker_gym.report.report import training_report
 
     if json:
         print_json(report)

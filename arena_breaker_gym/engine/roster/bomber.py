@@ -1,11 +1,11 @@
 """Bomber: lights a fuse near the player and blasts friend and foe; shot before, it dies quietly."""
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import BLAST, MAX_ENEMIES, Record, ticks
+from arena_breaker_gym.engine.arena import BLAST, MAX_ENEMIES, ArenaRecord, ticks
 from arena_breaker_gym.engine.damage import burst, damage_player, remove, wound
 from arena_breaker_gym.engine.roster import SPEED
 from arena_breaker_gym.engine.steering import chase, face, stand
-from arena_breaker_gym.stages.table import BOMBER
+from arena_breaker_gym.stages.table import BOMBER, StageRecord
 
 FUSE = 1  # phase: lit
 
@@ -16,7 +16,7 @@ BLAST_DAMAGE = 2
 
 
 @compiled
-def act(arena: Record, slot: int, stage: Record) -> None:
+def act(arena: ArenaRecord, slot: int, stage: StageRecord) -> None:
     """One tick of a bomber's mind."""
     enemy = arena.enemies[slot]
     player = arena.player
@@ -32,7 +32,7 @@ def act(arena: Record, slot: int, stage: Record) -> None:
 
 
 @compiled
-def _blast(arena: Record, slot: int) -> None:
+def _blast(arena: ArenaRecord, slot: int) -> None:
     # A splitter that dies in the blast may give this slot to a child: keep the place.
     x = arena.enemies[slot].x
     z = arena.enemies[slot].z

@@ -1,11 +1,11 @@
 """Charger: winds up in sight, charges in a straight line, is stunned if it meets a wall."""
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import TICK, Record, ticks
+from arena_breaker_gym.engine.arena import TICK, ArenaRecord, EnemyRecord, ticks
 from arena_breaker_gym.engine.roster import RADIUS, SPEED, WALKING
 from arena_breaker_gym.engine.space import sweep_walls
 from arena_breaker_gym.engine.steering import chase, face, sees, stand
-from arena_breaker_gym.stages.table import CHARGER
+from arena_breaker_gym.stages.table import CHARGER, StageRecord
 
 WIND_UP, CHARGE, STUNNED = 1, 2, 3  # phases
 
@@ -19,7 +19,7 @@ _REST = ticks(1.0)  # between charges; our own value
 
 
 @compiled
-def act(arena: Record, enemy: Record, stage: Record) -> None:
+def act(arena: ArenaRecord, enemy: EnemyRecord, stage: StageRecord) -> None:
     """One tick of a charger's mind."""
     if enemy.phase == WIND_UP:
         _wind_up(arena, enemy)
@@ -34,7 +34,7 @@ def act(arena: Record, enemy: Record, stage: Record) -> None:
 
 
 @compiled
-def _hunt(arena: Record, enemy: Record, stage: Record) -> None:
+def _hunt(arena: ArenaRecord, enemy: EnemyRecord, stage: StageRecord) -> None:
     player = arena.player
     chase(arena, enemy, player.x, player.z, SPEED[CHARGER], stage)
     dx = player.x - enemy.x
@@ -46,7 +46,7 @@ def _hunt(arena: Record, enemy: Record, stage: Record) -> None:
 
 
 @compiled
-def _wind_up(arena: Record, enemy: Record) -> None:
+def _wind_up(arena: ArenaRecord, enemy: EnemyRecord) -> None:
     stand(enemy)
     if enemy.clock >= _AIM_TICKS:
         face(enemy, arena.player.x, arena.player.z)
@@ -56,7 +56,7 @@ def _wind_up(arena: Record, enemy: Record) -> None:
 
 
 @compiled
-def _charge(enemy: Record, stage: Record) -> None:
+def _charge(enemy: EnemyRecord, stage: StageRecord) -> None:
     enemy.vx = CHARGE_SPEED * enemy.heading_x
     enemy.vz = CHARGE_SPEED * enemy.heading_z
     dx = enemy.vx * TICK
@@ -72,6 +72,6 @@ def _charge(enemy: Record, stage: Record) -> None:
 
 
 @compiled
-def _walk_again(enemy: Record) -> None:
+def _walk_again(enemy: EnemyRecord) -> None:
     enemy.phase = WALKING
     enemy.reload = _REST

@@ -3,11 +3,11 @@
 import numpy as np
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import Record, ticks
-from arena_breaker_gym.engine.enemy_shots import shoot
+from arena_breaker_gym.engine.arena import ArenaRecord, EnemyRecord, ticks
 from arena_breaker_gym.engine.roster import SPEED, WALKING
+from arena_breaker_gym.engine.shots import shoot
 from arena_breaker_gym.engine.steering import chase, face, sees, stand
-from arena_breaker_gym.stages.table import SENTINEL
+from arena_breaker_gym.stages.table import SENTINEL, StageRecord
 
 RING, TRIPLE = 1, 2  # phases: about to fire a ring, or a triple
 
@@ -38,7 +38,7 @@ _SPREAD_COS, _SPREAD_SIN = 0.9659258262890683, 0.25881904510252074  # of 15 degr
 
 
 @compiled
-def act(arena: Record, enemy: Record, stage: Record) -> None:
+def act(arena: ArenaRecord, enemy: EnemyRecord, stage: StageRecord) -> None:
     """One tick of a sentinel's mind; `reload` runs down from one ring to the next."""
     player = arena.player
     if enemy.phase == WALKING:
@@ -57,7 +57,7 @@ def act(arena: Record, enemy: Record, stage: Record) -> None:
 
 
 @compiled
-def _make_ready(arena: Record, enemy: Record, stage: Record) -> None:
+def _make_ready(arena: ArenaRecord, enemy: EnemyRecord, stage: StageRecord) -> None:
     if enemy.reload == 0:
         enemy.phase = RING
         enemy.clock = RING_TICKS
@@ -67,13 +67,13 @@ def _make_ready(arena: Record, enemy: Record, stage: Record) -> None:
 
 
 @compiled
-def _fire_ring(arena: Record, enemy: Record) -> None:
+def _fire_ring(arena: ArenaRecord, enemy: EnemyRecord) -> None:
     for index in range(DIRECTIONS.shape[0]):
         shoot(arena, enemy, DIRECTIONS[index, 0], DIRECTIONS[index, 1], RING_SPEED)
 
 
 @compiled
-def _fire_triple(arena: Record, enemy: Record) -> None:
+def _fire_triple(arena: ArenaRecord, enemy: EnemyRecord) -> None:
     x = enemy.heading_x
     z = enemy.heading_z
     shoot(arena, enemy, x, z, TRIPLE_SPEED)

@@ -1,11 +1,11 @@
 """Shooter: keeps its distance with a clear line, telegraphs, fires an aimed shot."""
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import Record, ticks
-from arena_breaker_gym.engine.enemy_shots import shoot
+from arena_breaker_gym.engine.arena import ArenaRecord, EnemyRecord, ticks
 from arena_breaker_gym.engine.roster import SPEED, WALKING
+from arena_breaker_gym.engine.shots import shoot
 from arena_breaker_gym.engine.steering import chase, face, go, sees, stand
-from arena_breaker_gym.stages.table import SHOOTER
+from arena_breaker_gym.stages.table import SHOOTER, StageRecord
 
 TELEGRAPH = 1  # phase: stands, aims, about to fire
 
@@ -18,7 +18,7 @@ _STRAFE = 0.5  # share of its speed while it circles at the right distance; our 
 
 
 @compiled
-def act(arena: Record, enemy: Record, stage: Record) -> None:
+def act(arena: ArenaRecord, enemy: EnemyRecord, stage: StageRecord) -> None:
     """One tick of a shooter's mind."""
     player = arena.player
     if enemy.phase == TELEGRAPH:
@@ -40,7 +40,7 @@ def act(arena: Record, enemy: Record, stage: Record) -> None:
 
 
 @compiled
-def _keep_distance(enemy: Record, distance: float) -> None:
+def _keep_distance(enemy: EnemyRecord, distance: float) -> None:
     """Comes nearer, backs off or circles, always facing the player."""
     facing_x = enemy.heading_x
     facing_z = enemy.heading_z

@@ -3,10 +3,10 @@
 import numpy as np
 
 from arena_breaker_gym._runtime.jit import compiled
-from arena_breaker_gym.engine.arena import Record
+from arena_breaker_gym.engine.arena import ArenaRecord, EnemyRecord
 from arena_breaker_gym.engine.roster import SPEED
 from arena_breaker_gym.engine.steering import chase
-from arena_breaker_gym.stages.table import SWARMER
+from arena_breaker_gym.stages.table import SWARMER, StageRecord
 
 # Each swarmer aims at its own side of the player, by its serial number (eight sides), and
 # the nearer it is, the less it leads round: our own way to surround without a formation.
@@ -28,7 +28,7 @@ _LONGEST_LEAD = 3.0  # m
 
 
 @compiled
-def act(arena: Record, enemy: Record, stage: Record) -> None:
+def act(arena: ArenaRecord, enemy: EnemyRecord, stage: StageRecord) -> None:
     """One tick of a swarmer's mind."""
     player = arena.player
     dx = player.x - enemy.x

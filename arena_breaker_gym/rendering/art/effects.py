@@ -3,10 +3,10 @@
 import math
 
 from arena_breaker_gym.engine.arena import BLAST, PLAYER_HIT
-from arena_breaker_gym.engine.enemy_shots import RADIUS as ENEMY_SHOT_RADIUS
 from arena_breaker_gym.engine.player import RADIUS as PLAYER_RADIUS
 from arena_breaker_gym.engine.roster import RADIUS
 from arena_breaker_gym.engine.roster.bomber import BLAST_RADIUS
+from arena_breaker_gym.engine.shots import ENEMY_SHOT_RADIUS
 from arena_breaker_gym.engine.shots import RADIUS as SHOT_RADIUS
 from arena_breaker_gym.engine.shots import SPEED as SHOT_SPEED
 from arena_breaker_gym.rendering.art.canvas import (

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from arena_breaker_gym.rollout.agent import Agent
-from arena_breaker_gym.rollout.episode import Episode
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Episode, Plan
 from arena_breaker_gym.settings import closest
 
 BACKENDS = ("local", "ray")

@@ -75,8 +75,8 @@ class Cluster:
         self._ours = not connected
         self._watch: subprocess.Popen[bytes] | None = None
         if self.own:
+            self._watch = _watched()  # first: the driver may be killed while its cluster starts
             self._start()
-            self._watch = _watched(self.ray)
         elif not connected:
             self._connect(address)
 
@@ -116,7 +116,7 @@ class Cluster:
         return [node for node in self.ray.nodes() if node["Alive"]]
 
     def _start(self) -> None:
-        with _loopback(), _room_for_sockets():
+        with _loopback(), _room_for_sockets(), self._closed_on_failure():
             self.ray.init(
                 address="local",
                 num_cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
@@ -126,6 +126,14 @@ class Cluster:
                 logging_level="ERROR",
             )
 
+    @contextlib.contextmanager
+    def _closed_on_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
     def _connect(self, address: str | None) -> None:
         try:
             _knock(address or "")
@@ -134,12 +142,11 @@ class Cluster:
             raise ConnectionError(f"There is no Ray cluster to be had at {address!r}.") from error
 
 
-def _watched(ray: Any) -> subprocess.Popen[bytes] | None:
+def _watched() -> subprocess.Popen[bytes] | None:
     """Starts a process that ends what outlives this one if it is killed, where that can be seen."""
     if not Path("/proc/self/fd").is_dir():
         return None
-    session = ray._private.worker._global_node.get_session_dir_path()
-    command = [sys.executable, "-I", cluster_watch.__file__, session, str(os.getpid())]
+    command = [sys.executable, "-I", cluster_watch.__file__, str(os.getpid())]
     nothing = subprocess.DEVNULL
     return subprocess.Popen(
         command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
@@ -212,7 +219,7 @@ class WorkerHandle:
     assigned: list[int] = field(default_factory=list)
     begun: float = 0.0
 
-    def start(self, spec: Any, job: Job) -> None:
+    def start(self, spec: object, job: Job) -> None:
         """Lets it play."""
         self.playing, self.serial = True, job.serial
         self.assigned.extend(job.numbers)

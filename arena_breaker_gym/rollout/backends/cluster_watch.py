@@ -2,12 +2,13 @@
 
 Ray's head and workers die with their driver; agents that belong to each machine go on for a minute,
 in which they try to tell the dead head of its death. They are known by the logs that they write, in
-the folder of the driver's session. Nothing but the standard library is imported: it is to start at
-once and to cost nothing.
+the folder of the driver's session, whose name ends in the driver's number. Nothing but the standard
+library is imported: it is to start at once and to cost nothing.
 """
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -20,13 +21,13 @@ UNTIL_S = 30.0  # after the driver's death
 _PROCESSES = Path("/proc")
 
 
-def main(session: str, driver: int) -> None:
+def main(driver: int) -> None:
     """Waits until a process is no more the parent of this one, and ends what is left of it.
 
     Args:
-        session: The folder of its Ray session.
         driver: Its number.
     """
+    session = re.compile(rf"/session_[\d_-]+_{driver}/")
     while os.getppid() == driver:
         time.sleep(EVERY_S)
     until = time.monotonic() + UNTIL_S
@@ -36,7 +37,7 @@ def main(session: str, driver: int) -> None:
         time.sleep(EVERY_S)
 
 
-def _left_of(session: str) -> Iterator[int]:
+def _left_of(session: re.Pattern[str]) -> Iterator[int]:
     """Processes that write into a session's folder; those that only read there are not Ray's."""
     for process in _PROCESSES.glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended meanwhile, or is not ours
@@ -45,9 +46,9 @@ def _left_of(session: str) -> Iterator[int]:
                 yield int(process.name)
 
 
-def _writes_into(folder: str, process: Path, file: str) -> bool:
+def _writes_into(session: re.Pattern[str], process: Path, file: str) -> bool:
     try:
-        if not str((process / "fd" / file).readlink()).startswith(f"{folder}/"):
+        if not session.search(str((process / "fd" / file).readlink())):
             return False
         about = (process / "fdinfo" / file).read_text(encoding="ascii").split()
     except OSError:  # closed meanwhile
@@ -61,4 +62,4 @@ def _end(process: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(int(sys.argv[1]))

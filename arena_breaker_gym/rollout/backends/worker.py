@@ -26,7 +26,7 @@ from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout.agent import Agent, AgentFactory, RemoteAgent, SendRequest
 from arena_breaker_gym.rollout.backends import BackendReport, Work
 from arena_breaker_gym.rollout.backends.local import LocalBackend
-from arena_breaker_gym.rollout.plan import Plan
+from arena_breaker_gym.rollout.episode import Plan
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,7 @@ class Worker:
             self._made[1].close()
             self._made = None
 
-    def _ask(self, content: Any) -> Any:
+    def _ask(self, content: object) -> Any:
         """Asks the driver's agent, on any thread; see `remote_agent.SendRequest`."""
         ident = next(self._idents)
         reply = self._asked[ident] = queue.SimpleQueue()

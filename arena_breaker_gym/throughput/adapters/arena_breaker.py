@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from .stepping import TURNS, batch, sampled, single
-from .subject import CORES, Adapter, Step, Subject
+from .subject import CORES, TURNS, Adapter, Step, Subject, batch, sampled, single
 
 PIXEL_SIZES = (64, 84, 128, 256)
 BATCHES = (64, 256, 1024)
 BATCH_OF_THREADS = 256
 THREADS = sorted({*(2**power for power in range(CORES.bit_length()) if 2**power < CORES), CORES})
 TICKS = 64  # full arenas ticked in one call
+STAGE_OF_TICKS = 3  # the one with concave walls and moving saws
+ACTION_OF_TICKS = (0.5, 0.5, 1.0, 0.0, 0.0)
+LASTING_HP = 1_000_000
 # A batch is measured in the middle of play: by then random players have died at all ages.
 STEPS_BEFORE = 600
 
@@ -48,9 +50,63 @@ def _in_play(arenas: int) -> list[bytes]:
 
 
 def _tick() -> Step:
-    from arena_breaker_gym.throughput.full_arena import full_arenas
-
     return full_arenas(TICKS)
+
+
+def full_arenas(count: int) -> Callable[[], None]:
+    """Arenas that tick once a call, one after the other, and are full before every tick.
+
+    Each holds 24 enemies of all types, 48 shots and 64 enemy shots, clear of walls. A call
+    includes the copy of the records that fills the arenas again.
+    """
+    import numpy as np
+
+    from arena_breaker_gym.batch.arenas import Arenas
+    from arena_breaker_gym.settings import Settings
+
+    arenas = Arenas(Settings(start_stage=STAGE_OF_TICKS, frame_skip=1), count=count)
+    arenas.reset(0, (1, 2))
+    _fill(arenas)
+    full = arenas.records[0].copy()
+    actions = np.tile(np.array(ACTION_OF_TICKS), (count, 1))
+
+    def tick() -> None:
+        arenas.records[:] = full
+        arenas.step(actions)
+
+    return tick
+
+
+def _fill(arenas: Any) -> None:
+    import numpy as np
+
+    from arena_breaker_gym.engine.arena import MAX_ENEMIES, MAX_ENEMY_SHOTS, MAX_SHOTS
+    from arena_breaker_gym.engine.space import push_out
+
+    arena = arenas.records[0]
+    generator = np.random.default_rng(0)
+    kinds = 1 + np.arange(MAX_ENEMIES) % 6
+    serials = np.arange(MAX_ENEMIES)
+    _scatter(arena["enemies"], generator, kind=kinds, hp=LASTING_HP, serial=serials)
+    _scatter(arena["shots"], generator, live=np.ones(MAX_SHOTS), reach=14.0)
+    _scatter(arena["enemy_shots"], generator, live=np.ones(MAX_ENEMY_SHOTS), reach=2.0)
+    arena["player"]["hp"] = LASTING_HP
+    stage = arenas.campaign[STAGE_OF_TICKS - 1]
+    for name, radius in (("enemies", 0.8), ("shots", 0.3), ("enemy_shots", 0.3)):
+        for thing in arena[name]:
+            thing["x"], thing["z"] = push_out(stage, thing["x"], thing["z"], radius)
+
+
+def _scatter(things: Any, generator: Any, **fields: object) -> None:
+    import numpy as np
+
+    for name, value in fields.items():
+        things[name] = value
+    things["x"] = generator.uniform(-11, 11, len(things))
+    things["z"] = generator.uniform(-10, 10, len(things))
+    angle = generator.uniform(0, 2 * np.pi, len(things))
+    things["vx"] = 8.0 * np.cos(angle)
+    things["vz"] = 8.0 * np.sin(angle)
 
 
 def _pixels(size: int) -> dict[str, Any]:

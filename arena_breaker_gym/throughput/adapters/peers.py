@@ -1,4 +1,4 @@
-"""Other environments that are measured beside ours, and how each of them is stepped."""
+"""What is measured beside ours: other environments, and the calibration loop."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from .stepping import TURNS, batch, parallel, sampled, single
-from .subject import CORES, Adapter, Step, Subject
+from .subject import CORES, TURNS, Adapter, Step, Subject, batch, parallel, sampled, single
 
 KNIGHTS_NOTE = "four agents act in one step"
 
@@ -25,7 +24,7 @@ ENVPOOL_BATCH = 64
 MINIGRID_STEPS_BEFORE = 300  # it draws a field when it is first seen, and keeps it
 
 
-def _make_knights(**settings: Any) -> Step:
+def _make_knights(**settings: object) -> Step:
     from pettingzoo.butterfly import knights_archers_zombies_v11 as game
 
     return parallel(game.parallel_env(**settings))
@@ -257,6 +256,44 @@ CRAFTER = Adapter(
     subjects=(Subject("world", _make_crafter, "pixels", size=(64, 64)),),
 )
 
+
+def _integers(count: int) -> int:
+    value = 1
+    for _ in range(count):  # every turn waits for the one before: nothing to do side by side
+        value ^= (value << 13) & 0xFFFFFFFF
+        value ^= value >> 17
+        value ^= (value << 5) & 0xFFFFFFFF
+    return value
+
+
+def _make_calibration() -> Step:
+    import numba
+    import numpy as np
+
+    compiled_work: Any = numba.njit(_integers)
+    numbers = np.random.default_rng(0).random(40_000)
+
+    def loop() -> None:
+        _integers(3_000)
+        np.sort(numbers)
+        (numbers * numbers + numbers).cumsum()
+        compiled_work(250_000)
+
+    return loop
+
+
+# Fixed work by which runs on other machines and days can be compared: in about equal shares of time
+# arithmetic in plain Python, array work in NumPy and a compiled integer loop, all on one core. What
+# it computes is of no use.
+CALIBRATION = Adapter(
+    name="calibration",
+    module="numba",
+    distributions=("numba",),
+    subjects=(Subject("calibration", _make_calibration, observation="", part="calibration"),),
+    own=True,
+)
+
+
 # By the names that a command line gives them.
 PEERS = {
     "knights_archers_zombies": KNIGHTS,
@@ -268,4 +305,5 @@ PEERS = {
     "vizdoom": VIZDOOM,
     "minigrid": MINIGRID,
     "crafter": CRAFTER,
+    "calibration": CALIBRATION,
 }

@@ -1,4 +1,4 @@
-"""`RandomAgent`: uniform draws from the action space, the usual yardstick for chance."""
+"""`IdleAgent` and `RandomAgent`: the floor under every comparison, and the yardstick for chance."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.rollout.agent import Observations
+
+
+class IdleAgent:
+    """Leaves both sticks at rest and never dashes."""
+
+    name = "idle"
+    needs = ()
+
+    def reset(self, arenas: Sequence[int], seed: int | None) -> None:
+        """Has nothing to forget."""
+
+    def act(self, observations: Observations, arenas: Sequence[int]) -> NDArray[np.float32]:
+        """Zeros, (n, 5)."""
+        return np.zeros((len(arenas), 5), dtype=np.float32)
+
+    def close(self) -> None:
+        """Holds nothing that needs closing."""
+
 
 # The game draws its keys from a generator seeded with the bare seed; the agent's is another.
 _STREAM = 1

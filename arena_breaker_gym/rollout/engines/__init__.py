@@ -1,1 +1,0 @@
-"""The old place of `arena_breaker_gym.rollout.backends`, for one release."""

@@ -1,0 +1,135 @@
+"""Paired frames: a look that a model has never seen, told by one that it knows."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from arena_breaker_agents.expert import ExpertAgent
+from arena_breaker_gym.bootcamp.plan import BootcampPlan
+from arena_breaker_gym.bootcamp.student import homework, joined, visited_examples
+from arena_breaker_gym.rollout import rollout
+from arena_breaker_gym.settings import Settings
+from nitrogen_adapter.data.dataset import EpisodeExamples
+from nitrogen_adapter.data.examples import ArrayExamples
+from nitrogen_adapter.gamepad import pack
+from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.presets import preset_config
+from nitrogen_adapter.training.config import Augmentation, TrainingConfig
+from nitrogen_adapter.training.trainer import Trainer
+from nitrogen_adapter.vision import normalise
+
+SIDE = 32
+
+
+def student(seed=0):
+    """The laptop student's own network with fresh weights, on small frames."""
+    config = preset_config("student")
+    vision = dataclasses.replace(
+        config.vision, image_size=SIDE, fovea=16, channels=16, mlp_width=64
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return NitroGen(dataclasses.replace(config, vision=vision))
+
+
+def pairs(count, seed=0):
+    """Frames with two lamps, and the same as a photographer's negative."""
+    rng = np.random.default_rng(seed)
+    frames = np.full((count, SIDE, SIDE, 3), 40, dtype=np.uint8)
+    for frame, places in zip(frames, rng.integers(0, SIDE - 8, (count, 2, 2)), strict=True):
+        for row, column in places:
+            frame[row : row + 8, column : column + 8] = (250, 220, 40)
+    return ArrayExamples(255 - frames, pack(np.zeros((count, 18, 5), np.float32)), paired=frames)
+
+
+CONFIG = TrainingConfig(
+    epochs=4,
+    split="vision_encoder",
+    batch_size=16,
+    learning_rate=1e-2,
+    ema_decay=0.9,
+    warmup_steps=5,
+    precision="float32",
+    weights=dict.fromkeys(("LEFT_X",), 0.0),
+    alignment_weight=1.0,
+)
+
+
+@torch.no_grad()
+def distance(model, reference, examples):
+    """How far from the reference's view of the paired frames a model's is, blindness being 1."""
+    own, other = (
+        one.eval().encode(normalise(frames)[:, None])
+        for one, frames in ((model, examples.inputs), (reference, examples.paired))
+    )
+    return float((own - other).square().mean() / other.var(dim=0).mean())
+
+
+def test_a_model_comes_to_see_in_a_new_look_what_it_saw_in_the_old_one():
+    model, reference, unseen = student(), student(), pairs(64, seed=1)
+    before = distance(model, reference, unseen)
+    Trainer(model, pairs(128), CONFIG).run()
+    assert distance(model, reference, unseen) < 0.7 * before
+
+
+def test_a_later_training_is_still_told_by_the_model_that_knows_the_look():
+    lost, reference = student(seed=7), student()
+    before = distance(lost, reference, pairs(64, seed=1))
+    Trainer(lost, pairs(128), CONFIG, reference=reference).run()
+    assert distance(lost, reference, pairs(64, seed=1)) < 0.7 * before
+
+
+def test_a_training_with_pairs_goes_on_as_if_it_had_not_been_killed(tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=3)
+    whole, first, second = (Trainer(student(), pairs(32), config) for _ in range(3))
+    whole.run()
+    first.run(until_step=3)
+    first.save(tmp_path / "training.pt")
+    second.resume(tmp_path / "training.pt")
+    second.run()
+    for own, other in zip(whole.model.parameters(), second.model.parameters(), strict=True):
+        assert torch.equal(own, other)
+
+
+def test_pairs_that_are_missing_are_missed_before_anything_is_learned():
+    with pytest.raises(ValueError, match="but the examples come without paired"):
+        Trainer(student(), dataclasses.replace(pairs(4), paired=None), CONFIG)
+    with pytest.raises(ValueError, match="Paired frames are not mirrored"):
+        TrainingConfig(mirror=True, alignment_weight=1.0)
+    with pytest.raises(ValueError, match="Paired frames are not moved"):
+        TrainingConfig(augment=Augmentation(crop=0.1), alignment_weight=1.0)
+
+
+def test_homework_shows_every_moment_in_the_familiar_look_as_well():
+    tutor = ExpertAgent()
+    episodes = rollout(tutor, episodes=2, seed=4, stage=(1, 2), max_steps=60)
+    plan = BootcampPlan.for_student("base", seed=0)
+    config = preset_config("student")
+    examples, _ = homework(episodes, plan, config)
+    for frames, skin in ((examples.inputs, plan.skin), (examples.paired, plan.familiar_skin)):
+        drawn = EpisodeExamples(episodes, plan.chunks, size=96, skin=skin)
+        assert np.array_equal(drawn.collect().inputs, frames)
+    untold = homework(episodes, dataclasses.replace(plan, familiar_skin=None), config)[0]
+    assert untold.paired is None
+
+
+def test_what_a_student_came_to_see_is_paired_too():
+    def visited(familiar_skin):
+        return visited_examples(
+            lambda frames: np.zeros((len(frames), 18, 5), np.float32),
+            ExpertAgent(),
+            Settings(pixel_size=96),
+            count=64,
+            n_action_steps=3,
+            seed=0,
+            familiar_skin=familiar_skin,
+        )
+
+    told, untold = visited("neon"), visited(None)
+    assert np.array_equal(told.inputs, untold.inputs)
+    assert told.paired.shape == told.inputs.shape
+    assert not np.array_equal(told.paired, told.inputs)
+    assert len(joined(told, told).paired) == 2 * len(told)
+    assert joined(told, untold).paired is None
