@@ -177,6 +177,8 @@ def test_an_environment_that_gymnasium_does_not_find_is_named(folder, monkeypatc
 
 def test_the_game_is_tried_and_a_broken_one_named(folder, monkeypatch):
     assert "60 steps" in trial()
+    found = check_trial()
+    assert (found.status, "60 steps" in found.words) == (OK, True), found.words
     (folder / "gymnasium.py").write_text("raise RuntimeError('broken')")
     monkeypatch.setenv("PYTHONPATH", f"{folder}:{doctor.__path__[0]}/../..")
     found = check_trial()

@@ -32,6 +32,7 @@ __all__ = ["CHECKS", "FAULT", "OK", "WARNING", "Finding", "examine"]
 
 STEPS = 60
 SECONDS = 10.0
+_TRY = "from arena_breaker_gym.doctor import trial; print(trial())"
 
 
 def trial() -> str:
@@ -76,7 +77,7 @@ def played(seed: int = 0) -> str:
 
 def check_trial() -> Finding:
     """Lets another process play, which may fail in any way or take too long."""
-    command = [sys.executable, "-P", "-m", "arena_breaker_gym.doctor"]
+    command = [sys.executable, "-P", "-c", _TRY]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
@@ -136,7 +137,3 @@ def examine(checks: Sequence[Check] = CHECKS) -> list[Finding]:
             )
         findings += found if isinstance(found, list) else [found]
     return findings
-
-
-if __name__ == "__main__":
-    sys.stdout.write(trial() + "\n")
