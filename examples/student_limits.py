@@ -8,22 +8,79 @@ A row a substitution: where the tutor's channel helps most, the student is weake
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.nitrogen import NitroGenPolicy
-from arena_breaker_agents.substitution import CHANNELS, Substitution
 from arena_breaker_gym.cli.report import bar, print_json, print_table
 from arena_breaker_gym.rollout import rollout
+from arena_breaker_gym.rollout.agent import Agent, Observations, RunAware
+from arena_breaker_gym.rollout.episode import Plan
 from arena_breaker_gym.rollout.metrics import Row, row_of
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import LocalPredictor
 
 SEED = 1000  # of the first episode
+# The numbers of an action that belong together.
+CHANNELS: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"move": (0, 1), "aim": (2, 3), "dash": (4,)}
+)
+
+
+class Substitution:
+    """Plays as one agent, with some channels of another."""
+
+    def __init__(self, player: Agent, other: Agent, channels: Sequence[str]) -> None:
+        """Takes over both agents.
+
+        Args:
+            player: Who plays.
+            other: Whose channels are taken instead.
+            channels: Names of `CHANNELS`.
+
+        Raises:
+            ValueError: If there is no such channel.
+        """
+        for channel in channels:
+            if channel not in CHANNELS:
+                raise ValueError(
+                    f"There is no channel {channel!r}; expected one of {', '.join(CHANNELS)}."
+                )
+        self.needs = tuple(dict.fromkeys([*player.needs, *other.needs]))
+        told = f" with {other.name}'s {' and '.join(channels)}" if channels else ""
+        self.name = f"{player.name}{told}"
+        self._both = (player, other)
+        self._taken = [number for channel in channels for number in CHANNELS[channel]]
+
+    def prepare(self, plan: Plan, folder: Path | None, *, episodes: int) -> None:
+        """Lets both fit themselves to the game that is to be played."""
+        for one in self._both:
+            if isinstance(one, RunAware):
+                one.prepare(plan, folder, episodes=episodes)
+
+    def reset(self, arenas: Sequence[int], seed: int | None) -> None:
+        """Begins an episode for both."""
+        for one in self._both:
+            one.reset(arenas, seed)
+
+    def act(self, observations: Observations, arenas: Sequence[int]) -> NDArray[np.float32]:
+        """One action for each arena, (n, 5)."""
+        own, other = (np.array(one.act(observations, arenas)) for one in self._both)
+        own[:, self._taken] = other[:, self._taken]
+        return own
+
+    def close(self) -> None:
+        """Lets go of both."""
+        for one in self._both:
+            one.close()
 
 
 def measured(student: Path, channels: tuple[str, ...], *, skin: str, episodes: int) -> Row:

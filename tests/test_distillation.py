@@ -11,7 +11,6 @@ import torch
 from arena_breaker_agents.baselines import IdleAgent
 from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.scripted import ScriptedBaseline
-from arena_breaker_agents.substitution import Substitution
 from arena_breaker_gym._runtime.files import BusyError, GoneError
 from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.distillation.collector import (
@@ -38,6 +37,7 @@ from arena_breaker_gym.distillation.pretraining import (
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rollout.agent import Observations
 from arena_breaker_gym.settings import Settings
+from examples.student_limits import Substitution
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.data.examples import TeacherTargets
 from nitrogen_adapter.model import NitroGen

@@ -10,7 +10,7 @@ import sys
 import gymnasium as gym
 import numpy as np
 import pytest
-from arena_breaker_agents.tutor.batch_api import BatchLog
+from arena_breaker_agents.tutor.batches import BatchLog
 
 from arena_breaker_agents.tutor.transcript import Transcript
 from arena_breaker_gym._runtime.files import LineFile, folder_written_whole

@@ -26,7 +26,7 @@ from arena_breaker_gym.bootcamp.plan import (
 )
 from arena_breaker_gym.bootcamp.student import Student, homework, joined, visited_examples
 from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
-from arena_breaker_gym.distillation.quiet_student import quiet_student
+from arena_breaker_gym.distillation.pretraining import quiet_student
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
 from arena_breaker_gym.rollout.backends import Backend
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, evaluate, store_of

@@ -2,7 +2,7 @@
 
 In rounds: the student plays, the expert labels every state that it reaches, and it learns from the
 states of the last few rounds, drawn in skins by chance. What comes out has never seen the skins
-that are held out.
+that are held out. `quiet_student` is how it plays while it learns.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
-
 from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.nitrogen import NitroGenPolicy
 from arena_breaker_gym._runtime.files import Claim, claimed, sweep_leftovers
@@ -31,7 +29,6 @@ from arena_breaker_gym.distillation.collector import (
     Looks,
     StateExamples,
 )
-from arena_breaker_gym.distillation.quiet_student import quiet_student
 from arena_breaker_gym.loggers import Board
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.settings import Settings
@@ -40,6 +37,9 @@ from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import RENAMED, TrainingConfig
 from nitrogen_adapter.training.trainer import Trainer, TrainingProgress
+from nitrogen_adapter import gamepad
+from nitrogen_adapter.training.trainer import bfloat16_is_faster
+from nitrogen_adapter.vision import normalise
 
 SEEN_SKINS = ("blueprint", "chalkboard", "handheld", "lava", "neon", "newsprint")
 """Few, and most drawn in lines on plain grounds: a base of nine skins of all kinds also played in a
@@ -293,3 +293,30 @@ def _model(config: PretrainingConfig, start: Path | None) -> NitroGen:
 
 def _idle(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.zeros((len(frames), 18, 5), dtype=np.float32)
+
+
+def quiet_student(
+    model: NitroGen, steps: int | None = None
+) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """A student that denoises from zeros, towards the middle of what it thinks likely.
+
+    Args:
+        model: In evaluation mode; it looks at one frame at a time.
+        steps: Euler steps; None: the model's own.
+
+    Returns:
+        Frames (n, size, size, 3) to chunks of actions (n, 18, 5).
+    """
+    config = model.config
+    device = next(model.parameters()).device
+
+    @torch.inference_mode()
+    def predict(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        noise = torch.zeros(len(frames), config.action_horizon, config.action_dim, device=device)
+        mixed = bfloat16_is_faster(device.type)
+        with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+            rows = model.sample(normalise(frames)[:, None].to(device), noise, steps)
+        actions: NDArray[np.float32] = gamepad.unpack(rows.float().cpu().numpy())
+        return actions
+
+    return predict
