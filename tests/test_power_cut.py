@@ -10,8 +10,8 @@ import sys
 import gymnasium as gym
 import numpy as np
 import pytest
-from arena_breaker_agents.tutor.batches import BatchLog
 
+from arena_breaker_agents.tutor.batches import BatchLog
 from arena_breaker_agents.tutor.transcript import Transcript
 from arena_breaker_gym._runtime.files import LineFile, folder_written_whole
 from arena_breaker_gym.cli import main

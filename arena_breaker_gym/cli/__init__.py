@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from arena_breaker_gym.cli.help import Command, Group
+from arena_breaker_gym.cli.help import Command, HelpGroup
 from arena_breaker_gym.deprecated import warn
 
 EXAMPLE = "Example: arena-breaker rollout scripted -n 5 --out runs/demo"
@@ -89,7 +89,7 @@ def top(
 def build() -> typer.Typer:
     """The command line with all its commands."""
     app = typer.Typer(
-        cls=Group,
+        cls=HelpGroup,
         help="Arena Breaker: a twin-stick arena for agents that play, teach and learn.",
         epilog=EXAMPLE,
         no_args_is_help=True,

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.help import Command, Group
+from arena_breaker_gym.cli.help import Command, HelpGroup
 from arena_breaker_gym.cli.report import bar, print_json, say_where
 
 export = typer.Typer(
-    cls=Group,
+    cls=HelpGroup,
     help="Writes stored episodes as data sets that other libraries read.",
     epilog="Example: arena-breaker export minari runs/demo --name arenabreaker/demo-v0",
     no_args_is_help=True,

@@ -6,17 +6,17 @@ from typing import Annotated, Any
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.help import Command, Group
+from arena_breaker_gym.cli.help import Command, HelpGroup
 from arena_breaker_gym.cli.report import checked_files, print_json
 
 stages = typer.Typer(
-    cls=Group,
+    cls=HelpGroup,
     help="Lists the stages, checks stage files of your own, prints their schema.",
     epilog="Example: arena-breaker stages check mine.json",
     no_args_is_help=True,
 )
 skins = typer.Typer(
-    cls=Group,
+    cls=HelpGroup,
     help="Lists the skins, checks skin files of your own, prints their schema.",
     epilog="Example: arena-breaker skins check mine.json",
     no_args_is_help=True,

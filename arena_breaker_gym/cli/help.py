@@ -64,7 +64,7 @@ class Command(TyperCommand):
                 formatter.write_dl(records)
 
 
-class Group(TyperGroup):
+class HelpGroup(TyperGroup):
     """A group of commands whose list has each command's first sentence to its end."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from arena_breaker_gym.cli import options
-from arena_breaker_gym.cli.help import Command, Group
+from arena_breaker_gym.cli.help import Command, HelpGroup
 from arena_breaker_gym.cli.report import (
     bar,
     how_to_resume,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FOLDER = Path("docs/leaderboard")
 
 leaderboard = typer.Typer(
-    cls=Group,
+    cls=HelpGroup,
     help="Measures an agent on the public seeds, and shows all that were measured.",
     epilog="Example: arena-breaker leaderboard show docs/leaderboard",
     no_args_is_help=True,

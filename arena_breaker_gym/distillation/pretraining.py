@@ -14,9 +14,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
 from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.nitrogen import NitroGenPolicy
 from arena_breaker_gym._runtime.files import Claim, claimed, sweep_leftovers
@@ -32,13 +34,11 @@ from arena_breaker_gym.distillation.collector import (
 from arena_breaker_gym.loggers import Board
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.settings import Settings
-from nitrogen_adapter import checkpoint
+from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import RENAMED, TrainingConfig
-from nitrogen_adapter.training.trainer import Trainer, TrainingProgress
-from nitrogen_adapter import gamepad
-from nitrogen_adapter.training.trainer import bfloat16_is_faster
+from nitrogen_adapter.training.trainer import Trainer, TrainingProgress, bfloat16_is_faster
 from nitrogen_adapter.vision import normalise
 
 SEEN_SKINS = ("blueprint", "chalkboard", "handheld", "lava", "neon", "newsprint")

@@ -25,12 +25,14 @@ from arena_breaker_gym._runtime.stored import json_in, read_stored
 from arena_breaker_gym.batch.observation import STATE_NUMBERS, TABLES
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.export.source import Pieces, pieces_of, placed
 from arena_breaker_gym.export.source import (
     EpisodeSource,
     ExportError,
     Moments,
+    Pieces,
     moments_of,
+    pieces_of,
+    placed,
     source_of,
 )
 from arena_breaker_gym.rollout.episode import Episode

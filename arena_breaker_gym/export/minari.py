@@ -26,13 +26,14 @@ from arena_breaker_gym._runtime.files import folder_written_whole, written_whole
 from arena_breaker_gym._runtime.stored import json_in, read_stored
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import action_space_of, observation_space_of
-from arena_breaker_gym.export.source import Pieces, pieces_of
 from arena_breaker_gym.export.source import (
     PIECE,
     EpisodeSource,
     ExportError,
+    Pieces,
     moments_of,
     parts_of,
+    pieces_of,
     source_of,
 )
 from arena_breaker_gym.rollout.episode import Episode

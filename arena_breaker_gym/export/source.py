@@ -6,26 +6,27 @@ episodes of a data set that is not whole yet, so that a killed export goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
+
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
+
+from arena_breaker_gym._runtime.files import claimed, folder_written_whole, written_whole
+from arena_breaker_gym._runtime.stored import json_in, read_stored
 from arena_breaker_gym.batch.arenas import INFO, REWARD_TERMS, Arenas
 from arena_breaker_gym.env import FLAT_TERMS, observation_space_of
 from arena_breaker_gym.rollout.episode import Episode, looks_of
 from arena_breaker_gym.rollout.replay import check_stages_named, resimulate
 from arena_breaker_gym.rollout.store import EpisodeStore
 from arena_breaker_gym.settings import Settings
-import json
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from arena_breaker_gym._runtime.files import claimed, folder_written_whole, written_whole
-from arena_breaker_gym._runtime.stored import json_in, read_stored
 
 PIECE = 32
 """Moments in a piece; of 256 × 256 pixels, 6 MB."""

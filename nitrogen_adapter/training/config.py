@@ -391,7 +391,9 @@ class TrainingConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain JSON values."""
-        return {**asdict(self), "weights": dict(self.weights)}
+        values = {**asdict(self), "weights": dict(self.weights)}
+        # Runs that were begun before there was this setting say nothing of it, and go on.
+        return {k: v for k, v in values.items() if v or k != "alignment_weight"}
 
 
 TRAINING_CONFIGS: Mapping[str, Callable[..., TrainingConfig]] = MappingProxyType(

@@ -3,7 +3,7 @@
 import typer
 
 from arena_breaker_gym.cli import add_commands
-from arena_breaker_gym.cli.help import Group
+from arena_breaker_gym.cli.help import HelpGroup
 
 # Each command's name and where its function stands: one small file a command.
 COMMANDS = {
@@ -18,7 +18,7 @@ COMMANDS = {
 
 nitrogen = add_commands(
     typer.Typer(
-        cls=Group,
+        cls=HelpGroup,
         help="NitroGen's kind of model, which turns pictures into a gamepad: look into one, "
         "train it, let it answer other programs.",
         epilog="Example: arena-breaker nitrogen info ng.pt",
