@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from arena_breaker_gym.cli import options
 from arena_breaker_gym.cli.report import print_json
-from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.splits import SPLITS
+
+if TYPE_CHECKING:
+    from nitrogen_adapter.model import NitroGen
 
 PARTS: Mapping[str, str] = MappingProxyType(
     {
@@ -39,6 +40,8 @@ def summary(model: NitroGen) -> dict[str, Any]:
     Returns:
         `config` (the public form), `parameters` (`total`, `by_part` and `trained`, by split).
     """
+    from nitrogen_adapter.splits import SPLITS  # with torch, which help does not wait for
+
     by_part = {
         words: sum(p.numel() for p in getattr(model, name).parameters())
         for name, words in PARTS.items()
