@@ -30,8 +30,8 @@ GUESTS: Mapping[str, str] = MappingProxyType(
     {
         "nitrogen_adapter/weights/README.md": "cards/base.md",
         "agents/arena_breaker_agents/expert_policy/README.md": "cards/expert.md",
-        "CONTRIBUTING.md": "contributing.md",
-        "SECURITY.md": "security.md",
+        ".github/CONTRIBUTING.md": "contributing.md",
+        ".github/SECURITY.md": "security.md",
         "CHANGELOG.md": "changelog.md",
     }
 )

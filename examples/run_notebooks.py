@@ -4,8 +4,8 @@
     python examples/run_notebooks.py first_steps
 
 Each begins with a badge that opens it on Colab and a cell that installs the package there, both
-written here. `tests/test_notebooks.py` holds what is kept against what comes out, numbers and
-pictures included. Run this after you change the game or a notebook.
+written here. `tests/project/test_notebooks.py` holds what is kept against what comes out, numbers
+and pictures included. Run this after you change the game or a notebook.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A stream is the generator that Gymnasium gives to one environment, NumPy's PCG64, stepped in
 compiled code: an arena's keys are those that a single environment with the same seed draws,
-reset for reset. `tests/test_keys.py` holds the two against each other.
+reset for reset. `tests/arena_breaker_gym/batch/test_keys.py` holds the two against each other.
 """
 
 import numpy as np

@@ -8,7 +8,8 @@ from arena_breaker_gym.engine.arena import RandomRecord
 
 _MASK = 0xFFFFFFFF
 # Two odd 31-bit multipliers and shifts of a 32-bit integer hash found by Chris Wellons'
-# hash prospector (public domain); `tests/test_random.py` checks what play needs of it.
+# hash prospector (public domain); `tests/arena_breaker_gym/engine/test_random.py` checks what
+# play needs of it.
 _FIRST, _SECOND = 0x2C1B3C6D, 0x297A2D39
 _WEYL = 0x1E3779B1  # odd, spreads neighbouring counters
 

@@ -1,0 +1,349 @@
+"""The article's experiment from end to end, in miniature: everything real, everything small."""
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from arena_breaker_agents.baselines import RandomAgent
+from arena_breaker_agents.expert import ExpertAgent
+from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
+from arena_breaker_gym.bootcamp.page import bootcamp_report
+from arena_breaker_gym.bootcamp.plan import POST_TRAINED, BootcampPlan
+from arena_breaker_gym.bootcamp.student import homework
+from arena_breaker_gym.bootcamp.sweep import SweepError, read_sweep, run_sweep, sweep_report
+from arena_breaker_gym.report import write_report
+from arena_breaker_gym.rollout import EpisodeStore, rollout
+from arena_breaker_gym.rollout.replay import replay
+from nitrogen_adapter import NitroGen, checkpoint, gamepad
+from nitrogen_adapter.data.dataset import ChunkSettings, build_examples, kept_starts
+from nitrogen_adapter.inference import LocalPredictor
+from nitrogen_adapter.remote.server import NitroGenServer
+from nitrogen_adapter.training.config import TrainingConfig
+
+MINIATURE = {
+    "demonstrations": 3,
+    "demonstration_steps": 120,
+    "evaluations": 3,
+    "evaluation_stages": (1,),
+    "realtime_evaluations": 2,
+    "evaluation_steps": 90,
+    "chunks": ChunkSettings(stride=10),
+}
+
+PLAN = BootcampPlan.for_student("tiny", seed=0, **MINIATURE)
+
+
+def ignore(words, share):
+    pass
+
+
+@pytest.fixture(scope="module")
+def camp(tmp_path_factory):
+    camp = Bootcamp(PLAN, tmp_path_factory.mktemp("camp"))
+    reports = []
+    results = camp.run(lambda words, share: reports.append((words, share)))
+    return camp, results, reports
+
+
+def waited_for(rows):
+    """The rows of games that wait, which are the same every time."""
+    return [row for row in rows if row["latency"] is None]
+
+
+def test_it_gives_the_articles_table(camp):
+    _, results, _ = camp
+    waited = waited_for(results.rows)
+    rows = [(row["agent"], row["point_blank_fix"], row["episodes"]) for row in waited]
+    agents = ("zero-shot", "post-trained", "tutor")
+    assert rows == [(agent, fix, 3) for agent in agents for fix in (False, True)]
+    for row in results.rows:
+        for metric in ("kills", "score", "aim_magnitude", "first_wave_cleared"):
+            assert row[metric]["low"] <= row[metric]["mean"] <= row[metric]["high"]
+
+
+def test_the_last_row_is_of_the_student_in_real_time(camp, tmp_path):
+    made, results, _ = camp
+    *others, row = results.rows
+    assert others == waited_for(results.rows)
+    assert (row["agent"], row["point_blank_fix"], row["episodes"]) == ("post-trained", True, 2)
+    assert row["latency"] == "measured"
+    assert row["looks"]["low"] >= 1
+    again = shutil.copytree(made.out, tmp_path / "again")
+    (again / "plan.json").unlink()
+    without = Bootcamp(replace(PLAN, realtime_evaluations=0), again).run(ignore)
+    assert without.rows == others
+
+
+def test_results_demonstrations_and_video_lie_in_the_folder(camp):
+    made, results, _ = camp
+    written = json.loads((made.out / "results.json").read_text())
+    assert written == json.loads(json.dumps(results.to_dict()))
+    assert set(written["timings_s"]) >= {"demonstrations", "dataset", "posttrain", "evaluation"}
+    demonstrations = list(EpisodeStore(made.out / "demonstrations"))
+    assert [episode.stage for episode in demonstrations] == [1, 2, 3]
+    assert made.video.stat().st_size > 10_000
+
+
+def test_progress_rises_to_one(camp):
+    shares = [share for _, share in camp[2]]
+    assert shares == sorted(shares) and shares[-1] == pytest.approx(1.0)
+
+
+def test_a_second_run_does_nothing_again_and_says_the_same(camp):
+    made, results, _ = camp
+    before = {file: file.stat().st_mtime_ns for file in made.out.rglob("*.npz")}
+    again = Bootcamp(PLAN, made.out).run(ignore)
+    assert again.rows == results.rows
+    assert {file: file.stat().st_mtime_ns for file in made.out.rglob("*.npz")} == before
+
+
+def test_a_folder_of_another_plan_is_refused_in_one_sentence(camp):
+    with pytest.raises(ValueError, match="holds a bootcamp with another evaluations") as refusal:
+        Bootcamp(replace(PLAN, evaluations=4), camp[0].out)
+    assert "\n" not in str(refusal.value)
+
+
+COMMAND = """
+import sys
+from pathlib import Path
+from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
+from tests.arena_breaker_gym.bootcamp.test_bootcamp import PLAN
+camp = Bootcamp(PLAN, Path(sys.argv[1]), save_every=0.05)
+camp.run(lambda words, share: print(words, share, flush=True))
+"""
+
+
+def kill_at(words, ordinal, folder):
+    """Runs the bootcamp and kills it when it says `words` for that time."""
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        said = (line for line in process.stdout if line.startswith(words))
+        assert next(itertools.islice(said, ordinal - 1, None), None), "it ended before"
+        os.kill(process.pid, signal.SIGKILL)
+
+
+def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_table(camp, tmp_path):
+    _, results, _ = camp
+    folder = tmp_path / "killed"
+    kill_at("The tutor plays", 20, folder)
+    kill_at("post-trained learns", 10, folder)
+    kill_at("post-trained is measured", 30, folder)
+    resumed = Bootcamp(PLAN, folder).run(ignore)
+    assert waited_for(resumed.rows) == waited_for(results.rows)
+    assert len(resumed.rows) == len(results.rows)
+
+
+def test_examples_are_the_frames_and_the_next_actions_of_the_episodes():
+    (episode,) = rollout(RandomAgent(), episodes=1, seed=4, max_steps=100)
+    settings = ChunkSettings(stride=7, action_shift=2)
+    examples, statistics = build_examples([episode], settings)
+    starts = kept_starts(episode.actions, settings)
+    frames = list(replay(episode))
+    assert len(examples) == len(starts) == statistics.kept
+    for row, start in enumerate(starts):
+        assert np.array_equal(examples.inputs[row], frames[start])
+        chunk = episode.actions[start + 2 : start + 2 + 18]
+        assert np.allclose(examples.actions[row], gamepad.pack(chunk))
+
+
+def test_homework_tells_what_the_tutor_thought_of_each_frame():
+    tutor = ExpertAgent()
+    episodes = rollout(tutor, episodes=2, seed=4, stage=(1, 2), max_steps=60)
+    plan = replace(PLAN, tutor="expert", posttrain=TrainingConfig.adapting())
+    examples, balance = homework(episodes, plan, NitroGen.preset("tiny").config)
+    assert len(examples) == balance.kept == len(examples.teacher.aim)
+    # It fires where it said that it aims: the first action of a chunk that begins with a decision.
+    starts = kept_starts(episodes[0].actions, plan.chunks)
+    decided = [row for row, start in enumerate(starts) if start % 3 == 0]
+    aims = examples.teacher.aim[: len(starts)][decided]
+    assert np.allclose(aims, episodes[0].actions[starts][decided, 2:4], atol=1e-6)
+    silent = replace(plan, tutor="scripted")
+    assert homework(episodes, silent, NitroGen.preset("tiny").config)[0].teacher is None
+
+
+def test_idle_chunks_are_left_out():
+    actions = np.zeros((100, 5), np.float32)
+    actions[40:60, 2] = 0.2  # beyond the idle threshold of 0.1
+    settings = ChunkSettings()
+    starts = kept_starts(actions, settings)
+    assert starts.min() == 40 - 9 and starts.max() == 60 - 9
+    actions[:, 2] = 0.05
+    assert len(kept_starts(actions, settings)) == 0
+    actions[:, 4] = 1.0
+    assert len(kept_starts(actions, settings)) == 100 - 18 + 1
+
+
+def test_nothing_to_learn_from_is_said_in_one_sentence():
+    (episode,) = rollout(RandomAgent(), episodes=1, max_steps=10)
+    with pytest.raises(ValueError, match="no chunk of 18 actions"):
+        build_examples([episode], ChunkSettings())
+
+
+def test_a_checkpoint_is_trained_the_published_way(tmp_path):
+    before = tmp_path / "base.pt"
+    checkpoint.save(before, NitroGen.preset("tiny", seed=5))
+    plan = BootcampPlan.for_student(str(before), seed=0, max_seconds=None, **MINIATURE)
+    assert plan.posttrain.split == "action_head"
+    made = Bootcamp(plan, tmp_path / "camp")
+    results = made.run(ignore)
+    agents = {row["agent"] for row in results.rows}
+    assert agents == {"zero-shot", "post-trained", "tutor"}
+    after = made.student.trained(POST_TRAINED)
+    weights = [checkpoint.load(path).state_dict() for path in (before, after)]
+
+    changed = {name for name, old in weights[0].items() if not torch.equal(old, weights[1][name])}
+    assert changed
+    assert not any(name.startswith(("vision_encoder", "vl_self")) for name in changed)
+
+
+def test_a_student_on_a_server_is_measured_and_not_trained(tmp_path):
+    predictor = LocalPredictor(NitroGen.preset("tiny", seed=5))
+    with NitroGenServer(predictor, port=0).start() as server:
+        plan = BootcampPlan.for_student(server.address, seed=0, max_seconds=None, **MINIATURE)
+        results = Bootcamp(plan, tmp_path / "camp").run(ignore)
+    rows = [(row["agent"], row["latency"]) for row in results.rows]
+    assert rows == [
+        ("zero-shot", None),
+        ("zero-shot", None),
+        ("tutor", None),
+        ("tutor", None),
+        ("zero-shot", "measured"),
+    ]
+    assert (tmp_path / "camp" / "side_by_side.mp4").stat().st_size > 1000
+    assert not (tmp_path / "camp" / "training").exists()
+
+
+def test_a_student_that_there_is_not_is_refused_before_anything_is_written(tmp_path):
+    plan = BootcampPlan.for_student("missing.pt", seed=0, max_seconds=None)
+    with pytest.raises(ValueError, match=r"no model 'missing\.pt'; expected one of base, student"):
+        Bootcamp(plan, tmp_path / "camp")
+    assert not (tmp_path / "camp").exists()
+
+
+def test_its_page_answers_the_articles_questions(camp, tmp_path):
+    made, results, _ = camp
+    report = bootcamp_report(made, results, command="arena-breaker bootcamp")
+    page = write_report(report, tmp_path / "report.html").read_text()
+    assert "In looks that it has never seen the student kills" in page
+    assert "The same weights kill" in page
+    assert {"zero-shot", "post-trained, bug", "tutor"} <= set(report.episodes)
+    assert [line.name for line in report.curves[0].lines] == ["post-trained"]
+    assert page.count("<video") == 2
+
+
+def test_the_shipped_base_adapts_frozen_and_whole_and_by_dagger(tmp_path):
+    terms = {**MINIATURE, "realtime_evaluations": 0, "evaluations": 2}
+    plan = BootcampPlan.for_student("base", seed=0, dagger=1, fine_tuning=1, **terms)
+    plan = replace(plan, posttrain=replace(plan.posttrain, epochs=1))
+    made = Bootcamp(plan, tmp_path / "camp")
+    results = made.run(ignore)
+    names = list(dict.fromkeys(row["agent"] for row in results.rows))
+    assert names == [
+        "zero-shot",
+        "post-trained",
+        "post-trained, encoder frozen",
+        "DAgger 1",
+        "PPO",
+        "tutor",
+    ]
+    gains = [(row["agent"], row["stage"]) for row in results.rows if "gained_by_fix" in row]
+    assert gains == [(name, 1) for name in names[1:-1]]
+    base = made.student.fresh().state_dict()
+    changed = {
+        name: {
+            key.split(".")[0]
+            for key, value in checkpoint.load(made.student.trained(name)).state_dict().items()
+            if not torch.equal(value, base[key])
+        }
+        for name in names[1:3]
+    }
+    assert "vision_encoder" in changed["post-trained"]
+    assert "vision_encoder" not in changed["post-trained, encoder frozen"]
+    reports = {
+        name: json.loads((folder / "report.json").read_text())
+        for name, folder in made.training_folders().items()
+    }
+    assert reports["PPO"]["updates"] == 1
+    assert reports["DAgger 1"]["examples"] > 1.9 * reports["post-trained"]["examples"]
+
+
+SWEEP = """
+seeds = [0, 1]
+
+[plan]
+student = "tiny"
+demonstration_steps = 90
+evaluations = 2
+evaluation_stages = [1]
+evaluation_steps = 60
+chunks = { stride = 10 }
+posttrain = { epochs = 1 }
+
+[runs.one]
+demonstrations = 1
+
+[runs.two]
+demonstrations = 2
+"""
+
+
+def test_a_sweep_gives_a_row_for_every_run_and_seed_and_draws_what_differs(tmp_path):
+    file = tmp_path / "sweep.toml"
+    file.write_text(SWEEP)
+    runs = read_sweep(file)
+    assert [(run.name, run.plan.seed, run.plan.demonstrations) for run in runs] == [
+        ("one", 0, 1),
+        ("one", 1, 1),
+        ("two", 0, 2),
+        ("two", 1, 2),
+    ]
+    assert all(run.plan.posttrain.epochs == 1 for run in runs)
+    results = run_sweep(runs[::2], tmp_path / "out", ignore)
+    kinds = {(row["run"], row["seed"], row["agent"]) for row in results.rows}
+    assert kinds == {
+        (run, 0, agent)
+        for run in ("one", "two")
+        for agent in ("zero-shot", "post-trained", "tutor")
+    }
+    (curve,) = sweep_report(results).curves
+    assert curve.x_label == "demonstrations" and list(curve.lines[0].x) == [1, 2]
+    assert run_sweep(runs[::2], tmp_path / "out", ignore).rows == results.rows
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[runs]", "expected a table for each run"),
+        ("[runs.a]\ndemonstration = 3", "a plan has no entry 'demonstration'; "),
+        ("[runs.a]\nposttrain = { epochs = 0 }", "run 'a': epochs is 0; expected at least 1"),
+        ("[runs.a]\nstudent = 'gone.pt'\n[run]", "there is no 'run'; "),
+        ("runs = [", "is no TOML file"),
+        ("[runs.a]\nevaluations = '3'", "evaluations must be a whole number of at least 1"),
+        ("[runs.a]\nevaluation_stages = 'all'", "evaluation_stages is 'all'; expected a list"),
+        ("runs.a = true", "runs.a is True; expected a table"),
+        ("plan = [1]\n[runs.a]", "plan is [1]; expected a table"),
+        ("[runs.a]\nchunks = 3", "runs.a.chunks is 3; expected a table"),
+        ("[plan]\nposttrain = []\n[runs.a]", "plan.posttrain is []; expected a table"),
+        ("seeds = [-1]\n[runs.a]", "seeds is [-1]; expected a list of whole numbers"),
+        ("seeds = 3\n[runs.a]", "seeds is 3; expected a list of whole numbers"),
+    ],
+)
+def test_a_sweep_that_cannot_be_meant_is_refused_in_one_sentence(tmp_path, text, said):
+    file = tmp_path / "sweep.toml"
+    file.write_text(text)
+    with pytest.raises(SweepError) as refusal:
+        read_sweep(file)
+    assert said in str(refusal.value) and "\n" not in str(refusal.value)
