@@ -27,6 +27,7 @@ from arena_breaker_gym.bootcamp.plan import (
 from arena_breaker_gym.bootcamp.student import Student, homework, joined, visited_examples
 from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
 from arena_breaker_gym.distillation.pretraining import quiet_student
+from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
 from arena_breaker_gym.rollout.backends import Backend
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, evaluate, store_of
@@ -77,6 +78,13 @@ class _Entry:
     folder: Path
 
 
+def _refuse_unknown_names(plan: BootcampPlan) -> None:
+    for skin in (plan.skin, plan.familiar_skin):
+        if skin is not None:
+            skins.check(skin)
+    make_agent(plan.tutor).close()
+
+
 class Bootcamp:
     """One bootcamp in one folder."""
 
@@ -100,7 +108,7 @@ class Bootcamp:
 
         Raises:
             ValueError: If the folder holds a bootcamp with another plan, or there is no such
-                student.
+                student, tutor or skin; nothing is written then.
         """
         self.plan = plan
         self.out = out
@@ -108,6 +116,7 @@ class Bootcamp:
         self.backend = backend
         self.save_every = save_every
         self.student = Student(plan.student, out / "training", seed=plan.seed)
+        _refuse_unknown_names(plan)
         claim_folder(out / "plan.json", plan.to_dict(), what="a bootcamp", renamed=RENAMED)
         self.clock = Clock(out / "timings.json")
 

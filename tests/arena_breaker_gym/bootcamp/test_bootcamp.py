@@ -233,6 +233,20 @@ def test_a_student_that_there_is_not_is_refused_before_anything_is_written(tmp_p
     assert not (tmp_path / "camp").exists()
 
 
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ({"skin": "nope"}, "no skin 'nope'"),
+        ({"familiar_skin": "noen"}, "did you mean 'neon'"),
+        ({"tutor": "nobody"}, "nobody"),
+    ],
+)
+def test_who_or_what_there_is_not_is_refused_before_anything_is_written(tmp_path, named, said):
+    with pytest.raises(ValueError, match=said):
+        Bootcamp(replace(PLAN, **named), tmp_path / "camp")
+    assert not (tmp_path / "camp").exists()
+
+
 def test_its_page_answers_the_articles_questions(camp, tmp_path):
     made, results, _ = camp
     report = bootcamp_report(made, results, command="arena-breaker bootcamp")
