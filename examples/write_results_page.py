@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from arena_breaker_gym._runtime.files import written_whole
-from arena_breaker_gym.bootcamp.plan import FROZEN, POST_TRAINED, TUTOR, ZERO_SHOT
+from arena_breaker_gym.bootcamp.plan import FROZEN, GAIN, POST_TRAINED, TUTOR, ZERO_SHOT
 from arena_breaker_gym.report.table import estimate, put_between_markers
 from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.results import Results
@@ -69,6 +69,67 @@ def table(runs: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def agreement(found: list[Results]) -> str:
+    """What each seed's bootcamp says of each of the article's claims, as Markdown."""
+    camps = [one for one in found if "run" not in one.rows[0]]
+    columns = [_claims(one.rows) for one in camps]
+    seeds = [f"seed {one.settings.get('seed')}" for one in camps]
+    lines = [f"| claim | {' | '.join(seeds)} |", f"|---|{'---|' * len(camps)}"]
+    lines += [
+        f"| {claim} | {' | '.join(column.get(claim, '-') for column in columns)} |"
+        for claim in columns[0]
+    ]
+    return "\n".join(lines)
+
+
+def _claims(rows: list[Row]) -> dict[str, str]:
+    fixed = {one["agent"]: one for one in rows if one["stage"] == 1 and one["point_blank_fix"]}
+    bug = {one["agent"]: one for one in rows if not one["point_blank_fix"]}
+    zero, after, tutor = (fixed[name] for name in (ZERO_SHOT, POST_TRAINED, TUTOR))
+    said = {
+        "zero-shot makes at most a third of the post-trained student's kills": _judged(
+            _mean(zero) <= _mean(after) / 3, f"{_mean(zero):.1f} of {_mean(after):.1f}"
+        ),
+        "post-trained beats zero-shot, intervals apart": _judged(*_apart(zero, after)),
+        "the first wave is cleared in at least 90 % of episodes": _judged(
+            after["first_wave_cleared"]["mean"] >= 0.9,
+            f"{after['first_wave_cleared']['mean']:.0%}",
+        ),
+        "at least 5 dashes an episode": _judged(
+            after["dashes"]["mean"] >= 5, f"{after['dashes']['mean']:.0f}"
+        ),
+    }
+    learned = [name for name in fixed if name not in (ZERO_SHOT, FROZEN, TUTOR)]
+    for name in learned:
+        least = 0.6 if name == POST_TRAINED else 0.75
+        share = _mean(fixed[name]) / _mean(tutor)
+        said[f"{name}: at least {least:.0%} of its tutor's kills"] = _judged(
+            share >= least, f"{share:.0%}"
+        )
+        if name in bug:
+            said[f"{name}: the fix beats the bug, intervals apart"] = _judged(
+                *_apart(bug[name], fixed[name])
+            )
+            gain = fixed[name][GAIN]
+            said[f"{name}: the fix brings kills on equal seeds"] = _judged(
+                gain["low"] > 0, f"{gain['mean']:+.1f} [{gain['low']:+.1f}, {gain['high']:+.1f}]"
+            )
+    return said
+
+
+def _mean(row: Row) -> float:
+    return float(row["kills"]["mean"])
+
+
+def _apart(lower: Row, higher: Row) -> tuple[bool, str]:
+    words = f"{estimate(lower, 'kills')} and {estimate(higher, 'kills')}"
+    return lower["kills"]["high"] < higher["kills"]["low"], words
+
+
+def _judged(holds: bool, figures: str) -> str:
+    return f"{'yes' if holds else '**no**'}: {figures}"
+
+
 def draw(runs: list[dict[str, Any]]) -> None:
     """Kills before and after, a row a run."""
     import matplotlib as mpl
@@ -113,6 +174,7 @@ def main(
         part.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     shown = f"{table(runs)}\n\n![Kills before and after, by run](images/{PICTURE.name})"
     text = put_between_markers(PAGE.read_text(encoding="utf-8"), "runs", shown)
+    text = put_between_markers(text, "agreement", agreement(found))
     with written_whole(PAGE) as part:
         part.write_text(text, encoding="utf-8")
     draw(runs)
