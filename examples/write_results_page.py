@@ -10,6 +10,7 @@ run in which nothing differs.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,17 +70,45 @@ def table(runs: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+_MEANT = ("kills", "first_wave_cleared", "dashes", GAIN)
+
+
 def agreement(found: list[Results]) -> str:
     """What each seed's bootcamp says of each of the article's claims, as Markdown."""
     camps = [one for one in found if "run" not in one.rows[0]]
-    columns = [_claims(one.rows) for one in camps]
-    seeds = [f"seed {one.settings.get('seed')}" for one in camps]
-    lines = [f"| claim | {' | '.join(seeds)} |", f"|---|{'---|' * len(camps)}"]
+    columns = [_claims(rows) for rows in ([one.rows for one in camps] + [_together(camps)])]
+    seeds = [*(f"seed {one.settings.get('seed')}" for one in camps), "together"]
+    lines = [f"| claim | {' | '.join(seeds)} |", f"|---|{'---|' * len(seeds)}"]
     lines += [
         f"| {claim} | {' | '.join(column.get(claim, '-') for column in columns)} |"
         for claim in columns[0]
     ]
     return "\n".join(lines)
+
+
+def _together(camps: list[Results]) -> list[Row]:
+    """Rows of which every figure is the mean over the seeds, with the interval of that mean."""
+    groups: dict[tuple[str, int, bool], list[Row]] = {}
+    for row in (row for one in camps for row in one.rows if row["latency"] is None):
+        groups.setdefault((row["agent"], row["stage"], row["point_blank_fix"]), []).append(row)
+    return [
+        {
+            **some[0],
+            **{key: _mean_of([one[key] for one in some]) for key in _MEANT if key in some[0]},
+        }
+        for some in groups.values()
+        if len(some) == len(camps)
+    ]
+
+
+def _mean_of(figures: list[dict[str, float]]) -> dict[str, float]:
+    """The mean of independent means: its error is theirs, added in squares, over their number."""
+    mean = sum(one["mean"] for one in figures) / len(figures)
+    below, above = (
+        math.hypot(*(one[end] - one["mean"] for one in figures)) / len(figures)
+        for end in ("low", "high")
+    )
+    return {"mean": mean, "low": mean - below, "high": mean + above}
 
 
 def _claims(rows: list[Row]) -> dict[str, str]:
