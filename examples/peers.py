@@ -367,6 +367,8 @@ def play_inspector(where: Where) -> Played:
                 sticks = {"move_x": (-1) ** turn * 0.5, "aim_z": 1, "dash": "true"}
                 answer = _called(where, target, "act", episode=episode, steps=6, **sticks)
                 steps += answer["played"]
+                if answer.get("ended"):
+                    episode = _called(where, target, "start_episode", seed=1)["episode"]
             _called(where, target, "end_episode", episode=episode)
     return Played(f"@modelcontextprotocol/inspector {version}", steps, "each call a new process")
 

@@ -23,7 +23,7 @@ PAGES = [ROOT / "README.md", ROOT / ".github/CONTRIBUTING.md", *sorted(DOCS.rglo
 RUN_WHOLE = ("docs/get_started.md", *(f"docs/recipes/{n}.md" for n in ("agent", "stage", "skin")))
 _BLOCK = re.compile(r"(?:^<!-- ([^>]*) -->\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
-_TEST = re.compile(r"`(tests/\w+\.py)::(\w+)`")
+_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _INSTALLS = ("git ", "pip ", "python3 -m venv")
 # What a page's code needs that only an extra brings.
 NEEDS = {"docs/finetune.md": ("pyarrow", "PIL"), "docs/report.md": ("plotly", "jinja2")}

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import gymnasium as gym
@@ -15,6 +16,7 @@ from arena_breaker_gym.cli import main
 from arena_breaker_gym.export import ExportError, export_lerobot, export_minari
 from arena_breaker_gym.export.source import moments_of
 from arena_breaker_gym.rollout import EpisodeStore, replay, rollout
+from tests import ROOT
 
 minari = pytest.importorskip("minari")
 NAME = "arenabreaker/random-v0"
@@ -247,3 +249,9 @@ def test_a_lerobot_set_is_never_overwritten(store, tmp_path):
     assert np.allclose(stats["action"]["mean"], actions.mean(axis=0))
     assert np.allclose(stats["action"]["std"], actions.std(axis=0))
     assert np.array(stats["observation.images.arena"]["max"]).shape == (3, 1, 1)
+
+
+def test_the_minari_extra_brings_what_minaris_storage_imports():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = project["optional-dependencies"]["minari"]
+    assert any(one.startswith("pillow") for one in wanted)
