@@ -589,7 +589,8 @@ def test_a_batch_under_way_is_found_again_and_not_paid_twice(server, tmp_path):
     command = [*COMMAND[:-1], "claude?batch=true", "-n", "3", "--max-steps", "6"]
     command += ["--out", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
-        _wait_until((tmp_path / "batches.jsonl").exists)
+        log = tmp_path / "batches.jsonl"
+        _wait_until(lambda: log.exists() and log.read_bytes().endswith(b"\n"))
         os.kill(run.pid, signal.SIGKILL)
     assert not lines_of(tmp_path)
     server.batch_polls = 0
