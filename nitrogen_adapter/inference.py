@@ -119,7 +119,7 @@ def _filled(layer: nn.Linear, rows: Tensor) -> Tensor:
 def _paired(layer: nn.Conv2d, pictures: Tensor) -> Tensor:
     """Two pictures at a time: in which order a layer adds depends on how many, and on strides."""
     even = torch.cat([pictures, pictures[-1:]]) if len(pictures) % 2 else pictures
-    pairs = even.contiguous().split(2)
+    pairs = torch.split(even.contiguous(), 2)
     seen = [layer._conv_forward(pair, layer.weight, layer.bias) for pair in pairs]
     return torch.cat(seen)[: len(pictures)]
 
