@@ -62,6 +62,7 @@ class Crowd:
 
     Attributes:
         waits: Seconds from a request to its answer.
+        refused: Requests that the server, whose queue was full, told to come later.
     """
 
     def __init__(self, address: str, count: int, side: int) -> None:
@@ -71,6 +72,7 @@ class Crowd:
         self._requests: dict[zmq.Socket[bytes], bytes] = {}
         self._since: dict[zmq.Socket[bytes], deque[float]] = {}
         self.waits: list[float] = []
+        self.refused = 0
         random = np.random.default_rng(0)
         for _ in range(count):
             client = self._context.socket(zmq.DEALER)
@@ -117,8 +119,11 @@ class Crowd:
         answered = [client for client, _ in self._poller.poll(milliseconds)]
         now = time.perf_counter()
         for client in answered:
-            _check(client.recv_multipart()[-1])
-            self.waits.append(now - self._since[client].popleft())
+            wait = now - self._since[client].popleft()
+            if _is_answer(client.recv_multipart()[-1]):
+                self.waits.append(wait)
+            else:
+                self.refused += 1
         return answered
 
     def _hear_all(self) -> None:
@@ -127,9 +132,14 @@ class Crowd:
                 raise RuntimeError(f"The server did not answer within {PATIENCE_S:g} s.")
 
 
-def _check(reply: bytes) -> None:
-    if b"error" in reply[:64]:
-        raise RuntimeError(f"The server refused: {wire.loads(reply)}")
+def _is_answer(reply: bytes) -> bool:
+    """Whether it is a chunk; a full queue's reply is none, and any other is a fault."""
+    if b"error" not in reply[:64]:
+        return True
+    told = wire.loads(reply)
+    if not told.get("busy"):
+        raise RuntimeError(f"The server refused: {told}")
+    return False
 
 
 def load(address: str, side: int, *, clients: int, seconds: float, pace: float) -> dict[str, Any]:
@@ -143,7 +153,8 @@ def load(address: str, side: int, *, clients: int, seconds: float, pace: float) 
     took = time.perf_counter() - began
     crowd.close()
     waits = np.array(crowd.waits)
-    return {"clients": clients, "requests_per_s": round(len(waits) / took, 1), **_told(waits)}
+    answered = {"requests_per_s": round(len(waits) / took, 1), "refused": crowd.refused}
+    return {"clients": clients, **answered, **_told(waits)}
 
 
 def _told(waits: NDArray[np.float64]) -> dict[str, float]:

@@ -136,9 +136,11 @@ def load() -> str:
         for name in LOADS:
             one, many, times = (told[how][name][who] for who in ("one", "many", "times one's p50"))
             figures = [many["clients"], *(many[f"p{p}_ms"] for p in (50, 95, 99)), times["p50"]]
-            rows.append([f"{name}{kind}", one["p50_ms"], *figures, many["requests_per_s"]])
+            rows.append(
+                [f"{name}{kind}", one["p50_ms"], *figures, many["requests_per_s"], many["refused"]]
+            )
     heads = ("load", "one client, p50 ms", "clients", "p50 ms", "p95 ms", "p99 ms",
-             "p50 in one's", "requests/s")  # fmt: skip
+             "p50 in one's", "requests/s", "refused")  # fmt: skip
     return f"{table(heads, rows)}\n\nOn {told['machine']}. Again: `{told['command']}`."
 
 
