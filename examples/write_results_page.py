@@ -70,12 +70,14 @@ def table(runs: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-_MEANT = ("kills", "first_wave_cleared", "dashes", GAIN)
+_POOLED = ("kills", "first_wave_cleared", "dashes", GAIN)
 
 
 def agreement(found: list[Results]) -> str:
     """What each seed's bootcamp says of each of the article's claims, as Markdown."""
     camps = [one for one in found if "run" not in one.rows[0]]
+    if not camps:
+        return "No bootcamp of its own was given."
     columns = [_claims(rows) for rows in ([one.rows for one in camps] + [_together(camps)])]
     seeds = [*(f"seed {one.settings.get('seed')}" for one in camps), "together"]
     lines = [f"| claim | {' | '.join(seeds)} |", f"|---|{'---|' * len(seeds)}"]
@@ -94,7 +96,7 @@ def _together(camps: list[Results]) -> list[Row]:
     return [
         {
             **some[0],
-            **{key: _mean_of([one[key] for one in some]) for key in _MEANT if key in some[0]},
+            **{key: _mean_of([one[key] for one in some]) for key in _POOLED if key in some[0]},
         }
         for some in groups.values()
         if len(some) == len(camps)
@@ -112,8 +114,9 @@ def _mean_of(figures: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _claims(rows: list[Row]) -> dict[str, str]:
-    fixed = {one["agent"]: one for one in rows if one["stage"] == 1 and one["point_blank_fix"]}
-    bug = {one["agent"]: one for one in rows if not one["point_blank_fix"]}
+    first = [one for one in rows if one["stage"] == 1 and one["latency"] is None]
+    fixed = {one["agent"]: one for one in first if one["point_blank_fix"]}
+    bug = {one["agent"]: one for one in first if not one["point_blank_fix"]}
     zero, after, tutor = (fixed[name] for name in (ZERO_SHOT, POST_TRAINED, TUTOR))
     said = {
         "zero-shot makes at most a third of the post-trained student's kills": _judged(
@@ -128,21 +131,25 @@ def _claims(rows: list[Row]) -> dict[str, str]:
             after["dashes"]["mean"] >= 5, f"{after['dashes']['mean']:.0f}"
         ),
     }
-    learned = [name for name in fixed if name not in (ZERO_SHOT, FROZEN, TUTOR)]
-    for name in learned:
-        least = 0.6 if name == POST_TRAINED else 0.75
-        share = _mean(fixed[name]) / _mean(tutor)
-        said[f"{name}: at least {least:.0%} of its tutor's kills"] = _judged(
+    for name, row in fixed.items():
+        if name not in (ZERO_SHOT, FROZEN, TUTOR):
+            said |= _claims_of_student(name, row, bug.get(name), tutor)
+    return said
+
+
+def _claims_of_student(name: str, fixed: Row, bug: Row | None, tutor: Row) -> dict[str, str]:
+    least = 0.6 if name == POST_TRAINED else 0.75
+    share = _mean(fixed) / _mean(tutor)
+    said = {
+        f"{name}: at least {least:.0%} of its tutor's kills": _judged(
             share >= least, f"{share:.0%}"
         )
-        if name in bug:
-            said[f"{name}: the fix beats the bug, intervals apart"] = _judged(
-                *_apart(bug[name], fixed[name])
-            )
-            gain = fixed[name][GAIN]
-            said[f"{name}: the fix brings kills on equal seeds"] = _judged(
-                gain["low"] > 0, f"{gain['mean']:+.1f} [{gain['low']:+.1f}, {gain['high']:+.1f}]"
-            )
+    }
+    if bug is not None:
+        gain = fixed[GAIN]
+        figures = f"{gain['mean']:+.1f} [{gain['low']:+.1f}, {gain['high']:+.1f}]"
+        said[f"{name}: the fix beats the bug, intervals apart"] = _judged(*_apart(bug, fixed))
+        said[f"{name}: the fix brings kills on equal seeds"] = _judged(gain["low"] > 0, figures)
     return said
 
 

@@ -490,10 +490,9 @@ def test_minari_records_it_infos_and_all_and_builds_it_again(wrap, tmp_path, mon
 
 
 def test_the_page_of_other_libraries_is_what_its_script_writes():
-    root = ROOT
-    script = runpy.run_path(str(root / "examples/works_with.py"))
-    rows = json.loads((root / "docs/data/works_with.json").read_text(encoding="utf-8"))
-    page = (root / "docs/works_with.md").read_text(encoding="utf-8")
+    script = runpy.run_path(str(ROOT / "examples/works_with.py"))
+    rows = json.loads((ROOT / "docs/data/works_with.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs/works_with.md").read_text(encoding="utf-8")
     assert script["page_of"](rows) == page
-    plays = runpy.run_path(str(root / "examples/peers.py"))["PLAYS"]
+    plays = runpy.run_path(str(ROOT / "examples/peers.py"))["PLAYS"]
     assert set(rows) <= set(script["PEERS"]) == set(plays)

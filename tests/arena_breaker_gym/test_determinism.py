@@ -51,11 +51,10 @@ def test_rendering_changes_nothing():
 
 
 def run_elsewhere(code: str, **environment: str) -> list[str]:
-    root = ROOT
     result = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(root), **environment},
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
         check=True,
