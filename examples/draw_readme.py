@@ -54,7 +54,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 def command_line(command: str, runs: Path) -> list[str]:
     """The words of a command, run by this Python."""
     words = [word.replace("RUNS", str(runs)) for word in shlex.split(command)]
-    programs = {"python": [], "arena-breaker": ["-m", "arena_breaker_gym.cli"]}
+    programs = {"python": [], "arena-breaker": ["-m", "arena_breaker_gym"]}
     return [sys.executable, *programs[words[0]], *words[1:]]
 
 

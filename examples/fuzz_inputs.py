@@ -794,7 +794,7 @@ def mcp(folder: Path) -> Target:
     import subprocess
 
     server = subprocess.Popen(
-        [sys.executable, "-m", "arena_breaker_gym.cli", "mcp", "--out", str(folder / "out")],
+        [sys.executable, "-m", "arena_breaker_gym", "mcp", "--out", str(folder / "out")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(folder / "said").open("wb"),
     )  # fmt: skip
     assert server.stdin is not None and server.stdout is not None

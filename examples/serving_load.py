@@ -45,7 +45,7 @@ PATIENCE_S = 300.0
 @contextmanager
 def serving(model: Path, log: Path, *, max_batch: int) -> Iterator[str]:
     """A server in a process of its own; yields where it listens."""
-    command = [sys.executable, "-m", "arena_breaker_gym.cli", "nitrogen", "serve", str(model)]
+    command = [sys.executable, "-m", "arena_breaker_gym", "nitrogen", "serve", str(model)]
     command += ["--port", "0", "--device", "cpu", "--max-batch", str(max_batch)]
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)

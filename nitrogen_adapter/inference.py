@@ -3,36 +3,29 @@
 A predictor serves several players at once. Each is a session with noise, and where the model looks
 at several frames a memory, of its own.
 
-A matrix product of few rows takes another way through the processor than one of many, and sums in
-another order: the last bits of what a player gets would depend on the other players. Small
-products are therefore filled up with zeros to a size from which on all take the same way.
+On a CPU what a player gets is the same to the bit however many play beside it (see `steady`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.steady import Steady
 from nitrogen_adapter.vision import normalise
-
-ROWS = 16  # fewer are filled up to this many: from here on all take the same way
-
-_Forward = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -80,48 +73,6 @@ class PackedModel:
             model = NitroGen(NitroGenConfig.from_dict(self.config))
         weights = {name: one.unpacked() for name, one in self.weights.items()}
         return checkpoint.fill(model, weights).requires_grad_(False).eval()
-
-
-class Steady:
-    """The linear and convolutional layers of a model that runs on a CPU."""
-
-    def __init__(self, model: nn.Module) -> None:
-        """Finds the layers; the model changes only while `on` runs."""
-        self._forwards: list[tuple[nn.Module, _Forward]] = []
-        for module in model.modules():
-            if type(module) is nn.Linear:
-                self._forwards.append((module, partial(_filled, module)))
-            elif type(module) is nn.Conv2d:
-                self._forwards.append((module, partial(_paired, module)))
-
-    @contextlib.contextmanager
-    def on(self) -> Iterator[None]:
-        """While the block runs, the layers compute so."""
-        try:
-            # Past `Module.__setattr__`, which takes longer than a small layer.
-            for module, forward in self._forwards:
-                module.__dict__["forward"] = forward
-            yield
-        finally:
-            for module, _ in self._forwards:
-                module.__dict__.pop("forward", None)
-
-
-def _filled(layer: nn.Linear, rows: Tensor) -> Tensor:
-    count = rows.shape[:-1].numel()
-    if count >= ROWS:
-        return nn.functional.linear(rows, layer.weight, layer.bias)
-    full = nn.functional.pad(rows.flatten(0, -2), (0, 0, 0, ROWS - count))
-    result = nn.functional.linear(full, layer.weight, layer.bias)[:count]
-    return result if rows.ndim == 2 else result.reshape(*rows.shape[:-1], result.shape[-1])
-
-
-def _paired(layer: nn.Conv2d, pictures: Tensor) -> Tensor:
-    """Two pictures at a time: in which order a layer adds depends on how many, and on strides."""
-    even = torch.cat([pictures, pictures[-1:]]) if len(pictures) % 2 else pictures
-    pairs = torch.split(even.contiguous(), 2)
-    seen = [layer._conv_forward(pair, layer.weight, layer.bias) for pair in pairs]
-    return torch.cat(seen)[: len(pictures)]
 
 
 class ChunkPredictor(Protocol):

@@ -65,7 +65,7 @@ def _student() -> NitroGenConfig:
         diffusion=_stack(3, width=96, head=32, dropout=0.0, interleave=True, seen=128),
         hidden_size=96,
         max_seq_len=32,
-        num_inference_timesteps=4,
+        num_inference_timesteps=2,
         max_sequence_length=8,
     )
 

@@ -30,7 +30,7 @@ from arena_breaker_gym.distillation.pretraining import quiet_student
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
 from arena_breaker_gym.rollout.backends import Backend
-from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, evaluate, store_of
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, Watch, evaluate, store_of
 from arena_breaker_gym.rollout.episode import MEASURED
 from arena_breaker_gym.rollout.metrics import Row, paired_gain
 from arena_breaker_gym.rollout.replay import Layers
@@ -300,13 +300,7 @@ class Bootcamp:
         entries = [*self._entries()]
         with self.clock.part("evaluation"):
             for place, entry in enumerate(entries):
-                piece = _piece(advance, place, len(entries))
-
-                def show(
-                    _: str, __: int, now: Progress, name: str = entry.name, piece: Advance = piece
-                ) -> None:
-                    piece(f"{name} is measured", now.share)
-
+                show = _shown(entry, _piece(advance, place, len(entries)))
                 backend = self.backend if entry.terms.latency is None else None
                 found = evaluate(
                     entry.name,
@@ -481,6 +475,17 @@ def dagger_name(number: int) -> str:
 def _piece(advance: Advance, place: int, count: int) -> Advance:
     """Reports one of `count` equal pieces as its share of them all."""
     return lambda words, share: advance(words, (place + share) / count)
+
+
+def _shown(entry: _Entry, advance: Advance) -> Watch:
+    """Reports an agent's stages one after another."""
+    stages = entry.terms.stages
+
+    def show(name: str, stage: int, now: Progress) -> None:
+        done = stages.index(stage) + now.share
+        advance(f"{name} is measured", done / len(stages))
+
+    return show
 
 
 def _part(advance: Advance, name: str) -> Advance:

@@ -46,20 +46,35 @@ class Calls(LocalPredictor):
         return super().predict(frames, sessions)
 
 
+@pytest.mark.parametrize("autocast", [False, True])
 @pytest.mark.parametrize("preset", ["tiny", "student"])
-def test_what_a_session_gets_does_not_depend_on_how_many_play_beside_it(preset):
+def test_what_a_session_gets_does_not_depend_on_how_many_play_beside_it(preset, autocast):
     model = lively(preset_config(preset))
-    shown = frames(8, side=model.config.vision.image_size)
-    predictor = LocalPredictor(model, quiet=True)
+    shown = frames(70, side=model.config.vision.image_size)
+    predictor = LocalPredictor(model, quiet=True, autocast=autocast)
 
     def told(rows):
-        predictor.reset(range(8), 0)
-        return predictor.predict(shown[rows], list(range(8))[: len(shown[rows])])
+        predictor.reset(range(70), 0)
+        return predictor.predict(shown[rows], list(range(70))[: len(shown[rows])])
 
     whole = told(slice(None))
-    for first, last in ((0, 1), (7, 8), (0, 2), (3, 6), (2, 7)):
+    for first, last in ((0, 1), (7, 8), (0, 2), (3, 6), (2, 7), (1, 34), (37, 70)):
         assert told(slice(first, last)).tobytes() == whole[first:last].tobytes()
     assert "forward" not in model.action_decoder.layer1.__dict__
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_weights_that_change_in_place_count_at_the_next_look(autocast):
+    model, shown = lively(preset_config("student")), frames(2, side=96)
+    predictor = LocalPredictor(model, quiet=True, autocast=autocast)
+    before = predictor.predict(shown, [0, 1])
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight *= 0.5
+    after = predictor.predict(shown, [0, 1])
+    fresh = LocalPredictor(model, quiet=True, autocast=autocast)
+    assert after.tobytes() != before.tobytes()
+    assert after.tobytes() == fresh.predict(shown, [0, 1]).tobytes()
 
 
 def test_episodes_are_equal_bytes_however_many_are_played_side_by_side():

@@ -185,7 +185,7 @@ def posttrain(
 
     It learns from stored episodes, from labels with frames, or from a Minari
     data set. Killed and run again, it goes on as if never stopped. On
-    several GPUs: torchrun --nproc-per-node N -m arena_breaker_gym.cli nitrogen
+    several GPUs: torchrun --nproc-per-node N -m arena_breaker_gym nitrogen
     posttrain, and then as here.
 
     Example: arena-breaker nitrogen posttrain base --episodes runs/demo --out runs/student

@@ -348,7 +348,7 @@ def test_an_estimate_asks_nobody_and_is_about_right(server, tmp_path):
 
 # Killed and resumed
 
-COMMAND = [sys.executable, "-m", "arena_breaker_gym.cli", "rollout", "--agent", "claude"]
+COMMAND = [sys.executable, "-m", "arena_breaker_gym", "rollout", "--agent", "claude"]
 PLAYED = ["-n", "3", "--max-steps", "120", "--num-envs", "3"]
 
 
@@ -465,7 +465,7 @@ def test_where_a_transcript_ends_or_lies_the_episode_is_marked(server, tmp_path)
 
 def run(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "arena_breaker_gym.cli", *map(str, arguments)],
+        [sys.executable, "-m", "arena_breaker_gym", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,

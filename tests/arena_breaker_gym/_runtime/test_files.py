@@ -109,7 +109,7 @@ def test_a_folder_that_is_deleted_under_a_run_is_said(tmp_path):
 
 
 def test_sigterm_ends_a_command_as_ctrl_c_does(tmp_path):
-    command = [sys.executable, "-m", "arena_breaker_gym.cli", "rollout", "random", "-n", "100000"]
+    command = [sys.executable, "-m", "arena_breaker_gym", "rollout", "random", "-n", "100000"]
     run = subprocess.Popen(
         [*command, "--max-steps", "60", "--out", str(tmp_path / "out")],
         stderr=subprocess.PIPE,

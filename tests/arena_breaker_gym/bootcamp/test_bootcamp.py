@@ -98,6 +98,13 @@ def test_progress_rises_to_one(camp):
     assert shares == sorted(shares) and shares[-1] == pytest.approx(1.0)
 
 
+def test_progress_does_not_fall_from_one_stage_to_the_next(tmp_path):
+    shares = []
+    plan = replace(PLAN, evaluation_stages=(1, 2), realtime_evaluations=0, films=False)
+    Bootcamp(plan, tmp_path).run(lambda words, share: shares.append(share))
+    assert shares == sorted(shares)
+
+
 def test_a_second_run_does_nothing_again_and_says_the_same(camp):
     made, results, _ = camp
     before = {file: file.stat().st_mtime_ns for file in made.out.rglob("*.npz")}

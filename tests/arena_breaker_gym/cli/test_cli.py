@@ -11,7 +11,7 @@ import pytest
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.rollout import EpisodeStore
 
-BASE = [sys.executable, "-m", "arena_breaker_gym.cli"]
+BASE = [sys.executable, "-m", "arena_breaker_gym"]
 
 
 @pytest.fixture

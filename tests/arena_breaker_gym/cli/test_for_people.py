@@ -20,7 +20,7 @@ from arena_breaker_gym.rollout.metrics import METRICS, rows_of
 from arena_breaker_gym.rollout.results import SHOWN, legend, results_tables, verdict
 from arena_breaker_gym.settings import Settings
 
-BASE = [sys.executable, "-m", "arena_breaker_gym.cli"]
+BASE = [sys.executable, "-m", "arena_breaker_gym"]
 PLAY = ["rollout", "idle", "-n", "1", "--max-steps", "3"]
 NAMES = [
     "idle",

@@ -25,7 +25,7 @@ from arena_breaker_gym.rollout import EpisodeStore, Layers, replay, rollout, ver
 from arena_breaker_gym.rollout.store import claimed_number
 from arena_breaker_gym.settings import Settings
 
-COMMAND = [sys.executable, "-m", "arena_breaker_gym.cli", "mcp"]
+COMMAND = [sys.executable, "-m", "arena_breaker_gym", "mcp"]
 PATIENCE_S = 300.0  # for one answer, the first of which may wait for compilers
 ERAS = ("auto", "legacy")  # requests by themselves, or after a handshake
 STILL = np.zeros(5, dtype=np.float32)

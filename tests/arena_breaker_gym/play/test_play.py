@@ -45,7 +45,7 @@ from arena_breaker_gym.stages import loader
 from tests.virtual_gamepad import VirtualGamepad
 from tests.virtual_screen import PATIENCE_S, WINDOW_MANAGER, VirtualScreen, missing_tools
 
-COMMAND = [sys.executable, "-m", "arena_breaker_gym.cli", "play"]
+COMMAND = [sys.executable, "-m", "arena_breaker_gym", "play"]
 STILL = np.zeros(5, dtype=np.float32)
 RIGHT_AND_FIRE_UP = np.array([1.0, 0.0, 0.0, -1.0, 0.0], dtype=np.float32)
 

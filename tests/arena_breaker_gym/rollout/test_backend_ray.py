@@ -389,7 +389,7 @@ def test_a_temporary_folder_too_long_for_sockets_is_named(tmp_path):
     command = ["rollout", "idle", "-n", "1", "--max-steps", "5", "--backend", "ray"]
     surroundings = {name: one for name, one in os.environ.items() if name != "RAY_TMPDIR"}
     done = subprocess.run(
-        [sys.executable, "-m", "arena_breaker_gym.cli", *command],
+        [sys.executable, "-m", "arena_breaker_gym", *command],
         env=surroundings | {"TMPDIR": str(long)},
         capture_output=True,
         text=True,

@@ -1262,7 +1262,7 @@ def test_a_rollout_plays_on_a_server_as_it_plays_here(serve):
 
 def test_serve_says_where_it_listens_and_ends_well_when_interrupted(tmp_path, remote):
     checkpoint.save(tmp_path / "mine.pt", lively())
-    command = [sys.executable, "-m", "arena_breaker_gym.cli", "nitrogen", "serve"]
+    command = [sys.executable, "-m", "arena_breaker_gym", "nitrogen", "serve"]
     process = subprocess.Popen(
         [*command, str(tmp_path / "mine.pt"), "--port", "0", "--device", "cpu", "--steps", "2"],
         stdout=subprocess.PIPE,

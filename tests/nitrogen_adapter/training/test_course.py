@@ -39,7 +39,7 @@ from nitrogen_adapter.training.trainer import bfloat16_is_faster
 from tests import ROOT
 from tests.nitrogen_adapter.data.test_dataset import Corridor, collected
 
-BASE = [sys.executable, "-m", "arena_breaker_gym.cli"]
+BASE = [sys.executable, "-m", "arena_breaker_gym"]
 ENV = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
@@ -499,7 +499,7 @@ def test_two_processes_learn_as_one_does(played, tmp_path):
     for count in (1, 2):
         out = tmp_path / str(count)
         arguments = order(played, out, "--epochs", "3", "--split", "all", base=str(base))
-        command = [*launch, f"--nproc-per-node={count}", "-m", "arena_breaker_gym.cli", *arguments]
+        command = [*launch, f"--nproc-per-node={count}", "-m", "arena_breaker_gym", *arguments]
         done = subprocess.run(command, check=False, capture_output=True, text=True, env=ENV)
         assert done.returncode == 0, done.stderr
         losses.append([line["loss"] for line in lines_of(out) if line["kind"] == "train"])
