@@ -70,7 +70,7 @@ def test_weights_that_change_in_place_count_at_the_next_look(autocast):
     before = predictor.predict(shown, [0, 1])
     with torch.no_grad():
         for weight in model.parameters():
-            weight *= 0.5
+            weight.mul_(0.5)
     after = predictor.predict(shown, [0, 1])
     fresh = LocalPredictor(model, quiet=True, autocast=autocast)
     assert after.tobytes() != before.tobytes()
