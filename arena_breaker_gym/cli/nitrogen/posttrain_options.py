@@ -237,8 +237,7 @@ LearningRate = Annotated[
     float | None,
     typer.Option(
         metavar="NUMBER",
-        help="The highest learning rate. Default: 1e-4 in published, 5e-4 in adapting, 1e-3 in "
-        "student.",
+        help="The highest learning rate. Default: 0.0001 in published, 0.001 in the others.",
         rich_help_panel=_RECIPE,
     ),
 ]

@@ -32,7 +32,7 @@ _DATA = (
 )
 
 # Options that are settings of the configuration under the same name.
-_SETTINGS = (
+SETTINGS = (
     "epochs",
     "max_seconds",
     "split",
@@ -254,7 +254,7 @@ def _training(wanted: Mapping[str, Any]) -> "TrainingConfig":
         raise ValueError(
             f"There is no recipe {wanted['recipe']!r}; known are {', '.join(TRAINING_CONFIGS)}."
         )
-    changes = {name: wanted[name] for name in _SETTINGS if wanted[name] is not None}
+    changes = {name: wanted[name] for name in SETTINGS if wanted[name] is not None}
     if wanted["augment"] is not None:
         changes["augment"] = Augmentation.published() if wanted["augment"] else Augmentation()
     config = TRAINING_CONFIGS[wanted["recipe"]](**changes)

@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 import arena_breaker_gym
 from arena_breaker_gym.cli import build
+from arena_breaker_gym.cli.nitrogen.training import SETTINGS
 from arena_breaker_gym.distillation.pretraining import SEEN_SKINS
+from nitrogen_adapter.training.config import TRAINING_CONFIGS
 
 BASE = [sys.executable, "-m", "arena_breaker_gym"]
 
@@ -87,6 +89,30 @@ def test_an_example_can_be_copied_from_the_help(words, monkeypatch):
 def test_help_names_the_skins_that_the_base_has_seen():
     told = CliRunner().invoke(build(), ["bootcamp", "--help"]).output
     assert all(skin in told for skin in SEEN_SKINS)
+
+
+def said_default(value):
+    """How a help text says a recipe's value."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "no" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@pytest.mark.parametrize("setting", [name for name in SETTINGS if name not in ("seed", "game")])
+def test_help_names_the_defaults_of_every_recipe(setting):
+    command = get_command(build()).commands["nitrogen"].commands["posttrain"]
+    (option,) = [one for one in command.params if one.name == setting]
+    _, given, said = option.help.partition("Default: ")
+    values = {name: getattr(recipe(), setting) for name, recipe in TRAINING_CONFIGS.items()}
+    if isinstance(values["published"], bool) and not given:  # a switch is off by itself
+        assert not any(values.values())
+        return
+    common = values["published"]
+    assert re.match(rf"{re.escape(said_default(common))}\b", said)
+    for name, value in values.items():
+        if value != common:
+            where = rf"{re.escape(said_default(value))} in (the others|.*\b{name})\b"
+            assert re.search(where, said), (name, value, said)
 
 
 def test_help_keeps_groups_of_options_together():
