@@ -369,7 +369,7 @@ def _draw_row(
         (f"{place}", _LEFT + 0.03, "midright"),
         (name, _LEFT + 0.05, "midleft"),
         (f"{score.score}", 0.46, "midright"),
-        (f"{score.kills} kills", 0.595, "midright"),
+        (f"{score.kills} kill{'' if score.kills == 1 else 's'}", 0.595, "midright"),
         (seconds, 0.68, "midright"),
         (score.day, _RIGHT, "midright"),
     ):
