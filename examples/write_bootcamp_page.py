@@ -1,9 +1,10 @@
 """Takes a bootcamp's results into docs: data, the tables of bootcamp.md, and README's film.
 
+    arena-breaker bootcamp --out runs/alone
     arena-breaker bootcamp --out runs/bootcamp --dagger 1
-    python examples/write_bootcamp_page.py runs/bootcamp
+    python examples/write_bootcamp_page.py runs/bootcamp --alone runs/alone
 
-The film is of one seed: the student before post-training beside itself after, where it makes its
+The second says what the article's experiment alone takes, with nothing else at work. The film is of one seed: the student before post-training beside itself after, where it makes its
 median number of kills with the fix.
 """
 
@@ -25,6 +26,7 @@ from arena_breaker_gym.rollout.metrics import Row
 from arena_breaker_gym.rollout.replay import Layers
 from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.rollout.video import export_side_by_side
+from nitrogen_adapter.training.trainer import bfloat16_is_faster
 
 PAGE = Path("docs/bootcamp.md")
 DATA = Path("docs/data/bootcamp.json")
@@ -50,14 +52,20 @@ def table(rows: list[Row]) -> str:
     return markdown_table(rows, SHOWN, before=words)
 
 
-def facts(results: Results, dataset: dict[str, Any]) -> str:
-    """Time, data and machine, as Markdown."""
-    parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in results.timings_s.items())
-    return (
+def facts(results: Results, dataset: dict[str, Any], alone: Results | None) -> str:
+    """Data, time and machine, as Markdown."""
+    precision = "bfloat16" if bfloat16_is_faster("cpu") else "float32"
+    text = (
         f"{dataset['kept']:,} examples of {dataset['moments']:,} moments (the article: 3,276). "
-        f"{sum(results.timings_s.values()):.0f} s in all on {platform.machine()}, two cores: "
-        f"{parts}."
+        f"{taken(results)} on {platform.machine()} in {precision}, two cores."
     )
+    return text if alone is None else f"{text} Without DAgger, undisturbed: {taken(alone)}."
+
+
+def taken(results: Results) -> str:
+    """How long a run and its parts took."""
+    parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in results.timings_s.items())
+    return f"{sum(results.timings_s.values()):.0f} s in all ({parts})"
 
 
 def film(folder: Path, episodes: int) -> None:
@@ -78,15 +86,24 @@ def film(folder: Path, episodes: int) -> None:
     )
 
 
-def main(folder: Annotated[Path, typer.Argument(help="Of a bootcamp that has been run.")]) -> None:
+def main(
+    folder: Annotated[Path, typer.Argument(help="Of a bootcamp that has been run.")],
+    *,
+    alone: Annotated[
+        Path | None, typer.Option(help="Of the same one without DAgger, for its time.")
+    ] = None,
+) -> None:
     """Writes data and page."""
     results = Results.load(folder)
+    undisturbed = None if alone is None else Results.load(alone)
     dataset = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     with written_whole(DATA) as part:
         kept = {**results.to_dict(), "dataset": dataset}
+        if undisturbed is not None:
+            kept["alone_s"] = dict(undisturbed.timings_s)
         part.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     text = PAGE.read_text(encoding="utf-8")
-    text = put_between_markers(text, "facts", facts(results, dataset))
+    text = put_between_markers(text, "facts", facts(results, dataset, undisturbed))
     text = put_between_markers(
         text, "verdict", "\n".join(f"- {one}" for one in verdict_of(results.rows))
     )
