@@ -4,8 +4,9 @@
     arena-breaker bootcamp --out runs/bootcamp --dagger 1
     python examples/write_bootcamp_page.py runs/bootcamp --alone runs/alone
 
-The second says what the article's experiment alone takes, with nothing else at work. The film is of one seed: the student before post-training beside itself after, where it makes its
-median number of kills with the fix.
+The second folder says what the article's experiment alone takes, with nothing else at work. The
+film is of one seed: the student before post-training beside itself after, where it makes its median
+number of kills with the fix.
 """
 
 from __future__ import annotations

@@ -85,7 +85,8 @@ class Attention(nn.Module):
         queries = self._split(self.to_q(tokens).reshape(len(keys), -1, tokens.shape[-1]))
         mixed = _attention(queries, keys, values)
         attended = self.to_out(mixed.transpose(1, 2).reshape(tokens.shape))
-        return cast("Tensor", self.final_dropout(attended))
+        result: Tensor = self.final_dropout(attended)
+        return result
 
     def _split(self, tokens: Tensor) -> Tensor:
         samples, count, _ = tokens.shape
@@ -131,7 +132,8 @@ class FeedForward(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map (..., C) to (..., C)."""
-        return cast("Tensor", self.net(tokens))
+        result: Tensor = self.net(tokens)
+        return result
 
 
 class SelfAttentionBlock(nn.Module):
@@ -152,7 +154,8 @@ class SelfAttentionBlock(nn.Module):
         if self.pos_embed is not None:
             normed = self.pos_embed(normed)
         tokens = tokens + self.attn1(normed, self.attn1.keys_values(normed))
-        return cast("Tensor", tokens + self.ff(self.norm3(tokens)))
+        result: Tensor = tokens + self.ff(self.norm3(tokens))
+        return result
 
 
 class SelfAttentionTransformer(nn.Module):
@@ -185,7 +188,8 @@ class AdaptiveNorm(nn.Module):
     def forward(self, tokens: Tensor, time: Tensor) -> Tensor:
         """Norm (n, L, C) tokens under (n, C) time features."""
         scale, shift = self.linear(F.silu(time))[:, None].chunk(2, dim=-1)
-        return cast("Tensor", self.norm(tokens) * (1.0 + scale) + shift)
+        result: Tensor = self.norm(tokens) * (1.0 + scale) + shift
+        return result
 
 
 class ActionBlock(nn.Module):
@@ -210,7 +214,8 @@ class ActionBlock(nn.Module):
             normed = self.pos_embed(normed)
         seen = self.attn1.keys_values(normed) if frame is None else frame
         tokens = tokens + self.attn1(normed, seen)
-        return cast("Tensor", tokens + self.ff(self.norm3(tokens)))
+        result: Tensor = tokens + self.ff(self.norm3(tokens))
+        return result
 
 
 class TimestepEmbedder(nn.Module):
@@ -227,7 +232,8 @@ class TimestepEmbedder(nn.Module):
         half = TIME_FEATURES // 2
         sine, cosine = _waves(buckets, count=half, spread=half - 1)
         waves = torch.cat([cosine, sine], dim=-1).to(self.linear_1.weight.dtype)
-        return cast("Tensor", self.linear_2(F.silu(self.linear_1(waves))))
+        result: Tensor = self.linear_2(F.silu(self.linear_1(waves)))
+        return result
 
 
 class TimestepEncoder(nn.Module):
@@ -240,7 +246,8 @@ class TimestepEncoder(nn.Module):
 
     def forward(self, buckets: Tensor) -> Tensor:
         """Map (n,) buckets to (n, C) time features."""
-        return cast("Tensor", self.timestep_embedder(buckets))
+        result: Tensor = self.timestep_embedder(buckets)
+        return result
 
 
 class ActionTransformer(nn.Module):
@@ -271,7 +278,8 @@ class ActionTransformer(nn.Module):
         for block, frame in zip(self.transformer_blocks, context, strict=True):
             tokens = _run(block, tokens, time, frame, recompute=self.recompute)
         shift, scale = self.proj_out_1(F.silu(time))[:, None].chunk(2, dim=-1)
-        return cast("Tensor", self.proj_out_2(self.norm_out(tokens) * (1.0 + scale) + shift))
+        result: Tensor = self.proj_out_2(self.norm_out(tokens) * (1.0 + scale) + shift)
+        return result
 
 
 class EmbodimentLinear(nn.Module):
@@ -305,7 +313,8 @@ class ActionEncoder(nn.Module):
         half = tokens.shape[-1] // 2
         waves = torch.cat(_waves(buckets, count=half, spread=half), dim=-1).to(tokens.dtype)
         timed = torch.cat([tokens, waves[:, None].expand_as(tokens)], dim=-1)
-        return cast("Tensor", self.W3(F.silu(self.W2(timed))))
+        result: Tensor = self.W3(F.silu(self.W2(timed)))
+        return result
 
 
 class ActionDecoder(nn.Module):
@@ -320,14 +329,15 @@ class ActionDecoder(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Map (n, L, C) to (n, L, A)."""
-        return cast("Tensor", self.layer2(F.relu(self.layer1(tokens))))
+        result: Tensor = self.layer2(F.relu(self.layer1(tokens)))
+        return result
 
 
 def _run(block: nn.Module, *inputs: Tensor | KeysValues | None, recompute: bool) -> Tensor:
     """Runs a block; to recompute it in the backward pass saves the memory of what is inside."""
-    if recompute and torch.is_grad_enabled():
-        return cast("Tensor", checkpoint(block, *inputs, use_reentrant=False))
-    return cast("Tensor", block(*inputs))
+    again = recompute and torch.is_grad_enabled()
+    result: Tensor = checkpoint(block, *inputs, use_reentrant=False) if again else block(*inputs)
+    return result
 
 
 class NitroGen(nn.Module):
@@ -529,7 +539,8 @@ class NitroGen(nn.Module):
             )
         # NitroGen masks no padding, so the zeros on the left are attended to here as there.
         padded = F.pad(tokens, (0, 0, room, 0))
-        return cast("Tensor", self.vl_self_attention_model(padded))
+        result: Tensor = self.vl_self_attention_model(padded)
+        return result
 
     def game_row(self, game: str | int | None) -> int | None:
         """Return where a game's embedding stands, or None for a model that has none.
@@ -572,7 +583,8 @@ class NitroGen(nn.Module):
         if self.config.add_pos_embed:
             tokens = tokens + self.position_embedding.weight[: rows.shape[1]]
         flow = self.action_decoder(self.model(tokens, buckets, context))
-        return cast("Tensor", flow.to(rows.dtype))
+        result: Tensor = flow.to(rows.dtype)
+        return result
 
     @torch.no_grad()
     def sample(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -42,8 +41,8 @@ class Steady:
         """
         self._forwards: list[tuple[nn.Module, _Forward]] = []
         for module in model.modules():
-            if type(module) in (nn.Linear, EmbodimentLinear):
-                self._forwards.append((module, _Product(cast("_Layer", module))))
+            if type(module) is nn.Linear or type(module) is EmbodimentLinear:
+                self._forwards.append((module, _Product(module)))
             elif type(module) is nn.Conv2d:
                 self._forwards.append((module, _Windows(module)))
 
@@ -146,14 +145,23 @@ class _Windows:
 
     def _outputs(self, side: int, size: int) -> int:
         layer = self._layer
-        padding = cast("tuple[int, int]", layer.padding)[side]
-        return (size + 2 * padding - layer.kernel_size[side]) // layer.stride[side] + 1
+        return (size + 2 * _padding(layer)[side] - layer.kernel_size[side]) // layer.stride[
+            side
+        ] + 1
 
     def _cut(self, pictures: Tensor) -> Tensor:
         """(windows of all pictures, values)."""
         (tall, wide), (down, across) = self._layer.kernel_size, self._layer.stride
-        top, left = cast("tuple[int, int]", self._layer.padding)
+        top, left = _padding(self._layer)
         small = pictures.to(precision(pictures))  # may be half as much to copy
         framed = F.pad(small.permute(0, 2, 3, 1), (0, 0, left, left, top, top))
         windows = framed.unfold(1, tall, down).unfold(2, wide, across)
         return windows.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)
+
+
+def _padding(layer: nn.Conv2d) -> tuple[int, int]:
+    """Zeros at each end of columns and rows."""
+    if isinstance(layer.padding, str):
+        raise TypeError(f"padding is {layer.padding!r}; expected numbers.")
+    top, left = layer.padding
+    return top, left

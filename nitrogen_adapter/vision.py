@@ -30,9 +30,10 @@ def build_tower(config: VisionConfig) -> nn.Module:
 
 def encode_image(tower: nn.Module, pixel_values: Tensor) -> Tensor:
     """Return a tower's visual tokens: (n, 3, S, S) in [-1, 1] to (n, tokens, hidden)."""
-    if isinstance(tower, ConvTower | PatchTower):
-        return cast("Tensor", tower(pixel_values))
-    return cast("Tensor", tower(pixel_values).last_hidden_state)
+    seen = tower(pixel_values)
+    own = isinstance(tower, ConvTower | PatchTower)
+    tokens: Tensor = seen if own else seen.last_hidden_state
+    return tokens
 
 
 def recompute_tower(tower: nn.Module, *, wanted: bool) -> None:
@@ -125,7 +126,8 @@ class ConvTower(nn.Module):
         """Turn (n, 3, S, S) pixels into (n, tokens, hidden) tokens, row by row."""
         cells = self.layers(pixel_values.contiguous(memory_format=_LAST))
         tokens = self.to_tokens(cells.flatten(2).transpose(1, 2))
-        return cast("Tensor", self.norm(self.token_norm(tokens) + self.position_embedding))
+        result: Tensor = self.norm(self.token_norm(tokens) + self.position_embedding)
+        return result
 
 
 class TowerView(NamedTuple):
@@ -196,7 +198,8 @@ class PatchTower(nn.Module):
 
     def _cells(self, pixel_values: Tensor) -> Tensor:
         """Turn (n, 3, S, S) pixels into (n, channels, grid, grid) cells."""
-        return cast("Tensor", self.patches(pixel_values.contiguous(memory_format=_LAST)))
+        result: Tensor = self.patches(pixel_values.contiguous(memory_format=_LAST))
+        return result
 
 
 class Fovea(nn.Module):
@@ -214,7 +217,8 @@ class Fovea(nn.Module):
 
     def scores(self, cells: Tensor) -> Tensor:
         """Return (n, grid * grid) scores of where the player is in (n, C, grid, grid) cells."""
-        return cast("Tensor", self.locator(cells)[:, 0].flatten(1).float())
+        result: Tensor = self.locator(cells)[:, 0].flatten(1).float()
+        return result
 
     def place(self, cells: Tensor) -> Tensor:
         """Return (n, 2) where the player is, column and row as shares of the frame."""
@@ -227,7 +231,8 @@ class Fovea(nn.Module):
     def look(self, pixel_values: Tensor, place: Tensor) -> Tensor:
         """Return (n, channels, side, side) patches of (n, 3, S, S) pixels about (n, 2) places."""
         near = window(pixel_values.float(), place, self.size)
-        return cast("Tensor", self.patches(near.contiguous(memory_format=_LAST)))
+        result: Tensor = self.patches(near.contiguous(memory_format=_LAST))
+        return result
 
     def summary(self, near: Tensor) -> Tensor:
         """Return (n, features) what is told from what `look` returned."""
@@ -272,7 +277,8 @@ class ChannelNorm(nn.Module):
 
     def forward(self, cells: Tensor) -> Tensor:
         """Norm (n, C, H, W) cells."""
-        return cast("Tensor", self.norm(cells.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+        result: Tensor = self.norm(cells.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return result
 
 
 def _places(grid: int, width: int) -> Tensor:

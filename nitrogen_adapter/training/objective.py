@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -131,7 +131,8 @@ class TeacherHead(nn.Module):
         score = (direction_shares(stick) * self.aim(flat).float().log_softmax(dim=1)).sum(1)
         aims = (stick.norm(dim=1) > AIMS_ABOVE).float()
         senses = relative_error(self.senses(flat), senses_seen, over=(0,))
-        return cast("Tensor", move - (score * aims).mean() + SENSES_WEIGHT * senses)
+        result: Tensor = move - (score * aims).mean() + SENSES_WEIGHT * senses
+        return result
 
 
 def direction_shares(aim: Tensor) -> Tensor:
