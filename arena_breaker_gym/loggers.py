@@ -105,7 +105,7 @@ class TensorBoardLogger:
         self.save()
         self._file.close()
 
-    def _write(self, **event: Any) -> None:
+    def _write(self, **event: object) -> None:
         data = self._event(wall_time=time.time(), **event).SerializeToString()
         self._records.write(data)
 
@@ -209,7 +209,7 @@ def loggers_of(folder: Path, *, step: int, kept: Iterable[Line]) -> list[Logger]
     return [LOGGERS[name](folder, step=step, kept=lines) for name in dict.fromkeys(names)]
 
 
-def _rows(rows: Iterable[Iterable[Any]]) -> str:
+def _rows(rows: Iterable[Iterable[object]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
@@ -293,11 +293,11 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _is_line(line: Any) -> bool:
+def _is_line(line: object) -> bool:
     return isinstance(line, dict) and is_text(line.get("kind")) and is_whole(line.get("step"))
 
 
-def _text(line: Mapping[str, Any]) -> str:
+def _text(line: Mapping[str, object]) -> str:
     return json.dumps(line) + "\n"
 
 

@@ -326,7 +326,7 @@ def digest_of(weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _read_parts(path: Path) -> tuple[_Weights, Mapping[str, Any]]:
+def _read_parts(path: Path) -> tuple[_Weights, Mapping[str, object]]:
     """Reads weights and configuration of a file in either form."""
     if path.suffix == SAFETENSORS:
         return _read_safetensors(path)
@@ -334,7 +334,7 @@ def _read_parts(path: Path) -> tuple[_Weights, Mapping[str, Any]]:
     return content["model"], content["ckpt_config"]
 
 
-def _read_safetensors(path: Path) -> tuple[_Weights, Mapping[str, Any]]:
+def _read_safetensors(path: Path) -> tuple[_Weights, Mapping[str, object]]:
     beside = path.with_suffix(".json")
     if not beside.is_file() and path.with_name(HUB_CONFIG).is_file():
         beside = path.with_name(HUB_CONFIG)
@@ -360,7 +360,7 @@ def _read_safetensors(path: Path) -> tuple[_Weights, Mapping[str, Any]]:
     return weights, ckpt_config
 
 
-def _renamed(weights: _Weights) -> dict[str, Any]:
+def _renamed(weights: _Weights) -> dict[str, object]:
     """Gives the tower's weights the public names.
 
     transformers wraps a SigLIP tower in a `vision_model` in some versions and not in others, and
@@ -370,7 +370,9 @@ def _renamed(weights: _Weights) -> dict[str, Any]:
     return {wrapped.sub("vision_encoder.", str(name)): value for name, value in weights.items()}
 
 
-def _with_what_weights_say(ckpt_config: Mapping[str, object], weights: _Weights) -> dict[str, Any]:
+def _with_what_weights_say(
+    ckpt_config: Mapping[str, object], weights: _Weights
+) -> dict[str, object]:
     """Fills in what a configuration leaves unsaid and the weights show."""
     result: dict[str, Any] = _copied(ckpt_config)
     model, tokenizer = result.get("model_cfg"), result.get("tokenizer_cfg")
@@ -390,7 +392,7 @@ def _with_what_weights_say(ckpt_config: Mapping[str, object], weights: _Weights)
     return result
 
 
-def _named_games(mapping: object, count: int) -> dict[str, Any]:
+def _named_games(mapping: object, count: int) -> dict[str, object]:
     """Names the rows of an embedding of games: by the mapping, or by their numbers.
 
     The public mapping says where its authors keep the list of names, not the names.

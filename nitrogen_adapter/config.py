@@ -26,14 +26,14 @@ SIGLIP_SIZES: dict[str, dict[str, int]] = {
 }
 """The towers that a checkpoint may name without giving sizes."""
 
-BUILT_IN: dict[str, Any] = {
+BUILT_IN: dict[str, object] = {
     "add_view_embed": False,
     "action_interleaving": False,
     "model_type": "nitrogen",
 }
 """Switches of the public configuration that the model supports in this one position only."""
 
-FORM: dict[str, Any] = {
+FORM: dict[str, object] = {
     "experiment_name": "arena-breaker-gym",
     "model_cfg": {"model_type": "nitrogen", "model_dtype": "float32", "add_view_embed": False},
     "tokenizer_cfg": {"tokenizer_id": "nitrogen", "training": False, "use_action_mask": True},
@@ -293,7 +293,7 @@ class NitroGenConfig:
     frame_spacing: Size = 18
     action_shift: Annotated[int, Field(strict=True, ge=0, le=65_536)] = 0
     games: tuple[str, ...] = ()
-    extras: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    extras: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse sizes that do not fit together.
@@ -388,7 +388,7 @@ def _check_equal(widths: Mapping[str, int]) -> None:
 
 def _section(
     parent: Mapping[str, object], name: str, *, optional: bool = False
-) -> Mapping[str, Any]:
+) -> Mapping[str, object]:
     section = parent.get(name, {} if optional else None)
     if not isinstance(section, Mapping):
         raise ConfigError(f"The checkpoint's configuration has no section '{name}'.")
@@ -463,13 +463,13 @@ def _tower_name(vision: VisionConfig) -> str | None:
 
 def _plain(
     config: TransformerConfig | VisionConfig, *, without: tuple[str, ...] = ()
-) -> dict[str, Any]:
+) -> dict[str, object]:
     names = [item.name for item in fields(config) if item.name not in without]
     values = {name: getattr(config, name) for name in names}
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
-def _merged(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, Any]:
+def _merged(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, object]:
     result = dict(old)
     for name, value in new.items():
         below = old.get(name)

@@ -59,7 +59,7 @@ class PackedModel:
     """
 
     weights: Mapping[str, PackedTensor]
-    config: Mapping[str, Any]
+    config: Mapping[str, object]
 
     @classmethod
     def of(cls, model: NitroGen) -> Self:

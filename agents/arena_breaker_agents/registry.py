@@ -161,7 +161,7 @@ def _check(agent: Any, spec: str) -> None:
             ) from None
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> object:
     """A number, a truth value or null as JSON writes them; anything else is text."""
     try:
         return json.loads(text)
@@ -236,7 +236,7 @@ def _made(maker: Callable[..., Agent], arguments: list[str], spec: str) -> Agent
 class CostReport(Protocol):
     """What a run has cost."""
 
-    def to_dict(self) -> Mapping[str, Any]:
+    def to_dict(self) -> Mapping[str, object]:
         """Plain JSON values."""
 
     def sentence(self) -> str:
@@ -299,7 +299,7 @@ def split_options(text: str, readers: Readers) -> tuple[str, dict[str, Any], str
         ValueError: If an option is unknown, or its value is none for it.
     """
     place, _, said = text.partition("?")
-    options: dict[str, Any] = {}
+    options: dict[str, object] = {}
     for name, value in parse_qsl(said, keep_blank_values=True):
         if name not in readers:
             raise ValueError(f"{text!r} has no option {name!r}; {closest(name, readers)}.")

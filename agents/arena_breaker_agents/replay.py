@@ -44,7 +44,7 @@ class ReplayAgent:
         return cls(Transcript.find(Path(source)))
 
     @property
-    def played(self) -> Mapping[str, Any]:
+    def played(self) -> Mapping[str, object]:
         """What the transcript's run played, as arguments of `rollout`.
 
         Raises:

@@ -123,7 +123,7 @@ class SB3Agent:
         game = replace(own, stages=settings.stages)
         self._preprocessor = self._saved.preprocessing.made_for(game)
 
-    def _shown(self, observations: Observations, rows: list[int]) -> Any:
+    def _shown(self, observations: Observations, rows: list[int]) -> object:
         """What some of the arenas show, as the environment would."""
         if self.needs == ("pixels",):
             return observations.pixels[rows]

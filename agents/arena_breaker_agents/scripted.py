@@ -74,7 +74,7 @@ class TrackedArena:
     hazard_radii: NDArray[np.float64]
 
 
-def _pairs(rows: list[dict[str, Any]], x: str, z: str) -> NDArray[np.float64]:
+def _pairs(rows: list[dict[str, object]], x: str, z: str) -> NDArray[np.float64]:
     return np.array([(row[x], row[z]) for row in rows], dtype=np.float64).reshape(-1, 2)
 
 
@@ -164,7 +164,7 @@ class ScriptedBaseline:
     def close(self) -> None:
         """Holds nothing that needs closing."""
 
-    def _decide(self, snapshot: dict[str, Any], tracker: Tracker) -> tuple[float, ...]:
+    def _decide(self, snapshot: dict[str, object], tracker: Tracker) -> tuple[float, ...]:
         scene = tracker.see(snapshot)
         move, dash = _choose_move(scene)
         aim = _choose_aim(scene)

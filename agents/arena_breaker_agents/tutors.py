@@ -284,7 +284,7 @@ def estimate(tutor: Tutor, plan: Plan, *, episodes: int) -> Estimate:
 class CountingClient:
     """Answers as the scripted player would, and counts tokens with a cache that never forgets."""
 
-    options: Mapping[str, Any] = MappingProxyType({})
+    options: Mapping[str, object] = MappingProxyType({})
 
     def __init__(self, model: str, *, hold: int, batch: bool = False) -> None:
         """Makes one with an empty cache.
@@ -329,7 +329,7 @@ def _tokens(*texts: str) -> int:
     return math.ceil(sum(map(len, texts)) / LETTERS_PER_TOKEN)
 
 
-def _scripted(now: str, *, hold: int) -> dict[str, Any]:
+def _scripted(now: str, *, hold: int) -> dict[str, object]:
     snapshots = [json.loads(now.partition("\n")[2])]
     action = ScriptedBaseline().act(Observations(snapshots=snapshots), [0])[0].tolist()
     move, aim = ({"x": x, "z": z} for x, z in (action[0:2], action[2:4]))

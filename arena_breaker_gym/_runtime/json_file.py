@@ -216,7 +216,7 @@ def _walked(
     return path, parts[0]
 
 
-def _parts_of(annotation: Any) -> list[type[BaseModel]]:
+def _parts_of(annotation: object) -> list[type[BaseModel]]:
     """The models that a field's type speaks of."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]

@@ -23,7 +23,7 @@ _LONGEST = 200  # letters that a sentence quotes
 
 def claim_folder(
     file: Path,
-    about: Mapping[str, Any],
+    about: Mapping[str, object],
     *,
     what: str,
     renamed: Mapping[str, str] = MappingProxyType({}),
@@ -46,7 +46,7 @@ def claim_folder(
 
 def check_claim(
     file: Path,
-    about: Mapping[str, Any],
+    about: Mapping[str, object],
     *,
     what: str,
     renamed: Mapping[str, str] = MappingProxyType({}),
@@ -77,7 +77,7 @@ def write_json(path: Path, value: object) -> None:
         part.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
-def _difference(found: Any, wanted: Any, name: str = "") -> str | None:
+def _difference(found: object, wanted: object, name: str = "") -> str | None:
     """Names the first entry in which two nested dicts differ, and says how."""
     if found == wanted:
         return None
@@ -90,7 +90,7 @@ def _difference(found: Any, wanted: Any, name: str = "") -> str | None:
     return None
 
 
-def _said(value: Any) -> str:
+def _said(value: object) -> str:
     text = shortened(value) if isinstance(value, dict | list) else json.dumps(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 

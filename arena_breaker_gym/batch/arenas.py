@@ -295,7 +295,7 @@ class Arenas:
         return Renderer(self.loaded.models, size=settings.pixel_size, skin=settings.skin)
 
     @cached_property
-    def _canvas(self) -> Any:
+    def _canvas(self) -> object:
         from arena_breaker_gym.rendering.frames import FrameCache
 
         return FrameCache(len(self), self.settings.pixel_size)

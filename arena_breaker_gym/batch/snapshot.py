@@ -53,7 +53,7 @@ def _rounded(column: NDArray[np.float64]) -> list[float]:
     return numbers
 
 
-def _enemies(enemies: NDArray[np.void], x: float, z: float) -> list[dict[str, Any]]:
+def _enemies(enemies: NDArray[np.void], x: float, z: float) -> list[dict[str, object]]:
     present = np.flatnonzero(enemies["kind"])
     dx = enemies["x"][present] - x
     dz = enemies["z"][present] - z
@@ -90,7 +90,7 @@ def _projectiles(shots: NDArray[np.void], x: float, z: float) -> list[dict[str, 
     ]
 
 
-def _hazards(hazards: NDArray[np.void], x: float, z: float) -> list[dict[str, Any]]:
+def _hazards(hazards: NDArray[np.void], x: float, z: float) -> list[dict[str, object]]:
     present = hazards[hazards["kind"] != 0]
     columns = (
         present["kind"].tolist(),

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from arena_breaker_agents.registry import limited, make_agent
 from arena_breaker_agents.tutor.bill import Bill
@@ -313,7 +312,7 @@ class Bootcamp:
                 rows += [{**row, **self._passes(entry.name)} for row in found]
         return [{**row, **self._gain(row)} for row in rows]
 
-    def _gain(self, row: Row) -> dict[str, Any]:
+    def _gain(self, row: Row) -> dict[str, object]:
         """What the fix brings a student, on equal seeds and with the same weights."""
         plan, name = self.plan, row["agent"]
         waits = row["latency"] is None and row["stage"] == plan.evaluation_stages[0]
@@ -325,7 +324,7 @@ class Bootcamp:
         )
         return {GAIN: paired_gain(bug, fix)}
 
-    def _passes(self, name: str) -> dict[str, Any]:
+    def _passes(self, name: str) -> dict[str, object]:
         """How often a student went over its examples, of how often it was to."""
         if name not in self._trained_names():
             return {}

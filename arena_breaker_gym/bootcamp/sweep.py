@@ -42,7 +42,7 @@ class SweepRun:
     """
 
     name: str
-    differs: Mapping[str, Any]
+    differs: Mapping[str, object]
     plan: BootcampPlan
 
     @property
@@ -80,7 +80,7 @@ def read_sweep(path: Path) -> list[SweepRun]:
     ]
 
 
-def _check_tables(path: Path, tables: Mapping[str, Any]) -> None:
+def _check_tables(path: Path, tables: Mapping[str, object]) -> None:
     """Refuses what should be a table, or one within it, and is another value."""
     within = {
         f"{name}.{part}": table[part]
@@ -103,7 +103,7 @@ def _merged(common: Mapping[str, Any], differs: Mapping[str, Any]) -> dict[str, 
 
 
 def _run(
-    path: Path, name: str, values: Mapping[str, Any], differs: Mapping[str, Any], seed: int
+    path: Path, name: str, values: Mapping[str, object], differs: Mapping[str, object], seed: int
 ) -> SweepRun:
     try:
         return SweepRun(name, differs, _plan(values, seed))
@@ -111,7 +111,7 @@ def _run(
         raise SweepError(f"{path}, run {name!r}: {error}") from None
 
 
-def _plan(values: Mapping[str, Any], seed: int) -> BootcampPlan:
+def _plan(values: Mapping[str, object], seed: int) -> BootcampPlan:
     names = [one.name for one in fields(BootcampPlan)]
     for name in values:
         if name not in names or name == "seed":

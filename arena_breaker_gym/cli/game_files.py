@@ -1,7 +1,7 @@
 """`arena-breaker stages` and `skins`: which there are, whether a file is one, and its schema."""
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,7 +22,7 @@ skins = typer.Typer(
     no_args_is_help=True,
 )
 
-Outline = Mapping[str, Any]
+Outline = Mapping[str, object]
 
 
 @stages.command("list", cls=Command)
@@ -98,7 +98,7 @@ def schema_of_skins() -> None:
     print_json(schema())
 
 
-def _stage_in(file: str) -> dict[str, Any]:
+def _stage_in(file: str) -> dict[str, object]:
     """What is in a stage file, once it is checked as the game checks it."""
     from arena_breaker_gym.stages.loader import load_campaign
 
@@ -121,7 +121,7 @@ def _stage_in_words(one: Outline) -> str:
     )
 
 
-def _skin_in(name_or_file: str) -> dict[str, Any]:
+def _skin_in(name_or_file: str) -> dict[str, object]:
     """What is in a skin, once it is checked as the game checks it."""
     from arena_breaker_gym.rendering.skins import load
 
@@ -141,7 +141,7 @@ def _skin_in_words(one: Outline) -> str:
 
 def _check(
     files: list[str],
-    outline: Callable[[str], dict[str, Any]],
+    outline: Callable[[str], dict[str, object]],
     in_words: Callable[[Outline], str],
     *,
     json: bool,
@@ -153,7 +153,7 @@ def _check(
 
 
 def _show(
-    outlines: list[dict[str, Any]], in_words: Callable[[Outline], str], *, json: bool
+    outlines: list[dict[str, object]], in_words: Callable[[Outline], str], *, json: bool
 ) -> None:
     if json:
         print_json(outlines)

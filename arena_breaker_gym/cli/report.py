@@ -95,8 +95,8 @@ def how_to_resume(place: Path | None) -> str:
 
 
 def checked_files(
-    files: Sequence[str], outline: Callable[[str], dict[str, Any]]
-) -> list[dict[str, Any]]:
+    files: Sequence[str], outline: Callable[[str], dict[str, object]]
+) -> list[dict[str, object]]:
     """What is in the files that are sound; what is wrong in the others is said on standard error.
 
     Args:

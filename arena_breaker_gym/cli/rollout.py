@@ -229,7 +229,7 @@ def _report(
 
     rows = rows_of(label_of(name, player), played)
     if json:
-        result: dict[str, Any] = {"rows": rows, "out": None if out is None else str(out)}
+        result: dict[str, object] = {"rows": rows, "out": None if out is None else str(out)}
         if isinstance(player, Paid):
             by_seed = {seed: one.to_dict() for seed, one in player.bills.items()}
             cost = {**player.bill.to_dict(), "by_seed": by_seed}

@@ -125,7 +125,7 @@ class FineTuning:
             if not name.startswith(tuple(SEES))
         ]
         self._critic = _critic(model, config.seed)
-        groups: list[dict[str, Any]] = [
+        groups: list[dict[str, object]] = [
             {"params": self._parameters, "lr": config.learning_rate},
             {"params": [*self._critic.parameters()], "lr": _CRITIC_PACE * config.learning_rate},
         ]
@@ -169,7 +169,7 @@ class FineTuning:
             self._save()
             advance(f"round {self.update}, reward {reward:.2f} an arena", self.update / total)
 
-    def _report(self) -> dict[str, Any]:
+    def _report(self) -> dict[str, object]:
         """What stands in every training's report."""
         config = self.config
         examples = self.update * config.arenas * config.looks

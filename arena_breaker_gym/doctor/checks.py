@@ -364,7 +364,7 @@ def check_gpu() -> Finding:
 def check_keys() -> Finding:
     """Which keys for models on servers are set; never what they are."""
     found = {name: os.environ[name] for name in KEYS if os.environ.get(name)}
-    details: dict[str, Any] = {name: name in found for name in KEYS}
+    details: dict[str, object] = {name: name in found for name in KEYS}
     odd = [name for name, key in found.items() if key != key.strip(" \t\r\n\"'")]
     if odd:
         words = f"{', '.join(odd)} begins or ends with a blank or a quotation mark."

@@ -185,7 +185,7 @@ def _terms_of(source: EpisodeSource, pixel_size: int | None) -> _Terms:
     return _Terms(fps, size)
 
 
-def _info(source: EpisodeSource, terms: _Terms, licence: str) -> dict[str, Any]:
+def _info(source: EpisodeSource, terms: _Terms, licence: str) -> dict[str, object]:
     return {
         "codebase_version": VERSION,
         "robot_type": "arena_breaker",
@@ -212,7 +212,7 @@ def _info(source: EpisodeSource, terms: _Terms, licence: str) -> dict[str, Any]:
     }
 
 
-def _features(terms: _Terms) -> dict[str, Any]:
+def _features(terms: _Terms) -> dict[str, object]:
     def of(dtype: str, *shape: int, names: object = None) -> dict[str, Any]:
         return {"dtype": dtype, "shape": list(shape), "names": names}
 
@@ -246,7 +246,7 @@ def _features(terms: _Terms) -> dict[str, Any]:
     }
 
 
-def _check_same(out: Path, info: dict[str, Any]) -> None:
+def _check_same(out: Path, info: dict[str, object]) -> None:
     """Refuses a folder that holds anything but the very data set that is wanted."""
     try:
         same = json_in(read_stored(out / INFO)) == json.loads(json.dumps(info))
@@ -261,7 +261,7 @@ def _write(
     pieces: Pieces,
     source: EpisodeSource,
     terms: _Terms,
-    info: dict[str, Any],
+    info: dict[str, object],
     progress: Progress | None,
 ) -> None:
     rows: list[dict[str, Any]] = []
@@ -353,7 +353,7 @@ def _state(piece: Moments) -> NDArray[np.float32]:
     return np.concatenate(tables, axis=1, dtype=np.float32)
 
 
-def _table(columns: Columns) -> Any:
+def _table(columns: Columns) -> object:
     pa = require("pyarrow", "nitrogen")
     arrays = {}
     for name, values in columns.items():
@@ -366,7 +366,7 @@ def _table(columns: Columns) -> Any:
 
 def _row(
     episode: Episode, number: int, before: int, terms: _Terms, sums: dict[str, Sums]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What the data set says of an episode: where it lies, its figures, and where it is from."""
     chunk, file = divmod(number, CHUNK)
     return {
@@ -399,7 +399,7 @@ def _stats(sums: dict[str, Sums]) -> dict[str, Any]:
     return {name: part.stats(picture=name == PIXELS) for name, part in sums.items()}
 
 
-def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
+def _write_table(path: Path, rows: list[dict[str, object]]) -> None:
     pa, pq = require("pyarrow", "nitrogen"), require("pyarrow.parquet", "nitrogen")
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), path)

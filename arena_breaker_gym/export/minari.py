@@ -141,10 +141,10 @@ def _spec_of(source: EpisodeSource, *, observation: str, pixel_size: int | None)
 
 def _about(
     source: EpisodeSource, name: str, *, author: str | None, licence: str, spec: EnvSpec
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What the data set says of itself, besides what Minari adds."""
     own = arena_breaker_gym.__version__
-    about: dict[str, Any] = {
+    about: dict[str, object] = {
         "dataset_id": name,
         "minari_version": version("minari"),
         "algorithm_name": ", ".join(source.agents),
@@ -168,7 +168,7 @@ def _about(
     return about
 
 
-def _check_same(folder: Path, about: dict[str, Any]) -> None:
+def _check_same(folder: Path, about: dict[str, object]) -> None:
     """Refuses a folder that holds anything but the very data set that is wanted.
 
     Raises:
@@ -192,7 +192,7 @@ def _write(
     pieces: Pieces,
     source: EpisodeSource,
     spec: EnvSpec,
-    about: dict[str, Any],
+    about: dict[str, object],
     progress: Progress | None,
 ) -> None:
     from minari.dataset.minari_storage import MinariStorage

@@ -116,7 +116,7 @@ def _check_alike(first: Episode, other: Episode, which: str) -> None:
             )
 
 
-def _terms(episode: Episode) -> dict[str, Any]:
+def _terms(episode: Episode) -> dict[str, object]:
     """What must be alike: all except the stage to begin on, and what an agent was shown."""
     values = episode.settings.to_dict()
     del values["start_stage"], values["observation"], values["pixel_size"]
@@ -168,7 +168,7 @@ def moments_of(
     """
     settings = replace(episode.settings, observation=observation, pixel_size=pixel_size)
     parts = parts_of(observation_space_of(settings))
-    kept: list[tuple[dict[str, NDArray[Any]], dict[str, Any], bool, bool]] = []
+    kept: list[tuple[dict[str, NDArray[Any]], dict[str, object], bool, bool]] = []
     for step, arenas in resimulate(replace(episode, settings=settings)):
         ended = (bool(arenas.terminated[0]), bool(arenas.truncated[0])) if step else (False, False)
         kept.append((_seen(arenas, parts), _info(arenas, step), *ended))
@@ -189,15 +189,15 @@ def _seen(arenas: Arenas, parts: dict[str, spaces.Box]) -> dict[str, NDArray[Any
     return found
 
 
-def _info(arenas: Arenas, step: int) -> dict[str, Any]:
-    facts: dict[str, Any] = dict(zip(INFO, arenas.facts(0), strict=True))
+def _info(arenas: Arenas, step: int) -> dict[str, object]:
+    facts: dict[str, object] = dict(zip(INFO, arenas.facts(0), strict=True))
     facts["victory"] = bool(facts["victory"])
     terms = arenas.terms(0) if step else [0.0] * len(REWARD_TERMS)
     return {**facts, **dict(zip(FLAT_TERMS, terms, strict=True))}
 
 
 def _stacked(
-    first: int, kept: list[tuple[dict[str, NDArray[Any]], dict[str, Any], bool, bool]]
+    first: int, kept: list[tuple[dict[str, NDArray[Any]], dict[str, object], bool, bool]]
 ) -> Moments:
     seen, infos, terminated, truncated = zip(*kept, strict=True)
     return Moments(
@@ -243,7 +243,7 @@ def placed(file: Path, target: Path) -> None:
 
 
 @contextmanager
-def pieces_of(data_set: Path, about: dict[str, Any]) -> Iterator[Pieces]:
+def pieces_of(data_set: Path, about: dict[str, object]) -> Iterator[Pieces]:
     """Gives the pieces of a data set, which go when the block ends well.
 
     Args:
@@ -261,7 +261,7 @@ def pieces_of(data_set: Path, about: dict[str, Any]) -> Iterator[Pieces]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _keep_only(folder: Path, about: dict[str, Any]) -> None:
+def _keep_only(folder: Path, about: dict[str, object]) -> None:
     """Empties a folder whose pieces are of another data set, and notes which one it is for."""
     plain = json.loads(json.dumps(about, default=sorted))
     note = folder / _KEY

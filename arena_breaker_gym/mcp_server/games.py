@@ -48,7 +48,7 @@ class Moment(_Answer):
     steps_left: int
     """Steps until the episode is cut off."""
 
-    snapshot: dict[str, Any]
+    snapshot: dict[str, object]
     """The arena: metres, x right, z towards the viewer, dx and dz from the player, m/s."""
 
 

@@ -59,7 +59,7 @@ Steps = Annotated[
 ]
 
 
-def _stick(meaning: str) -> Any:
+def _stick(meaning: str) -> object:
     return Field(strict=True, ge=-1.0, le=1.0, allow_inf_nan=False, description=meaning)
 
 
@@ -70,7 +70,7 @@ AimZ = Annotated[float, _stick("Aim stick: towards the viewer."), AS_NUMBER]
 Dash = Annotated[bool, Field(strict=True, description="Dash along the move stick."), AS_TRUTH]
 
 
-def _optional(description: str, **schema: object) -> Any:
+def _optional(description: str, **schema: object) -> object:
     """A whole number that may be left out, or null, without a schema that says so.
 
     Some clients know no unions: they send text for whatever may be a number or null. So the
@@ -315,7 +315,7 @@ class ArenaServer(MCPServer[Games]):
             await lowlevel.run(incoming, outgoing, lowlevel.create_initialization_options())
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[Games, Any] | None = None
+        self, name: str, arguments: dict[str, object], context: Context[Games, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Calls a tool.
 

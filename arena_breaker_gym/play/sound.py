@@ -204,7 +204,7 @@ def _opened() -> bool:
     return True
 
 
-def _sound_of(wave: Wave) -> Any:
+def _sound_of(wave: Wave) -> object:
     """A sound on both sides, 16 bits a sample."""
     samples = np.repeat((32_767 * wave).astype(np.int16), 2)
     return pygame.mixer.Sound(buffer=samples.tobytes())

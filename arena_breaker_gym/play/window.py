@@ -129,7 +129,7 @@ class Window:
         self._size = window_of(side)
         self._full = False
         # Held as long as the window is: pygame's events point to it, whether it lives or not.
-        self._shown: Any = None
+        self._shown: object = None
 
     @property
     def surface(self) -> pygame.Surface:

@@ -28,7 +28,7 @@ class _Registering:
         self._loader = loader
         self._waiting = waiting
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name == "_loader":  # a copy that is being made has none yet
             raise AttributeError(name)
         return getattr(self._loader, name)  # a spec shows its own loader's attributes

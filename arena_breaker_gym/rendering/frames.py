@@ -6,7 +6,7 @@ an arena has things, so the room for them is fixed.
 """
 
 import io
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ class FrameCache:
         self.touched: NDArray[np.void] = np.zeros(count, dtype=TOUCHED)
         self.touched["scene"] = UNKNOWN
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """A copy starts with empty frames; it is drawn like any other."""
         count, size = self.frames.shape[:2]
         return FrameCache, (count, size)

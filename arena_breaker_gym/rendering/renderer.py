@@ -65,7 +65,7 @@ class Renderer:
         self._skins = skins.every(skin)
         self._models = tuple(models)
         self._scratch = np.empty(1, SCRATCH)
-        self._scenes: dict[int, tuple[Any, ...]] = {}
+        self._scenes: dict[int, tuple[object, ...]] = {}
 
     def compose(
         self,

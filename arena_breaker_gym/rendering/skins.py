@@ -370,14 +370,14 @@ def _no_parent(name: object) -> Fault:
     return Fault(_PARENT, quoted(name), wanted)
 
 
-def _grown(own: Mapping[str, Any], parent: object, file: Path) -> dict[str, Any]:
+def _grown(own: Mapping[str, object], parent: object, file: Path) -> dict[str, object]:
     """One's own entries over the parent's; without that parent, over the default's."""
     name = str(parent) if parent in names() else "default"
     signed = {"name": file.stem[:40], "description": f"{name}, changed."}
     return _laid_over(_built_in(name).model_dump() | signed, own)
 
 
-def _laid_over(parent: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def _laid_over(parent: Mapping[str, object], own: Mapping[str, object]) -> dict[str, object]:
     """The parent's entries with your own in their place, part by part."""
     both = dict(parent)
     for key, value in own.items():

@@ -132,7 +132,7 @@ class Chart:
     """
 
     title: str
-    figure: Mapping[str, Any]
+    figure: Mapping[str, object]
     note: str = ""
     legend: Sequence[Key] = ()
     height: int | None = HEIGHT
@@ -144,7 +144,7 @@ def figure_of(traces: Iterable[object], **layout: object) -> dict[str, Any]:
     objects = require("plotly.graph_objects", EXTRA)
     figure = objects.Figure(list(traces), {"showlegend": False, **layout})
     figure.layout.template = None
-    plain: dict[str, Any] = json.loads(figure.to_json())
+    plain: dict[str, object] = json.loads(figure.to_json())
     return plain
 
 
@@ -174,14 +174,14 @@ def _wrapped(label: str) -> str:
     return "<br>".join(map(escape, textwrap.wrap(label, _LETTERS)))
 
 
-def _above_bar(at: int, label: str) -> dict[str, Any]:
+def _above_bar(at: int, label: str) -> dict[str, object]:
     place = {"xref": "paper", "x": 0, "xanchor": "left", "y": at, "yanchor": "bottom"}
     return {**place, "yshift": _BAR / 2, "text": label, "align": "left", "showarrow": False}
 
 
 def _kill_bars(
     rows: Sequence[Row], labels: Sequence[str], palette: ChartColours, *, faded: bool, width: float
-) -> Any:
+) -> object:
     objects = require("plotly.graph_objects", EXTRA)
     kills = [row["kills"] for row in rows]
     full = [not faded or row["point_blank_fix"] for row in rows]
@@ -225,7 +225,7 @@ def _legend(names: Iterable[str], palette: ChartColours) -> list[Key]:
     return [Key(palette.stroke(name).mark, palette[name], name) for name in names]
 
 
-def _line(line: CurveLine, palette: ChartColours) -> list[Any]:
+def _line(line: CurveLine, palette: ChartColours) -> list[object]:
     objects = require("plotly.graph_objects", EXTRA)
     x = list(line.x)
     traces = []

@@ -106,7 +106,7 @@ class Report:
     episodes: Mapping[str, Sequence[Episode]] = field(default_factory=dict)
     curves: Sequence[Curve] = ()
     videos: Sequence[VideoPanel] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     timings_s: Mapping[str, float] = field(default_factory=dict)
     command: str = ""
 
@@ -253,7 +253,7 @@ def _verdict(report: Mapping[str, Any]) -> Iterator[str]:
             yield f"On held-out episodes, {name.replace('_', ' ')}: {words}."
 
 
-def _settings_in(path: Path) -> dict[str, Any]:
+def _settings_in(path: Path) -> dict[str, object]:
     try:
         settings = json_in(read_stored(path))
     except StoredError as error:
@@ -269,7 +269,7 @@ def _noted(folder: Path) -> list[dict[str, Any]]:
     return [*filter(None, map(_line_in, read_stored(path).splitlines()))] if path.exists() else []
 
 
-def _line_in(row: bytes) -> dict[str, Any] | None:
+def _line_in(row: bytes) -> dict[str, object] | None:
     try:
         line = json_in(row)
     except StoredError:

@@ -81,7 +81,7 @@ def _source(name: str) -> str:
     return (files("arena_breaker_gym.report") / "page" / name).read_text(encoding="utf-8")
 
 
-def _parts(report: Report) -> dict[str, Any]:
+def _parts(report: Report) -> dict[str, object]:
     """All that the template names except Plotly."""
     palette = ChartColours.of(report)
     places = places_of(report.episodes, palette)
@@ -268,7 +268,7 @@ def _panel(
         for cause, _ in counts
     ]
     image = {"source": floor.word, "xref": "x", "yref": "y", "x": 0, "y": 0, "layer": "below"}
-    axis: dict[str, Any] = {"visible": False, "fixedrange": True, "constrain": "domain"}
+    axis: dict[str, object] = {"visible": False, "fixedrange": True, "constrain": "domain"}
     figure = figure_of(
         traces,
         images=[{**image, "sizex": SIZE, "sizey": SIZE, "sizing": "stretch"}],
@@ -284,7 +284,7 @@ def _panel(
     return Chart(title, figure, legend=legend, height=None)
 
 
-def _markers(deaths: Sequence[Death], camera: Camera, colour: str) -> Any:
+def _markers(deaths: Sequence[Death], camera: Camera, colour: str) -> object:
     """The places of deaths of one cause."""
     objects = require("plotly.graph_objects", EXTRA)
     points = [camera.project(one.x, one.z) for one in deaths]

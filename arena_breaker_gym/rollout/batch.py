@@ -48,7 +48,7 @@ class ArenaBatch:
         # Zeros cost no memory until they are written, so the longest episode may have its room.
         self._actions = np.zeros((count, plan.max_steps, ACTION_LENGTH), dtype=np.float32)
         self._rewards = np.zeros((count, plan.max_steps))
-        self._snapshots: list[list[dict[str, Any]]] = [[] for _ in range(count)]
+        self._snapshots: list[list[dict[str, object]]] = [[] for _ in range(count)]
         self._keep_snapshots = keep_snapshots
         self._drawn_by: str | None = None
         self._numbers = np.arange(count)
@@ -144,7 +144,7 @@ class ArenaBatch:
             return COMPLETED, "victory"
         return COMPLETED, f"killed by {summary['cause_of_death']}"
 
-    def _look(self, arenas: Sequence[int]) -> list[dict[str, Any]]:
+    def _look(self, arenas: Sequence[int]) -> list[dict[str, object]]:
         """Snapshots of this moment, each of which is made once."""
         for arena in arenas:
             kept = self._snapshots[arena]
@@ -158,7 +158,7 @@ def observations_of(
     rows: Sequence[int],
     needs: Collection[str],
     *,
-    look: Callable[[Sequence[int]], Sequence[dict[str, Any]]] | None = None,
+    look: Callable[[Sequence[int]], Sequence[dict[str, object]]] | None = None,
 ) -> Observations:
     """What an agent with such needs sees of some arenas; nothing else is computed.
 

@@ -271,7 +271,7 @@ class Plan:
                 return f"{name}={shortened(stored[name])}, not {shortened(value)}"
         return None
 
-    def _identity(self, index: int, stages_digest: str) -> dict[str, Any]:
+    def _identity(self, index: int, stages_digest: str) -> dict[str, object]:
         return {
             "agent": self.agent,
             **_played_settings(self.settings),
@@ -294,7 +294,7 @@ def stages_from(stage: int | Sequence[int] | None, settings: Settings) -> tuple[
     return tuple(plain_int("stage", one) for one in stages)
 
 
-def _identity(episode: Episode) -> dict[str, Any]:
+def _identity(episode: Episode) -> dict[str, object]:
     return {
         "agent": episode.agent,
         **_played_settings(episode.settings),
@@ -307,7 +307,7 @@ def _identity(episode: Episode) -> dict[str, Any]:
     }
 
 
-def _played_settings(settings: Settings) -> dict[str, Any]:
+def _played_settings(settings: Settings) -> dict[str, object]:
     """Settings by name, less the stages, which digest and stage say better, and `observation`.
 
     An agent is shown what it needs, whatever the environment would hand out.

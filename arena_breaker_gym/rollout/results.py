@@ -49,7 +49,7 @@ class Results:
     """
 
     rows: Sequence[Row]
-    settings: Mapping[str, Any]
+    settings: Mapping[str, object]
     timings_s: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

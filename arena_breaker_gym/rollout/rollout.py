@@ -4,7 +4,6 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from arena_breaker_gym._runtime.files import Claim, claimed
 from arena_breaker_gym._runtime.plain import plain_int
@@ -48,7 +47,7 @@ def rollout(
     episodes: int,
     seed: int = 0,
     num_envs: int | None = None,
-    env: Settings | Mapping[str, Any] | None = None,
+    env: Settings | Mapping[str, object] | None = None,
     stage: int | Sequence[int] | None = None,
     max_steps: int = MAX_EPISODE_STEPS,
     latency: Latency = None,

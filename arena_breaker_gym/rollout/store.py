@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -207,7 +206,7 @@ def load_episode(path: Path, *, stages: Sequence[str | Path] | None = None) -> E
     return episode if stages is None else episode.named(_file_names(stages))
 
 
-def _about(episode: Episode) -> dict[str, Any]:
+def _about(episode: Episode) -> dict[str, object]:
     about = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
@@ -232,7 +231,7 @@ def _about(episode: Episode) -> dict[str, Any]:
     return {**about, "metrics": metrics}
 
 
-def _settings(episode: Episode) -> dict[str, Any]:
+def _settings(episode: Episode) -> dict[str, object]:
     """Its settings, in which stages of your own stand as texts: files may move or change."""
     values = episode.settings.to_dict()
     if episode.settings.stages is not None and not isinstance(episode, StoredEpisode):

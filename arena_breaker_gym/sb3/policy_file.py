@@ -80,7 +80,7 @@ class SmallCNN(BaseFeaturesExtractor):
         return seen
 
 
-def _with_new_names(state: dict[str, Any], prefix: str, *_: object) -> None:
+def _with_new_names(state: dict[str, object], prefix: str, *_: object) -> None:
     """Renames the layers of stored policies, which have old names: eyes and mind."""
     for old, new in (("eyes", "features"), ("mind", "head")):
         for name in [name for name in state if name.startswith(f"{prefix}{old}.")]:
@@ -135,7 +135,7 @@ class SavedPolicy:
     policy: ActorCriticPolicy
     preprocessing: PreprocessingConfig
     settings: Settings
-    layers: list[dict[str, Any]]
+    layers: list[dict[str, object]]
     tensors: dict[str, NDArray[Any]]
 
 
@@ -252,7 +252,7 @@ def _check_layers(
     policy: ActorCriticPolicy,
     preprocessing: PreprocessingConfig,
     settings: Settings,
-    layers: list[dict[str, Any]],
+    layers: list[dict[str, object]],
     tensors: Mapping[str, NDArray[Any]],
 ) -> None:
     """Lets the layers show the policy an arena in which nothing is to be seen."""
@@ -396,7 +396,7 @@ def _policy(
     return policy
 
 
-def _check_widths(widths: list[Any]) -> None:
+def _check_widths(widths: list[object]) -> None:
     """Refuses networks that would fill the memory before their weights are looked at."""
     for width in widths:
         plain_int("a layer's width", width, most=WIDEST)

@@ -131,7 +131,7 @@ class TrainingStateError(ValueError):
     """A file that holds no training under way, or another one."""
 
 
-def save_checkpoint(model: OnPolicyAlgorithm, path: Path, note: dict[str, Any]) -> None:
+def save_checkpoint(model: OnPolicyAlgorithm, path: Path, note: dict[str, object]) -> None:
     """Writes all that goes on: whole, or not at all.
 
     Args:
@@ -163,7 +163,7 @@ def read_note(path: Path) -> dict[str, Any] | None:
     return {name: value for name, value in _note_in(path).items() if name != _DIGEST}
 
 
-def _note_in(path: Path) -> dict[str, Any]:
+def _note_in(path: Path) -> dict[str, object]:
     try:
         with safe_open(path, "pt") as file:
             note = json_in(file.metadata()[_NOTE])
@@ -410,7 +410,7 @@ def _env(config: PPOConfig, num_threads: int | None) -> VecEnv:
 
 
 def _ppo(config: PPOConfig, env: VecEnv, seed: int, *, rate: Callable[[float], float]) -> PPO:
-    network: dict[str, Any] = {
+    network: dict[str, object] = {
         "net_arch": list(config.net_arch),
         "activation_fn": ACTIVATIONS[config.activation],
     }

@@ -178,7 +178,7 @@ class AdapterProcess:
         if not line:
             self._lines.put("")  # so it is for every later question
             raise BrokenError(self._last_words())
-        answer: Mapping[str, Any] = json.loads(line)
+        answer: Mapping[str, object] = json.loads(line)
         return answer
 
     def _last_words(self) -> str:

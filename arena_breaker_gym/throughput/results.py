@@ -165,8 +165,8 @@ class ThroughputResults:
 
     rows: Sequence[Row]
     peers: Sequence[Peer]
-    machine: Mapping[str, Any]
-    settings: Mapping[str, Any]
+    machine: Mapping[str, object]
+    settings: Mapping[str, object]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, as they stand in the file."""

@@ -90,7 +90,7 @@ class ActionNoiseVectorEnv(gym.vector.VectorWrapper):
 
     def reset(
         self, *, seed: Any = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    ) -> tuple[Any, dict[str, object]]:
         """Begins episodes; see `ArenaBreakerVectorEnv.reset`."""
         if seed is not None:
             first = seed if isinstance(seed, int | np.integer) else seed[0]
@@ -99,7 +99,7 @@ class ActionNoiseVectorEnv(gym.vector.VectorWrapper):
 
     def step(
         self, actions: NDArray[np.float32]
-    ) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
+    ) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, object]]:
         """Plays (n, 5) actions, slips included, for one step of every arena."""
         return self.env.step(self.noise.applied(actions, self._rng))
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -217,7 +217,7 @@ class EpisodeExamples(SequenceExamples):
             digest.update(np.ascontiguousarray(episode.actions).tobytes())
         return digest.hexdigest()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Leave behind what another process makes for itself."""
         return {**self.__dict__, "_key_frames": {}, "_worlds": {}}
 

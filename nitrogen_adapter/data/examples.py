@@ -170,14 +170,14 @@ def _pickled(source: BatchSource) -> bytes:
         ) from error
 
 
-def _context() -> Any:
+def _context() -> object:
     context = multiprocessing.get_context(_METHOD)
     if _METHOD == "forkserver":
         context.set_forkserver_preload([*_IMPORTS])
     return context
 
 
-def _unchanged(answer: object) -> Any:
+def _unchanged(answer: object) -> object:
     return answer
 
 

@@ -376,7 +376,7 @@ def _key(look: _Look) -> str:
             "leave the folder out to keep them in memory."
         )
     config = look.model.config
-    about: dict[str, Any] = {
+    about: dict[str, object] = {
         "examples": look.examples.fingerprint(),
         "weights": _weights_digest(look.model),
         "frame": config.vision.image_size,

@@ -83,14 +83,14 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
         self._seed: int | None = None
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+        self, *, seed: int | None = None, options: dict[str, object] | None = None
+    ) -> tuple[Any, dict[str, object]]:
         """Begin an episode; one that has not ended is let go."""
         self._forget()
         self._seed = seed
         return super().reset(seed=seed, options=options)
 
-    def step(self, action: object) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
+    def step(self, action: object) -> tuple[Any, SupportsFloat, bool, bool, dict[str, object]]:
         """Note what is seen and done, do it, and write the episode if that was its end.
 
         Raises:
@@ -147,7 +147,7 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
         self._number += 1
         self._actions.clear()
 
-    def _about(self) -> dict[str, Any]:
+    def _about(self) -> dict[str, object]:
         return {
             "video": self._name,
             "rows_per_second": ROWS_PER_SECOND,
@@ -254,7 +254,7 @@ def _draw(episode: Episode, part: Path, name: str, size: int) -> None:
 
 def _about(
     episode: Episode, name: str, *, frame_size: int | None, buttons: GamepadSettings
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What a chunk's metadata say of the whole video."""
     return {
         "format": FORMAT,
@@ -272,7 +272,7 @@ def _about(
     }
 
 
-def _check_same(video: Path, about: dict[str, Any]) -> None:
+def _check_same(video: Path, about: dict[str, object]) -> None:
     written = read_metadata(chunk_folder(video, video.name, 0))
     if any(written.get(name) != value for name, value in about.items()):
         raise LabelError(

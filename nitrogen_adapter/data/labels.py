@@ -256,7 +256,7 @@ class LabelChunk:
     kind: str
     rows: NDArray[np.float32]
     rate: float
-    about: dict[str, Any]
+    about: dict[str, object]
     box: Box | None
 
     @property
@@ -316,7 +316,7 @@ def read_chunk(folder: Path, kind: str) -> LabelChunk:
     return LabelChunk(folder, kind, rows, told or ROWS_PER_SECOND, about, _box(about, path))
 
 
-def _told_rate(about: Mapping[str, Any], path: Path) -> float | None:
+def _told_rate(about: Mapping[str, object], path: Path) -> float | None:
     """Rows in a second, as metadata have it; None if they do not say."""
     if "rows_per_second" in about:  # ours
         rate = about["rows_per_second"]
@@ -355,7 +355,7 @@ def _seconds(about: Mapping[str, object]) -> float:
     return told if is_number(told) and 0.0 < told < CHUNK_S else CHUNK_S
 
 
-def _share(whole: Any, parts: float) -> Any:
+def _share(whole: object, parts: float) -> object:
     return whole / parts if is_number(whole) else whole
 
 

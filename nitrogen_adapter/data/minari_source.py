@@ -48,7 +48,7 @@ class MinariExamples(SequenceExamples):
 
     def __init__(
         self,
-        dataset: Any,
+        dataset: object,
         mapping: Packs | Callable[[Any], NDArray[np.float32]],
         *,
         pixels: str | None = None,
@@ -125,7 +125,7 @@ class MinariExamples(SequenceExamples):
             digest.update(rows.tobytes())
         return digest.hexdigest()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Leave behind the frames: another process reads its own."""
         return {**self.__dict__, "_latest": OrderedDict()}
 
@@ -196,7 +196,7 @@ def _is_picture(space: spaces.Space[Any]) -> bool:
 
 
 def _packed(
-    mapping: Packs | Callable[[Any], NDArray[np.float32]], actions: Any, place: int
+    mapping: Packs | Callable[[Any], NDArray[np.float32]], actions: object, place: int
 ) -> NDArray[np.float32]:
     """An episode's rows, checked."""
     pack: Any = getattr(mapping, "pack", mapping)

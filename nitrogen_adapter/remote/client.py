@@ -93,7 +93,7 @@ class RemotePredictor:
         Raises:
             ServerError: if the server does not answer or refuses.
         """
-        request: dict[str, Any] = {"type": "reset"}
+        request: dict[str, object] = {"type": "reset"}
         if self._batch:
             request["sessions"] = [int(one) for one in sessions]
         if self._seeded and seed is not None:
@@ -131,7 +131,7 @@ class RemotePredictor:
 
     # What the server told
 
-    def _extensions(self) -> Sequence[Any]:
+    def _extensions(self) -> Sequence[object]:
         told = self._told.get("extensions")
         return told if isinstance(told, list | tuple) else ()
 
@@ -176,20 +176,20 @@ class RemotePredictor:
             raise ServerError(f"{self._who()} sent '{name}' with numbers that are not finite.")
         return part.astype(np.float32)
 
-    def _entry(self, reply: Mapping[str, object], name: str) -> dict[str, Any]:
+    def _entry(self, reply: Mapping[str, object], name: str) -> dict[str, object]:
         entry = reply.get(name)
         if not isinstance(entry, dict):
             raise ServerError(f"{self._who()} sent no '{name}'.")
         return entry
 
-    def _ask_again(self, request: Mapping[str, object]) -> dict[str, Any]:
+    def _ask_again(self, request: Mapping[str, object]) -> dict[str, object]:
         """Ask, and ask again if no answer came: only for what may happen twice."""
         try:
             return self._ask(request)
         except NoAnswerError:
             return self._ask(request)
 
-    def _ask(self, request: Mapping[str, object]) -> dict[str, Any]:
+    def _ask(self, request: Mapping[str, object]) -> dict[str, object]:
         """Ask, and again while our server is too busy to have looked at the request."""
         data = wire.dumps(request)
         ends, pause = time.monotonic() + self._timeout_s, _PAUSES_S[0]
@@ -203,7 +203,7 @@ class RemotePredictor:
             raise ServerError(f"{self._who()} refused: {said}")
         return reply
 
-    def _reply_to(self, request: bytes) -> dict[str, Any]:
+    def _reply_to(self, request: bytes) -> dict[str, object]:
         answer = self._exchanged(request)
         try:
             return wire.loads(answer)

@@ -45,7 +45,7 @@ LOG_EVERY_S = 60.0
 EXTENSIONS = ("batch", "seed")  # what this server can and the public one cannot
 
 # What the public server says about itself, where a predictor does not know better.
-PUBLIC_INFO: Mapping[str, Any] = MappingProxyType(
+PUBLIC_INFO: Mapping[str, object] = MappingProxyType(
     {
         "ckpt_path": None,
         "selected_game": None,
@@ -328,8 +328,8 @@ class NitroGenServer:
         sessions = self._sessions_of(request["sessions"]) if "sessions" in request else None
         return QueuedRequest(_client_of(route), route, received, sessions, seed=seed)
 
-    def _info(self) -> dict[str, Any]:
-        known: Mapping[str, Any] = getattr(self._predictor, "info", dict)()
+    def _info(self) -> dict[str, object]:
+        known: Mapping[str, object] = getattr(self._predictor, "info", dict)()
         info = {**PUBLIC_INFO, **known, "extensions": list(EXTENSIONS)}
         info["action_horizon"] = self._predictor.horizon
         info["max_sessions"] = self.max_sessions
@@ -398,7 +398,7 @@ def _parted(frames: list[bytes]) -> tuple[list[bytes], list[bytes]]:
     return frames[:end], frames[end + 1 :]
 
 
-def _request_in(body: list[bytes]) -> dict[str, Any]:
+def _request_in(body: list[bytes]) -> dict[str, object]:
     if len(body) != 1:
         raise WireError("A message is not one part behind an empty one.")
     return wire.loads(body[0])

@@ -140,7 +140,7 @@ class _Reader(Unpickler):
             array.turn(axes)
         return array
 
-    def _scalar(self, kind: object, data: object) -> Any:
+    def _scalar(self, kind: object, data: object) -> object:
         array = _Array(self._bytes)
         array.fill(data, kind, (), order="C")
         return array.value()[()]
@@ -227,7 +227,7 @@ class _Image(Unfinished):
         return self._made
 
 
-def _plain(value: object, *, depth: int, budget: _Budget) -> Any:
+def _plain(value: object, *, depth: int, budget: _Budget) -> object:
     """Return a value with its objects made, and its containers each in one place only."""
     budget.spend(1)
     if depth > MAX_DEPTH:

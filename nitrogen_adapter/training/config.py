@@ -322,7 +322,7 @@ class TrainingConfig:
             raise ValueError("All weights are 0, so there is nothing to learn.")
 
     @classmethod
-    def student(cls, **changes: Any) -> TrainingConfig:
+    def student(cls, **changes: object) -> TrainingConfig:
         """Return the config of the small student, which starts from nothing on few frames.
 
         All of it learns, in small steps, at a high rate that falls to zero; the sticks and the
@@ -350,7 +350,7 @@ class TrainingConfig:
         return cls(**{**values, **changes})
 
     @classmethod
-    def adapting(cls, **changes: Any) -> TrainingConfig:
+    def adapting(cls, **changes: object) -> TrainingConfig:
         """Return how the shipped base is taught another look, for four epochs.
 
         All of it learns: NitroGen's vision encoder has seen the world and may be frozen, the base's

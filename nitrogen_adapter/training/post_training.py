@@ -205,7 +205,7 @@ class PostTraining:
 
     def run(
         self, advance: Advance, *, on_start: Callable[[str], None] | None = None
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Do what is left to do.
 
         Args:
@@ -305,7 +305,7 @@ def _fitted(config: PostTrainingConfig, split: DataSplit) -> TrainingConfig:
     return training
 
 
-def _identity(config: PostTrainingConfig) -> dict[str, Any]:
+def _identity(config: PostTrainingConfig) -> dict[str, object]:
     path = file_of(config.base)
     if path is None:
         return {"preset": config.base, "seed": config.seed}

@@ -223,7 +223,7 @@ class TrainingRun:
         checkpoint.save(self.result, self.trainer.model)
 
 
-def claim(folder: Path, about: Mapping[str, Any], *, processes: Processes | None = None) -> None:
+def claim(folder: Path, about: Mapping[str, object], *, processes: Processes | None = None) -> None:
     """Note in a folder which training it is of, or refuse one that is of another.
 
     Args:
@@ -264,7 +264,7 @@ def _is_report(found: Mapping[str, Any]) -> bool:
     return over and all(map(is_number, (found.get("seconds"), *passes.values())))
 
 
-def _passes(trainer: Trainer) -> dict[str, Any]:
+def _passes(trainer: Trainer) -> dict[str, object]:
     """How often it went over its examples, if it was to be by passes."""
     config = trainer.config
     if config.steps is not None:
@@ -278,7 +278,7 @@ def _passes(trainer: Trainer) -> dict[str, Any]:
     return {"passes": passes.to_dict()}
 
 
-def _object_in(path: Path) -> dict[str, Any]:
+def _object_in(path: Path) -> dict[str, object]:
     """The JSON object that a file of a training's folder holds.
 
     Raises:
@@ -295,7 +295,7 @@ def _object_in(path: Path) -> dict[str, Any]:
     return found
 
 
-def _scores_in(found: Any, path: Path) -> dict[str, dict[str, Scores]]:
+def _scores_in(found: object, path: Path) -> dict[str, dict[str, Scores]]:
     """Scores as `HeldOut` gives them, by who is judged.
 
     Raises:
@@ -306,7 +306,7 @@ def _scores_in(found: Any, path: Path) -> dict[str, dict[str, Scores]]:
     return found
 
 
-def _is_judged(judged: Any) -> bool:
+def _is_judged(judged: object) -> bool:
     if not isinstance(judged, dict) or not {"played", "chunk"} <= judged.keys():
         return False
     return all(

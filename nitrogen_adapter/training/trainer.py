@@ -419,7 +419,7 @@ def bfloat16_is_faster(device: str) -> bool:
     return torch.cpu._is_amx_tile_supported() or (amd and torch.cpu._is_avx512_bf16_supported())
 
 
-def _settings_of(stored: Any) -> Any:
+def _settings_of(stored: object) -> object:
     """Settings as they were stored, by today's names, with later ones at their defaults."""
     if not isinstance(stored, Mapping):
         return stored

@@ -40,7 +40,7 @@ class BatchRequest:
     """
 
     ident: str
-    params: Mapping[str, Any]
+    params: Mapping[str, object]
 
     @cached_property
     def text(self) -> str:
@@ -128,7 +128,7 @@ class _Batch(BaseModel):
 
 class _Line(BaseModel):
     custom_id: str
-    result: dict[str, Any]
+    result: dict[str, object]
 
 
 _LINE = TypeAdapter(_Line)
@@ -176,7 +176,7 @@ class BatchApi:
             raise ApiError(reason, fatal=True, status=404, message="")
         return found.results_url
 
-    async def results(self, url: str) -> dict[str, Mapping[str, Any]]:
+    async def results(self, url: str) -> dict[str, Mapping[str, object]]:
         """Results by ident, in whatever order they come.
 
         Args:
@@ -196,7 +196,7 @@ def _batch(response: Any) -> _Batch:
     return _Batch.model_validate(response.http_response.json())
 
 
-def _results(text: str) -> dict[str, Mapping[str, Any]]:
+def _results(text: str) -> dict[str, Mapping[str, object]]:
     # Not `splitlines`, for which a line ends at more letters than JSON does.
     lines = [json.loads(line) for line in text.split("\n") if line.strip()]
     rows = [_LINE.validate_python(line) for line in lines]
@@ -223,7 +223,7 @@ _FATAL = frozenset(
 )
 
 _LOG = logging.getLogger(__name__)
-_Result = Mapping[str, Any]
+_Result = Mapping[str, object]
 
 
 @dataclass
@@ -290,7 +290,7 @@ class BatchClient:
         return self._claude.model
 
     @property
-    def options(self) -> Mapping[str, Any]:
+    def options(self) -> Mapping[str, object]:
         """Those of the client that it asks."""
         return self._claude.options
 
@@ -469,7 +469,7 @@ def _handle(done: asyncio.Future[Any]) -> None:
         done.exception()
 
 
-def _error_in(result: _Result) -> Mapping[str, Any]:
+def _error_in(result: _Result) -> Mapping[str, object]:
     """What the API says of a question that it refused; {} if it did not."""
     error = result.get("error")
     inner = error.get("error", error) if isinstance(error, dict) else None

@@ -107,7 +107,7 @@ class _Usage(BaseModel):
 
 class _Function(BaseModel):
     name: _Word = None
-    arguments: Any = None  # JSON in a string; some servers give the object itself
+    arguments: object = None  # JSON in a string; some servers give the object itself
 
     def input(self) -> Any:
         """What it is called with; None if that is no JSON."""
@@ -122,7 +122,7 @@ _Calls = Annotated[list[_Call], BeforeValidator(_list_of_objects)]
 
 
 class _Message(BaseModel):
-    content: Any = None
+    content: object = None
     refusal: _Text = ""
     tool_calls: _Calls = []
     function_call: Annotated[_Function | None, BeforeValidator(_object_of)] = None  # before 2023
@@ -263,9 +263,9 @@ def _events(text: str) -> Iterator[Any]:
             yield json.loads(value)
 
 
-def _joined(pieces: list[Any]) -> Any:
+def _joined(pieces: list[object]) -> object:
     """One completion of all pieces; a piece that holds no part of one is it, being an error."""
-    whole: dict[str, Any] = {}
+    whole: dict[str, object] = {}
     message: dict[str, Any] = {}
     finish = None
     for piece in pieces:

@@ -227,7 +227,7 @@ class _Block(BaseModel):
     text: str = ""
     thinking: str = ""
     name: str = ""
-    input: Any = None
+    input: object = None
 
 
 class _Message(BaseModel):
@@ -236,7 +236,7 @@ class _Message(BaseModel):
     model: str
     content: list[_Block]
     stop_reason: str | None
-    stop_details: dict[str, Any] | None = None
+    stop_details: dict[str, object] | None = None
     usage: _Usage
 
 
@@ -360,7 +360,7 @@ class ClaudeClient:
         return self._model
 
     @property
-    def options(self) -> Mapping[str, Any]:
+    def options(self) -> Mapping[str, object]:
         """Effort and thinking, where they were set."""
         options = {"effort": self._effort, "thinking": self._thinking}
         return {name: value for name, value in options.items() if value is not None}
@@ -439,7 +439,7 @@ class ClaudeClient:
             return True
         return False
 
-    async def _asked(self, params: dict[str, Any], tool: str) -> Response:
+    async def _asked(self, params: dict[str, object], tool: str) -> Response:
         return await self.endpoint.call(
             lambda: self._sent(params),
             lambda response: reply_from(
@@ -462,13 +462,13 @@ class ClaudeClient:
             failure = LLMError(f"{self.endpoint.name} could not be asked ({what}).", fatal=True)
         raise failure
 
-    def _choice(self, tool: str) -> dict[str, Any]:
+    def _choice(self, tool: str) -> dict[str, object]:
         choice = {"type": "tool", "name": tool} if self._forced else {"type": "auto"}
         return {**choice, "disable_parallel_tool_use": True}
 
-    def _thoughts(self) -> dict[str, Any]:
+    def _thoughts(self) -> dict[str, object]:
         """What is said of thinking and effort, if anything is."""
-        said: dict[str, Any] = {}
+        said: dict[str, object] = {}
         if self._thinking == ADAPTIVE:
             said["thinking"] = {"type": "adaptive", "display": "summarized"}
         elif self._thinking is not None:
@@ -478,7 +478,7 @@ class ClaudeClient:
         return said
 
 
-def _text(text: str) -> dict[str, Any]:
+def _text(text: str) -> dict[str, object]:
     return {"type": "text", "text": text}
 
 

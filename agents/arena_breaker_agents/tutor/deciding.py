@@ -253,7 +253,7 @@ class Decider:
         written = request.max_tokens + getattr(self._client, "thinking_tokens", 0)
         return self._price.dollars(Usage(cache_write_1h=int(tokens) + 1, output=written))
 
-    def _heard(self, reply: Response) -> dict[str, Any]:
+    def _heard(self, reply: Response) -> dict[str, object]:
         """A reply as a transcript's line has it."""
         outcome, problem = self._judged(reply)
         price = self._price
@@ -304,7 +304,7 @@ def digest_of(told: Prompt) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
 
 
-def _nothing_heard(model: str) -> dict[str, Any]:
+def _nothing_heard(model: str) -> dict[str, object]:
     return {
         "outcome": LOST,
         "problem": None,
@@ -318,7 +318,7 @@ def _nothing_heard(model: str) -> dict[str, Any]:
     }
 
 
-def _storable(call: object) -> Any:
+def _storable(call: object) -> object:
     """A call as JSON can hold it; what it cannot is kept as text."""
     try:
         json.dumps(call, allow_nan=False)

@@ -63,7 +63,7 @@ def written_call(text: str, tool: str, keys: Collection[str] = ()) -> Any:
     if isinstance(whole, Mapping):
         named, call = _named(whole, tool)
         return call if named else whole
-    found: list[Any] = []
+    found: list[object] = []
     for before, value in _values(text):
         named, call = _named(value, tool)
         if named or _follows_name(before, tool):
@@ -141,7 +141,7 @@ def _follows_name(before: str, tool: str) -> bool:
     )
 
 
-def _in_tags(text: str, tool: str) -> dict[str, Any] | None:
+def _in_tags(text: str, tool: str) -> dict[str, object] | None:
     """A call whose input is spelt as one tag a parameter."""
     calls = []
     for name, body in _PARAMETERS.findall(text):
@@ -190,7 +190,7 @@ class Move(_Part):
         return [*self.move.scaled(), *self.aim.scaled(), float(self.dash)]
 
 
-def _listed(plan: object) -> Any:
+def _listed(plan: object) -> object:
     """A list as a tuple, also one that a model wrote as JSON in a string; else what came."""
     listed = parsed(plan) if isinstance(plan, str) else plan
     return tuple(listed) if isinstance(listed, list) else plan

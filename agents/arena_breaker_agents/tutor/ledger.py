@@ -97,7 +97,7 @@ class Hold:
 class Write:
     """This was heard."""
 
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
 
 
 @dataclass(frozen=True)

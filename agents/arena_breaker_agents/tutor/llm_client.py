@@ -93,7 +93,7 @@ class Response:
     """
 
     ending: str
-    call: Any = None
+    call: object = None
     said: str = ""
     thought: str = ""
     usage: Usage = field(default_factory=Usage)
@@ -129,7 +129,7 @@ class LLMClient(Protocol):
         """The model's name, as prices and transcripts know it."""
 
     @property
-    def options(self) -> Mapping[str, Any]:
+    def options(self) -> Mapping[str, object]:
         """What else changes its answers, such as its effort; {} where nothing was set."""
 
     async def complete(self, request: Request) -> Response:

@@ -143,7 +143,7 @@ class ChatForm:
             texts.insert(0, rules)
         # Some chat templates of local models take nothing but plain text.
         user = {"role": "user", "content": "\n\n".join(filter(None, texts))}
-        params: dict[str, Any] = {"model": model, "messages": [*system, user]}
+        params: dict[str, object] = {"model": model, "messages": [*system, user]}
         if self.lengths:
             params[self.lengths[0]] = request.max_tokens
         if self.stream:
@@ -151,15 +151,15 @@ class ChatForm:
             params |= {"stream_options": {"include_usage": True}} if self.usage else {}
         return params | (self._tool(request.tool) if self.tools else {})
 
-    def _tool(self, tool: Tool) -> dict[str, Any]:
-        function: dict[str, Any] = {
+    def _tool(self, tool: Tool) -> dict[str, object]:
+        function: dict[str, object] = {
             "name": tool.name,
             "description": tool.description,
             "parameters": dict(tool.schema) if self.strict else _open(tool.schema),
         }
         if self.strict:
             function["strict"] = True
-        said: dict[str, Any] = {"tools": [{"type": "function", "function": function}]}
+        said: dict[str, object] = {"tools": [{"type": "function", "function": function}]}
         if self.choices:
             named = {"type": "function", "function": {"name": tool.name}}
             said["tool_choice"] = named if self.choices[0] == NAMED else REQUIRED
@@ -182,7 +182,7 @@ _LEFT_OUT = {
 }
 
 
-def _open(schema: object) -> Any:
+def _open(schema: object) -> object:
     """A schema without the words that strict tools want and others may not know."""
     if isinstance(schema, Mapping):
         return {key: _open(value) for key, value in schema.items() if key != "additionalProperties"}
@@ -254,7 +254,7 @@ class OpenAIClient:
         return self._model
 
     @property
-    def options(self) -> Mapping[str, Any]:
+    def options(self) -> Mapping[str, object]:
         """None."""
         return {}
 

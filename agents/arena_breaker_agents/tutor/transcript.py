@@ -297,7 +297,7 @@ def _encoded(values: _Values) -> bytes:
     return text.encode() + b"\n"
 
 
-def _decoded(row: bytes, path: Path, number: int) -> dict[str, Any]:
+def _decoded(row: bytes, path: Path, number: int) -> dict[str, object]:
     try:
         values = json_in(row)
     except StoredError:

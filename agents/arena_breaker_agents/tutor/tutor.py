@@ -388,7 +388,7 @@ class _Factory:
         return Tutor(self.llm, name=self.name, model=self.model, settings=settings, ask=ask)
 
 
-def _plan_as_json(plan: Plan) -> dict[str, Any]:
+def _plan_as_json(plan: Plan) -> dict[str, object]:
     """What is played, as a transcript's heading has it."""
     game = plan.settings.to_dict()
     return {

@@ -212,7 +212,7 @@ class WorkerHandle:
 
     number: int
     actor: Any
-    listening: Any = None
+    listening: object = None
     ready: bool = False
     playing: bool = False
     serial: int = 0

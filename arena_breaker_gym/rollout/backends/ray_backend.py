@@ -198,7 +198,7 @@ class _Dispatch:
         if not any(worker.ready for worker in self.pool.workers):
             self._check_patience()
 
-    def _hear(self, worker: WorkerHandle, reference: Any) -> None:
+    def _hear(self, worker: WorkerHandle, reference: object) -> None:
         try:
             said = self.ray.get(reference)
         except self.ray.exceptions.RayTaskError:
@@ -216,7 +216,7 @@ class _Dispatch:
         if worker.playing:
             worker.listen()
 
-    def _take(self, worker: WorkerHandle, message: Any) -> None:
+    def _take(self, worker: WorkerHandle, message: object) -> None:
         match message:
             case BackendReport():
                 self._keep(worker, message)

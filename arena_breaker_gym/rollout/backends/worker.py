@@ -78,7 +78,7 @@ class WorkerResponse:
     """What it is told: a value, or an exception to raise."""
 
     ident: int
-    value: Any = None
+    value: object = None
     error: Exception | None = None
 
 
@@ -307,7 +307,7 @@ class Worker:
             self._made[1].close()
             self._made = None
 
-    def _ask(self, content: object) -> Any:
+    def _ask(self, content: object) -> object:
         """Asks the driver's agent, on any thread; see `remote_agent.SendRequest`."""
         ident = next(self._idents)
         reply = self._asked[ident] = queue.SimpleQueue()
