@@ -1,8 +1,10 @@
 """What limits a student: it plays with its tutor's move, aim or dash in place of its own.
 
     python examples/student_limits.py nitrogen_adapter/weights/base.safetensors --skin blueprint
+    python examples/student_limits.py runs/alone/training/post_trained/model.pt --page
 
-A row a substitution: where the tutor's channel helps most, the student is weakest.
+A row a substitution: where the tutor's channel helps most, the student is weakest. `--page` puts
+the rows into docs/bootcamp.md.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from numpy.typing import NDArray
 
 from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.nitrogen import NitroGenPolicy
+from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.cli.report import bar, print_json, print_table
+from arena_breaker_gym.report.table import markdown_table, put_between_markers
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.agent import Agent, Observations, RunAware
 from arena_breaker_gym.rollout.episode import Plan
@@ -27,8 +31,11 @@ from arena_breaker_gym.rollout.metrics import Row, row_of
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.inference import LocalPredictor
+from nitrogen_adapter.training.trainer import bfloat16_is_faster
 
 SEED = 1000  # of the first episode
+PAGE = Path("docs/bootcamp.md")
+SHOWN = ("kills", "survival_seconds", "first_wave_cleared", "dashes", "accuracy")
 # The numbers of an action that belong together.
 CHANNELS: Mapping[str, tuple[int, ...]] = MappingProxyType(
     {"move": (0, 1), "aim": (2, 3), "dash": (4,)}
@@ -85,12 +92,21 @@ class Substitution:
 
 def measured(student: Path, channels: tuple[str, ...], *, skin: str, episodes: int) -> Row:
     """A row: the student with the expert's channels."""
-    predictor = LocalPredictor(checkpoint.load(student), quiet=True)
+    mixed = bfloat16_is_faster("cpu")
+    predictor = LocalPredictor(checkpoint.load(student), quiet=True, autocast=mixed)
     player = NitroGenPolicy(predictor, name="student", n_action_steps=3)
     agent = Substitution(player, ExpertAgent(), channels)
     settings = Settings(skin=skin, pixel_size=predictor.model.config.vision.image_size)
     games = rollout(agent, episodes=episodes, seed=SEED, num_envs=episodes, env=settings)
     return row_of(agent.name, games)
+
+
+def put_on_page(rows: Sequence[Row]) -> None:
+    """Writes the rows between the page's markers."""
+    table = markdown_table(rows, SHOWN, before={"agent": [row["agent"] for row in rows]})
+    text = put_between_markers(PAGE.read_text(encoding="utf-8"), "limits", table)
+    with written_whole(PAGE) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 def main(
@@ -99,6 +115,7 @@ def main(
     skin: Annotated[str, typer.Option(help="Looks of the game.")] = "default",
     episodes: Annotated[int, typer.Option(min=2, help="For each row.")] = 50,
     json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+    page: Annotated[bool, typer.Option("--page", help="Write them into the page, too.")] = False,
 ) -> None:
     """Measures and prints."""
     pairs = itertools.combinations(CHANNELS, 2)
@@ -108,6 +125,8 @@ def main(
         for place, channels in enumerate(chosen):
             advance(" and ".join(channels) or "the student alone", place / len(chosen))
             rows.append(measured(student, channels, skin=skin, episodes=episodes))
+    if page:
+        put_on_page(rows)
     if json:
         print_json(rows)
     else:
