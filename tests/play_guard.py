@@ -1,6 +1,7 @@
 """Reference games: what the engine makes of some seeds and actions, in `data/play_hashes.json`.
 
-After a change of play and of `ENGINE_VERSION`, `python -m tests.play_guard` writes the file anew.
+After a change of play and of `ENGINE_VERSION`, `python -m tests.play_guard` writes the file anew,
+and, beside it, the words of a tutor's prompt whose version is new.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from gymnasium.utils import seeding
 
+from arena_breaker_agents.tutor.prompt import VERSIONS, Prompt
 from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.env import draw_keys
@@ -53,5 +55,20 @@ def played(seed: int, stage: int, fix: bool) -> str:
     return digest.hexdigest()
 
 
+def prompt_words(version: str) -> str:
+    """All that a version of the prompt says of the shipped stages."""
+    told = Prompt.of(version, stages=None, frame_skip=2, decision_steps=6, most_holds=3)
+    tool = {"name": told.tool.name, "about": told.tool.description, "schema": told.tool.schema}
+    return f"{told.system}\n\n{json.dumps(tool, indent=2)}\n"
+
+
+def prompt_file(version: str) -> Path:
+    """Where the words of a version are kept, which never change."""
+    return FILE.parent / "tutor" / f"prompt_{version}.txt"
+
+
 if __name__ == "__main__":
     FILE.write_text(json.dumps(reference(), indent=1) + "\n", encoding="utf-8")
+    for version in VERSIONS:
+        if not prompt_file(version).exists():
+            prompt_file(version).write_text(prompt_words(version), encoding="utf-8")

@@ -11,7 +11,9 @@ import torch
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_agents.tutor.transcript import Transcript
 from arena_breaker_gym.cli import main
+from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout import EpisodeStore, rollout, verify
+from arena_breaker_gym.rollout.replay import ReplayError
 from nitrogen_adapter import NitroGen, checkpoint
 from nitrogen_adapter.data.label_examples import label_tracks
 from nitrogen_adapter.gamepad import pack
@@ -21,15 +23,28 @@ from tests import DATA
 OLD = DATA / "old_files"
 
 
+PLAYED_UNDER = 1  # the engine's version then
+under_the_same_rules = pytest.mark.skipif(
+    ENGINE_VERSION != PLAYED_UNDER, reason="play has changed since these files were written"
+)
+
+
 @pytest.mark.parametrize("folder", ["episodes", "snapshots", "tutor"])
 def test_episodes_are_read_and_play_as_they_were_played(folder):
+    """Or are refused in a sentence, where the rules have changed since."""
     episodes = list(EpisodeStore(OLD / folder))
     assert episodes
     for one in episodes:
-        verify(one)
+        assert one.engine_version == PLAYED_UNDER
+        if ENGINE_VERSION == PLAYED_UNDER:
+            verify(one)
+        else:
+            with pytest.raises(ReplayError, match=f"under version {PLAYED_UNDER} of the engine"):
+                verify(one)
     assert (folder == "snapshots") == all(one.snapshots for one in episodes)
 
 
+@under_the_same_rules
 def test_a_transcript_plays_the_episodes_of_its_run():
     lines = list(Transcript.find(OLD / "tutor").lines)
     assert [line.values["usage"]["output"] > 0 for line in lines] == [True] * 10
@@ -61,6 +76,7 @@ def test_labels_are_the_actions_of_their_episode():
     np.testing.assert_array_equal(track.rows, pack(episode.actions))
 
 
+@under_the_same_rules
 def test_a_post_training_goes_on_where_it_was_killed(tmp_path, monkeypatch):
     """Command line, settings, training state and figures are those that were written then."""
     run = tmp_path / "run"

@@ -5,6 +5,7 @@ import runpy
 
 import pytest
 
+from arena_breaker_agents.tutor.prompt import DEFAULT_VERSION, VERSIONS
 from arena_breaker_gym.engine import player, shots, waves
 from arena_breaker_gym.engine.arena import TICK
 from arena_breaker_gym.engine.damage import GRACE
@@ -12,18 +13,17 @@ from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.stages.table import ENEMY_TYPES
 from tests import ROOT, play_guard
 
-RULES = "agents/arena_breaker_agents/tutor/prompts/rules.md"
+PROMPTS = "agents/arena_breaker_agents/tutor/prompts"
 TO_DO = (
     "bump ENGINE_VERSION in arena_breaker_gym/engine/tick.py, run `python -m tests.play_guard` and "
     "`python examples/write_game_tables.py`, and look through the pages with figures of play: "
-    f"docs/game.md, docs/difficulty.md and the tutor's rules ({RULES})"
+    f"docs/game.md, docs/difficulty.md and the tutor's rules ({PROMPTS})"
 )
 
 
 def rules_file():
-    """The tutor's rules, whatever the folder that its package lies in."""
-    (found,) = ROOT.glob("agents/arena_breaker_agents/**/tutor/prompts/rules.md")
-    return found
+    """The rules that a tutor is told unless it asks for another version of them."""
+    return ROOT / PROMPTS / f"{VERSIONS[DEFAULT_VERSION][0]}.md"
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,9 @@ def test_the_tutors_rules_tell_the_engines_figures(tables):
     rules = rules_file().read_text(encoding="utf-8")
     for code in range(1, len(ENEMY_TYPES)):
         figures = f"| {' | '.join(tables['enemy_figures'](code))} |"
-        assert figures in rules, f"{RULES}: a new version of the prompt must say {figures}"
+        assert figures in rules, (
+            f"{rules_file().name}: a new version of the prompt must say {figures}"
+        )
     for sentence in (
         f"Radius {player.RADIUS:g}, walking speed {player.SPEED:g} at full stick, {player.HP} hit",
         f"cannot be hurt for {GRACE * TICK:g} s",
@@ -70,4 +72,6 @@ def test_the_tutors_rules_tell_the_engines_figures(tables):
         f"{waves.WAVE_SCORE} points for each wave",
         f"get {waves.STAGE_HEAL} hit points back",
     ):
-        assert sentence in rules, f"{RULES}: a new version of the prompt must say {sentence!r}"
+        assert sentence in rules, (
+            f"{rules_file().name}: a new version of the prompt must say {sentence!r}"
+        )
