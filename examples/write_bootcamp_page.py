@@ -56,11 +56,11 @@ def table(rows: list[Row]) -> str:
 def facts(results: Results, dataset: dict[str, Any], alone: Results | None) -> str:
     """Data, time and machine, as Markdown."""
     precision = "bfloat16" if bfloat16_is_faster("cpu") else "float32"
-    text = (
+    time = taken(results) if alone is None else f"Without DAgger, undisturbed: {taken(alone)}"
+    return (
         f"{dataset['kept']:,} examples of {dataset['moments']:,} moments (the article: 3,276). "
-        f"{taken(results)} on {platform.machine()} in {precision}, two cores."
+        f"{time} on {platform.machine()} in {precision}, two cores."
     )
-    return text if alone is None else f"{text} Without DAgger, undisturbed: {taken(alone)}."
 
 
 def taken(results: Results) -> str:
