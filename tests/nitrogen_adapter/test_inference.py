@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from arena_breaker_agents.nitrogen import NitroGenPolicy
 from arena_breaker_agents.registry import make_agent
@@ -12,6 +14,7 @@ from nitrogen_adapter import NitroGen, checkpoint
 from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.presets import preset_config
+from nitrogen_adapter.steady import MOST_PLAYERS, MOST_ROWS, STRIP, players_in_a_block
 from nitrogen_adapter.vision import normalise
 
 
@@ -61,6 +64,13 @@ def test_what_a_session_gets_does_not_depend_on_how_many_play_beside_it(preset, 
     for first, last in ((0, 1), (7, 8), (0, 2), (3, 6), (2, 7), (1, 34), (37, 70)):
         assert told(slice(first, last)).tobytes() == whole[first:last].tobytes()
     assert "forward" not in model.action_decoder.layer1.__dict__
+
+
+@given(st.integers(1, 2000))
+def test_players_share_blocks_of_whole_strips_only(rows):
+    players = players_in_a_block(rows)
+    assert players == 1 or (players * rows % STRIP == 0 and players <= MOST_PLAYERS)
+    assert players == 1 or players * rows <= MOST_ROWS
 
 
 @pytest.mark.parametrize("autocast", [False, True])
