@@ -224,6 +224,8 @@ class TrainingConfig:
             actions; 0 for not at all.
         alignment_weight: how much it counts that a frame is seen as the model saw the same moment,
             before the training, in a look that it knows (see `alignment`); 0: not at all.
+        alignment_epochs: with how many of its passes a training with an alignment begins in which
+            nothing else counts, and of the model only the patches of its tower learn; 0: none.
         game: what the examples are of, for a model that tells games apart: a name or a number.
         seed: of the order of examples, the noise, the augmentation and the dropout.
     """
@@ -252,6 +254,7 @@ class TrainingConfig:
     auxiliary_kinds: int = 8
     teacher_weight: float = 0.0
     alignment_weight: float = 0.0
+    alignment_epochs: int = 0
     game: str | int | None = None
     seed: int = 0
 
@@ -284,6 +287,7 @@ class TrainingConfig:
             "auxiliary_weight",
             "teacher_weight",
             "alignment_weight",
+            "alignment_epochs",
             "seed",
         ):
             if not getattr(self, name) >= 0:
@@ -392,8 +396,9 @@ class TrainingConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain JSON values."""
         values = {**asdict(self), "weights": dict(self.weights)}
-        # Runs that were begun before there was this setting say nothing of it, and go on.
-        return {k: v for k, v in values.items() if v or k != "alignment_weight"}
+        # Runs that were begun before there were these settings say nothing of them, and go on.
+        later = ("alignment_weight", "alignment_epochs")
+        return {k: v for k, v in values.items() if v or k not in later}
 
 
 TRAINING_CONFIGS: Mapping[str, Callable[..., TrainingConfig]] = MappingProxyType(

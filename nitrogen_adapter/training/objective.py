@@ -214,6 +214,24 @@ class TrainingObjective:
             loss = loss + self.config.alignment_weight * far
         return loss
 
+    def sight_loss(self, batch: Batch) -> Tensor:
+        """Return a scalar: how far patches of n examples' frames are from how they are to be seen.
+
+        It is about nothing else, and costs a fraction of `loss`.
+
+        Args:
+            batch: n examples: frames, paired ones among them.
+
+        Raises:
+            ValueError: if the examples come without paired frames.
+        """
+        tower, alignment = self.model.vision_encoder, self._alignment
+        if alignment is None or not isinstance(tower, PatchTower):
+            raise TypeError(f"{type(tower).__name__} has no patches to align.")
+        newest = batch.inputs if batch.inputs.ndim == 4 else batch.inputs[:, -1]
+        frames = normalise(torch.from_numpy(newest).to(self.device))
+        return alignment.patches_loss(tower, frames, self._paired(batch))
+
     def features(self, inputs: NDArray[Any]) -> Tensor:
         """Return what the actions get to see of n examples' inputs, (n, T, C)."""
         return self._seen(inputs, None).features

@@ -34,6 +34,7 @@ from nitrogen_adapter.training.objective import (
     TrainingObjective,
 )
 from nitrogen_adapter.training.processes import Processes, keep_memory
+from nitrogen_adapter.vision import PatchTower
 
 _HALVES_AFTER = 5000
 """Steps after which the schedule "inverse_sqrt" has halved the rate. Our own value."""
@@ -305,11 +306,22 @@ class Trainer:
                 seed + 1 + self._processes.rank * self.config.accumulate + number
             ):
                 with self._autocast():
-                    loss = self._objective.loss(next(pieces), noise.part(first, end))
+                    loss = self._loss(next(pieces), noise.part(first, end))
                 part = loss * ((end - first) / count)
                 part.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
             total += part.detach()
         return total
+
+    def _loss(self, piece: Batch, noise: StepNoise) -> Tensor:
+        if self.step < self._sight_steps:
+            return self._objective.sight_loss(piece)
+        return self._objective.loss(piece, noise)
+
+    @property
+    def _sight_steps(self) -> int:
+        """Steps at the beginning in which only sight is learned."""
+        config = self.config
+        return config.alignment_epochs * self.steps_per_epoch if config.alignment_weight else 0
 
     def _pieces(self, last: int) -> Generator[Batch]:
         """Yields this process's examples of every step to come, piece by piece."""
@@ -379,6 +391,14 @@ class Trainer:
             self.model, rank=config.lora_rank, mlp=config.lora_mlp, seed=config.seed
         )
 
+    def _check_patches(self) -> None:
+        learns = not self.config.tower_is_frozen
+        if self._sight_steps and not (learns and isinstance(self.model.vision_encoder, PatchTower)):
+            raise ValueError(
+                f"alignment_epochs is {self.config.alignment_epochs}, but no tower of patches "
+                "learns; expected 0."
+            )
+
     def _fixed_examples(self) -> int | None:
         """How many examples there are, where the training is passes over them."""
         return None if self.config.steps is not None else len(self.examples)
@@ -397,6 +417,7 @@ class Trainer:
                 raise ValueError("teacher_weight is above 0, but the examples come without one.")
             if config.alignment_weight and first.paired is None:
                 raise ValueError(WITHOUT_PAIRS)
+            self._check_patches()
             return True, first.teacher if config.teacher_weight else None
         if not (config.features_are_frozen if len(shape) == 3 else config.tower_is_frozen):
             raise ValueError(
