@@ -22,6 +22,7 @@ from arena_breaker_agents.tutor.batches import BatchClient
 from arena_breaker_agents.tutor.bill import Bill, Prices
 from arena_breaker_agents.tutor.claude import ClaudeClient
 from arena_breaker_agents.tutor.llm_client import Response
+from arena_breaker_agents.tutor.prompt import DEFAULT_VERSION, VERSIONS
 from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
 from arena_breaker_agents.tutor.tutor import Tutor, TutorSettings
 from arena_breaker_agents.tutors import ClaudeTutor, estimate
@@ -79,7 +80,7 @@ def test_seventeen_episodes_over_three_stages_are_recorded(server, tmp_path):
     assert not server.malformed
     assert [one.stage for one in episodes] == [1 + index % 3 for index in range(17)]
     assert not any(one.failed for one in episodes)
-    assert {one.agent for one in episodes} == {"claude-opus-4-8, prompt 2"}
+    assert {one.agent for one in episodes} == {f"claude-opus-4-8, prompt {DEFAULT_VERSION}"}
     assert sum(one.metrics["kills"] for one in episodes) > 17
     for one in EpisodeStore(tmp_path):
         verify(one)
@@ -138,7 +139,7 @@ def test_a_decision_is_held_for_as_many_steps_as_one_likes(server):
     server.policy.hold = 12
     episodes = play(settings=TutorSettings(decision_steps=12))
     assert len(questions(server)) == decisions_of(episodes, hold=12)
-    assert episodes[0].agent == "claude-opus-4-8, prompt 2, decision_steps 12"
+    assert episodes[0].agent == f"claude-opus-4-8, prompt {DEFAULT_VERSION}, decision_steps 12"
 
 
 # Many at once
@@ -429,7 +430,7 @@ def test_a_transcript_plays_again_without_the_api(server, tmp_path):
     for left, right in zip(plain, again, strict=True):
         assert np.array_equal(left.actions, right.actions)
         assert left.final_hash == right.final_hash
-    assert agent.name == "replay of claude-opus-4-8, prompt 2"
+    assert agent.name == f"replay of claude-opus-4-8, prompt {DEFAULT_VERSION}"
     assert agent.played["episodes"] == 4
     assert agent.played["max_steps"] == 60
 
@@ -478,7 +479,7 @@ def test_one_line_is_all_that_one_types(server, tmp_path, monkeypatch):
     assert done.returncode == 0, done.stderr
     assert "5 decisions in 5 requests: $0." in done.stdout
     [folder] = tmp_path.iterdir()  # what was paid for is kept, asked or not
-    assert folder.name.startswith("claude-opus-4-8_prompt_2_")
+    assert folder.name.startswith(f"claude-opus-4-8_prompt_{DEFAULT_VERSION}_")
     assert folder.name in done.stderr
     kept = {path.name for path in folder.glob("[!.]*")}
     assert kept == {"episode_000000.npz", "transcript.jsonl"}
@@ -609,7 +610,7 @@ def test_another_client_plays_through_an_openai_compatible_server(server, monkey
     plain = play()
     for left, right in zip(episodes, plain, strict=True):
         assert np.array_equal(left.actions, right.actions)
-    assert episodes[0].agent == f"{model}, prompt 2"
+    assert episodes[0].agent == f"{model}, prompt {DEFAULT_VERSION}"
     assert Bill.of(lines_of(tmp_path)).dollars is None  # nobody knows its price
 
 
@@ -646,7 +647,7 @@ def test_the_bootcamp_takes_claude_as_its_tutor(server, tmp_path):
     rows = [row for row in results.rows if row["agent"] == "tutor"]
     assert [row["episodes"] for row in rows] == [2, 2]
     assert {one.agent for one in EpisodeStore(tmp_path / "demonstrations")} == {
-        "claude-opus-4-8, prompt 2"
+        f"claude-opus-4-8, prompt {DEFAULT_VERSION}"
     }
     bill = whole.bill
     assert bill.requests == len(questions(server))
@@ -668,10 +669,7 @@ def test_a_study_of_prompts_prints_kills_for_a_dollar(server, tmp_path):
     assert "kills per dollar" in " ".join(done.stdout.split())
     rows = json.loads((tmp_path / "study.json").read_text())["rows"]
     assert [(row["prompt"], row["steps"]) for row in rows] == [
-        ("1", 3),
-        ("1", 6),
-        ("2", 3),
-        ("2", 6),
+        (version, steps) for version in VERSIONS for steps in (3, 6)
     ]
     assert all(row["dollars"] > 0.0 for row in rows)
     asked = len(server.requests)
