@@ -74,14 +74,14 @@ def players_in_a_block(rows: int) -> int:
 class _Product:
     """Rows times a layer's weights.
 
-    Mixed precision converts the weights at every look, which takes longer than one player's
-    product: they are kept until they change.
+    To convert weights for mixed precision, or to lay out a convolution's, takes longer than one
+    player's product: they are kept until they change.
     """
 
     def __init__(self, layer: _Layer) -> None:
         self._layer = layer
         self._kept: Tensor | None = None
-        self._kept_of = (0, 0)
+        self._kept_of: tuple[int, int, torch.dtype] | None = None
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Maps (players, ..., in) to (players, ..., out)."""
@@ -103,9 +103,11 @@ class _Product:
         """(out, in) in the precision of the product, and what is added to it."""
         weight, bias = _weights_of(self._layer)
         dtype = precision(weight)
-        if dtype == weight.dtype:
-            return _flat(weight), bias
-        state = (weight._version, weight.data_ptr())
+        if dtype == weight.dtype and weight.ndim == 2:
+            return weight, bias
+        if weight.is_inference():  # whose changes nobody counts
+            return _flat(weight).to(dtype), bias
+        state = (weight._version, weight.data_ptr(), dtype)
         if self._kept is None or self._kept_of != state:
             self._kept, self._kept_of = _flat(weight).to(dtype), state
         return self._kept, bias
@@ -145,9 +147,8 @@ class _Windows:
 
     def _outputs(self, side: int, size: int) -> int:
         layer = self._layer
-        return (size + 2 * _padding(layer)[side] - layer.kernel_size[side]) // layer.stride[
-            side
-        ] + 1
+        framed = size + 2 * _padding(layer)[side]
+        return (framed - layer.kernel_size[side]) // layer.stride[side] + 1
 
     def _cut(self, pictures: Tensor) -> Tensor:
         """(windows of all pictures, values)."""

@@ -78,19 +78,12 @@ class FeatureAlignment:
             paired: as in `loss`.
         """
         with torch.no_grad():
-            wanted = self._reference_tower.look_at_patches(paired)
+            wanted = patches_of(self._reference).look_at_patches(paired)
         own = tower.look_at_patches(frames, wanted.place)
         loss = relative_error(own.cells, wanted.cells, over=(0, 2, 3))
         if own.near is None or wanted.near is None:
             return loss
         return loss + relative_error(own.near, wanted.near, over=(0, 2, 3))
-
-    @property
-    def _reference_tower(self) -> PatchTower:
-        tower = self._reference.vision_encoder
-        if not isinstance(tower, PatchTower):
-            raise TypeError(f"{type(tower).__name__} has no patches to align.")
-        return tower
 
     @torch.no_grad()
     def _seen(self, paired: Tensor) -> Sight:
@@ -99,6 +92,18 @@ class FeatureAlignment:
             return Sight(model.encode(paired[:, None], self._game))
         view = tower.look(paired)
         return Sight(model.attend(view.tokens[:, None], self._game), view.cells, view.near)
+
+
+def patches_of(model: NitroGen) -> PatchTower:
+    """Return a model's tower of patches.
+
+    Raises:
+        TypeError: if it has another.
+    """
+    tower = model.vision_encoder
+    if not isinstance(tower, PatchTower):
+        raise TypeError(f"{type(tower).__name__} has no patches to align.")
+    return tower
 
 
 def relative_error(seen: Tensor, wanted: Tensor, *, over: tuple[int, ...]) -> Tensor:

@@ -31,7 +31,12 @@ from nitrogen_adapter.data.examples import (
     place_loss,
 )
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.training.alignment import FeatureAlignment, Sight, relative_error
+from nitrogen_adapter.training.alignment import (
+    FeatureAlignment,
+    Sight,
+    patches_of,
+    relative_error,
+)
 from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.vision import Fovea, PatchTower, TowerView, normalise
 
@@ -217,7 +222,7 @@ class TrainingObjective:
     def sight_loss(self, batch: Batch) -> Tensor:
         """Return a scalar: how far patches of n examples' frames are from how they are to be seen.
 
-        It is about nothing else, and costs a fraction of `loss`.
+        It is about nothing else, frames are not augmented, and it costs a fraction of `loss`.
 
         Args:
             batch: n examples: frames, paired ones among them.
@@ -225,12 +230,11 @@ class TrainingObjective:
         Raises:
             ValueError: if the examples come without paired frames.
         """
-        tower, alignment = self.model.vision_encoder, self._alignment
-        if alignment is None or not isinstance(tower, PatchTower):
-            raise TypeError(f"{type(tower).__name__} has no patches to align.")
+        if self._alignment is None:
+            raise ValueError(WITHOUT_PAIRS)
         newest = batch.inputs if batch.inputs.ndim == 4 else batch.inputs[:, -1]
         frames = normalise(torch.from_numpy(newest).to(self.device))
-        return alignment.patches_loss(tower, frames, self._paired(batch))
+        return self._alignment.patches_loss(patches_of(self.model), frames, self._paired(batch))
 
     def features(self, inputs: NDArray[Any]) -> Tensor:
         """Return what the actions get to see of n examples' inputs, (n, T, C)."""
