@@ -105,7 +105,7 @@ class _Product:
         dtype = precision(weight)
         if dtype == weight.dtype and weight.ndim == 2:
             return weight, bias
-        if weight.is_inference():  # whose changes nobody counts
+        if weight.is_inference():  # whose changes are not counted
             return _flat(weight).to(dtype), bias
         state = (weight._version, weight.data_ptr(), dtype)
         if self._kept is None or self._kept_of != state:
