@@ -1,5 +1,6 @@
 """The command line as a whole: its version, its completion, and help that shows how it is used."""
 
+import dataclasses
 import json
 import os
 import re
@@ -11,10 +12,15 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 import arena_breaker_gym
+from arena_breaker_gym.bootcamp.plan import BootcampPlan
 from arena_breaker_gym.cli import build
 from arena_breaker_gym.cli.nitrogen.training import SETTINGS
-from arena_breaker_gym.distillation.pretraining import SEEN_SKINS
+from arena_breaker_gym.distillation.pretraining import SEEN_SKINS, PretrainingConfig
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig
+from arena_breaker_gym.settings import Settings
+from arena_breaker_gym.throughput.run import ThroughputConfig
 from nitrogen_adapter.training.config import TRAINING_CONFIGS
+from nitrogen_adapter.training.post_training import DataConfig, PostTrainingConfig
 
 BASE = [sys.executable, "-m", "arena_breaker_gym"]
 
@@ -113,6 +119,31 @@ def test_help_names_the_defaults_of_every_recipe(setting):
         if value != common:
             where = rf"{re.escape(said_default(value))} in (the others|.*\b{name})\b"
             assert re.search(where, said), (name, value, said)
+
+
+CONFIGURED = {
+    ("bootcamp",): (BootcampPlan,),
+    ("benchmark",): (BenchmarkConfig, Settings),
+    ("rollout",): (BenchmarkConfig, Settings),
+    ("play",): (Settings,),
+    ("throughput",): (ThroughputConfig,),
+    ("nitrogen", "pretrain"): (PretrainingConfig,),
+    ("nitrogen", "posttrain"): (DataConfig, PostTrainingConfig),
+}
+
+
+@pytest.mark.parametrize("words", CONFIGURED, ids=" ".join)
+def test_options_have_the_defaults_of_the_configuration_that_they_fill(words):
+    fields = {one.name: one for made in CONFIGURED[words] for one in dataclasses.fields(made)}
+    defaults = {name: one.default for name, one in fields.items()}
+    shared = {one.name: one.default for one in ALL[words].params if one.name in defaults}
+    assert shared
+    for name, default in shared.items():
+        configured = defaults[name]
+        if default or configured is dataclasses.MISSING:  # no default where nothing is said
+            assert configured in (default, dataclasses.MISSING), name
+        else:
+            assert default is None or not configured, name
 
 
 def test_help_keeps_groups_of_options_together():
