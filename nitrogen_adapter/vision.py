@@ -144,20 +144,6 @@ class TowerView(NamedTuple):
     near: Tensor | None = None
 
 
-class PatchView(NamedTuple):
-    """What the patches of a tower see of n frames.
-
-    Attributes:
-        cells: (n, channels, grid, grid) of the whole frame.
-        near: (n, channels, side, side) about a place; None without a fovea.
-        place: (n, 2) that place, column and row as shares of the frame; None without a fovea.
-    """
-
-    cells: Tensor
-    near: Tensor | None = None
-    place: Tensor | None = None
-
-
 class PatchTower(nn.Module):
     """Patches as cells of a grid, convolutions over them, and layers that see all cells at once.
 
@@ -193,9 +179,11 @@ class PatchTower(nn.Module):
 
     def look(self, pixel_values: Tensor) -> TowerView:
         """Look at (n, 3, S, S) pixels."""
-        cells, near, place = self.look_at_patches(pixel_values)
+        cells, near = self._cells(pixel_values), None
         views = [torch.relu(self.thin_out(cells)).flatten(1)]
-        if self.fovea is not None and near is not None and place is not None:
+        if self.fovea is not None:
+            place = self.fovea.place(cells)
+            near = self.fovea.look(pixel_values, place)
             views.append(self.fovea.summary(near))
             if self.thin_out_recentred is not None:
                 moved = self._cells(window(pixel_values.float(), place, pixel_values.shape[-1]))
@@ -203,20 +191,6 @@ class PatchTower(nn.Module):
         seen = self.mlp(torch.cat(views, dim=1))
         tokens = self.to_tokens(seen).unflatten(1, (-1, *self.norm.normalized_shape))
         return TowerView(self.norm(tokens), cells, near)
-
-    def look_at_patches(self, pixel_values: Tensor, place: Tensor | None = None) -> PatchView:
-        """Look at (n, 3, S, S) pixels, patch by patch.
-
-        Args:
-            pixel_values: the frames.
-            place: (n, 2) about which it looks closely; where not given, about the player, where
-                it finds them.
-        """
-        cells = self._cells(pixel_values)
-        if self.fovea is None:
-            return PatchView(cells)
-        place = self.fovea.place(cells) if place is None else place
-        return PatchView(cells, self.fovea.look(pixel_values, place), place)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Turn (n, 3, S, S) pixels into (n, tokens, hidden) tokens."""

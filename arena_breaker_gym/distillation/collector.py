@@ -164,17 +164,21 @@ class Looks:
 class StateExamples:
     """Labelled states as examples (see `nitrogen_adapter.data.examples.Examples`)."""
 
-    def __init__(self, states: LabelledStates, looks: Looks, *, seed: int) -> None:
+    def __init__(
+        self, states: LabelledStates, looks: Looks, *, seed: int, paired: Looks | None = None
+    ) -> None:
         """Takes over states; nothing is drawn yet.
 
         Args:
             states: They and their labels.
             looks: What they are drawn in.
             seed: Of the choice of skins.
+            paired: A look that they are drawn in as well (see `FeatureAlignment`); None: in none.
         """
         self._states = states
         self._looks = looks
         self._seed = seed
+        self._paired = paired
         self._rows = gamepad.pack(states.actions)
 
     def __len__(self) -> int:
@@ -192,7 +196,8 @@ class StateExamples:
             [auxiliary_targets_of(one, looks.cameras[one["stage"]]) for one in records]
         )
         teacher = None if states.teacher is None else states.teacher.rows(rows)
-        return Batch(frames, self._rows[rows], auxiliary, teacher)
+        paired = None if self._paired is None else self._paired.draw_all(records)
+        return Batch(frames, self._rows[rows], auxiliary, teacher, paired)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +225,7 @@ class Collector:
 
     def __init__(
         self,
-        teacher: Agent,
+        teacher: Agent | None,
         config: CollectorConfig,
         looks: Looks,
         *,
@@ -231,7 +236,7 @@ class Collector:
         """Begins an episode in every arena.
 
         Args:
-            teacher: Who says what it would do.
+            teacher: Who says what it would do; None: the student itself, who then plays alone.
             config: How the student plays.
             looks: In which skins the student sees; arena i plays in number i modulo theirs.
             settings: Of the game.
@@ -246,9 +251,12 @@ class Collector:
         self._arenas = Arenas(
             settings, count=count, limit=config.max_steps, num_threads=num_threads
         )
-        self._takeover = Takeover(teacher, settings, count=count, num_threads=num_threads)
+        self._takeover: Takeover | None = None
+        if teacher is not None:
+            self._takeover = Takeover(teacher, settings, count=count, num_threads=num_threads)
         self._skins = np.arange(count) % len(looks)
-        self._teaching = np.arange(count) < round(count * config.teacher_share)
+        teaching = round(count * config.teacher_share) if teacher is not None else 0
+        self._teaching = np.arange(count) < teaching
         everyone = np.ones(count, dtype=np.bool_)
         begin_by_chance(self._arenas, everyone, self._rng, config.stages)
 
@@ -264,10 +272,13 @@ class Collector:
     def _look(self, predict: Predict) -> LabelledStates:
         arenas = self._arenas
         records = arenas.records.copy()
-        labels = self._takeover.chunks(records, steps=HORIZON)
-        teacher = targets_of(self._teacher, arenas.observe())
         chunks = predict(self._looks.draw(records, self._skins)).copy()
-        chunks[self._teaching] = labels[self._teaching]
+        labels = chunks
+        teacher: TeacherTargets | None = None
+        if self._teacher is not None and self._takeover is not None:
+            labels = self._takeover.chunks(records, steps=HORIZON)
+            teacher = targets_of(self._teacher, arenas.observe())
+            chunks[self._teaching] = labels[self._teaching]
         playing = np.ones(len(arenas), dtype=np.bool_)
         for step in range(self.config.n_action_steps):
             arenas.step(chunks[:, step], playing)

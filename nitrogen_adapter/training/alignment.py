@@ -66,25 +66,6 @@ class FeatureAlignment:
                 loss = loss + CELLS_SHARE * relative_error(own, other, over=(0, 2, 3))
         return loss
 
-    def patches_loss(self, tower: PatchTower, frames: Tensor, paired: Tensor) -> Tensor:
-        """Return how far a tower's patches are from the reference's: a scalar, 0 or more.
-
-        Both look closely at the place where the reference finds the player: what stands there is to
-        look alike before the tower has learned to find it.
-
-        Args:
-            tower: what learns.
-            frames: (n, 3, S, S) in [-1, 1].
-            paired: as in `loss`.
-        """
-        with torch.no_grad():
-            wanted = patches_of(self._reference).look_at_patches(paired)
-        own = tower.look_at_patches(frames, wanted.place)
-        loss = relative_error(own.cells, wanted.cells, over=(0, 2, 3))
-        if own.near is None or wanted.near is None:
-            return loss
-        return loss + relative_error(own.near, wanted.near, over=(0, 2, 3))
-
     @torch.no_grad()
     def _seen(self, paired: Tensor) -> Sight:
         model, tower = self._reference, self._reference.vision_encoder
@@ -92,18 +73,6 @@ class FeatureAlignment:
             return Sight(model.encode(paired[:, None], self._game))
         view = tower.look(paired)
         return Sight(model.attend(view.tokens[:, None], self._game), view.cells, view.near)
-
-
-def patches_of(model: NitroGen) -> PatchTower:
-    """Return a model's tower of patches.
-
-    Raises:
-        TypeError: if it has another.
-    """
-    tower = model.vision_encoder
-    if not isinstance(tower, PatchTower):
-        raise TypeError(f"{type(tower).__name__} has no patches to align.")
-    return tower
 
 
 def relative_error(seen: Tensor, wanted: Tensor, *, over: tuple[int, ...]) -> Tensor:

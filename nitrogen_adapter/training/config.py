@@ -33,6 +33,11 @@ SCHEDULES = ("constant", "cosine", "inverse_sqrt")
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
+_LATER: Mapping[str, object] = MappingProxyType(
+    {"action_weight": 1.0, "alignment_weight": 0.0, "learning_rate_factors": {}}
+)
+"""Settings that stored runs may be older than, and what they were before."""
+
 RENAMED: Mapping[str, str] = MappingProxyType(
     {
         "draws": "noise_samples",
@@ -200,6 +205,9 @@ class TrainingConfig:
             at once would not fit in memory. Dropout aside, it changes nothing but rounding.
         noise_samples: noises a step draws for each example; they share one look at the frame.
         learning_rate: the highest.
+        learning_rate_factors: how many times that rate parts of the model have, by how the names of
+            their parameters begin (discriminative fine-tuning, Howard and Ruder 2018, arXiv
+            1801.06146); those not named have it once.
         warmup_steps: steps over which the learning rate rises to it.
         schedule: "constant" from then on, "cosine" down to zero at the end, or "inverse_sqrt": with
             the root of the steps since the warm-up, for a training whose end is open.
@@ -217,6 +225,7 @@ class TrainingConfig:
         augment: how frames are changed by chance (frames only).
         weights: by name, how much a number of the gamepad row counts; those not named count 1.
             A rare action, such as the dash, is lost in a plain fit.
+        action_weight: how much the actions count beside what follows; 0 for not at all.
         auxiliary_weight: how much the auxiliary targets count beside the actions; 0: not at all.
             The simulator says what stands where (see `data.auxiliary`).
         auxiliary_kinds: kinds of things that auxiliary targets tell apart, the player among them.
@@ -224,8 +233,6 @@ class TrainingConfig:
             actions; 0 for not at all.
         alignment_weight: how much it counts that a frame is seen as the model saw the same moment,
             before the training, in a look that it knows (see `alignment`); 0: not at all.
-        alignment_epochs: with how many of its passes a training with an alignment begins in which
-            nothing else counts, and of the model only the patches of its tower learn; 0: none.
         game: what the examples are of, for a model that tells games apart: a name or a number.
         seed: of the order of examples, the noise, the augmentation and the dropout.
     """
@@ -240,6 +247,7 @@ class TrainingConfig:
     accumulate: int = 1
     noise_samples: int = 1
     learning_rate: float = 1e-4
+    learning_rate_factors: Mapping[str, float] = field(default_factory=dict)
     warmup_steps: int = 100
     schedule: str = "constant"
     weight_decay: float = 1e-3
@@ -250,11 +258,11 @@ class TrainingConfig:
     mirror: bool = False
     augment: Augmentation = field(default_factory=Augmentation)
     weights: Mapping[str, float] = field(default_factory=dict)
+    action_weight: float = 1.0
     auxiliary_weight: float = 0.0
     auxiliary_kinds: int = 8
     teacher_weight: float = 0.0
     alignment_weight: float = 0.0
-    alignment_epochs: int = 0
     game: str | int | None = None
     seed: int = 0
 
@@ -284,10 +292,10 @@ class TrainingConfig:
             "lora_rank",
             "warmup_steps",
             "weight_decay",
+            "action_weight",
             "auxiliary_weight",
             "teacher_weight",
             "alignment_weight",
-            "alignment_epochs",
             "seed",
         ):
             if not getattr(self, name) >= 0:
@@ -298,6 +306,7 @@ class TrainingConfig:
         if not 0.0 <= self.ema_decay < 1.0:
             raise ValueError(f"ema_decay is {self.ema_decay}; expected 0 or more and below 1.")
         self._check_limits()
+        self._check_factors()
 
     def _check_limits(self) -> None:
         if self.max_seconds is not None and not self.max_seconds > 0.0:
@@ -315,6 +324,13 @@ class TrainingConfig:
                 f"accumulate is {self.accumulate}; a batch_size of {self.batch_size} has no more "
                 "pieces than examples."
             )
+
+    def _check_factors(self) -> None:
+        for name, factor in self.learning_rate_factors.items():
+            if not 0.0 <= factor < float("inf"):
+                raise ValueError(
+                    f"The learning rate's factor of {name!r} is {factor}; expected 0 or more."
+                )
 
     def _check_weights(self) -> None:
         for name, weight in self.weights.items():
@@ -397,8 +413,7 @@ class TrainingConfig:
         """Return the settings as plain JSON values."""
         values = {**asdict(self), "weights": dict(self.weights)}
         # Runs that were begun before there were these settings say nothing of them, and go on.
-        later = ("alignment_weight", "alignment_epochs")
-        return {k: v for k, v in values.items() if v or k not in later}
+        return {k: v for k, v in values.items() if k not in _LATER or v != _LATER[k]}
 
 
 TRAINING_CONFIGS: Mapping[str, Callable[..., TrainingConfig]] = MappingProxyType(

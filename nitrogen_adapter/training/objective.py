@@ -34,7 +34,6 @@ from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.alignment import (
     FeatureAlignment,
     Sight,
-    patches_of,
     relative_error,
 )
 from nitrogen_adapter.training.config import TrainingConfig
@@ -205,7 +204,10 @@ class TrainingObjective:
         if noise.plain is not None:
             batch = self._mirrored(batch, noise.plain)
         seen = self._seen(batch.inputs, noise.changes)
-        loss = self.action_loss(seen.features, batch.actions, noise)
+        loss = torch.zeros((), device=self.device)
+        if self.config.action_weight:
+            found = self.action_loss(seen.features, batch.actions, noise)
+            loss = loss + self.config.action_weight * found
         if self.auxiliary_head is not None and batch.inputs.dtype == np.uint8:
             extra = self._auxiliary_loss(self.auxiliary_head, seen, batch)
             loss = loss + self.config.auxiliary_weight * extra
@@ -218,23 +220,6 @@ class TrainingObjective:
             far = self._alignment.loss(seen, self._paired(batch))
             loss = loss + self.config.alignment_weight * far
         return loss
-
-    def sight_loss(self, batch: Batch) -> Tensor:
-        """Return a scalar: how far patches of n examples' frames are from how they are to be seen.
-
-        It is about nothing else, frames are not augmented, and it costs a fraction of `loss`.
-
-        Args:
-            batch: n examples: frames, paired ones among them.
-
-        Raises:
-            ValueError: if the examples come without paired frames.
-        """
-        if self._alignment is None:
-            raise ValueError(WITHOUT_PAIRS)
-        newest = batch.inputs if batch.inputs.ndim == 4 else batch.inputs[:, -1]
-        frames = normalise(torch.from_numpy(newest).to(self.device))
-        return self._alignment.patches_loss(patches_of(self.model), frames, self._paired(batch))
 
     def features(self, inputs: NDArray[Any]) -> Tensor:
         """Return what the actions get to see of n examples' inputs, (n, T, C)."""

@@ -34,7 +34,6 @@ from nitrogen_adapter.training.objective import (
     TrainingObjective,
 )
 from nitrogen_adapter.training.processes import Processes, keep_memory
-from nitrogen_adapter.vision import PatchTower
 
 _HALVES_AFTER = 5000
 """Steps after which the schedule "inverse_sqrt" has halved the rate. Our own value."""
@@ -113,8 +112,9 @@ class Trainer:
         # Not torch's `AveragedModel`: that copies the whole module, frozen parts too, and its decay
         # does not warm up.
         self._average = {name: p.detach().clone() for name, p in self._parameters.items()}
+        self._factors, groups = self._groups()
         self._optimiser = torch.optim.AdamW(
-            self._parameters.values(),
+            groups,
             lr=self.config.learning_rate,
             weight_decay=self.config.weight_decay,
             fused=True,
@@ -287,8 +287,8 @@ class Trainer:
         loss = self._add_gradients(pieces)
         self._processes.add_gradients(self._parameters.values())
         norm = nn.utils.clip_grad_norm_(self._parameters.values(), self.config.clip_norm)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
+        for factor, group in zip(self._factors, self._optimiser.param_groups, strict=True):
+            group["lr"] = factor * rate
         self._optimiser.step()
         self._update_average()
         return loss.item(), norm.item()
@@ -306,22 +306,11 @@ class Trainer:
                 seed + 1 + self._processes.rank * self.config.accumulate + number
             ):
                 with self._autocast():
-                    loss = self._loss(next(pieces), noise.part(first, end))
+                    loss = self._objective.loss(next(pieces), noise.part(first, end))
                 part = loss * ((end - first) / count)
                 part.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
             total += part.detach()
         return total
-
-    def _loss(self, piece: Batch, noise: StepNoise) -> Tensor:
-        if self.step < self._sight_steps:
-            return self._objective.sight_loss(piece)
-        return self._objective.loss(piece, noise)
-
-    @property
-    def _sight_steps(self) -> int:
-        """Steps at the beginning in which only sight is learned."""
-        config = self.config
-        return config.alignment_epochs * self.steps_per_epoch if config.alignment_weight else 0
 
     def _pieces(self, last: int) -> Generator[Batch]:
         """Yields this process's examples of every step to come, piece by piece."""
@@ -380,6 +369,15 @@ class Trainer:
 
     # ---- preparation ----
 
+    def _groups(self) -> tuple[list[float], list[dict[str, list[nn.Parameter]]]]:
+        """Returns how many times the learning rate groups of parameters have, and the groups."""
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in self._parameters.items():
+            named = self.config.learning_rate_factors.items()
+            factor = next((one for prefix, one in named if name.startswith(prefix)), 1.0)
+            groups.setdefault(factor, []).append(parameter)
+        return [*groups], [{"params": group} for group in groups.values()]
+
     def _choose_what_learns(self) -> None:
         config = self.config
         if self.model.gradient_checkpointing != config.gradient_checkpointing:
@@ -390,14 +388,6 @@ class Trainer:
         self.adapters = add_adapters(
             self.model, rank=config.lora_rank, mlp=config.lora_mlp, seed=config.seed
         )
-
-    def _check_patches(self) -> None:
-        learns = not self.config.tower_is_frozen
-        if self._sight_steps and not (learns and isinstance(self.model.vision_encoder, PatchTower)):
-            raise ValueError(
-                f"alignment_epochs is {self.config.alignment_epochs}, but no tower of patches "
-                "learns; expected 0."
-            )
 
     def _fixed_examples(self) -> int | None:
         """How many examples there are, where the training is passes over them."""
@@ -417,7 +407,6 @@ class Trainer:
                 raise ValueError("teacher_weight is above 0, but the examples come without one.")
             if config.alignment_weight and first.paired is None:
                 raise ValueError(WITHOUT_PAIRS)
-            self._check_patches()
             return True, first.teacher if config.teacher_weight else None
         if not (config.features_are_frozen if len(shape) == 3 else config.tower_is_frozen):
             raise ValueError(

@@ -81,39 +81,8 @@ def test_a_later_training_is_still_told_by_the_model_that_knows_the_look():
     assert distance(lost, reference, pairs(64, seed=1)) < 0.7 * before
 
 
-def test_sight_alone_is_learned_first_and_by_patches_alone():
-    model, reference, unseen = student(), student(), pairs(64, seed=1)
-    before = distance(model, reference, unseen)
-    trainer = Trainer(
-        model, pairs(128), dataclasses.replace(CONFIG, alignment_epochs=3, split="all")
-    )
-    trainer.run(until_step=3 * trainer.steps_per_epoch)
-    assert distance(model, reference, unseen) < 0.7 * before
-    learned = {
-        name
-        for (name, own), other in zip(model.named_parameters(), reference.parameters(), strict=True)
-        if not torch.equal(own, other)
-    }
-    assert learned
-    assert all("vision_encoder" in name and "patches" in name for name in learned)
-    trainer.run()
-    assert not torch.equal(model.action_decoder.layer1.W, reference.action_decoder.layer1.W)
-
-
-def test_sight_alone_needs_a_tower_of_patches_that_learns():
-    config = dataclasses.replace(CONFIG, alignment_epochs=1, split="action_head")
-    with pytest.raises(ValueError, match="alignment_epochs is 1, but no tower of patches learns"):
-        Trainer(student(), pairs(4), config)
-    tiny = NitroGen(preset_config("tiny"))
-    frames = np.zeros((4, 64, 64, 3), np.uint8)
-    examples = ArrayExamples(frames, pack(np.zeros((4, 18, 5), np.float32)), paired=frames)
-    with pytest.raises(ValueError, match="no tower of patches learns"):
-        Trainer(tiny, examples, dataclasses.replace(CONFIG, alignment_epochs=1))
-
-
-@pytest.mark.parametrize("alone", [0, 2])
-def test_a_training_with_pairs_goes_on_as_if_it_had_not_been_killed(tmp_path, alone):
-    config = dataclasses.replace(CONFIG, epochs=3, alignment_epochs=alone)
+def test_a_training_with_pairs_goes_on_as_if_it_had_not_been_killed(tmp_path):
+    config = dataclasses.replace(CONFIG, epochs=3)
     whole, first, second = (Trainer(student(), pairs(32), config) for _ in range(3))
     whole.run()
     first.run(until_step=3)
