@@ -23,7 +23,13 @@ from arena_breaker_gym.bootcamp.plan import (
     ZERO_SHOT,
     BootcampPlan,
 )
-from arena_breaker_gym.bootcamp.student import Student, homework, joined, visited_examples
+from arena_breaker_gym.bootcamp.student import (
+    Student,
+    homework,
+    joined,
+    practice_examples,
+    visited_examples,
+)
 from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
 from arena_breaker_gym.distillation.pretraining import quiet_student
 from arena_breaker_gym.rendering import skins
@@ -42,7 +48,7 @@ from nitrogen_adapter.data.examples import ArrayExamples, Examples
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import RENAMED, TrainingConfig
-from nitrogen_adapter.training.run import TrainingRun, finished
+from nitrogen_adapter.training.run import Passes, TrainingRun, finished
 from nitrogen_adapter.training.trainer import Trainer
 
 SAVE_EVERY = 15.0  # s between two saves of a training under way
@@ -58,6 +64,7 @@ _PARTS = {
 }
 _DIGITS = 9  # of a share: it must not fall by what floats round away
 _DRAWING = 0.05  # of "posttrain": the drawing of frames
+_SIGHT = 0.9  # of a training that begins with sight: that beginning
 
 
 @dataclass(frozen=True)
@@ -160,7 +167,13 @@ class Bootcamp:
 
     def training_folders(self) -> dict[str, Path]:
         """Where each training is kept, by the name of who came out of it."""
-        return {name: self.student.training_folder(name) for name in self._trained_names()}
+        names = self._trained_names()
+        aligned = [alignment_name(name) for name in names if self._is_aligned(name)]
+        return {name: self.student.training_folder(name) for name in [*names, *aligned]}
+
+    def _is_aligned(self, name: str) -> bool:
+        """Whether a student has learned to see before it learned to act."""
+        return finished(self.student.training_folder(alignment_name(name))) is not None
 
     def measured_episodes(self) -> Iterator[tuple[str, list[Episode]]]:
         """The episodes of every row of a game that waits, by a name of their own."""
@@ -208,19 +221,51 @@ class Bootcamp:
         trainings = self.plan.trainings()
         count = len(trainings) + self.plan.dagger
         for place, (name, config) in enumerate(trainings.items()):
-            self._posttrain(
-                name, self.student.fresh(), examples, config, _piece(advance, place, count)
-            )
+            model, piece = self.student.fresh(), _piece(advance, place, count)
+            if self.plan.sees_first and name != FROZEN:
+                practice = None if self._is_aligned(name) else self._practice()
+                model, piece = self._aligned(name, model, practice, piece)
+            self._posttrain(name, model, examples, config, piece)
         for number in range(self.plan.dagger):
-            examples = self._aggregate(examples, number)
-            self._posttrain(
-                dagger_name(number),
-                self._last_trained(number),
-                examples,
-                trainings[POST_TRAINED],
-                _piece(advance, len(trainings) + number, count),
-            )
+            name, model = dagger_name(number), self._last_trained(number)
+            piece = _piece(advance, len(trainings) + number, count)
+            visited = self._visited(number, len(examples) // (number + 1))
+            if self.plan.sees_first:
+                model, piece = self._aligned(name, model, visited, piece)
+            examples = joined(examples, visited)
+            self._posttrain(name, model, examples, trainings[POST_TRAINED], piece)
         self._fine_tune(advance)
+
+    def _practice(self) -> Examples:
+        """What the student meets while it plays by itself in the looks that it knows."""
+        plan = self.plan
+        assert plan.familiar_skin is not None
+        with self.clock.part("practice"):
+            return practice_examples(
+                quiet_student(self.student.fresh()),
+                Settings(skin=plan.skin, pixel_size=self.student.frame_size),
+                count=plan.practice,
+                n_action_steps=plan.n_action_steps,
+                seed=plan.seed,
+                familiar_skin=plan.familiar_skin,
+            )
+
+    def _aligned(
+        self, name: str, model: NitroGen, examples: Examples | None, advance: Advance
+    ) -> tuple[NitroGen, Advance]:
+        """A model that has learned to see, and what is left of its progress.
+
+        Examples of None say that it has done so before.
+        """
+        first = alignment_name(name)
+
+        def sight(words: str, share: float) -> None:
+            advance(words, _SIGHT * share)
+
+        if examples is not None and not self._is_aligned(name):
+            self._train(first, model, examples, self.plan.alignment, sight)
+        seeing = checkpoint.load(self.student.trained(first), device=self.student.device)
+        return seeing, lambda words, share: advance(words, _SIGHT + (1.0 - _SIGHT) * share)
 
     def _fine_tune(self, advance: Advance) -> None:
         """Lets the last student go on by what the game rewards."""
@@ -244,40 +289,50 @@ class Bootcamp:
         config: TrainingConfig,
         advance: Advance,
     ) -> None:
-        """One training to its end, in a folder of its own."""
-        folder = self.student.training_folder(name)
-        if finished(folder):
+        """One student learns to act, to the end, in a folder of its own."""
+        if finished(self.student.training_folder(name)):
             return
+        if examples.teacher is None:  # a tutor that cannot say more than what it does
+            config = replace(config, teacher_weight=0.0)
+        if examples.paired is None:
+            config = replace(config, alignment_weight=0.0)
         with self.clock.part("posttrain"):
-            learned: Examples = examples
-            if examples.teacher is None:  # a tutor that cannot say more than what it does
-                config = replace(config, teacher_weight=0.0)
-            if examples.paired is None:
-                config = replace(config, alignment_weight=0.0)
-            if config.features_are_frozen:
-                learned = cache_features(model, examples)
-            trainer = Trainer(model, learned, config, reference=self.student.fresh())
-            run = TrainingRun(trainer, folder, save_every=self.save_every)
+            seen = cache_features(model, examples) if config.features_are_frozen else examples
+        self._train(name, model, seen, config, advance)
+
+    def _train(
+        self,
+        name: str,
+        model: NitroGen,
+        examples: Examples,
+        config: TrainingConfig,
+        advance: Advance,
+    ) -> None:
+        with self.clock.part("posttrain"):
+            trainer = Trainer(model, examples, config, reference=self.student.fresh())
+            run = TrainingRun(
+                trainer, self.student.training_folder(name), save_every=self.save_every
+            )
             run.run(None, lambda words, share: advance(f"{name} learns, {words}", share))
 
-    def _aggregate(self, examples: ArrayExamples, number: int) -> ArrayExamples:
-        """Adds what the last student came to see, as often as the tutor's moments."""
+    def _visited(self, number: int, count: int) -> ArrayExamples:
+        """What the last student came to see, and what its tutor would have done there."""
         plan = self.plan
+        paired = plan.sees_first or plan.posttrain.alignment_weight
         with self.clock.part("dagger"):
             tutor = make_agent(plan.tutor)
             try:
-                visited = visited_examples(
+                return visited_examples(
                     quiet_student(self._last_trained(number)),
                     tutor,
                     Settings(skin=plan.skin, pixel_size=self.student.frame_size),
-                    count=len(examples) // (number + 1),
+                    count=count,
                     n_action_steps=plan.n_action_steps,
                     seed=plan.seed * 1000 + number,
-                    familiar_skin=None if examples.paired is None else plan.familiar_skin,
+                    familiar_skin=plan.familiar_skin if paired else None,
                 )
             finally:
                 tutor.close()
-        return joined(examples, visited)
 
     def _last_trained(self, number: int) -> NitroGen:
         """The student that plays in a round of DAgger."""
@@ -328,8 +383,11 @@ class Bootcamp:
         """How often a student went over its examples, of how often it was to."""
         if name not in self._trained_names():
             return {}
-        report = finished(self.student.training_folder(name)) or {}
-        return {"passes": report["passes"]} if "passes" in report else {}
+        for training in (alignment_name(name), name):
+            report = finished(self.student.training_folder(training)) or {}
+            if "passes" in report and (training == name or Passes(**report["passes"]).cut_short):
+                return {"passes": report["passes"]}
+        return {}
 
     def film(self, advance: Advance) -> None:
         """Two films: the student before and after training and the tutor; bug and fix."""
@@ -469,6 +527,11 @@ class Bootcamp:
 def dagger_name(number: int) -> str:
     """Whose rows those of a student after round `number`, from 0, of DAgger are."""
     return f"DAgger {number + 1}"
+
+
+def alignment_name(name: str) -> str:
+    """Whose training is that in which a student first learns to see."""
+    return f"{name}, alignment"
 
 
 def _piece(advance: Advance, place: int, count: int) -> Advance:

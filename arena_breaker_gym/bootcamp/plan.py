@@ -18,10 +18,17 @@ GAIN = "gained_by_fix"
 """The entry of a row that says how many kills more the fix brings on the same seeds."""
 
 _LEAST = {  # that the plan's whole numbers may be
-    "demonstrations": 1, "demonstration_steps": 1, "dagger": 0, "fine_tuning": 0,
-    "evaluations": 1, "realtime_evaluations": 0, "evaluation_steps": 1, "n_action_steps": 1,
-    "seed": 0, "evaluation_seed": 0,
+    "practice": 0, "demonstrations": 1, "demonstration_steps": 1, "dagger": 0,
+    "fine_tuning": 0, "evaluations": 1, "realtime_evaluations": 0, "evaluation_steps": 1,
+    "n_action_steps": 1, "seed": 0, "evaluation_seed": 0,
 }  # fmt: skip
+
+
+def _acting() -> TrainingConfig:
+    """How a student learns to act that sees already, as the article's: its encoder stays."""
+    return TrainingConfig.adapting(
+        split=DEFAULT_SPLIT, auxiliary_weight=0.0, teacher_weight=0.0, alignment_weight=0.0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +39,11 @@ class BootcampPlan:
         tutor: Name of the agent that teaches.
         student: Who learns: "base", a preset, a checkpoint file, or a server that is only measured.
         skin: The looks that the game has, which the base has never seen.
-        familiar_skin: Looks that the student knows: each moment of its homework is drawn in them as
-            well, so that it learns to see in the new ones what it sees in these; None: it is told
-            nothing of that kind.
+        familiar_skin: Looks that the student knows: moments are drawn in them as well, so that it
+            learns to see in the new ones what it sees in these; None: it is told nothing of that
+            kind.
+        practice: Moments that it meets while it plays by itself in the familiar looks, from which
+            it learns to see before its homework; 0: it learns that from its homework instead.
         demonstrations: Episodes that the tutor records; the article's 17, over all stages.
         demonstration_steps: Steps after which a demonstration is cut off.
         dagger: Rounds in which the trained student plays, the tutor says what it would have done,
@@ -51,9 +60,11 @@ class BootcampPlan:
         evaluation_seed: Of the first evaluation episode: no seed that the tutor showed.
         n_action_steps: How many of a chunk's 18 actions the student plays before it looks again.
         chunks: Which moments become examples.
-        posttrain: How the student is trained.
-        control: Whether a second student is trained whose vision encoder is frozen, as the
-            article's was, where the first one learns as a whole.
+        alignment: How it learns to see, from its practice and from what it meets in rounds of
+            DAgger.
+        posttrain: How it learns to act.
+        control: Whether a second student is trained whose vision encoder stays as it was, as the
+            article's did.
         films: Whether films are made of median episodes.
     """
 
@@ -61,6 +72,7 @@ class BootcampPlan:
     student: str = "base"
     skin: str = "default"
     familiar_skin: str | None = "neon"
+    practice: int = 25_600
     demonstrations: int = 17
     demonstration_steps: int = 1800
     dagger: int = 0
@@ -74,7 +86,8 @@ class BootcampPlan:
     evaluation_seed: int = 1000
     n_action_steps: int = 3
     chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=2))
-    posttrain: TrainingConfig = field(default_factory=TrainingConfig.adapting)
+    alignment: TrainingConfig = field(default_factory=TrainingConfig.aligning)
+    posttrain: TrainingConfig = field(default_factory=_acting)
     control: bool = True
     films: bool = True
 
@@ -101,17 +114,21 @@ class BootcampPlan:
     ) -> Self:
         """The plan for a student, who learns in the way that suits it.
 
-        The shipped base adapts; a preset, which knows nothing yet, learns as a whole; a checkpoint
+        The shipped base learns to see and then to act, or both at once where no look is familiar
+        or there is no practice; a preset, which knows nothing yet, learns as a whole; a checkpoint
         learns the published way.
 
         Args:
             student: As in this class.
             seed: As in this class.
-            max_seconds: Most seconds that the student may learn; None: as long as its epochs take.
+            max_seconds: Most seconds that each training of the student may take; None: as long as
+                its epochs take.
             changes: Other entries of this class.
         """
+        changes = {"familiar_skin": "neon" if student in SHIPPED else None, **changes}
         if student in SHIPPED:
-            posttrain = TrainingConfig.adapting()
+            sees_first = changes["familiar_skin"] and changes.get("practice", 1)
+            posttrain = _acting() if sees_first else TrainingConfig.adapting()
         elif student in PRESETS:
             posttrain = TrainingConfig.student()
         else:
@@ -119,16 +136,22 @@ class BootcampPlan:
         changes = {
             "posttrain": posttrain,
             "control": student in SHIPPED,
-            "familiar_skin": "neon" if student in SHIPPED else None,
             **changes,
         }
-        changes["posttrain"] = replace(changes["posttrain"], seed=seed, max_seconds=max_seconds)
+        changes = {"alignment": TrainingConfig.aligning(), **changes}
+        for training in ("alignment", "posttrain"):
+            changes[training] = replace(changes[training], seed=seed, max_seconds=max_seconds)
         return cls(student=student, seed=seed, **changes)
 
+    @property
+    def sees_first(self) -> bool:
+        """Whether the student learns to see before it learns to act."""
+        return self.practice > 0 and self.familiar_skin is not None
+
     def trainings(self) -> dict[str, TrainingConfig]:
-        """How each trained student learns, by the name of its rows."""
+        """How each trained student learns to act, by the name of its rows."""
         found = {POST_TRAINED: self.posttrain}
-        if self.control and not self.posttrain.tower_is_frozen:
+        if self.control and (self.sees_first or not self.posttrain.tower_is_frozen):
             found[FROZEN] = replace(self.posttrain, split=DEFAULT_SPLIT, alignment_weight=0.0)
         return found
 

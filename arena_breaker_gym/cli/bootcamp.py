@@ -54,7 +54,7 @@ def bootcamp(
             metavar="NAME",
             rich_help_panel=_TAUGHT,
             help="Looks of the game, by the name of a skin or a file; the base has seen blueprint, "
-            "chalkboard, handheld, lava, neon and newsprint, and is tested by any other.",
+            "chalkboard, garden, lava, neon and newsprint, and is tested by any other.",
         ),
     ] = "default",
     familiar_skin: Annotated[
@@ -62,10 +62,21 @@ def bootcamp(
         typer.Option(
             metavar="NAME",
             rich_help_panel=_TAUGHT,
-            help="Looks that the base knows: each moment of its homework is drawn in them as well, "
-            "and it learns to see in the new looks what it sees in these; none: it is not told.",
+            help="Looks that the base knows: moments are drawn in them as well, and it learns to "
+            "see in the new looks what it sees in these; none: it is not told.",
         ),
     ] = "neon",
+    practice: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            rich_help_panel=_TAUGHT,
+            help="Moments that the base meets while it plays by itself in the looks that it knows: "
+            "drawn in the new ones as well, they teach it to see there, before its homework; 0: it "
+            "learns to see from its homework.",
+        ),
+    ] = 25_600,
     demonstrations: Annotated[
         int,
         typer.Option(
@@ -139,8 +150,8 @@ def bootcamp(
         typer.Option(
             "--control/--no-control",
             rich_help_panel=_TAUGHT,
-            help="Whether a second student learns with its vision encoder frozen, as the article's "
-            "did.",
+            help="Whether a second student learns with its vision encoder as it was, as the "
+            "article's did.",
         ),
     ] = True,
     sweep: Annotated[
@@ -159,7 +170,8 @@ def bootcamp(
             min=1.0,
             metavar="SECONDS",
             rich_help_panel=_TAUGHT,
-            help="Most seconds that the student may learn, such as 420. Default: no limit.",
+            help="Most seconds that each training of the student may take, such as 180. Default: "
+            "no limit.",
         ),
     ] = None,
     seed: options.Seed = 0,
@@ -192,6 +204,7 @@ def bootcamp(
         tutor=tutor,
         skin=skin,
         familiar_skin=familiar_skin if student in SHIPPED and familiar_skin != "none" else None,
+        practice=practice,
         demonstrations=demonstrations,
         dagger=dagger,
         fine_tuning=fine_tuning,

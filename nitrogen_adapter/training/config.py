@@ -399,6 +399,32 @@ class TrainingConfig:
         }
         return cls(**{**values, **changes})
 
+    @classmethod
+    def aligning(cls, **changes: object) -> TrainingConfig:
+        """Return how the shipped base learns to see in another look, before it learns to act there.
+
+        Frames of one moment in both looks are all that it learns from. The vision encoder alone
+        learns: where attention and auxiliary targets learned as well, what is seen after 100,000
+        examples was further off. What is nearest to the pixels, patches and the convolutions
+        over them, has most to learn anew and learns four times as fast.
+
+        Args:
+            changes: settings that are to be others.
+
+        Raises:
+            ValueError: if a setting cannot be meant.
+        """
+        near_pixels = [f"vision_encoder.{part}" for part in ("patches", "fovea", "thin_out")]
+        values: dict[str, Any] = {
+            "split": "vision_encoder",
+            "learning_rate_factors": dict.fromkeys(near_pixels, 4.0),
+            "ema_decay": 0.995,
+            "action_weight": 0.0,
+            "auxiliary_weight": 0.0,
+            "teacher_weight": 0.0,
+        }
+        return cls.adapting(**{**values, **changes})
+
     @property
     def features_are_frozen(self) -> bool:
         """Whether all that sees stays as it is, so that features may be computed ahead."""

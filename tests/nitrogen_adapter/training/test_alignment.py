@@ -93,6 +93,49 @@ def test_a_training_with_pairs_goes_on_as_if_it_had_not_been_killed(tmp_path):
         assert torch.equal(own, other)
 
 
+def test_sight_alone_asks_nothing_of_actions():
+    model, reference, unseen = student(), student(), pairs(64, seed=1)
+    before = distance(model, reference, unseen)
+    config = dataclasses.replace(CONFIG, action_weight=0.0, split="all")
+    Trainer(model, pairs(128), config).run()
+    assert distance(model, reference, unseen) < 0.7 * before
+    for own, other in zip(model.model.parameters(), reference.model.parameters(), strict=True):
+        assert torch.allclose(own, other, atol=1e-3)  # but for AdamW's decay
+
+
+@pytest.mark.parametrize("factor", [0.0, 4.0])
+def test_a_part_learns_as_many_times_as_fast_as_its_factor_says(factor):
+    def moved(**settings):
+        model, before = student(), student()
+        config = dataclasses.replace(
+            CONFIG, weight_decay=0.0, ema_decay=0.0, warmup_steps=1, **settings
+        )
+        Trainer(model, pairs(16), config).run(until_step=1)
+        parts = ("vision_encoder.patches", "vision_encoder.mlp")
+        change = {
+            name: (one - dict(before.named_parameters())[name]).abs().mean().item()
+            for name, one in model.named_parameters()
+        }
+        return [sum(v for k, v in change.items() if k.startswith(part)) for part in parts]
+
+    patches, mlp = moved()
+    faster, same = moved(learning_rate_factors={"vision_encoder.patches": factor})
+    assert same == pytest.approx(mlp)
+    assert faster == pytest.approx(factor * patches, rel=0.05)
+
+
+def test_a_factor_that_cannot_be_meant_is_refused():
+    with pytest.raises(ValueError, match=r"The learning rate's factor of 'model\.' is -1"):
+        TrainingConfig(learning_rate_factors={"model.": -1.0})
+
+
+def test_stored_runs_that_are_older_than_these_settings_go_on():
+    assert not {"action_weight", "learning_rate_factors", "alignment_weight"} & {
+        *TrainingConfig().to_dict()
+    }
+    assert TrainingConfig.aligning().to_dict()["action_weight"] == 0.0
+
+
 def test_pairs_that_are_missing_are_missed_before_anything_is_learned():
     with pytest.raises(ValueError, match="but the examples come without paired"):
         Trainer(student(), dataclasses.replace(pairs(4), paired=None), CONFIG)
