@@ -21,6 +21,7 @@ from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.cli.report import bar
 from arena_breaker_gym.distillation.pretraining import (
     HELD_OUT_SKINS,
+    SEEN_BEFORE,
     SEEN_SKINS,
     PretrainingConfig,
 )
@@ -57,12 +58,21 @@ def measured(agent: Agent, skin: str, episodes: int) -> Row:
 
 def curve(path: Path) -> list[dict[str, Any]]:
     """The evaluations and losses noted while the base was made, in this folder and before it."""
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [
+        _with_skin_named(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()
+    ]
     first = min(one["step"] for one in lines)
     if first <= PretrainingConfig().steps_a_round:  # it began from nothing
         return lines
     before = json.loads(DATA.read_text(encoding="utf-8"))["training"]
     return [one for one in before if one["step"] < first] + lines
+
+
+def _with_skin_named(line: dict[str, Any]) -> dict[str, Any]:
+    """A line of the metrics, which hold numbers alone, with its skin named."""
+    if line["kind"] != "play" or isinstance(line["skin"], str):
+        return line
+    return {**line, "skin": SEEN_SKINS[int(line["skin"])]}
 
 
 def draw(lines: list[dict[str, Any]]) -> None:
@@ -93,7 +103,7 @@ def draw(lines: list[dict[str, Any]]) -> None:
         for one in played:  # skins take turns, and are not equally hard
             place = (one["step"] * batch / 1e6, one["kills"])
             right.annotate(
-                SEEN_SKINS[int(one["skin"])],
+                one["skin"],
                 place,
                 textcoords="offset points",
                 xytext=(-6, 0),
@@ -119,6 +129,8 @@ def table(rows: list[Row]) -> str:
 def _kind(row: Row) -> str:
     if row["agent"] == "expert":
         return "expert"
+    if row["skin"] in SEEN_BEFORE:
+        return "seen before"
     return "seen" if row["skin"] in SEEN_SKINS else "held out"
 
 
@@ -133,7 +145,8 @@ def facts(lines: list[dict[str, Any]]) -> str:
         [
             f"- Examples: {samples:.2f} million, in {hours:.1f} hours of training on one or two "
             "threads, play and labels not counted.",
-            f"- Seen skins: {', '.join(SEEN_SKINS)}. Held out: {', '.join(HELD_OUT_SKINS)}.",
+            f"- Seen skins: {', '.join(SEEN_SKINS)}; earlier also {', '.join(SEEN_BEFORE)}. "
+            f"Held out: {', '.join(HELD_OUT_SKINS)}.",
             f"- Seed {config.seed}; {config.training.batch_size} examples a step; learning rate "
             f"{config.training.learning_rate:g}, {config.training.schedule}.",
             f"- SHA-256 of `base.safetensors`: `{digest}`.",
@@ -151,7 +164,7 @@ def main(
     """Measures, and writes card, data and picture."""
     lines = curve(metrics) if metrics else json.loads(DATA.read_text())["training"]
     rows = []
-    chosen = [*SEEN_SKINS, *HELD_OUT_SKINS]
+    chosen = [*SEEN_SKINS, *SEEN_BEFORE, *HELD_OUT_SKINS]
     with bar(resume="Nothing is kept until all skins are measured.") as advance:
         for number, skin in enumerate(chosen):
             advance(f"{skin} is measured", number / len(chosen))

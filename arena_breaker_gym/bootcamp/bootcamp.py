@@ -28,8 +28,10 @@ from arena_breaker_gym.bootcamp.student import (
     homework,
     joined,
     practice_examples,
+    rehearsed,
     visited_examples,
 )
+from arena_breaker_gym.distillation.collector import StateExamples
 from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
 from arena_breaker_gym.distillation.pretraining import quiet_student
 from arena_breaker_gym.rendering import skins
@@ -217,26 +219,27 @@ class Bootcamp:
             return
         fresh = self.student.fresh()
         with self.clock.part("dataset"):
-            examples = self._examples(demonstrations, fresh.config, advance)
+            examples = shown = self._examples(demonstrations, fresh.config, advance)
         trainings = self.plan.trainings()
         count = len(trainings) + self.plan.dagger
         for place, (name, config) in enumerate(trainings.items()):
-            model, piece = self.student.fresh(), _piece(advance, place, count)
+            model, own, piece = self.student.fresh(), shown, _piece(advance, place, count)
             if self.plan.sees_first and name != FROZEN:
-                practice = None if self._is_aligned(name) else self._practice()
+                practice = self._practice()
                 model, piece = self._aligned(name, model, practice, piece)
-            self._posttrain(name, model, examples, config, piece)
+                own = examples = joined(shown, rehearsed(practice, self.plan.rehearsal))
+            self._posttrain(name, model, own, config, piece)
         for number in range(self.plan.dagger):
             name, model = dagger_name(number), self._last_trained(number)
             piece = _piece(advance, len(trainings) + number, count)
-            visited = self._visited(number, len(examples) // (number + 1))
+            visited = self._visited(number, len(shown))
             if self.plan.sees_first:
                 model, piece = self._aligned(name, model, visited, piece)
             examples = joined(examples, visited)
             self._posttrain(name, model, examples, trainings[POST_TRAINED], piece)
         self._fine_tune(advance)
 
-    def _practice(self) -> Examples:
+    def _practice(self) -> StateExamples:
         """What the student meets while it plays by itself in the looks that it knows."""
         plan = self.plan
         assert plan.familiar_skin is not None
@@ -251,18 +254,15 @@ class Bootcamp:
             )
 
     def _aligned(
-        self, name: str, model: NitroGen, examples: Examples | None, advance: Advance
+        self, name: str, model: NitroGen, examples: Examples, advance: Advance
     ) -> tuple[NitroGen, Advance]:
-        """A model that has learned to see, and what is left of its progress.
-
-        Examples of None say that it has done so before.
-        """
+        """A model that has learned to see, and what is left of its progress."""
         first = alignment_name(name)
 
         def sight(words: str, share: float) -> None:
             advance(words, _SIGHT * share)
 
-        if examples is not None and not self._is_aligned(name):
+        if not self._is_aligned(name):
             self._train(first, model, examples, self.plan.alignment, sight)
         seeing = checkpoint.load(self.student.trained(first), device=self.student.device)
         return seeing, lambda words, share: advance(words, _SIGHT + (1.0 - _SIGHT) * share)

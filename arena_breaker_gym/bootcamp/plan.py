@@ -18,7 +18,7 @@ GAIN = "gained_by_fix"
 """The entry of a row that says how many kills more the fix brings on the same seeds."""
 
 _LEAST = {  # that the plan's whole numbers may be
-    "practice": 0, "demonstrations": 1, "demonstration_steps": 1, "dagger": 0,
+    "practice": 0, "rehearsal": 0, "demonstrations": 1, "demonstration_steps": 1, "dagger": 0,
     "fine_tuning": 0, "evaluations": 1, "realtime_evaluations": 0, "evaluation_steps": 1,
     "n_action_steps": 1, "seed": 0, "evaluation_seed": 0,
 }  # fmt: skip
@@ -27,7 +27,11 @@ _LEAST = {  # that the plan's whole numbers may be
 def _acting() -> TrainingConfig:
     """How a student learns to act that sees already, as the article's: its encoder stays."""
     return TrainingConfig.adapting(
-        split=DEFAULT_SPLIT, auxiliary_weight=0.0, teacher_weight=0.0, alignment_weight=0.0
+        split=DEFAULT_SPLIT,
+        learning_rate=5e-4,
+        auxiliary_weight=0.0,
+        teacher_weight=0.0,
+        alignment_weight=0.0,
     )
 
 
@@ -44,6 +48,8 @@ class BootcampPlan:
             kind.
         practice: Moments that it meets while it plays by itself in the familiar looks, from which
             it learns to see before its homework; 0: it learns that from its homework instead.
+        rehearsal: Moments of its practice that it goes over again with its homework, told what it
+            did there itself: from a tutor's orderly games alone it forgets what to do in a crowd.
         demonstrations: Episodes that the tutor records; the article's 17, over all stages.
         demonstration_steps: Steps after which a demonstration is cut off.
         dagger: Rounds in which the trained student plays, the tutor says what it would have done,
@@ -73,6 +79,7 @@ class BootcampPlan:
     skin: str = "default"
     familiar_skin: str | None = "neon"
     practice: int = 25_600
+    rehearsal: int = 12_800
     demonstrations: int = 17
     demonstration_steps: int = 1800
     dagger: int = 0

@@ -242,6 +242,12 @@ def practice_examples(
     return StateExamples(states, Looks(settings, [settings.skin]), seed=seed, paired=familiar)
 
 
+def rehearsed(practice: StateExamples, count: int) -> ArrayExamples:
+    """At most `count` moments of a practice, evenly spread over it."""
+    rows = np.linspace(0, len(practice), min(count, len(practice)), endpoint=False).astype(np.int64)
+    return ArrayExamples(*practice.batch(rows))
+
+
 def visited_examples(
     predict: Predict,
     tutor: Agent,
