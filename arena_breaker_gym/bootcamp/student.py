@@ -41,8 +41,8 @@ _TOGETHER = 256  # states that are told of at once
 
 ARENAS = 16  # in which the student plays side by side: few, so that its games go on for a minute
 _PRACTICE_ARENAS = 32
-"""As few again: 25,600 moments of 128 arenas all lay in games' first 20 seconds, and who learned to
-see from them died as early as before, at 50 kills instead of 64."""
+"""Few again: of 128 arenas 25,600 moments all lie in a game's first 20 seconds. Who learned to see
+from those saw them as well, and killed 50 instead of 64 (100 episodes each, while this was made)."""
 
 _PRACTICE_SEEDS = 35_000_000  # of the games in which it practises; no seed that is measured
 SEEDS = 30_000_000  # of the first round's games; no seed that is measured
