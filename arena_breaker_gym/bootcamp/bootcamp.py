@@ -27,11 +27,11 @@ from arena_breaker_gym.bootcamp.student import (
     Student,
     homework,
     joined,
-    practice_examples,
-    rehearsed,
+    practised_states,
+    shown_states,
     visited_examples,
 )
-from arena_breaker_gym.distillation.collector import StateExamples
+from arena_breaker_gym.distillation.collector import LabelledStates, Looks, StateExamples
 from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
 from arena_breaker_gym.distillation.pretraining import quiet_student
 from arena_breaker_gym.rendering import skins
@@ -50,7 +50,7 @@ from nitrogen_adapter.data.examples import ArrayExamples, Examples
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import RENAMED, TrainingConfig
-from nitrogen_adapter.training.run import Passes, TrainingRun, finished
+from nitrogen_adapter.training.run import TrainingRun, finished
 from nitrogen_adapter.training.trainer import Trainer
 
 SAVE_EVERY = 15.0  # s between two saves of a training under way
@@ -66,7 +66,6 @@ _PARTS = {
 }
 _DIGITS = 9  # of a share: it must not fall by what floats round away
 _DRAWING = 0.05  # of "posttrain": the drawing of frames
-_SIGHT = 0.9  # of a training that begins with sight: that beginning
 
 
 @dataclass(frozen=True)
@@ -169,13 +168,7 @@ class Bootcamp:
 
     def training_folders(self) -> dict[str, Path]:
         """Where each training is kept, by the name of who came out of it."""
-        names = self._trained_names()
-        aligned = [alignment_name(name) for name in names if self._is_aligned(name)]
-        return {name: self.student.training_folder(name) for name in [*names, *aligned]}
-
-    def _is_aligned(self, name: str) -> bool:
-        """Whether a student has learned to see before it learned to act."""
-        return finished(self.student.training_folder(alignment_name(name))) is not None
+        return {name: self.student.training_folder(name) for name in self._trained_names()}
 
     def measured_episodes(self) -> Iterator[tuple[str, list[Episode]]]:
         """The episodes of every row of a game that waits, by a name of their own."""
@@ -219,53 +212,50 @@ class Bootcamp:
             return
         fresh = self.student.fresh()
         with self.clock.part("dataset"):
-            examples = shown = self._examples(demonstrations, fresh.config, advance)
+            examples = self._examples(demonstrations, fresh.config, advance)
         trainings = self.plan.trainings()
         count = len(trainings) + self.plan.dagger
         for place, (name, config) in enumerate(trainings.items()):
-            model, own, piece = self.student.fresh(), shown, _piece(advance, place, count)
-            if self.plan.sees_first and name != FROZEN:
-                practice = self._practice()
-                model, piece = self._aligned(name, model, practice, piece)
-                own = examples = joined(shown, rehearsed(practice, self.plan.rehearsal))
-            self._posttrain(name, model, own, config, piece)
+            model, piece = self.student.fresh(), _piece(advance, place, count)
+            if name == POST_TRAINED and self.plan.sees_first:
+                moments = self._moments(demonstrations, examples, fresh.config)
+                self._train(name, model, moments, config, piece)
+            else:
+                self._posttrain(name, model, examples, config, piece)
+        told = replace(self.plan.alignment, action_weight=1.0)
         for number in range(self.plan.dagger):
             name, model = dagger_name(number), self._last_trained(number)
             piece = _piece(advance, len(trainings) + number, count)
-            visited = self._visited(number, len(shown))
             if self.plan.sees_first:
-                model, piece = self._aligned(name, model, visited, piece)
+                self._train(name, model, self._visited(number, self.plan.practice), told, piece)
+                continue
+            visited = self._visited(number, len(examples) // (number + 1))
             examples = joined(examples, visited)
             self._posttrain(name, model, examples, trainings[POST_TRAINED], piece)
         self._fine_tune(advance)
 
-    def _practice(self) -> StateExamples:
-        """What the student meets while it plays by itself in the looks that it knows."""
+    def _moments(
+        self, demonstrations: list[Episode], homework: ArrayExamples, config: NitroGenConfig
+    ) -> StateExamples:
+        """What the student meets where it sees, and what its tutor showed, in both looks."""
         plan = self.plan
         assert plan.familiar_skin is not None
+        familiar = Settings(skin=plan.familiar_skin, pixel_size=self.student.frame_size)
         with self.clock.part("practice"):
-            return practice_examples(
+            practised = practised_states(
                 quiet_student(self.student.fresh()),
-                Settings(skin=plan.skin, pixel_size=self.student.frame_size),
+                familiar,
                 count=plan.practice,
                 n_action_steps=plan.n_action_steps,
                 seed=plan.seed,
-                familiar_skin=plan.familiar_skin,
             )
-
-    def _aligned(
-        self, name: str, model: NitroGen, examples: Examples, advance: Advance
-    ) -> tuple[NitroGen, Advance]:
-        """A model that has learned to see, and what is left of its progress."""
-        first = alignment_name(name)
-
-        def sight(words: str, share: float) -> None:
-            advance(words, _SIGHT * share)
-
-        if not self._is_aligned(name):
-            self._train(first, model, examples, self.plan.alignment, sight)
-        seeing = checkpoint.load(self.student.trained(first), device=self.student.device)
-        return seeing, lambda words, share: advance(words, _SIGHT + (1.0 - _SIGHT) * share)
+            shown = shown_states(demonstrations, plan, config, homework.actions)
+        return StateExamples(
+            LabelledStates.joined([practised, shown]),
+            Looks(familiar, [plan.skin]),
+            seed=plan.seed,
+            paired=Looks(familiar, [plan.familiar_skin]),
+        )
 
     def _fine_tune(self, advance: Advance) -> None:
         """Lets the last student go on by what the game rewards."""
@@ -289,7 +279,7 @@ class Bootcamp:
         config: TrainingConfig,
         advance: Advance,
     ) -> None:
-        """One student learns to act, to the end, in a folder of its own."""
+        """One student learns from homework, to the end."""
         if finished(self.student.training_folder(name)):
             return
         if examples.teacher is None:  # a tutor that cannot say more than what it does
@@ -308,6 +298,9 @@ class Bootcamp:
         config: TrainingConfig,
         advance: Advance,
     ) -> None:
+        """One training to its end, in a folder of its own."""
+        if finished(self.student.training_folder(name)):
+            return
         with self.clock.part("posttrain"):
             trainer = Trainer(model, examples, config, reference=self.student.fresh())
             run = TrainingRun(
@@ -383,11 +376,8 @@ class Bootcamp:
         """How often a student went over its examples, of how often it was to."""
         if name not in self._trained_names():
             return {}
-        for training in (alignment_name(name), name):
-            report = finished(self.student.training_folder(training)) or {}
-            if "passes" in report and (training == name or Passes(**report["passes"]).cut_short):
-                return {"passes": report["passes"]}
-        return {}
+        report = finished(self.student.training_folder(name)) or {}
+        return {"passes": report["passes"]} if "passes" in report else {}
 
     def film(self, advance: Advance) -> None:
         """Two films: the student before and after training and the tutor; bug and fix."""
@@ -527,11 +517,6 @@ class Bootcamp:
 def dagger_name(number: int) -> str:
     """Whose rows those of a student after round `number`, from 0, of DAgger are."""
     return f"DAgger {number + 1}"
-
-
-def alignment_name(name: str) -> str:
-    """Whose training is that in which a student first learns to see."""
-    return f"{name}, alignment"
 
 
 def _piece(advance: Advance, place: int, count: int) -> Advance:

@@ -18,14 +18,14 @@ GAIN = "gained_by_fix"
 """The entry of a row that says how many kills more the fix brings on the same seeds."""
 
 _LEAST = {  # that the plan's whole numbers may be
-    "practice": 0, "rehearsal": 0, "demonstrations": 1, "demonstration_steps": 1, "dagger": 0,
+    "practice": 0, "demonstrations": 1, "demonstration_steps": 1, "dagger": 0,
     "fine_tuning": 0, "evaluations": 1, "realtime_evaluations": 0, "evaluation_steps": 1,
     "n_action_steps": 1, "seed": 0, "evaluation_seed": 0,
 }  # fmt: skip
 
 
 def _acting() -> TrainingConfig:
-    """How a student learns to act that sees already, as the article's: its encoder stays."""
+    """How a student learns to act, as the article's did: its vision encoder stays as it is."""
     return TrainingConfig.adapting(
         split=DEFAULT_SPLIT,
         learning_rate=5e-4,
@@ -46,10 +46,9 @@ class BootcampPlan:
         familiar_skin: Looks that the student knows: moments are drawn in them as well, so that it
             learns to see in the new ones what it sees in these; None: it is told nothing of that
             kind.
-        practice: Moments that it meets while it plays by itself in the familiar looks, from which
-            it learns to see before its homework; 0: it learns that from its homework instead.
-        rehearsal: Moments of its practice that it goes over again with its homework, told what it
-            did there itself: from a tutor's orderly games alone it forgets what to do in a crowd.
+        practice: Moments that it meets while it plays by itself in the familiar looks. From these
+            and from those that its tutor shows it learns to see in the new ones, and acts as it
+            did; 0: it learns to see and to act from its tutor's alone.
         demonstrations: Episodes that the tutor records; the article's 17, over all stages.
         demonstration_steps: Steps after which a demonstration is cut off.
         dagger: Rounds in which the trained student plays, the tutor says what it would have done,
@@ -66,11 +65,10 @@ class BootcampPlan:
         evaluation_seed: Of the first evaluation episode: no seed that the tutor showed.
         n_action_steps: How many of a chunk's 18 actions the student plays before it looks again.
         chunks: Which moments become examples.
-        alignment: How it learns to see, from its practice and from what it meets in rounds of
-            DAgger.
-        posttrain: How it learns to act.
-        control: Whether a second student is trained whose vision encoder stays as it was, as the
-            article's did.
+        alignment: How it learns to see.
+        posttrain: How it learns to act: the second student, or the first without practice.
+        control: Whether a second student learns from the tutor's moments alone with its vision
+            encoder as it was, as the article's did.
         films: Whether films are made of median episodes.
     """
 
@@ -78,8 +76,7 @@ class BootcampPlan:
     student: str = "base"
     skin: str = "default"
     familiar_skin: str | None = "neon"
-    practice: int = 25_600
-    rehearsal: int = 12_800
+    practice: int = 19_200
     demonstrations: int = 17
     demonstration_steps: int = 1800
     dagger: int = 0
@@ -92,7 +89,7 @@ class BootcampPlan:
     seed: int = 0
     evaluation_seed: int = 1000
     n_action_steps: int = 3
-    chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=2))
+    chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=4))
     alignment: TrainingConfig = field(default_factory=TrainingConfig.aligning)
     posttrain: TrainingConfig = field(default_factory=_acting)
     control: bool = True
@@ -156,8 +153,8 @@ class BootcampPlan:
         return self.practice > 0 and self.familiar_skin is not None
 
     def trainings(self) -> dict[str, TrainingConfig]:
-        """How each trained student learns to act, by the name of its rows."""
-        found = {POST_TRAINED: self.posttrain}
+        """How each trained student learns, by the name of its rows."""
+        found = {POST_TRAINED: self.alignment if self.sees_first else self.posttrain}
         if self.control and (self.sees_first or not self.posttrain.tower_is_frozen):
             found[FROZEN] = replace(self.posttrain, split=DEFAULT_SPLIT, alignment_weight=0.0)
         return found

@@ -18,15 +18,16 @@ from arena_breaker_gym.bootcamp.plan import BootcampPlan
 from arena_breaker_gym.distillation.collector import (
     Collector,
     CollectorConfig,
+    LabelledStates,
     Looks,
     StateExamples,
     targets_of,
 )
 from arena_breaker_gym.rollout import Agent, Episode
 from arena_breaker_gym.settings import Settings
-from nitrogen_adapter import checkpoint
+from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.config import NitroGenConfig
-from nitrogen_adapter.data.dataset import EpisodeExamples
+from nitrogen_adapter.data.dataset import ChunkSettings, EpisodeExamples
 from nitrogen_adapter.data.examples import ArrayExamples, TeacherTargets
 from nitrogen_adapter.data.label_statistics import LabelStatistics
 from nitrogen_adapter.gamepad import GamepadSettings
@@ -40,9 +41,9 @@ FRAME_SIZE = 256  # pixels of a side; NitroGen's own, which a server does not te
 _TOGETHER = 256  # states that are told of at once
 
 ARENAS = 16  # in which the student plays side by side: few, so that its games go on for a minute
-_PRACTICE_ARENAS = 32
+_PRACTICE_ARENAS = 24
 """Few again: of 128 arenas 25,600 moments all lie in a game's first 20 seconds. Who learned to see
-from those saw them as well, and killed 50 instead of 64 (100 episodes each, while this was made)."""
+from those killed 50 instead of 64 with 32 arenas (100 episodes each, while this was made)."""
 
 _PRACTICE_SEEDS = 35_000_000  # of the games in which it practises; no seed that is measured
 SEEDS = 30_000_000  # of the first round's games; no seed that is measured
@@ -159,15 +160,9 @@ def homework(
     Raises:
         ValueError: If nothing is left to learn from.
     """
-    chunks = replace(
-        plan.chunks,
-        action_shift=config.action_shift,
-        frames=config.frame_per_sample,
-        frame_spacing=config.frame_spacing,
-    )
     examples = EpisodeExamples(
         demonstrations,
-        chunks,
+        _chunks(plan, config),
         size=config.vision.image_size,
         skin=plan.skin,
         buttons=GamepadSettings(old_layout=config.old_layout),
@@ -178,6 +173,16 @@ def homework(
     if plan.posttrain.alignment_weight and plan.familiar_skin is not None:
         collected = replace(collected, paired=_drawn_in(plan.familiar_skin, examples))
     return collected, examples.statistics()
+
+
+def _chunks(plan: BootcampPlan, config: NitroGenConfig) -> ChunkSettings:
+    """Which moments become examples of a model."""
+    return replace(
+        plan.chunks,
+        action_shift=config.action_shift,
+        frames=config.frame_per_sample,
+        frame_spacing=config.frame_spacing,
+    )
 
 
 def _drawn_in(skin: str, examples: EpisodeExamples) -> NDArray[np.uint8]:
@@ -211,41 +216,46 @@ def told_by(tutor: Agent, examples: EpisodeExamples) -> TeacherTargets | None:
     return TeacherTargets(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def practice_examples(
-    predict: Predict,
-    settings: Settings,
-    *,
-    count: int,
-    n_action_steps: int,
-    seed: int,
-    familiar_skin: str,
-) -> StateExamples:
-    """Moments that a student meets while it plays in looks that it knows, drawn in new ones too.
+def practised_states(
+    predict: Predict, settings: Settings, *, count: int, n_action_steps: int, seed: int
+) -> LabelledStates:
+    """Moments that a student meets while it plays by itself; its own actions are their labels.
 
-    None but the student plays, and its labels are what it did itself: a tutor's moments are too
-    orderly to learn from them to see, in the crowds that a student gets into.
+    A tutor's moments alone are too orderly to learn from them to see, in the crowds that a student
+    gets into.
 
     Args:
         predict: The student: frames to chunks of actions.
-        settings: Of the game; pixel size and skin are what the student is to see.
-        count: How many examples, rounded up to a whole number of looks of all arenas.
+        settings: Of the game; pixel size and skin are what it sees while it plays.
+        count: How many moments, rounded up to a whole number of looks of all arenas.
         n_action_steps: Actions that it plays before it looks again.
         seed: Of the games.
-        familiar_skin: The looks that it knows.
     """
-    familiar = Looks(settings, [familiar_skin])
+    looks = Looks(settings, [settings.skin])
     config = CollectorConfig(
         arenas=_PRACTICE_ARENAS, teacher_share=0.0, n_action_steps=n_action_steps
     )
-    collector = Collector(None, config, familiar, settings=settings, seed=_PRACTICE_SEEDS + seed)
-    states = collector.collect(predict, -(-count // _PRACTICE_ARENAS))
-    return StateExamples(states, Looks(settings, [settings.skin]), seed=seed, paired=familiar)
+    collector = Collector(None, config, looks, settings=settings, seed=_PRACTICE_SEEDS + seed)
+    return collector.collect(predict, -(-count // _PRACTICE_ARENAS))
 
 
-def rehearsed(practice: StateExamples, count: int) -> ArrayExamples:
-    """At most `count` moments of a practice, evenly spread over it."""
-    rows = np.linspace(0, len(practice), min(count, len(practice)), endpoint=False).astype(np.int64)
-    return ArrayExamples(*practice.batch(rows))
+def shown_states(
+    demonstrations: list[Episode],
+    plan: BootcampPlan,
+    config: NitroGenConfig,
+    rows: NDArray[np.float32],
+) -> LabelledStates:
+    """The moments of a tutor's episodes that a homework is made of.
+
+    Args:
+        demonstrations: The episodes.
+        plan: Says which moments.
+        config: Of the model.
+        rows: (n, 18, 25) what the tutor did from there on, as `homework` gives it.
+    """
+    examples = EpisodeExamples(demonstrations, _chunks(plan, config), skin=plan.skin)
+    records = np.concatenate(list(examples.records()))
+    return LabelledStates(records, gamepad.unpack(rows), None)
 
 
 def visited_examples(

@@ -76,7 +76,7 @@ def bootcamp(
             "drawn in the new ones as well, they teach it to see there, before its homework; 0: it "
             "learns to see from its homework.",
         ),
-    ] = 25_600,
+    ] = 19_200,
     demonstrations: Annotated[
         int,
         typer.Option(
