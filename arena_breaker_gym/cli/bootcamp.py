@@ -73,8 +73,8 @@ def bootcamp(
             metavar="N",
             rich_help_panel=_TAUGHT,
             help="Moments that the base meets while it plays by itself in the looks that it knows: "
-            "drawn in the new ones as well, they teach it to see there, before its homework; 0: it "
-            "learns to see from its homework.",
+            "drawn in the new ones as well, as its tutor's are, they teach it to see there; 0: it "
+            "learns to see and to act from its tutor alone.",
         ),
     ] = 19_200,
     demonstrations: Annotated[
