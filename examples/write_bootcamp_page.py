@@ -57,8 +57,10 @@ def facts(results: Results, dataset: dict[str, Any], alone: Results | None) -> s
     """Data, time and machine, as Markdown."""
     precision = "bfloat16" if bfloat16_is_faster("cpu") else "float32"
     time = taken(results) if alone is None else f"Without DAgger, undisturbed: {taken(alone)}"
+    own = int(results.settings["practice"])
     return (
-        f"{dataset['kept']:,} examples of {dataset['moments']:,} moments (the article: 3,276). "
+        f"{dataset['kept']:,} examples of {dataset['moments']:,} moments of the tutor (the "
+        f"article: 3,276), and {own:,} of the student's own practice. "
         f"{time} on {platform.machine()} in {precision}, two cores."
     )
 
