@@ -210,29 +210,48 @@ class Bootcamp:
         folder = self.student.training_folder
         if self.student.remote or all(finished(folder(name)) for name in self._trained_names()):
             return
-        fresh = self.student.fresh()
         with self.clock.part("dataset"):
-            examples = self._examples(demonstrations, fresh.config, advance)
+            homework = self._examples(demonstrations, self.student.fresh().config, advance)
         trainings = self.plan.trainings()
         count = len(trainings) + self.plan.dagger
         for place, (name, config) in enumerate(trainings.items()):
-            model, piece = self.student.fresh(), _piece(advance, place, count)
+            piece = _piece(advance, place, count)
             if name == POST_TRAINED and self.plan.sees_first:
-                moments = self._moments(demonstrations, examples, fresh.config)
-                self._train(name, model, moments, config, piece)
+                self._learn_to_see(name, demonstrations, homework, piece)
             else:
-                self._posttrain(name, model, examples, config, piece)
-        told = replace(self.plan.alignment, action_weight=1.0)
+                self._posttrain(name, self.student.fresh(), homework, config, piece)
         for number in range(self.plan.dagger):
-            name, model = dagger_name(number), self._last_trained(number)
             piece = _piece(advance, len(trainings) + number, count)
-            if self.plan.sees_first:
-                self._train(name, model, self._visited(number, self.plan.practice), told, piece)
-                continue
-            visited = self._visited(number, len(examples) // (number + 1))
-            examples = joined(examples, visited)
-            self._posttrain(name, model, examples, trainings[POST_TRAINED], piece)
+            homework = self._go_on_with_dagger(number, homework, piece)
         self._fine_tune(advance)
+
+    def _learn_to_see(
+        self,
+        name: str,
+        demonstrations: list[Episode],
+        homework: ArrayExamples,
+        advance: Advance,
+    ) -> None:
+        """The student learns from its practice and its tutor's moments, if it has not yet."""
+        if finished(self.student.training_folder(name)):
+            return
+        model = self.student.fresh()
+        moments = self._moments(demonstrations, homework, model.config)
+        self._train(name, model, moments, self.plan.alignment, advance)
+
+    def _go_on_with_dagger(
+        self, number: int, homework: ArrayExamples, advance: Advance
+    ) -> ArrayExamples:
+        """One round; returns the homework of the next."""
+        plan, name, model = self.plan, dagger_name(number), self._last_trained(number)
+        if plan.sees_first:
+            visited = self._visited(number, plan.practice)
+            # What acts stays; it is to see what makes it do as its tutor would.
+            self._train(name, model, visited, replace(plan.alignment, action_weight=1.0), advance)
+            return homework
+        homework = joined(homework, self._visited(number, len(homework) // (number + 1)))
+        self._posttrain(name, model, homework, plan.posttrain, advance)
+        return homework
 
     def _moments(
         self, demonstrations: list[Episode], homework: ArrayExamples, config: NitroGenConfig

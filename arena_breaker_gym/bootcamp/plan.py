@@ -118,8 +118,8 @@ class BootcampPlan:
     ) -> Self:
         """The plan for a student, who learns in the way that suits it.
 
-        The shipped base learns to see and then to act, or both at once where no look is familiar
-        or there is no practice; a preset, which knows nothing yet, learns as a whole; a checkpoint
+        The shipped base learns to see, or to see and to act at once where no look is familiar or
+        there is no practice; a preset, which knows nothing yet, learns as a whole; a checkpoint
         learns the published way.
 
         Args:
@@ -138,11 +138,11 @@ class BootcampPlan:
         else:
             posttrain = TrainingConfig()
         changes = {
+            "alignment": TrainingConfig.aligning(),
             "posttrain": posttrain,
             "control": student in SHIPPED,
             **changes,
         }
-        changes = {"alignment": TrainingConfig.aligning(), **changes}
         for training in ("alignment", "posttrain"):
             changes[training] = replace(changes[training], seed=seed, max_seconds=max_seconds)
         return cls(student=student, seed=seed, **changes)
