@@ -118,9 +118,9 @@ class BootcampPlan:
     ) -> Self:
         """The plan for a student, who learns in the way that suits it.
 
-        The shipped base learns to see, or to see and to act at once where no look is familiar or
-        there is no practice; a preset, which knows nothing yet, learns as a whole; a checkpoint
-        learns the published way.
+        The shipped base acts as the expert does, and from that tutor learns to see alone; from
+        others, or where no look is familiar, it learns to see and to act at once. A preset, which
+        knows nothing yet, learns as a whole; a checkpoint learns the published way.
 
         Args:
             student: As in this class.
@@ -130,9 +130,11 @@ class BootcampPlan:
             changes: Other entries of this class.
         """
         changes = {"familiar_skin": "neon" if student in SHIPPED else None, **changes}
+        if changes.get("tutor", cls.tutor) != cls.tutor:
+            changes = {"practice": 0, **changes}
         if student in SHIPPED:
-            sees_first = changes["familiar_skin"] and changes.get("practice", 1)
-            posttrain = _acting() if sees_first else TrainingConfig.adapting()
+            sees = changes["familiar_skin"] and changes.get("practice", cls.practice)
+            posttrain = _acting() if sees else TrainingConfig.adapting()
         elif student in PRESETS:
             posttrain = TrainingConfig.student()
         else:

@@ -67,16 +67,17 @@ def bootcamp(
         ),
     ] = "neon",
     practice: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=0,
             metavar="N",
             rich_help_panel=_TAUGHT,
             help="Moments that the base meets while it plays by itself in the looks that it knows: "
-            "drawn in the new ones as well, as its tutor's are, they teach it to see there; 0: it "
-            "learns to see and to act from its tutor alone.",
+            "drawn in the new ones as well, as its tutor's are, they teach it to see there, and it "
+            "acts as it did; 0: it learns to see and to act from its tutor alone. Default: 19200 "
+            "with the expert, as which the base acts; else 0.",
         ),
-    ] = 19_200,
+    ] = None,
     demonstrations: Annotated[
         int,
         typer.Option(
@@ -204,7 +205,7 @@ def bootcamp(
         tutor=tutor,
         skin=skin,
         familiar_skin=familiar_skin if student in SHIPPED and familiar_skin != "none" else None,
-        practice=practice,
+        **({} if practice is None else {"practice": practice}),
         demonstrations=demonstrations,
         dagger=dagger,
         fine_tuning=fine_tuning,

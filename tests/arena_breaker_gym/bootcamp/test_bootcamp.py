@@ -303,6 +303,19 @@ def test_the_shipped_base_adapts_frozen_and_whole_and_by_dagger(tmp_path):
     assert reports["DAgger 1"]["examples"] == 48
 
 
+def test_the_base_learns_to_act_from_a_tutor_whose_play_it_does_not_know():
+    plans = {
+        tutor: BootcampPlan.for_student("base", seed=3, tutor=tutor)
+        for tutor in ("expert", "scripted")
+    }
+    assert plans["expert"].sees_first and not plans["scripted"].sees_first
+    trainings = {tutor: plan.trainings()["post-trained"] for tutor, plan in plans.items()}
+    assert [one.action_weight for one in trainings.values()] == [0.0, 1.0]
+    assert [one.split for one in trainings.values()] == ["vision_encoder", "all"]
+    assert {one.seed for one in trainings.values()} == {3}
+    assert not BootcampPlan.for_student("base", seed=0, familiar_skin=None).sees_first
+
+
 SWEEP = """
 seeds = [0, 1]
 
