@@ -8,7 +8,14 @@ import torch
 
 from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_gym.bootcamp.plan import BootcampPlan
-from arena_breaker_gym.bootcamp.student import homework, joined, visited_examples
+from arena_breaker_gym.bootcamp.student import (
+    homework,
+    joined,
+    practised_states,
+    shown_states,
+    visited_examples,
+)
+from arena_breaker_gym.distillation.collector import Looks, StateExamples
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter.data.dataset import EpisodeExamples
@@ -148,7 +155,7 @@ def test_pairs_that_are_missing_are_missed_before_anything_is_learned():
 def test_homework_shows_every_moment_in_the_familiar_look_as_well():
     tutor = ExpertAgent()
     episodes = rollout(tutor, episodes=2, seed=4, stage=(1, 2), max_steps=60)
-    plan = BootcampPlan.for_student("base", seed=0)
+    plan = BootcampPlan.for_student("base", seed=0, practice=0)
     config = preset_config("student")
     examples, _ = homework(episodes, plan, config)
     for frames, skin in ((examples.inputs, plan.skin), (examples.paired, plan.familiar_skin)):
@@ -156,6 +163,38 @@ def test_homework_shows_every_moment_in_the_familiar_look_as_well():
         assert np.array_equal(drawn.collect().inputs, frames)
     untold = homework(episodes, dataclasses.replace(plan, familiar_skin=None), config)[0]
     assert untold.paired is None
+
+
+def test_what_a_tutor_showed_are_the_moments_of_the_homework():
+    episodes = rollout(ExpertAgent(), episodes=2, seed=4, stage=(1, 2), max_steps=60)
+    plan = BootcampPlan.for_student("base", seed=0)
+    config = preset_config("student")
+    examples, _ = homework(episodes, plan, config)
+    shown = shown_states(episodes, plan, config, examples.actions)
+    looks = Looks(Settings(pixel_size=96), [plan.skin])
+    assert np.array_equal(looks.draw_all(shown.records), examples.inputs)
+    assert np.allclose(pack(shown.actions), examples.actions, atol=1e-6)
+
+
+def test_a_student_that_practises_is_told_what_it_did_itself():
+    def predict(frames):
+        chunks = np.zeros((len(frames), 18, 5), np.float32)
+        chunks[..., 0] = frames.mean(axis=(1, 2, 3), dtype=np.float32)[:, None] / 255.0
+        return chunks
+
+    settings = Settings(skin="neon", pixel_size=96)
+    first, again, other = (
+        practised_states(predict, settings, count=100, n_action_steps=3, seed=seed)
+        for seed in (0, 0, 1)
+    )
+    assert len(first.records) >= 100 and first.teacher is None
+    assert first.records.tobytes() == again.records.tobytes() != other.records.tobytes()
+    frames = Looks(settings, ["neon"]).draw_all(first.records)
+    assert np.array_equal(predict(frames), first.actions)
+    paired = StateExamples(
+        first, Looks(settings, ["default"]), seed=0, paired=Looks(settings, ["neon"])
+    )
+    assert np.array_equal(paired.batch(np.arange(len(frames))).paired, frames)
 
 
 def test_what_a_student_came_to_see_is_paired_too():
