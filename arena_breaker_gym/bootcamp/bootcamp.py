@@ -211,50 +211,54 @@ class Bootcamp:
         if self.student.remote or all(finished(folder(name)) for name in self._trained_names()):
             return
         with self.clock.part("dataset"):
-            homework = self._examples(demonstrations, self.student.fresh().config, advance)
+            examples = self._examples(demonstrations, self.student.fresh().config, advance)
+        advance = _after_drawing(advance)
         trainings = self.plan.trainings()
         count = len(trainings) + self.plan.dagger
         for place, (name, config) in enumerate(trainings.items()):
             piece = _piece(advance, place, count)
             if name == POST_TRAINED and self.plan.sees_first:
-                self._learn_to_see(name, demonstrations, homework, piece)
+                self._learn_to_see(name, demonstrations, examples, piece)
             else:
-                self._posttrain(name, self.student.fresh(), homework, config, piece)
+                self._posttrain(name, self.student.fresh(), examples, config, piece)
         for number in range(self.plan.dagger):
             piece = _piece(advance, len(trainings) + number, count)
-            homework = self._go_on_with_dagger(number, homework, piece)
+            examples = self._go_on_with_dagger(number, examples, piece)
         self._fine_tune(advance)
 
     def _learn_to_see(
         self,
         name: str,
         demonstrations: list[Episode],
-        homework: ArrayExamples,
+        examples: ArrayExamples,
         advance: Advance,
     ) -> None:
         """The student learns from its practice and its tutor's moments, if it has not yet."""
         if finished(self.student.training_folder(name)):
             return
         model = self.student.fresh()
-        moments = self._moments(demonstrations, homework, model.config)
+        advance("The student practises", 0.0)
+        moments = self._moments(demonstrations, examples, model.config)
         self._train(name, model, moments, self.plan.alignment, advance)
 
     def _go_on_with_dagger(
-        self, number: int, homework: ArrayExamples, advance: Advance
+        self, number: int, examples: ArrayExamples, advance: Advance
     ) -> ArrayExamples:
-        """One round; returns the homework of the next."""
+        """One round; returns the examples of the next."""
         plan, name, model = self.plan, dagger_name(number), self._last_trained(number)
         if plan.sees_first:
+            if finished(self.student.training_folder(name)):
+                return examples
             visited = self._visited(number, plan.practice)
             # What acts stays; it is to see what makes it do as its tutor would.
             self._train(name, model, visited, replace(plan.alignment, action_weight=1.0), advance)
-            return homework
-        homework = joined(homework, self._visited(number, len(homework) // (number + 1)))
-        self._posttrain(name, model, homework, plan.posttrain, advance)
-        return homework
+            return examples
+        examples = joined(examples, self._visited(number, len(examples) // (number + 1)))
+        self._posttrain(name, model, examples, plan.posttrain, advance)
+        return examples
 
     def _moments(
-        self, demonstrations: list[Episode], homework: ArrayExamples, config: NitroGenConfig
+        self, demonstrations: list[Episode], examples: ArrayExamples, config: NitroGenConfig
     ) -> StateExamples:
         """What the student meets where it sees, and what its tutor showed, in both looks."""
         plan = self.plan
@@ -268,7 +272,7 @@ class Bootcamp:
                 n_action_steps=plan.n_action_steps,
                 seed=plan.seed,
             )
-            shown = shown_states(demonstrations, plan, config, homework.actions)
+            shown = shown_states(demonstrations, plan, config, examples.actions)
         return StateExamples(
             LabelledStates.joined([practised, shown]),
             Looks(familiar, [plan.skin]),
@@ -536,6 +540,11 @@ class Bootcamp:
 def dagger_name(number: int) -> str:
     """Whose rows those of a student after round `number`, from 0, of DAgger are."""
     return f"DAgger {number + 1}"
+
+
+def _after_drawing(advance: Advance) -> Advance:
+    """Reports the trainings as what is left when frames are drawn."""
+    return lambda words, share: advance(words, _DRAWING + (1.0 - _DRAWING) * share)
 
 
 def _piece(advance: Advance, place: int, count: int) -> Advance:

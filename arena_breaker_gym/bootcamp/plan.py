@@ -143,6 +143,8 @@ class BootcampPlan:
             "alignment": TrainingConfig.aligning(),
             "posttrain": posttrain,
             "control": student in SHIPPED,
+            # Whoever does not know the game yet needs all the moments that there are.
+            **({} if student in SHIPPED else {"chunks": ChunkSettings(stride=2)}),
             **changes,
         }
         for training in ("alignment", "posttrain"):

@@ -404,9 +404,10 @@ class TrainingConfig:
         """Return how the shipped base learns to see in another look, before it learns to act there.
 
         Frames of one moment in both looks are all that it learns from. The vision encoder alone
-        learns: where attention and auxiliary targets learned as well, what is seen after 100,000
-        examples was further off. What is nearest to the pixels, patches and the convolutions
-        over them, has most to learn anew and learns four times as fast.
+        learns: where attention and auxiliary targets learned as well, patches were further off
+        after 100,000 examples (0.26 of their variance, not 0.17). What is nearest to the pixels,
+        patches and the convolutions over them, has most to learn anew: it learns four times as
+        fast.
 
         Args:
             changes: settings that are to be others.
