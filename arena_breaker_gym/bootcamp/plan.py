@@ -143,7 +143,7 @@ class BootcampPlan:
             "alignment": TrainingConfig.aligning(),
             "posttrain": posttrain,
             "control": student in SHIPPED,
-            # Whoever does not know the game yet needs all the moments that there are.
+            # One that does not know the game yet needs all the moments that there are.
             **({} if student in SHIPPED else {"chunks": ChunkSettings(stride=2)}),
             **changes,
         }

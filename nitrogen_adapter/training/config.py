@@ -326,6 +326,9 @@ class TrainingConfig:
             )
 
     def _check_factors(self) -> None:
+        told = (self.action_weight, self.auxiliary_weight, self.teacher_weight)
+        if not any((*told, self.alignment_weight)):
+            raise ValueError("action_weight is 0 and nothing else counts; expected above 0.")
         for name, factor in self.learning_rate_factors.items():
             if not 0.0 <= factor < float("inf"):
                 raise ValueError(

@@ -136,6 +136,11 @@ def test_a_factor_that_cannot_be_meant_is_refused():
         TrainingConfig(learning_rate_factors={"model.": -1.0})
 
 
+def test_a_training_in_which_nothing_counts_is_refused():
+    with pytest.raises(ValueError, match="action_weight is 0 and nothing else counts"):
+        TrainingConfig(action_weight=0.0)
+
+
 def test_stored_runs_that_are_older_than_these_settings_go_on():
     assert not {"action_weight", "learning_rate_factors", "alignment_weight"} & {
         *TrainingConfig().to_dict()
