@@ -658,7 +658,8 @@ class NitroGen(nn.Module):
             features: (B, T, C) what `encode` returned, instead of pixels.
             noise_samples: K, how many noises share one look at a frame; those of a sample lie side
                 by side in `noise` and `time`.
-            weights: (25,) how much each number of a row counts; all the same where not given.
+            weights: (25,) how much each number of a row counts, or (18, 25) each of each row; all
+                the same where not given.
             generator: where noise and time are drawn from.
             game: the game's name or number, for a model that was told games apart.
 

@@ -11,9 +11,9 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -95,7 +95,7 @@ class PretrainingConfig:
         evaluate_every: Rounds between two evaluations.
         evaluations: Episodes of an evaluation, on a seen skin, stage 1.
         collector: How it plays.
-        training: How it learns; its `steps` are those of the whole.
+        training: How it learns; its `steps` come on top of those of a base that it begins with.
         seed: Of weights, games, and choices.
     """
 
@@ -110,6 +110,29 @@ class PretrainingConfig:
     collector: CollectorConfig = field(default_factory=CollectorConfig)
     training: TrainingConfig = field(default_factory=_training)
     seed: int = 0
+
+    @classmethod
+    def annealing(cls, rounds: int, **changes: Any) -> Self:
+        """How a base that has learned for long is brought to an end.
+
+        The learning rate rises once more and falls to zero (a warm restart, Loshchilov and Hutter
+        2017, arXiv 1608.03983), and the actions that are played before the next look count most.
+
+        Args:
+            rounds: Of play and training in which it falls.
+            changes: Settings that are to be others.
+        """
+        config = cls(**changes)
+        training = replace(
+            config.training,
+            steps=rounds * config.steps_a_round,
+            schedule="cosine",
+            learning_rate=5e-4,
+            warmup_steps=500,
+            ema_decay=0.999,
+            action_discount=0.9,
+        )
+        return replace(config, training=training)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

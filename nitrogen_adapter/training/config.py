@@ -34,7 +34,12 @@ SCHEDULES = ("constant", "cosine", "inverse_sqrt")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 _LATER: Mapping[str, object] = MappingProxyType(
-    {"action_weight": 1.0, "alignment_weight": 0.0, "learning_rate_factors": {}}
+    {
+        "action_weight": 1.0,
+        "action_discount": 1.0,
+        "alignment_weight": 0.0,
+        "learning_rate_factors": {},
+    }
 )
 """Settings that stored runs may be older than, and what they were before."""
 
@@ -226,6 +231,8 @@ class TrainingConfig:
         weights: by name, how much a number of the gamepad row counts; those not named count 1.
             A rare action, such as the dash, is lost in a plain fit.
         action_weight: how much the actions count beside what follows; 0 for not at all.
+        action_discount: how much each action of a chunk counts of what the one before it counts:
+            below 1 where few of a chunk are played before the next look.
         auxiliary_weight: how much the auxiliary targets count beside the actions; 0: not at all.
             The simulator says what stands where (see `data.auxiliary`).
         auxiliary_kinds: kinds of things that auxiliary targets tell apart, the player among them.
@@ -259,6 +266,7 @@ class TrainingConfig:
     augment: Augmentation = field(default_factory=Augmentation)
     weights: Mapping[str, float] = field(default_factory=dict)
     action_weight: float = 1.0
+    action_discount: float = 1.0
     auxiliary_weight: float = 0.0
     auxiliary_kinds: int = 8
     teacher_weight: float = 0.0
@@ -303,6 +311,10 @@ class TrainingConfig:
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0.0:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected above 0.")
+        if not 0.0 < self.action_discount <= 1.0:
+            raise ValueError(
+                f"action_discount is {self.action_discount}; expected above 0 and at most 1."
+            )
         if not 0.0 <= self.ema_decay < 1.0:
             raise ValueError(f"ema_decay is {self.ema_decay}; expected 0 or more and below 1.")
         self._check_limits()

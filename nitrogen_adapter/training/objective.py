@@ -174,7 +174,7 @@ class TrainingObjective:
         self.model = model
         self.config = config
         self.device = next(model.parameters()).device
-        self.weights = row_weights(model, config)
+        self.weights = action_weights(model, config)
         self.auxiliary_head = self._auxiliary_head() if config.auxiliary_weight else None
         self.teacher_head = None if teacher is None else self._teacher_head(teacher)
         self._alignment: FeatureAlignment | None = None
@@ -323,8 +323,10 @@ def _in_rows(flat: Tensor, shape: torch.Size) -> Tensor:
     return flat.reshape(*shape, *flat.shape[1:])
 
 
-def row_weights(model: NitroGen, config: TrainingConfig) -> Tensor:
-    """Return (25,) how much each number of a row counts, in the model's layout."""
+def action_weights(model: NitroGen, config: TrainingConfig) -> Tensor:
+    """Return (18, 25) how much each number of each row counts, in the model's layout."""
     names = gamepad.layout(old_layout=model.config.old_layout).names
-    weights = [config.weights.get(name, 1.0) for name in names]
-    return torch.tensor(weights, device=next(model.parameters()).device)
+    device = next(model.parameters()).device
+    numbers = torch.tensor([config.weights.get(name, 1.0) for name in names], device=device)
+    rows = torch.arange(model.config.action_horizon, dtype=torch.float32, device=device)
+    return config.action_discount ** rows[:, None] * numbers

@@ -102,6 +102,7 @@ class Trainer:
         self.seconds = 0.0
         self._processes = processes or Processes()
         self._workers = workers
+        self._begun = 0  # step at which another training left off
         self._first = 0  # step from which on the examples are those there are now
         self._choose_what_learns()
         self._frames, teacher = self._look_at_examples()
@@ -123,8 +124,8 @@ class Trainer:
 
     @property
     def total_steps(self) -> int:
-        """Steps of the whole training."""
-        return self.config.steps or self.config.epochs * self.steps_per_epoch
+        """Steps of the whole training, another's that it counts on from included."""
+        return self._begun + (self.config.steps or self.config.epochs * self.steps_per_epoch)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -136,7 +137,13 @@ class Trainer:
         """Share done, of the steps or of the seconds, whichever is further; in [0, 1]."""
         limit = self.config.max_seconds
         by_clock = 0.0 if limit is None else self.seconds / limit
-        return min(1.0, max(self.step / self.total_steps, by_clock))
+        by_steps = self._steps_done / (self.total_steps - self._begun)
+        return min(1.0, max(by_steps, by_clock))
+
+    @property
+    def _steps_done(self) -> int:
+        """Steps of this training, without those of another that it counts on from."""
+        return self.step - self._begun
 
     def learning(self) -> int:
         """Count the numbers of the model that learn."""
@@ -181,9 +188,10 @@ class Trainer:
     def begin_at(self, step: int, seconds: float) -> None:
         """Count on from another training's steps, whose weights this one begins with.
 
-        The learning rate and the average go on from there; what AdamW remembered is not known.
+        The configuration's steps come on top of them. The average goes on from there, and the rate
+        of "inverse_sqrt" too, after another warm-up: what AdamW remembered is not known.
         """
-        self.step, self.seconds, self._first = step, seconds, step
+        self.step, self.seconds, self._first, self._begun = step, seconds, step, step
 
     @torch.no_grad()
     def use_average(self) -> None:
@@ -213,6 +221,7 @@ class Trainer:
             "settings": self.config.to_dict(),
             "examples": self._fixed_examples(),
             "step": self.step,
+            "begun": self._begun,
             "seconds": self.seconds,
             "parameters": {name: p.detach() for name, p in self._parameters.items()},
             "average": self._average,
@@ -232,7 +241,8 @@ class Trainer:
             if _settings_of(state[name]) != value:
                 found = _cut(str(state[name]))
                 raise ValueError(f"The saved run had other {name}: {found}, not {value}.")
-        if not is_whole(state["step"]) or not is_number(state["seconds"]):
+        begun = state.get("begun", 0)  # stored trainings may be older than it
+        if not (is_whole(state["step"]) and is_whole(begun) and is_number(state["seconds"])):
             raise ValueError("The saved run does not say how far it came.")
         if state["parameters"].keys() != self._parameters.keys():
             raise ValueError("The saved run trained other parameters than this one does.")
@@ -242,6 +252,7 @@ class Trainer:
         self._optimiser.load_state_dict(state["optimiser"])
         self._random.set_state(state["random"])
         self.step, self.seconds = state["step"], state["seconds"]
+        self._begun = begun
         self._first = 0 if self.config.steps is None else self.step
 
     def save(self, path: str | Path) -> None:
@@ -348,8 +359,8 @@ class Trainer:
 
     def _learning_rate(self) -> float:
         rate = self.config.learning_rate
-        if self.step < self.config.warmup_steps:
-            rate *= (self.step + 1) / self.config.warmup_steps
+        if self._steps_done < self.config.warmup_steps:
+            rate *= (self._steps_done + 1) / self.config.warmup_steps
         if self.config.schedule == "cosine":
             rate *= 0.5 + 0.5 * math.cos(math.pi * self.fraction)
         elif self.config.schedule == "inverse_sqrt":

@@ -71,6 +71,15 @@ def pretrain(
         Path | None,
         typer.Option(help="Checkpoint to begin with. Default: fresh weights, which know nothing."),
     ] = None,
+    annealing: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Rounds in which the learning rate rises once more and falls to zero, such as 50: "
+            "how a base that --start names is brought to an end. Default: it falls slowly, and "
+            "the end is open.",
+        ),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -89,6 +98,8 @@ def pretrain(
     from arena_breaker_gym.distillation.pretraining import Pretraining, PretrainingConfig
 
     config = PretrainingConfig(seed=seed)
+    if annealing is not None:
+        config = PretrainingConfig.annealing(annealing, seed=seed)
     resume = f"What was learned is in {out}; run the same command again to continue."
     with bar(resume=resume) as advance:
         base = Pretraining(out, config, start=start, num_threads=threads).run(

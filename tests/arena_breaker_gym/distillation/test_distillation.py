@@ -1,6 +1,7 @@
 """On-policy distillation: labels by takeover, states drawn in many skins, a base made in rounds."""
 
 import json
+import math
 import shutil
 from dataclasses import replace
 
@@ -156,6 +157,27 @@ def test_a_base_is_made_in_rounds_and_goes_on_where_it_was_left(tmp_path):
     assert base.stat().st_size < 2.2 * size, "half precision"
     with pytest.raises(ValueError, match="holds a base with another"):
         Pretraining(tmp_path, small(seed=1))
+
+
+def test_a_base_is_brought_to_an_end_by_a_rate_that_falls_to_zero(tmp_path):
+    base = Pretraining(tmp_path / "base", small(), num_threads=1).run(ignore)
+    training = PretrainingConfig.annealing(2, steps_a_round=3).training
+    training = replace(training, batch_size=4, warmup_steps=1)
+    assert training.steps == 6
+    config = replace(small(), training=training)
+    rates = []
+
+    def note(words, share):
+        rates.append(end._trainer._learning_rate())
+
+    end = Pretraining(tmp_path / "end", config, start=base, num_threads=1)
+    end.run(note, until_round=5)  # left after one of two rounds, and begun again
+    end = Pretraining(tmp_path / "end", config, start=base, num_threads=1)
+    end.run(note)
+    assert end.rounds == 6  # on top of the base's four
+    assert rates == pytest.approx(
+        [5e-4 * (0.5 + 0.5 * math.cos(math.pi * done / 6)) for done in range(1, 7)]
+    )
 
 
 def test_what_is_held_out_is_in_no_base():

@@ -13,6 +13,7 @@ from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.presets import preset_config
 from nitrogen_adapter.training.config import Augmentation, TrainingConfig
 from nitrogen_adapter.training.lora import merge_adapters
+from nitrogen_adapter.training.objective import action_weights
 from nitrogen_adapter.training.processes import Processes
 from nitrogen_adapter.training.trainer import Trainer
 from nitrogen_adapter.vision import normalise
@@ -304,6 +305,15 @@ def test_it_learns_to_aim_at_what_it_sees():
     assert np.abs(aim).mean() > 0.5
 
 
+def test_actions_that_are_played_late_or_never_may_count_less():
+    model = NitroGen.preset("tiny")
+    config = TrainingConfig(weights={"RIGHT_X": 10.0}, action_discount=0.5)
+    weights = action_weights(model, config)
+    assert weights.shape == (18, 25)
+    torch.testing.assert_close(weights[1:], 0.5 * weights[:-1])
+    assert sorted(set(weights[0].tolist())) == [1.0, 10.0]
+
+
 def test_a_head_that_names_every_cell_rightly_is_hardly_wrong():
     auxiliary = AuxiliaryTargets.of(lamps(6).auxiliary)
     right, wrong = AuxiliaryHead(4, kinds=2, grid=8), AuxiliaryHead(4, kinds=2, grid=8)
@@ -458,6 +468,7 @@ def test_the_average_of_a_short_run_has_left_its_start():
             "also trains what saw them; give it frames",
         ),
         (lambda: merge_adapters(NitroGen.preset("tiny"), "nowhere"), "nowhere holds no adapters"),
+        (lambda: TrainingConfig(action_discount=1.5), "action_discount is 1.5; expected above 0"),
         (lambda: TrainingConfig(schedule="steps"), "schedule is 'steps'; expected one of"),
         (lambda: TrainingConfig(weights={"SPACE": 2.0}), "weights names 'SPACE'"),
         (lambda: ArrayExamples(np.zeros((3, 1)), np.zeros((2, 1))), "3 inputs, 2 action chunks"),
