@@ -10,11 +10,14 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from arena_breaker_agents.registry import limited, make_agent
 from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym._runtime.run_folder import Clock, claim_folder, write_json
 from arena_breaker_gym.bootcamp.plan import (
+    DAGGER,
     FINE_TUNED,
     FROZEN,
     GAIN,
@@ -26,14 +29,13 @@ from arena_breaker_gym.bootcamp.plan import (
 from arena_breaker_gym.bootcamp.student import (
     Student,
     homework,
-    joined,
     practised_states,
+    rounds_of_dagger,
     shown_states,
-    visited_examples,
 )
 from arena_breaker_gym.distillation.collector import LabelledStates, Looks, StateExamples
 from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
-from arena_breaker_gym.distillation.pretraining import quiet_student
+from arena_breaker_gym.distillation.pretraining import Pretraining, quiet_student
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
 from arena_breaker_gym.rollout.backends import Backend
@@ -214,16 +216,14 @@ class Bootcamp:
             examples = self._examples(demonstrations, self.student.fresh().config, advance)
         advance = _after_drawing(advance)
         trainings = self.plan.trainings()
-        count = len(trainings) + self.plan.dagger
+        count = len(trainings) + (self.plan.dagger > 0)
         for place, (name, config) in enumerate(trainings.items()):
             piece = _piece(advance, place, count)
             if name == POST_TRAINED and self.plan.sees_first:
                 self._learn_to_see(name, demonstrations, examples, piece)
             else:
                 self._posttrain(name, self.student.fresh(), examples, config, piece)
-        for number in range(self.plan.dagger):
-            piece = _piece(advance, len(trainings) + number, count)
-            examples = self._go_on_with_dagger(number, examples, piece)
+        self._go_on_with_dagger(_piece(advance, len(trainings), count))
         self._fine_tune(advance)
 
     def _learn_to_see(
@@ -241,21 +241,26 @@ class Bootcamp:
         moments = self._moments(demonstrations, examples, model.config)
         self._train(name, model, moments, self.plan.alignment, advance)
 
-    def _go_on_with_dagger(
-        self, number: int, examples: ArrayExamples, advance: Advance
-    ) -> ArrayExamples:
-        """One round; returns the examples of the next."""
-        plan, name, model = self.plan, dagger_name(number), self._last_trained(number)
-        if plan.sees_first:
-            if finished(self.student.training_folder(name)):
-                return examples
-            visited = self._visited(number, plan.practice)
-            # What acts stays; it is to see what makes it do as its tutor would.
-            self._train(name, model, visited, replace(plan.alignment, action_weight=1.0), advance)
-            return examples
-        examples = joined(examples, self._visited(number, len(examples) // (number + 1)))
-        self._posttrain(name, model, examples, plan.posttrain, advance)
-        return examples
+    def _go_on_with_dagger(self, advance: Advance) -> None:
+        """The student plays in the new looks, and learns what its tutor would have done there."""
+        folder = self.student.training_folder(DAGGER)
+        if not self.plan.dagger or finished(folder):
+            return
+        tutor = make_agent(self.plan.tutor)
+        try:
+            with self.clock.part("dagger"):
+                rounds = Pretraining(
+                    folder,
+                    rounds_of_dagger(self.plan, tutor),
+                    start=self.student.trained(POST_TRAINED),
+                    teacher=tutor,
+                    device=self.student.device,
+                    num_threads=torch.get_num_threads(),
+                )
+                rounds.run(lambda words, share: advance(f"{DAGGER}, {words}", share))
+                rounds.report()
+        finally:
+            tutor.close()
 
     def _moments(
         self, demonstrations: list[Episode], examples: ArrayExamples, config: NitroGenConfig
@@ -290,7 +295,7 @@ class Bootcamp:
         )
         settings = Settings(skin=plan.skin, pixel_size=self.student.frame_size)
         with self.clock.part("fine-tuning"):
-            FineTuning(self._last_trained(plan.dagger), folder, config, settings=settings).run(
+            FineTuning(self._last_taught(), folder, config, settings=settings).run(
                 lambda words, share: advance(f"{FINE_TUNED}, {words}", share)
             )
 
@@ -331,32 +336,13 @@ class Bootcamp:
             )
             run.run(None, lambda words, share: advance(f"{name} learns, {words}", share))
 
-    def _visited(self, number: int, count: int) -> ArrayExamples:
-        """What the last student came to see, and what its tutor would have done there."""
-        plan = self.plan
-        paired = plan.sees_first or plan.posttrain.alignment_weight
-        with self.clock.part("dagger"):
-            tutor = make_agent(plan.tutor)
-            try:
-                return visited_examples(
-                    quiet_student(self._last_trained(number)),
-                    tutor,
-                    Settings(skin=plan.skin, pixel_size=self.student.frame_size),
-                    count=count,
-                    n_action_steps=plan.n_action_steps,
-                    seed=plan.seed * 1000 + number,
-                    familiar_skin=plan.familiar_skin if paired else None,
-                )
-            finally:
-                tutor.close()
-
-    def _last_trained(self, number: int) -> NitroGen:
-        """The student that plays in a round of DAgger."""
-        name = dagger_name(number - 1) if number else POST_TRAINED
+    def _last_taught(self) -> NitroGen:
+        """The student that goes on by itself."""
+        name = DAGGER if self.plan.dagger else POST_TRAINED
         return checkpoint.load(self.student.trained(name), device=self.student.device)
 
     def _trained_names(self) -> list[str]:
-        rounds = [dagger_name(number) for number in range(self.plan.dagger)]
+        rounds = [DAGGER] if self.plan.dagger else []
         tuned = [FINE_TUNED] if self.plan.fine_tuning else []
         return [] if self.student.remote else [*self.plan.trainings(), *rounds, *tuned]
 
@@ -535,11 +521,6 @@ class Bootcamp:
         episodes = [store.load(index) for index in range(self.plan.evaluations_of(name))]
         played = sorted((one for one in episodes if not one.failed), key=_kills)
         return played[len(played) // 2] if played else None
-
-
-def dagger_name(number: int) -> str:
-    """Whose rows those of a student after round `number`, from 0, of DAgger are."""
-    return f"DAgger {number + 1}"
 
 
 def _after_drawing(advance: Advance) -> Advance:

@@ -12,15 +12,15 @@ from nitrogen_adapter.training.config import TrainingConfig
 
 ZERO_SHOT, POST_TRAINED, TUTOR = "zero-shot", "post-trained", "tutor"
 FROZEN = f"{POST_TRAINED}, encoder frozen"
-FINE_TUNED = "PPO"
+DAGGER, FINE_TUNED = "DAgger", "PPO"
 
 GAIN = "gained_by_fix"
 """The entry of a row that says how many kills more the fix brings on the same seeds."""
 
 _LEAST = {  # that the plan's whole numbers may be
     "practice": 0, "demonstrations": 1, "demonstration_steps": 1, "dagger": 0,
-    "fine_tuning": 0, "evaluations": 1, "realtime_evaluations": 0, "evaluation_steps": 1,
-    "n_action_steps": 1, "seed": 0, "evaluation_seed": 0,
+    "dagger_states": 1, "fine_tuning": 0, "evaluations": 1, "realtime_evaluations": 0,
+    "evaluation_steps": 1, "n_action_steps": 1, "seed": 0, "evaluation_seed": 0,
 }  # fmt: skip
 
 
@@ -52,7 +52,8 @@ class BootcampPlan:
         demonstrations: Episodes that the tutor records; the article's 17, over all stages.
         demonstration_steps: Steps after which a demonstration is cut off.
         dagger: Rounds in which the trained student plays, the tutor says what it would have done,
-            and the student learns from that as well.
+            and the student learns from the last rounds' states.
+        dagger_states: States that a round adds.
         fine_tuning: Rounds of PPO in which the last student goes on by itself, by the game's
             rewards.
         evaluations: Episodes for each row of the table.
@@ -67,6 +68,7 @@ class BootcampPlan:
         chunks: Which moments become examples.
         alignment: How it learns to see.
         posttrain: How it learns to act: the second student, or the first without practice.
+        distillation: How it learns in rounds of DAgger; how many steps follows from the states.
         control: Whether a second student learns from the tutor's moments alone with its vision
             encoder as it was, as the article's did.
         films: Whether films are made of median episodes.
@@ -80,6 +82,7 @@ class BootcampPlan:
     demonstrations: int = 17
     demonstration_steps: int = 1800
     dagger: int = 0
+    dagger_states: int = 8192
     fine_tuning: int = 0
     evaluations: int = 100
     evaluation_stages: tuple[int, ...] = (1, 2)
@@ -92,6 +95,7 @@ class BootcampPlan:
     chunks: ChunkSettings = field(default_factory=lambda: ChunkSettings(stride=4))
     alignment: TrainingConfig = field(default_factory=TrainingConfig.aligning)
     posttrain: TrainingConfig = field(default_factory=_acting)
+    distillation: TrainingConfig = field(default_factory=TrainingConfig.distilling)
     control: bool = True
     films: bool = True
 
@@ -139,15 +143,17 @@ class BootcampPlan:
             posttrain = TrainingConfig.student()
         else:
             posttrain = TrainingConfig()
+        small = student in SHIPPED or student in PRESETS
         changes = {
             "alignment": TrainingConfig.aligning(),
             "posttrain": posttrain,
+            "distillation": TrainingConfig.distilling() if small else TrainingConfig(),
             "control": student in SHIPPED,
             # One that does not know the game yet needs all the moments that there are.
             **({} if student in SHIPPED else {"chunks": ChunkSettings(stride=2)}),
             **changes,
         }
-        for training in ("alignment", "posttrain"):
+        for training in ("alignment", "posttrain", "distillation"):
             changes[training] = replace(changes[training], seed=seed, max_seconds=max_seconds)
         return cls(student=student, seed=seed, **changes)
 

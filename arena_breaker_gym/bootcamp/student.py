@@ -20,9 +20,9 @@ from arena_breaker_gym.distillation.collector import (
     CollectorConfig,
     LabelledStates,
     Looks,
-    StateExamples,
     targets_of,
 )
+from arena_breaker_gym.distillation.pretraining import PretrainingConfig
 from arena_breaker_gym.rollout import Agent, Episode
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint, gamepad
@@ -40,13 +40,16 @@ FRAME_SIZE = 256  # pixels of a side; NitroGen's own, which a server does not te
 
 _TOGETHER = 256  # states that are told of at once
 
-ARENAS = 16  # in which the student plays side by side: few, so that its games go on for a minute
+ARENAS = 64  # in which it plays side by side in DAgger: few, so that its games go on for minutes
+_ROUNDS_KEPT = 6  # of DAgger, whose states it learns from
+_TIMES_LEARNED = 3  # so often a round of DAgger takes as many examples as it adds states
+_TUTORS_SHARE = 0.1  # of the arenas: what only a good player reaches is met as well
+
 _PRACTICE_ARENAS = 24
 """Few again: of 128 arenas 25,600 moments all lie in a game's first 20 seconds. Who learned to see
 from those killed 50 instead of 64 with 32 arenas (100 episodes each, while this was made)."""
 
 _PRACTICE_SEEDS = 35_000_000  # of the games in which it practises; no seed that is measured
-SEEDS = 30_000_000  # of the first round's games; no seed that is measured
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
@@ -258,52 +261,27 @@ def shown_states(
     return LabelledStates(records, gamepad.unpack(rows), None)
 
 
-def visited_examples(
-    predict: Predict,
-    tutor: Agent,
-    settings: Settings,
-    *,
-    count: int,
-    n_action_steps: int,
-    seed: int,
-    familiar_skin: str | None = None,
-) -> ArrayExamples:
-    """Frames that a student came to see while it played, with its tutor's next 18 actions.
+def rounds_of_dagger(plan: BootcampPlan, tutor: Agent) -> PretrainingConfig:
+    """How a trained student goes on in the new looks, with its tutor's labels of what it meets.
 
     Args:
-        predict: The student: frames to chunks of actions.
-        tutor: Takes over at every look to say what it would do.
-        settings: Of the game; pixel size and skin are what the student sees.
-        count: How many examples, rounded up to a whole number of looks of all arenas.
-        n_action_steps: Actions that the student plays before it looks again.
-        seed: Of the games.
-        familiar_skin: A look that the same moments are drawn in as well; None: in none.
+        plan: Says in how many rounds of how many states.
+        tutor: Who labels them.
     """
-    looks = Looks(settings, [settings.skin])
-    config = CollectorConfig(arenas=ARENAS, teacher_share=0.0, n_action_steps=n_action_steps)
-    collector = Collector(tutor, config, looks, settings=settings, seed=SEEDS + seed)
-    states = collector.collect(predict, -(-count // ARENAS))
-    batch = StateExamples(states, looks, seed=seed).batch(np.arange(len(states.records)))
-    paired = None
-    if familiar_skin is not None:
-        paired = Looks(settings, [familiar_skin]).draw_all(states.records)
-    return replace(ArrayExamples(*batch), paired=paired)
-
-
-def joined(first: ArrayExamples, second: ArrayExamples) -> ArrayExamples:
-    """All examples of two collections, without what only one of them knows."""
-    auxiliary = teacher = paired = None
-    if first.auxiliary is not None and second.auxiliary is not None:
-        auxiliary = np.concatenate([first.auxiliary, second.auxiliary])
-    if first.teacher is not None and second.teacher is not None:
-        pairs = zip(first.teacher, second.teacher, strict=True)
-        teacher = TeacherTargets(*(np.concatenate(pair) for pair in pairs))
-    if first.paired is not None and second.paired is not None:
-        paired = np.concatenate([first.paired, second.paired])
-    return ArrayExamples(
-        np.concatenate([first.inputs, second.inputs]),
-        np.concatenate([first.actions, second.actions]),
-        auxiliary,
-        teacher,
-        paired,
+    learning = plan.distillation
+    steps = -(-_TIMES_LEARNED * plan.dagger_states // learning.batch_size)
+    if not hasattr(tutor, "verdict"):  # it cannot say more than what it does
+        learning = replace(learning, teacher_weight=0.0)
+    return PretrainingConfig(
+        skins=(plan.skin,),
+        looks_a_round=-(-plan.dagger_states // ARENAS),
+        rounds_kept=_ROUNDS_KEPT,
+        steps_a_round=steps,
+        flow_steps=None,
+        evaluate_every=None,
+        collector=CollectorConfig(
+            arenas=ARENAS, teacher_share=_TUTORS_SHARE, n_action_steps=plan.n_action_steps
+        ),
+        training=replace(learning, steps=plan.dagger * steps),
+        seed=plan.seed,
     )

@@ -2,7 +2,7 @@
 
 A sweep file is TOML: `[plan]` holds what all runs have in common, each table under `[runs]` what
 is another there, `seeds` the seeds that every run is repeated with. Entries are those of
-`BootcampPlan`; `alignment`, `posttrain` and `chunks` are tables of their own.
+`BootcampPlan`; `alignment`, `posttrain`, `distillation` and `chunks` are tables of their own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from arena_breaker_gym.settings import closest
 
 Advance = Callable[[str, float], None]
 
-_NESTED = ("alignment", "posttrain", "chunks")
+_NESTED = ("alignment", "posttrain", "distillation", "chunks")
 
 
 class SweepError(ValueError):

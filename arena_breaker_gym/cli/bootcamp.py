@@ -94,8 +94,8 @@ def bootcamp(
             metavar="N",
             rich_help_panel=_TAUGHT,
             help="Rounds in which the trained student plays, the tutor says what it would have "
-            "done, and the student learns from that as well; 0: it learns from the recorded "
-            "episodes alone.",
+            "done, and the student learns from that, such as 20, each about a minute; 0: it "
+            "learns from the recorded episodes alone.",
         ),
     ] = 0,
     fine_tuning: Annotated[
@@ -183,7 +183,7 @@ def bootcamp(
 ) -> None:
     """The article: a tutor shows, a pixels-only student learns, both are measured and filmed.
 
-    Example: arena-breaker bootcamp --out runs/bootcamp --dagger 1
+    Example: arena-breaker bootcamp --out runs/bootcamp --dagger 20
     """
     from arena_breaker_gym._runtime.extras import require
 

@@ -122,7 +122,8 @@ class LabelledStates(NamedTuple):
         if first is not None:
             columns = zip(*(one.teacher for one in parts if one.teacher), strict=True)
             teacher = TeacherTargets(*(np.concatenate(column) for column in columns))
-        records = np.concatenate([one.records for one in parts])
+        # NumPy drops the records' type where dtypes are equal but not the same.
+        records = np.concatenate([one.records for one in parts], dtype=parts[0].records.dtype)
         return cls(records, np.concatenate([one.actions for one in parts]), teacher)
 
 

@@ -32,7 +32,7 @@ from arena_breaker_gym.distillation.collector import (
     StateExamples,
 )
 from arena_breaker_gym.loggers import Board
-from arena_breaker_gym.rollout import rollout
+from arena_breaker_gym.rollout import Agent, rollout
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.inference import LocalPredictor
@@ -54,6 +54,7 @@ took its place."""
 HELD_OUT_SKINS = ("default", "candy", "desert", "ice", "paper")
 
 BASE, UNFINISHED, SETTINGS = "base.safetensors", "training.pt", "settings.json"
+RESULT, REPORT = "model.pt", "report.json"
 SO_FAR = "training.json"
 """How far a base's training had come, beside the base: who begins with it counts on from there."""
 
@@ -65,19 +66,13 @@ _LARGEST_NOTE = 4096  # bytes of `training.json`
 
 
 def _training() -> TrainingConfig:
-    return TrainingConfig(
+    return TrainingConfig.distilling(
         steps=400_000,
-        split="all",
-        batch_size=128,
         learning_rate=1e-3,
         warmup_steps=200,
         schedule="inverse_sqrt",
-        # The gradient of the flow's loss is small beside the others'.
-        clip_norm=0.1,
         ema_decay=0.9995,
-        weights=dict.fromkeys(("LEFT_X", "LEFT_Y", "RIGHT_X", "RIGHT_Y", "RIGHT_SHOULDER"), 30.0),
-        auxiliary_weight=0.3,
-        teacher_weight=0.1,
+        action_discount=1.0,
     )
 
 
@@ -91,8 +86,8 @@ class PretrainingConfig:
         looks_a_round: How often the student looks in every arena between two trainings.
         rounds_kept: Rounds whose states it learns from.
         steps_a_round: Optimiser steps on them.
-        flow_steps: Euler steps of the student at play.
-        evaluate_every: Rounds between two evaluations.
+        flow_steps: Euler steps of the student at play; None: the model's own.
+        evaluate_every: Rounds between two evaluations; None: there are none.
         evaluations: Episodes of an evaluation, on a seen skin, stage 1.
         collector: How it plays.
         training: How it learns; its `steps` come on top of those of a base that it begins with.
@@ -104,8 +99,8 @@ class PretrainingConfig:
     looks_a_round: int = 32
     rounds_kept: int = 4
     steps_a_round: int = 192
-    flow_steps: int = 2
-    evaluate_every: int = 16
+    flow_steps: int | None = 2
+    evaluate_every: int | None = 16
     evaluations: int = 32
     collector: CollectorConfig = field(default_factory=CollectorConfig)
     training: TrainingConfig = field(default_factory=_training)
@@ -142,6 +137,8 @@ class PretrainingConfig:
 class Pretraining:
     """One base in one folder, killed and run again as often as you like.
 
+    It also goes on with a student in looks of its own, and with another teacher: that is DAgger.
+
     The folder gets `settings.json`, `training.pt` (what goes on), `base.safetensors` with its
     configuration (the averaged weights, in half precision) and `training.json` (how far it has
     come), `metrics.jsonl` and `tensorboard/`. States are not kept: a run that goes on plays again
@@ -154,6 +151,8 @@ class Pretraining:
         config: PretrainingConfig | None = None,
         *,
         start: Path | None = None,
+        teacher: Agent | None = None,
+        device: str = "cpu",
         num_threads: int = 2,
     ) -> None:
         """Prepares; nothing is played yet.
@@ -163,6 +162,8 @@ class Pretraining:
             config: How; None: as the shipped base.
             start: A checkpoint whose weights it begins with; None: fresh ones. If `training.json`
                 lies beside it, steps are counted on from there.
+            teacher: Who says what it would do; None: the expert.
+            device: Where it learns.
             num_threads: That compute.
 
         Raises:
@@ -173,10 +174,10 @@ class Pretraining:
         sweep_leftovers(folder)
         claim_folder(folder / SETTINGS, self.config.to_dict(), what="a base", renamed=RENAMED)
         torch.set_num_threads(num_threads)
-        model = _model(self.config, start)
+        model = _model(self.config, start, device)
         self._settings = Settings(pixel_size=model.config.vision.image_size)
         self._looks = Looks(self._settings, self.config.skins, num_threads=num_threads)
-        self._teacher = ExpertAgent()
+        self._teacher = ExpertAgent() if teacher is None else teacher
         self._collector = self._new_collector(0, num_threads)
         self._kept: deque[LabelledStates] = deque(maxlen=self.config.rounds_kept)
         self._played_before = start is not None
@@ -211,12 +212,27 @@ class Pretraining:
             self._run(advance, until_round, claim)
         return self.folder / BASE
 
+    def report(self) -> None:
+        """Writes the result as a post-training leaves it, `model.pt` and `report.json`."""
+        model = checkpoint.load(self.folder / BASE)
+        checkpoint.save(self.folder / RESULT, model)
+        about: dict[str, object] = {
+            "parameters": model.num_parameters(),
+            "trained_parameters": self._trainer.learning(),
+            "examples": self._trainer.step * self.config.training.batch_size,
+            "steps": self._trainer.step,
+            "seconds": round(self._trainer.seconds, 3),
+            "played": None,
+            "scores": {},
+        }
+        write_json(self.folder / REPORT, about)
+
     def _run(self, advance: Advance, until_round: int | None, claim: Claim) -> None:
         total = self._trainer.total_steps // self.config.steps_a_round
         last = total if until_round is None else min(until_round, total)
         board = Board(self.folder, step=self._trainer.step)
         try:
-            while self.rounds < last:
+            while self.rounds < last and self._trainer.fraction < 1.0:
                 self._round(board, advance, last)
                 claim.check()
                 self._save(board)
@@ -236,7 +252,8 @@ class Pretraining:
 
         trainer.run(watch, until_step=end)
         board.note("train", trainer.step, {"loss": float(np.mean(losses)), **self._figures()})
-        if self.rounds % self.config.evaluate_every == 0:
+        every = self.config.evaluate_every
+        if every is not None and self.rounds % every == 0:
             board.note("play", trainer.step, self._evaluate())
 
     def _save(self, board: Board) -> None:
@@ -260,6 +277,7 @@ class Pretraining:
         self._trainer.learn_from(StateExamples(states, self._looks, seed=self._trainer.step))
 
     def _evaluate(self) -> dict[str, float | None]:
+        assert self.config.evaluate_every is not None
         skin = self.config.skins[self.rounds // self.config.evaluate_every % len(self.config.skins)]
         with self._trainer.averaged() as model:
             predictor = LocalPredictor(model, quiet=True)
@@ -313,10 +331,10 @@ class Pretraining:
         return Trainer(model, examples, self.config.training)
 
 
-def _model(config: PretrainingConfig, start: Path | None) -> NitroGen:
+def _model(config: PretrainingConfig, start: Path | None, device: str) -> NitroGen:
     if start is not None:
-        return checkpoint.load(start)
-    return NitroGen.preset(config.preset, seed=config.seed)
+        return checkpoint.load(start, device=device)
+    return NitroGen.preset(config.preset, seed=config.seed, device=device)
 
 
 def _idle(frames: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -441,6 +441,35 @@ class TrainingConfig:
         }
         return cls.adapting(**{**values, **changes})
 
+    @classmethod
+    def distilling(cls, **changes: object) -> TrainingConfig:
+        """Return how a small student learns from labels of all the states that it reaches.
+
+        All of it learns, from many more examples than some episodes hold, and is told besides what
+        stands where and what the teacher thinks; the gradient of the flow's loss is small beside
+        those, and so is the longest. The actions that are played before the next look count most.
+
+        Args:
+            changes: settings that are to be others.
+
+        Raises:
+            ValueError: if a setting cannot be meant.
+        """
+        values: dict[str, Any] = {
+            "split": "all",
+            "batch_size": 128,
+            "learning_rate": 3e-4,
+            "warmup_steps": 150,
+            "schedule": "cosine",
+            "clip_norm": 0.1,
+            "ema_decay": 0.995,
+            "weights": dict.fromkeys(PLAYED, PLAYED_WEIGHT),
+            "action_discount": 0.9,
+            "auxiliary_weight": 0.3,
+            "teacher_weight": 0.1,
+        }
+        return cls(**{**values, **changes})
+
     @property
     def features_are_frozen(self) -> bool:
         """Whether all that sees stays as it is, so that features may be computed ahead."""

@@ -267,7 +267,8 @@ def test_its_page_answers_the_articles_questions(camp, tmp_path):
 
 def test_the_shipped_base_adapts_frozen_and_whole_and_by_dagger(tmp_path):
     terms = {**MINIATURE, "realtime_evaluations": 0, "evaluations": 2}
-    plan = BootcampPlan.for_student("base", seed=0, practice=48, dagger=1, fine_tuning=1, **terms)
+    terms |= {"practice": 48, "dagger": 2, "dagger_states": 64, "fine_tuning": 1}
+    plan = BootcampPlan.for_student("base", seed=0, **terms)
     plan = replace(plan, posttrain=replace(plan.posttrain, epochs=1))
     made = Bootcamp(plan, tmp_path / "camp")
     results = made.run(ignore)
@@ -276,7 +277,7 @@ def test_the_shipped_base_adapts_frozen_and_whole_and_by_dagger(tmp_path):
         "zero-shot",
         "post-trained",
         "post-trained, encoder frozen",
-        "DAgger 1",
+        "DAgger",
         "PPO",
         "tutor",
     ]
@@ -300,7 +301,12 @@ def test_the_shipped_base_adapts_frozen_and_whole_and_by_dagger(tmp_path):
     assert reports["PPO"]["updates"] == 1
     shown = reports["post-trained, encoder frozen"]["examples"]
     assert reports["post-trained"]["examples"] == 48 + shown
-    assert reports["DAgger 1"]["examples"] == 48
+    assert reports["DAgger"]["examples"] == 2 * 2 * 128  # steps of 128 that 2 rounds come to
+    before, after = (made.student.trained(name) for name in ("post-trained", "DAgger"))
+    moved = checkpoint.load(after).state_dict()
+    assert any(
+        not torch.equal(v, moved[k]) for k, v in checkpoint.load(before).state_dict().items()
+    )
 
 
 def test_the_base_learns_to_act_from_a_tutor_whose_play_it_does_not_know():

@@ -120,6 +120,16 @@ def test_a_collector_labels_every_state_that_the_student_reaches():
     assert (x[-1, :3] != x[0, :3]).any() and (x[-1, 3:] == x[0, 3:]).all(), "teacher; idle student"
 
 
+def test_states_of_single_looks_can_be_joined_and_drawn():
+    looks = Looks(SETTINGS, ["neon"])
+    collector = Collector(
+        ExpertAgent(), CollectorConfig(arenas=2), looks, settings=SETTINGS, seed=0
+    )
+    states = LabelledStates.joined([collector.collect(idle, 1) for _ in range(3)])
+    batch = StateExamples(states, looks, seed=0).batch(np.arange(6))
+    assert batch.inputs.shape[0] == batch.auxiliary.shape[0] == 6
+
+
 def small(**changes):
     config = PretrainingConfig(
         skins=("neon", "ice"),
