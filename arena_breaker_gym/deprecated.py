@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import MappingProxyType, ModuleType
+from types import CodeType, MappingProxyType, ModuleType
 from typing import Any
 
 # Modules that have moved, by package: where what they held is now.
@@ -81,6 +81,7 @@ OLD_MODULES: Mapping[str, str] = MappingProxyType(
         for old, new in moved.items()
     }
     | {
+        "arena_breaker_gym.cli.__main__": "arena_breaker_gym.__main__",
         "arena_breaker_gym.registration": "arena_breaker_gym",
         "nitrogen_adapter.summary": "arena_breaker_gym.cli.nitrogen.info",
     }
@@ -100,6 +101,7 @@ _RENAMED: Mapping[str, Mapping[str, str]] = {
     },
     "arena_breaker_gym.rollout.engines.ray_engine": {"RayEngine": "RayBackend"},
 }
+_RUN = "import runpy\nrunpy.run_module({!r}, run_name='__main__', alter_sys=True)"
 
 
 def warn(old: str, new: str) -> None:
@@ -154,6 +156,12 @@ class _OldModules(MetaPathFinder, Loader):
             return getattr(import_module(new), renamed.get(name, name))
 
         module.__dict__["__getattr__"] = find
+
+    def get_code(self, fullname: str) -> CodeType:
+        """What `python -m` runs under an old name."""
+        new = OLD_MODULES[fullname]
+        warn(fullname, new)
+        return compile(_RUN.format(new), f"<{fullname}>", "exec")
 
 
 def find_old_modules() -> None:

@@ -64,6 +64,8 @@ def load_adapter(name: str) -> Any:
     folder = Path(__file__).with_name("adapters")
     _import_file(PACKAGE, folder / "__init__.py", [str(folder)])
     if name.endswith(".py"):
+        subject = importlib.import_module(f"{PACKAGE}.subject")
+        sys.modules[f"{PACKAGE}.stepping"] = subject  # its old name, for one release
         return _import_file(f"{PACKAGE}.given", Path(name), None).ADAPTER
     peers = importlib.import_module(f"{PACKAGE}.peers").PEERS
     return peers.get(name) or importlib.import_module(f"{PACKAGE}.{name}").ADAPTER

@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import re
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -50,6 +51,7 @@ ALIASES = (
     "agents/arena_breaker_agents/nitrogen.py",
     "deprecated.py",
 )
+MOST_MODULES = 230  # a new one takes the place of a fragment that joins its neighbour
 # Lines that name an old name on purpose.
 ALLOWED = re.compile(
     r'old name|old_keyword|old_names|stored files|": f"\{_|OLD_|"(looked|meanwhile|ponder|recipe)"'
@@ -105,6 +107,19 @@ def test_modules_that_moved_are_found_by_their_old_names_and_warn():
     with pytest.warns(DeprecationWarning, match=r"enemy_shots.* is now called .*shots"):
         from arena_breaker_gym.engine.enemy_shots import RANGE
     assert RANGE == ENEMY_SHOT_RANGE
+
+
+def test_the_command_line_runs_under_its_old_name_and_warns():
+    command = [sys.executable, "-W", "always", "-m", "arena_breaker_gym.cli", "--version"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout[:14]) == (0, "arena-breaker "), ended.stderr
+    assert "cli.__main__ is now called arena_breaker_gym.__main__" in ended.stderr
+
+
+def test_the_packages_have_no_more_modules_than_a_reader_can_find_through():
+    folders = ("arena_breaker_gym", "agents/arena_breaker_agents", "nitrogen_adapter")
+    modules = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
+    assert len(modules) <= MOST_MODULES
 
 
 def test_there_is_no_file_by_a_modules_old_name():

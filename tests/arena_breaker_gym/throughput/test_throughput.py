@@ -234,6 +234,12 @@ def test_a_worker_runs_with_numpy_alone_and_answers_line_by_line(adapter):
     assert "peers print what they like" in done.stderr
 
 
+def test_what_steps_environments_is_found_by_its_old_name_too(adapter):
+    text = GOOD.replace("Adapter, Subject", "Adapter, Subject\nfrom .stepping import single", 1)
+    with AdapterProcess(adapter("old", text)) as process:
+        assert process.greeting["name"] == "Good game"
+
+
 def test_an_interpreter_that_says_nothing_is_broken():
     with pytest.raises(BrokenError, match="its process ended with status"):
         AdapterProcess("no_such_adapter")
