@@ -27,6 +27,7 @@ _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _INSTALLS = ("git ", "pip ", "python3 -m venv")
 # What a page's code needs that only an extra brings.
 NEEDS = {"docs/finetune.md": ("pyarrow", "PIL"), "docs/report.md": ("plotly", "jinja2")}
+PICTURES = [f"docs/images/{name}" for name in ("payoff.gif", "stages.png", "skins.png")]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
@@ -161,6 +162,25 @@ def test_every_promise_names_a_test_that_is_there(page, least):
     assert len(named) > least
     for file, test in named:
         assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), f"{file}::{test}"
+
+
+@pytest.mark.parametrize("address", ["", "https://github.com/me/game.git"])
+def test_no_link_of_the_long_description_breaks_on_an_index_page(address, tmp_path):
+    core = pytest.importorskip("hatchling.metadata.core")
+    manager = pytest.importorskip("hatchling.plugin.manager")
+    named = f'\n[project.urls]\nRepository = "{address}"\n' if address else ""
+    (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + named)
+    for file in ("README.md", "docs/hatch_hooks.py"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    about = core.ProjectMetadata(str(tmp_path), manager.PluginManager()).core
+    assert about.readme_content_type == "text/markdown"
+    links = _LINK.findall(about.readme)
+    assert len(links) > (30 if address else 5)
+    assert [link for link in links if not link.startswith("https://")] == []
+    pictures = re.findall(r"!\[[^\]]*\]\((\S+)\)", about.readme)
+    assert pictures == [f"{address[:-4]}/raw/HEAD/{one}" for one in PICTURES if address]
+    assert blocks_of(tmp_path / "README.md") == _BLOCK.findall(about.readme)
 
 
 def test_the_environments_page_is_what_its_script_writes():
