@@ -10,7 +10,7 @@ import reprlib
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import suppress
 from io import TextIOWrapper
 from typing import Annotated, Any, Literal
@@ -193,6 +193,9 @@ _HABITS = {
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a surrogate pair, in JSON
 
+_WHOLE_ID = re.compile(r'"id"\s*:\s*\d+\.0')  # a message's number, or something of that name
+_NOTHING = ("", "null", "none")  # text for a value that is left out
+
 LEFT_OPEN = "left open by the client"
 _SWEEPS = 10  # looks for abandoned episodes in the time that makes one
 _LONG = 10**18  # a whole number from here on is not repeated to its sender
@@ -251,19 +254,28 @@ def _enemy(code: int) -> str:
     )
 
 
+def _mended(message: object) -> str:
+    message = without_surrogates(message)
+    number = message.get("id") if isinstance(message, dict) else None
+    if isinstance(message, dict) and isinstance(number, float) and number.is_integer():
+        message["id"] = int(number)
+    return json.dumps(message)
+
+
 class MendedLines(TextIOWrapper):
     r"""Lines of JSON in which no half of a surrogate pair stands alone.
 
     A model that breaks off in the middle of an emoji leaves such a half ("\ud800"), which the
-    library's reader takes for no message at all: its client would wait for ever.
+    library's reader takes for no message at all: its client would wait for ever. So it does with
+    a message numbered 6.0, as languages write it that know no whole numbers.
     """
 
     def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
         """The next line, mended."""
-        line = super().readline(size)
-        if _HALF.search(line):
+        line = super().readline(size).removeprefix("\ufeff")
+        if _HALF.search(line) or _WHOLE_ID.search(line):
             with suppress(ValueError, RecursionError):  # no JSON: as it was
-                return json.dumps(without_surrogates(json.loads(line))) + "\n"
+                return _mended(json.loads(line)) + "\n"
         return line
 
     def close(self) -> None:
@@ -325,6 +337,7 @@ class ArenaServer(MCPServer[Games]):
         for tool in await self.list_tools():
             if tool.name == name:
                 _check_names(name, arguments, tool.input_schema["properties"])
+                arguments = _told(arguments, tool.input_schema.get("required", ()))
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
@@ -366,6 +379,19 @@ def _check_names(tool: str, arguments: Mapping[str, object], known: Mapping[str,
             raise ToolError(f"{tool} has no argument {_shown(name)}; {closest(name, known)}.")
 
 
+def _told(arguments: Mapping[str, object], required: Collection[str]) -> dict[str, object]:
+    """Arguments without those that may be left out and are, if only by null or empty text."""
+    return {
+        name: value
+        for name, value in arguments.items()
+        if name in required or not _is_nothing(value)
+    }
+
+
+def _is_nothing(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value.strip().lower() in _NOTHING)
+
+
 def _sentence(error: ValidationError) -> str:
     """The first thing that is wrong with a call's arguments."""
     first = error.errors(include_url=False)[0]
@@ -387,7 +413,10 @@ def serve_stdio(server: ArenaServer) -> None:
 
     Standard output carries the protocol and nothing else.
     """
-    anyio.run(_serve_stdio, server)
+    try:
+        anyio.run(_serve_stdio, server)
+    except* BrokenPipeError:  # it left without waiting for an answer; its games are kept
+        sys.stdout = None  # what is not written will never be
 
 
 async def _serve_stdio(server: ArenaServer) -> None:

@@ -100,6 +100,82 @@ def _call(name, arguments, held="arguments"):
     return f'{{"name": "{name}", "{held}": {arguments}}}'
 
 
+def _part(kind, held):
+    """A dialect whose call is one of the parts of what is said."""
+
+    def changed(completion):
+        message = _message(completion)
+        (call,) = message.pop("tool_calls")
+        function = call["function"]
+        part = {"type": kind, "name": function["name"], held: function["arguments"]}
+        message["content"] = [{"type": "text", "text": "ok"}, part]
+
+    return changed
+
+
+def _in_thoughts(completion):
+    message = _message(completion)
+    (call,) = message.pop("tool_calls")
+    message["content"], message["reasoning_content"] = "", call["function"]["arguments"]
+
+
+def _calls(change):
+    def changed(completion):
+        message = _message(completion)
+        message["tool_calls"] = change(message["tool_calls"])
+
+    return changed
+
+
+def _again(**function):
+    """A dialect whose second call says the same in other words."""
+    return _calls(lambda calls: [*calls, {"function": {**calls[0]["function"], **function}}])
+
+
+def _in_words(call):
+    return call.replace('"hold": 6', '"hold": "6"')
+
+
+def _python(arguments):
+    return str(json.loads(arguments))
+
+
+def _as_python_call(name, arguments):
+    return f"{name}(plan={json.loads(arguments)['plan']})"
+
+
+def _glm(name, arguments):
+    plan = json.dumps(json.loads(arguments)["plan"])
+    return (
+        f"<tool_call>{name}\n<arg_key>plan</arg_key>\n<arg_value>{plan}</arg_value>\n</tool_call>"
+    )
+
+
+def _invoke(name, arguments):
+    plan = json.dumps(json.loads(arguments)["plan"])
+    return (
+        f'<function_calls>\n<invoke name="{name}">\n<parameter name="plan">{plan}</parameter>\n'
+        "</invoke>\n</function_calls>"
+    )
+
+
+def _considered(before, after):
+    """A dialect that thinks of another call, between marks, before it says one."""
+
+    def spoken(_, call):
+        return before + call.replace('"hold": 6', '"hold": 1') + after + call
+
+    return _text(spoken)
+
+
+def _rewritten(write):
+    return _function(lambda one: one.update(arguments=write(one["arguments"])))
+
+
+def _renamed(form):
+    return _function(lambda one: one.update(name=form.format(one["name"])))
+
+
 DIALECTS = {
     "content_in_parts": _parts,
     "content_in_an_object": _with(content={"type": "text", "text": "ok"}),
@@ -134,6 +210,67 @@ DIALECTS = {
     "harmony": _text(
         lambda name, call: f"<|channel|>commentary to=functions.{name}<|message|>{call}<|call|>"
     ),
+    "call_as_a_part": _part("tool_use", "input"),
+    "function_call_as_a_part": _part("function_call", "arguments"),
+    "all_taken_for_thought": _in_thoughts,
+    "calls_in_a_string": _calls(json.dumps),
+    "call_with_parameters": _calls(
+        lambda calls: [
+            {"name": call["function"]["name"], "parameters": call["function"]["arguments"]}
+            for call in calls
+        ]
+    ),
+    "an_empty_call_first": _calls(
+        lambda calls: [{"function": {**calls[0]["function"], "arguments": ""}}, *calls]
+    ),
+    "equal_calls_by_two_names": _again(name="functions.act"),
+    "equal_calls_in_words": _calls(
+        lambda calls: [
+            *calls,
+            {
+                "function": {
+                    "name": "act",
+                    "arguments": _in_words(calls[0]["function"]["arguments"]),
+                }
+            },
+        ]
+    ),
+    "arguments_fenced": _rewritten(lambda call: f"```json\n{call}\n```"),
+    "arguments_with_a_tail": _rewritten(lambda call: f"{call}</tool_call>"),
+    "arguments_said_twice": _rewritten(lambda call: call * 2),
+    "arguments_in_arguments": _rewritten(lambda call: f'{{"arguments": {call}}}'),
+    "arguments_in_a_list": _rewritten(lambda call: f"[{call}]"),
+    "arguments_in_python": _rewritten(_python),
+    "arguments_of_encoded_moves": _rewritten(
+        lambda call: json.dumps({"plan": [json.dumps(move) for move in json.loads(call)["plan"]]})
+    ),
+    "plan_of_one_move": _rewritten(lambda call: json.dumps({"plan": json.loads(call)["plan"][0]})),
+    "name_in_capitals": _function(lambda one: one.update(name=one["name"].upper())),
+    "name_with_a_mark": _renamed("{}<|channel|>commentary"),
+    "name_with_a_number": _renamed("functions.{}:0"),
+    "usage_beyond_numbers": _usage(prompt_tokens=10**400, completion_tokens=5),
+    "usage_by_other_names": _usage(input_tokens=10, output_tokens=5),
+    "glm": _text(_glm),
+    "invoke": _text(_invoke),
+    "python_call": _text(lambda name, call: f"[{_as_python_call(name, call)}]"),
+    "python_code": _text(
+        lambda name, call: f"```tool_code\nprint(api.{_as_python_call(name, call)})\n```"
+    ),
+    "python_quotes": _text(lambda _, call: _python(call)),
+    "a_comma_too_many": _text(lambda _, call: call[:-1] + ",}"),
+    "tool_calls_written": _text(lambda name, call: f'{{"tool_calls": [{_call(name, call)}]}}'),
+    "function_call_written": _text(lambda name, call: f'{{"function_call": {_call(name, call)}}}'),
+    "by_its_name": _text(lambda name, call: f'{{"{name}": {call}}}'),
+    "react": _text(lambda name, call: f'{{"action": "{name}", "action_input": {call}}}'),
+    "magistral": _considered("[THINK]", "[/THINK]"),
+    "thoughts_of_kimi": _considered("◁think▷", "◁/think▷"),
+    "thoughts_of_seed": _considered("<seed:think>", "</seed:think>"),
+    "thoughts_with_a_kind": _considered('<think kind="deep">', "</think>"),
+    "thoughts_between_marks": _considered("<|begin_of_thought|>", "<|end_of_thought|>"),
+    "reflection": _considered("<reflection>", "</reflection>"),
+    "harmony_analysis": _considered(
+        "<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"
+    ),
 }
 
 # name: whether a request has what the server refuses, the status, and the body that says so.
@@ -152,6 +289,26 @@ LACKS = {
         lambda one: any("strict" in tool["function"] for tool in one.get("tools", ())),
         422,
         {"detail": [{"loc": ["body", "tools", 0, "function", "strict"], "msg": "Extra inputs"}]},
+    ),
+    "tools_as_a_parameter": (
+        lambda one: "tools" in one,
+        400,
+        {"error": {"message": "Unsupported parameter.", "param": "tools"}},
+    ),
+    "strict_in_a_list": (
+        lambda one: any("strict" in tool["function"] for tool in one.get("tools", ())),
+        400,
+        {"errors": [{"message": "strict: unknown field"}]},
+    ),
+    "strict_without_a_word": (
+        lambda one: any("strict" in tool["function"] for tool in one.get("tools", ())),
+        400,
+        {"error": {"message": "Bad request"}},
+    ),
+    "least_items": (
+        lambda one: "minItems" in json.dumps(one.get("tools", ())),
+        400,
+        {"error": {"message": "Invalid schema for function 'act': 'minItems' is not permitted."}},
     ),
     "max_tokens": (
         lambda one: "max_tokens" in one,

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
 
-from arena_breaker_agents.tutor.decision import parsed, same_name, without_thoughts, written_call
+from arena_breaker_agents.tutor.decision import (
+    parsed,
+    same_name,
+    unwrapped,
+    without_thoughts,
+    written_call,
+)
 from arena_breaker_agents.tutor.llm_client import (
     CALLED,
     CUT,
@@ -18,10 +25,14 @@ from arena_breaker_agents.tutor.llm_client import (
     Response,
     Usage,
     check_no_error,
+    told_by,
 )
 from arena_breaker_gym._runtime.stored import without_surrogates
 
 _THOUGHTS = ("thinking", "reasoning", "reasoning_content", "summary")
+
+_CALLS = ("tool_use", "tool_call", "function_call", "function")  # parts that are calls
+_MOST_TOKENS = 10**9  # of one answer: no model writes so many
 
 _PREFIXES = ("data:", "event:", "id:", "retry:", ":")  # how server-sent events may begin
 _END = "[DONE]"
@@ -32,7 +43,7 @@ def _text_of(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "\n".join(filter(None, map(_text_of, value)))
+        return "".join(map(_text_of, value))  # as pieces of a stream, they may break anywhere
     if isinstance(value, Mapping) and value.get("type") not in _THOUGHTS:
         return next((text for key in ("text", "content") if (text := _text_of(value.get(key)))), "")
     return ""
@@ -56,13 +67,18 @@ def _thoughts_among(content: object) -> str:
     return _thought_of(thoughts)
 
 
+def _calls_among(content: object) -> list[object]:
+    parts = content if isinstance(content, list) else [content]
+    return [one for one in parts if isinstance(one, Mapping) and one.get("type") in _CALLS]
+
+
 def _count_of(value: object) -> int:
     """Tokens; what is no count is 0, and a fraction counts as a whole one."""
     if isinstance(value, str):
         value = parsed(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
-    return math.ceil(value) if math.isfinite(value) and value > 0 else 0
+    return math.ceil(value) if 0 < value <= _MOST_TOKENS else 0
 
 
 def _word_of(value: object) -> str | None:
@@ -76,8 +92,14 @@ def _object_of(value: object) -> object:
 
 
 def _list_of_objects(value: object) -> list[object]:
+    value = parsed(value) if isinstance(value, str) else value
     held = value if isinstance(value, list) else [value]
     return [one for one in held if isinstance(one, Mapping)]
+
+
+def _either(*names: str) -> Any:
+    """A field that has one of these names."""
+    return Field(validation_alias=AliasChoices(*names))
 
 
 _Text = Annotated[str, BeforeValidator(_text_of)]
@@ -91,8 +113,8 @@ class _Cached(BaseModel):
 
 
 class _Usage(BaseModel):
-    prompt_tokens: _Count = 0
-    completion_tokens: _Count = 0
+    prompt_tokens: Annotated[_Count, _either("prompt_tokens", "input_tokens")] = 0
+    completion_tokens: Annotated[_Count, _either("completion_tokens", "output_tokens")] = 0
     prompt_tokens_details: Annotated[_Cached | None, BeforeValidator(_object_of)] = None
 
     def read(self) -> Usage:
@@ -106,12 +128,9 @@ class _Usage(BaseModel):
 
 
 class _Function(BaseModel):
-    name: _Word = None
-    arguments: object = None  # JSON in a string; some servers give the object itself
-
-    def input(self) -> Any:
-        """What it is called with; None if that is no JSON."""
-        return parsed(self.arguments) if isinstance(self.arguments, str) else self.arguments
+    name: Annotated[_Word, _either("name", "tool_name")] = None
+    # JSON in a string; some servers give the object itself.
+    arguments: Annotated[object, _either("arguments", "parameters", "args", "input")] = None
 
 
 class _Call(_Function):  # a function's own fields: some servers leave out what is around them
@@ -119,6 +138,9 @@ class _Call(_Function):  # a function's own fields: some servers leave out what 
 
 
 _Calls = Annotated[list[_Call], BeforeValidator(_list_of_objects)]
+
+
+_NOTHING = (None, "")
 
 
 class _Message(BaseModel):
@@ -132,14 +154,11 @@ class _Message(BaseModel):
 
     @property
     def calls(self) -> list[_Function]:
-        """All calls, in whichever form; those that say the same count once."""
-        all_calls = [call.function or call for call in self.tool_calls]
-        all_calls += [self.function_call] if self.function_call else []
-        once: list[_Function] = []
-        for call in all_calls:
-            if not any(_same(call, other) for other in once):
-                once.append(call)
-        return once
+        """All calls, in whichever form; empty ones only where there are no others."""
+        calls = [*self.tool_calls, *map(_Call.model_validate, _calls_among(self.content))]
+        functions = [call.function or call for call in calls]
+        functions += [self.function_call] if self.function_call else []
+        return [one for one in functions if one.arguments not in _NOTHING] or functions
 
     @property
     def thought(self) -> str:
@@ -217,24 +236,56 @@ def _ending(choice: _Choice, *, called: bool) -> str:
 def _call_in(message: _Message, tool: str, keys: Collection[str]) -> tuple[Any, str, str]:
     """What the tool was called with, or None; what was said beside it, and thought in tags."""
     content, thought = without_thoughts(_text_of(message.content) or message.refusal)
-    calls = message.calls
-    if not calls:
-        written = written_call(content, tool, keys)
-        return written, content if written is None else "", thought
-    if len(calls) == 1 and same_name(calls[0].name, tool):
-        call = calls[0].input()
-        if call is not None:
-            return call, content, thought
-    told = " and ".join(f"{call.name}({call.arguments})" for call in calls)
+    called = [(call, _input(call, tool, keys)) for call in message.calls]
+    if not called:
+        return _written(message, content, thought, tool, keys)
+    once = [one for number, one in enumerate(called) if not _among(one, called[:number])]
+    ((first, call), *others) = once
+    if not others and same_name(first.name, tool) and call is not None:
+        return call, content, thought
+    told = " and ".join(f"{one.name}({one.arguments})" for one, _ in once)
     return None, "\n".join(filter(None, (content, f"(Called {told}.)"))), thought
 
 
-def _same(one: _Function, other: _Function) -> bool:
-    if one.name != other.name:
-        return False
-    return one.arguments == other.arguments or (
-        one.input() is not None and one.input() == other.input()
+def _written(
+    message: _Message, content: str, thought: str, tool: str, keys: Collection[str]
+) -> tuple[Any, str, str]:
+    """A call that stands in the text; or, where nothing is said, in what was taken for thought."""
+    call = written_call(content, tool, keys)
+    if call is not None or content:
+        return call, content if call is None else "", thought
+    return written_call(message.thought, tool, keys, named_only=True), "", thought
+
+
+def _input(call: _Function, tool: str, keys: Collection[str]) -> Any:
+    """What a call says; None if that is no JSON."""
+    said = call.arguments
+    if isinstance(said, str):
+        read = parsed(said)
+        said = written_call(said, tool, keys) if read is None else read
+    return unwrapped(said, tool, keys)
+
+
+def _among(one: tuple[_Function, Any], others: list[tuple[_Function, Any]]) -> bool:
+    """Whether a call says what another says, however it is written."""
+    call, said = one
+    return any(
+        (same_name(call.name, other.name or "") or same_name(other.name, call.name or ""))
+        and (
+            call.arguments == other.arguments or (said is not None and _plain(said) == _plain(held))
+        )
+        for other, held in others
     )
+
+
+def _plain(value: Any) -> Any:
+    """A value in which text that stands for a number or a truth value is that."""
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    read = parsed(value.strip().lower()) if isinstance(value, str) else None
+    return value if read is None else _plain(read)
 
 
 def completion_in(body: bytes) -> Any:
@@ -246,41 +297,81 @@ def completion_in(body: bytes) -> Any:
     Raises:
         ValueError: If it is neither, or breaks off.
     """
-    text = body.decode("utf-8-sig")
-    if not text.lstrip().startswith(_PREFIXES):
-        return json.loads(text)
+    text = body.decode(json.detect_encoding(body), "replace")
     try:
-        return _joined(list(_events(text)))
+        if text.lstrip().startswith(_PREFIXES):
+            return _joined(*_events(text))
+        return _whole(text)
     except (AttributeError, TypeError, KeyError) as error:
         raise ValueError("a piece of the stream is of another form") from error
 
 
-def _events(text: str) -> Iterator[Any]:
-    for line in text.splitlines():
+def _whole(text: str) -> Any:
+    """A completion in JSON, or in lines of JSON, each a piece of it."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        lines = [line for line in text.split("\n") if line.strip()]
+        if len(lines) < 2:
+            raise
+        return _joined([json.loads(line) for line in lines], ended=False)
+
+
+def _events(text: str) -> tuple[list[Any], bool]:
+    """All that server-sent events hold, and whether the last says that there are no more."""
+    pieces: list[Any] = []
+    begun = ""
+    # Not `splitlines`: JSON may hold the lesser known ends of lines as they are.
+    for line in re.split(r"\r\n|\n|\r", text):
         name, _, value = line.partition(":")
         value = value.strip()
-        if name.strip() == "data" and value and value != _END:
-            yield json.loads(value)
+        if value.strip('"') == _END:
+            return pieces, True
+        if begun and not line:
+            raise ValueError("an event of the stream is damaged")
+        if name.strip() != "data" or not value:
+            continue
+        begun += value + "\n"
+        try:  # an event may have many lines, and not every server ends one with an empty line
+            pieces.append(json.loads(begun))
+        except ValueError:
+            continue
+        begun = ""
+    if begun:
+        raise ValueError("the stream broke off")
+    return pieces, False
 
 
-def _joined(pieces: list[object]) -> object:
-    """One completion of all pieces; a piece that holds no part of one is it, being an error."""
+def _joined(pieces: list[Any], ended: bool) -> object:
+    """One completion of all pieces; an error among them, or alone, is what it is."""
     whole: dict[str, object] = {}
     message: dict[str, Any] = {}
-    finish = None
+    finish = "stop" if ended else None
+    error = next((one for one in pieces if not _is_piece(one)), None)
+    if error is not None or not any(one.get("choices") for one in pieces):
+        return error or next(iter(pieces), None)
     for piece in pieces:
-        if not isinstance(piece, Mapping) or piece.get("error") or "choices" not in piece:
-            return piece
         whole |= {key: value for key, value in piece.items() if value is not None}
-        for choice in (piece["choices"] or ())[:1]:
-            _add(message, choice.get("delta") or choice.get("message") or {})
-            finish = choice.get("finish_reason") or finish
+        choice = next((one for one in piece.get("choices") or () if _is_first(one)), {})
+        _add(message, choice.get("delta") or choice.get("message") or {})
+        finish = choice.get("finish_reason") or finish
     if finish is None:
         raise ValueError("the stream broke off")
     calls = message.pop("tool_calls", {})
     if calls:
         message["tool_calls"] = list(calls.values())
     return {**whole, "choices": [{"message": message, "finish_reason": finish}]}
+
+
+def _is_piece(piece: object) -> bool:
+    """Whether it is a part of a completion or says nothing; else it is an error."""
+    if not isinstance(piece, Mapping) or piece.get("error"):
+        return False
+    return "choices" in piece or not told_by(piece).message
+
+
+def _is_first(choice: Mapping[str, object]) -> bool:
+    return str(choice.get("index") or 0) == "0"
 
 
 def _add(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
@@ -292,17 +383,39 @@ def _add(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
         elif key == "function_call":
             _add_function(message.setdefault(key, {}), value or {})
         elif value is not None:
-            message[key] = message[key] + value if key in message and key != "role" else value
+            said = key in message and key != "role"
+            message[key] = _sum(message[key], value) if said else value
+
+
+def _sum(said: Any, more: Any) -> Any:
+    """Two pieces in one: text, or a list where one of them is none."""
+    if isinstance(said, str) and isinstance(more, str):
+        return said + more
+    listed = (one if isinstance(one, list) else [one] for one in (said, more))
+    return [part for parts in listed for part in parts]
 
 
 def _add_call(calls: dict[Any, dict[str, Any]], piece: Mapping[str, Any]) -> None:
-    """Adds a piece of a call; without a number, a new name begins the next one."""
+    """Adds a piece of a call to it, or begins the next."""
     function = piece.get("function") or {}
-    number = piece.get("index")
-    if number is None:
-        number = len(calls) if function.get("name") or not calls else len(calls) - 1
-    call = calls.setdefault(number, {"function": {}})
+    call = calls.setdefault(_number_of(piece, calls), {"function": {}})
+    call["id"] = call.get("id") or piece.get("id")
     _add_function(call["function"], function)
+
+
+def _number_of(piece: Mapping[str, Any], calls: Mapping[Any, Mapping[str, Any]]) -> str:
+    """Which call a piece belongs to: by number, by name, or else the last while it is not whole."""
+    number, name = piece.get("index"), piece.get("id")
+    if number is not None:
+        return str(number)
+    same = next((key for key, call in calls.items() if name and call.get("id") == name), None)
+    last = next(reversed(calls), None)
+    if same is not None or last is None:
+        return str(same or 0)
+    begins = bool((piece.get("function") or {}).get("name"))
+    said = calls[last]["function"].get("arguments")
+    whole = not isinstance(said, str) or parsed(said) is not None
+    return f"{last} and one" if begins and whole else str(last)
 
 
 def _add_function(function: dict[str, Any], piece: Mapping[str, object]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Literal
@@ -55,7 +56,7 @@ URL_NAME = "ANTHROPIC_BASE_URL"
 DEFAULT_URL = "https://api.anthropic.com"
 
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
-_PROJECT = "ANTHROPIC_VERTEX_PROJECT_ID"
+_PROJECTS = ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,9 +144,24 @@ def _vertex(**options: Any) -> anthropic.AsyncAnthropicVertex:
         raise ValueError("Set CLOUD_ML_REGION to the region in which Vertex AI is to be asked.")
     if not _installed("google.auth"):
         raise ValueError(_missing("Vertex AI", "google-auth", "vertex"))
-    if project := _said(_PROJECT):
-        options["project_id"] = project
-    return anthropic.AsyncAnthropicVertex(**options)
+    project = next((named for name in _PROJECTS if (named := _said(name))), None)
+    return anthropic.AsyncAnthropicVertex(project_id=project or _account_project(), **options)
+
+
+def _account_project() -> str:
+    """The project of the account that Google's library finds; its client asks before it looks.
+
+    Raises:
+        ValueError: If there is no account, or none with a project.
+    """
+    try:
+        _, project = import_module("google.auth").default()
+    except Exception as error:  # Google's library raises what it likes where there is no account
+        said = " ".join(str(error).split()).rstrip(".")
+        raise ValueError(f"Vertex AI cannot be asked ({said}).") from None
+    if not project:
+        raise ValueError(f"Set {_PROJECTS[0]} to the project in which Vertex AI is to be asked.")
+    return str(project)
 
 
 def _said(name: str) -> str:

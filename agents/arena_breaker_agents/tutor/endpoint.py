@@ -113,8 +113,9 @@ def waited_by(headers: Mapping[str, str]) -> float | None:
         headers: Those of its answer: `retry-after` is in seconds, or a date.
     """
     said = headers.get("retry-after", "").strip()
+    thousandths = headers.get("retry-after-ms", "").strip()
     try:
-        seconds = float(said)
+        seconds = float(thousandths) / 1000.0 if thousandths else float(said)
     except ValueError:
         try:
             seconds = parsedate_to_datetime(said).timestamp() - time.time()

@@ -13,7 +13,7 @@ CALLED, SPOKE, CUT, REFUSED = "called", "spoke", "cut", "refused"
 ENDINGS = (CALLED, SPOKE, CUT, REFUSED)
 
 # Where servers put their words, the most telling first.
-_WORDS = ("message", "msg", "detail", "error_description", "error", "reason", "title")
+_WORDS = ("message", "msg", "detail", "error_description", "error", "errors", "reason", "title")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +227,8 @@ def _message(told: Mapping[str, object]) -> str:
     words = next((words for key in _WORDS if (words := _words(told.get(key)))), "")
     metadata = told.get("metadata")  # a router's: what the provider behind it said
     raw = _words(metadata.get("raw")) if isinstance(metadata, Mapping) else ""
-    return f"{words} ({raw})" if raw else words
+    about = raw or _words(told.get("param"))  # the part of the question that is meant
+    return f"{words.rstrip('.')} ({about})".strip() if about and about not in words else words
 
 
 def _words(value: object) -> str:

@@ -46,7 +46,7 @@ OLD_LENGTH, NEW_LENGTH = "max_tokens", "max_completion_tokens"
 # What a refusal may name, in the order in which it is looked for: of a longer name first.
 _NAMES: Mapping[str, re.Pattern[str]] = {
     "usage": re.compile(r"stream_options|include_usage", re.I),
-    "strict": re.compile(r"\bstrict\b|additional_?properties", re.I),
+    "strict": re.compile(r"\bstrict\b|additional_?properties|min_?items|schema", re.I),
     "choices": re.compile(r"tool[ _-]?choice|parallel_tool|forced? (a )?(tool|function)", re.I),
     "lengths": re.compile(r"max[ _-]?(completion_|new_|output_)?tokens", re.I),
     "stream": re.compile(
@@ -71,7 +71,15 @@ UNBOUND_TOKENS = 16_384  # of an answer that no server could be told to keep sho
 
 # Statuses by which servers refuse parts of a question; 200 is an error inside a good answer.
 _REFUSALS = frozenset({200, 400, 404, 405, 415, 422, 500, 501})
+_OF_FORM = frozenset({400, 422})  # those that are about the question, said without a word
 _REFUSED = re.compile(r"support|requir|unknown|unrecogni|invalid|allow|must|enable|expect", re.I)
+_LEAST_NEEDED = ("strict", "choices", "tools")  # where a refusal names nothing at all
+_NAMELESS = re.compile(
+    r"\W*((bad|invalid|malformed|unsupported|unknown|unprocessable)\W+"
+    r"(request|parameter|argument|value|field|entity|content|input)s?\W*)?"
+    r"(error)?\W*",
+    re.I,
+)
 _LOG = logging.getLogger(__name__)
 
 _ERRORS = ClientErrors(
@@ -110,11 +118,11 @@ class ChatForm:
         Args:
             refusal: The server's words.
         """
-        for name, pattern in _NAMES.items():
-            simpler = self._simpler(name) if pattern.search(refusal) else None
-            if simpler is not None:
-                return simpler
-        return None
+        named = [name for name, pattern in _NAMES.items() if pattern.search(refusal)]
+        if _NAMELESS.fullmatch(refusal):
+            named = [*_LEAST_NEEDED]
+        simpler = map(self._simpler, named)
+        return next((form for form in simpler if form is not None), None)
 
     def _simpler(self, name: str) -> ChatForm | None:
         if name in ("choices", "strict") and not self.tools:
@@ -182,10 +190,13 @@ _LEFT_OUT = {
 }
 
 
+_STRICT = ("additionalProperties", "minItems")
+
+
 def _open(schema: object) -> object:
     """A schema without the words that strict tools want and others may not know."""
     if isinstance(schema, Mapping):
-        return {key: _open(value) for key, value in schema.items() if key != "additionalProperties"}
+        return {key: _open(value) for key, value in schema.items() if key not in _STRICT}
     return [_open(value) for value in schema] if isinstance(schema, list) else schema
 
 
@@ -312,6 +323,7 @@ class OpenAIClient:
         if self._form != form:  # another question has found it out meanwhile
             return True
         worth = error.status in _REFUSALS and (error.fatal or _REFUSED.search(error.message))
+        worth = worth and (error.message or error.status in _OF_FORM)
         simpler = form.without(error.message) if worth else None
         if simpler is None:
             return False
@@ -319,7 +331,7 @@ class OpenAIClient:
             "%s does not take %s and is asked without from now on: %s.",
             self.endpoint.name,
             form.told(simpler),
-            error.message,
+            error.message or f"it answered {error.status} without a reason",
         )
         self._form = simpler
         return True

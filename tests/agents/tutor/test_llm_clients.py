@@ -3,15 +3,19 @@ import contextlib
 import json
 import logging
 import re
+import sys
 import time
 import traceback
+from types import SimpleNamespace
 
 import anthropic
 import numpy as np
 import pytest
 
+from arena_breaker_agents.tutor import claude as claude_module
 from arena_breaker_agents.tutor import endpoint
 from arena_breaker_agents.tutor.batches import BatchClient
+from arena_breaker_agents.tutor.chat_reply import completion_in
 from arena_breaker_agents.tutor.chat_reply import reply_from as reply_from_chat
 from arena_breaker_agents.tutor.claude import ClaudeClient
 from arena_breaker_agents.tutor.claude import reply_from as reply_from_claude
@@ -597,6 +601,89 @@ def test_every_servers_dialect_is_understood(server, dialect):
     assert len(server.requests) == 1
 
 
+def events(*pieces, end="\n\n", last="[DONE]"):
+    """Pieces of a stream; a dict is the difference that a piece makes."""
+    texts = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in pieces]
+    return "".join(f"data: {text}{end}" for text in (*texts, last) if text).encode()
+
+
+def piece(finish=None, **delta):
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+
+
+def of_call(arguments, name=None, **about):
+    function = {"arguments": arguments} | ({"name": name} if name else {})
+    return piece(tool_calls=[{"function": function, **about}])
+
+
+LAST = piece("tool_calls")
+HALVES = ('{"plan"', ": [1]}")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        events(of_call(HALVES[0], "act", index="0"), of_call(HALVES[1], index=0), LAST),
+        events(of_call(HALVES[0], "act"), of_call(HALVES[1], "act"), LAST),
+        events(of_call(HALVES[0], "act", id=1), of_call(HALVES[1], "act", id=1), LAST),
+        events(of_call('{"plan": [1]}', "act", index=0)),  # ends without saying why
+        events(of_call('{"plan": [1]}', "act", index=0), LAST, last='"[DONE]"'),
+        events(of_call('{"plan": [1]}', "act", index=0), LAST, last='{"done": true}'),
+        events({"type": "ping"}, of_call('{"plan": [1]}', "act", index=0), LAST, {"usage": {}}),
+        events(piece(reasoning="a\u2028b\x85c"), of_call('{"plan": [1]}', "act", index=0), LAST),
+        events(
+            piece(content=""),
+            piece(content=[{"type": "thinking", "thinking": "Hm."}]),
+            piece(content="ok"),
+            of_call('{"plan": [1]}', "act", index=0),
+            LAST,
+        ),
+        events(
+            *(piece(content=[{"type": "text", "text": half}]) for half in ('{"pl', 'an": [1]}')),
+            piece("stop"),
+        ),
+        events(of_call('{"plan": [1]}', "act", index=0), LAST, end="\r\n\r\n"),
+        events(of_call('{"plan": [1]}', "act", index=0), LAST, end="\n"),
+        b'data: {"choices": [{"finish_reason": "stop",\ndata: "delta": {"content": "{\\"plan\\":'
+        b' [1]}"}}]}\n\ndata: [DONE]\n\n',
+        b"\n".join(
+            json.dumps(one).encode() for one in (of_call('{"plan": [1]}', "act", index=0), LAST)
+        ),
+    ],
+)
+def test_a_stream_is_understood_however_a_server_breaks_it_up(body):
+    whole = completion_in(body)
+    reply = reply_from_chat(whole, tool="act", request_id=None, keys=("plan",))
+    assert (reply.ending, reply.call) == (CALLED, {"plan": [1]})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        events(of_call(HALVES[0], "act", index=0), last=""),  # breaks off
+        events(of_call(HALVES[0], "act", index=0), '{"choices": [', last=""),
+        b'data: {"choices"\n\n' + events(LAST),
+    ],
+)
+def test_a_stream_that_breaks_off_is_damage(body):
+    with pytest.raises(ValueError, match="stream"):
+        completion_in(body)
+
+
+def test_a_call_that_is_only_considered_is_not_played():
+    told = 'Either {"plan": [1]} or not.'
+    body = completion(content="", reasoning=told)
+    reply = reply_from_chat(body, tool="act", request_id=None, keys=("plan",))
+    assert (reply.ending, reply.call, reply.thought) == (SPOKE, None, told)
+
+
+def test_two_calls_that_say_otherwise_are_none():
+    calls = [{"function": {"name": "act", "arguments": f'{{"plan": [{n}]}}'}} for n in (1, 2)]
+    body = completion(content=None, tool_calls=calls)
+    reply = reply_from_chat(body, tool="act", request_id=None, keys=("plan",))
+    assert (reply.ending, reply.call) == (SPOKE, None)
+
+
 def test_thoughts_in_tags_are_kept_as_thoughts():
     body = completion(content='<think>Hm.</think>{"plan": [1]}')
     reply = reply_from_chat(body, tool="act", request_id=None)
@@ -607,7 +694,7 @@ def test_thoughts_in_tags_are_kept_as_thoughts():
 def test_what_a_server_lacks_is_left_out_and_not_tried_again(server, lacks, caplog):
     server.lacks = lacks
     server.policy = Steady(6)
-    if "tools" in lacks or "tools_said_inside" in lacks:
+    if any(one.startswith("tools") for one in lacks):
         server.policy = None  # there is no tool to be called: it says what it likes
     llm = chat(max_retries=0)
     now = "Now:\n" + json.dumps(SNAPSHOT)
@@ -743,6 +830,41 @@ def test_bedrock_without_an_account_says_so(monkeypatch):
     with pytest.raises((ValueError, LLMError), match=r"^Amazon Bedrock") as said:
         ask_one(claude(provider="bedrock", max_retries=0))
     assert "\n" not in str(said.value)
+
+
+@pytest.fixture
+def google(monkeypatch):
+    """What Google's library would find, and a region."""
+    found = {"project": None}
+
+    def default():
+        if "problem" in found:
+            raise RuntimeError(found["problem"])
+        return object(), found["project"]
+
+    monkeypatch.setitem(sys.modules, "google.auth", SimpleNamespace(default=default))
+    monkeypatch.setattr(claude_module, "_installed", lambda _: True)
+    monkeypatch.setenv("CLOUD_ML_REGION", "us-east5")
+    for name in ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    return found
+
+
+def test_vertex_is_asked_in_the_accounts_own_project_unless_told_another(google, monkeypatch):
+    google["project"] = "of-the-account"
+    assert claude(provider="vertex").client.project_id == "of-the-account"
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "of-the-shell")
+    assert claude(provider="vertex").client.project_id == "of-the-shell"
+    monkeypatch.setenv("ANTHROPIC_VERTEX_PROJECT_ID", "mine")
+    assert claude(provider="vertex").client.project_id == "mine"
+
+
+def test_vertex_without_an_account_or_a_project_says_so(google):
+    with pytest.raises(ValueError, match=r"^Set ANTHROPIC_VERTEX_PROJECT_ID to the project"):
+        claude(provider="vertex")
+    google["problem"] = "no credentials\nwere found."
+    with pytest.raises(ValueError, match=r"^Vertex AI cannot be asked \(no credentials were found"):
+        claude(provider="vertex")
 
 
 def test_vertex_without_its_region_says_what_to_set(monkeypatch):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -255,6 +256,14 @@ def test_what_is_left_out_may_be_null_too(player):
     assert player.frame(episode=started["episode"], size="84", hud="true").shape == (84, 84, 3)
 
 
+@pytest.mark.parametrize("nothing", [None, "", "null", "None"])
+def test_null_or_empty_text_means_what_is_left_out(player, nothing):
+    one, two = (player.ask("start_episode", seed=4)["episode"] for _ in range(2))
+    left_out = dict.fromkeys(("move_x", "aim_z", "dash", "steps"), nothing)
+    assert player.ask("act", episode=one, **left_out) == player.ask("act", episode=two)
+    assert player.complaint("act", episode=nothing)
+
+
 def test_a_name_is_never_a_number(player):
     for _ in range(20):
         started = player.ask("start_episode")
@@ -489,7 +498,10 @@ def raw(store):
     client = RawClient(store.folder)
     yield client
     client.process.kill()
-    client.process.communicate()
+    client.process.wait()
+    for pipe in (client.process.stdin, client.process.stdout, client.process.stderr):
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
 
 
 def test_nothing_but_the_protocol_goes_to_standard_output(raw, store):
@@ -505,6 +517,33 @@ def test_half_a_letter_is_answered(raw):
     reply = raw.call("get_snapshot", episode="\ud83d")
     assert reply["content"][0]["text"].startswith("There is no episode '?'")
     assert not raw.call("start_episode", seed=1).get("isError")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"jsonrpc": "2.0", "id": 7.0, "method": "ping"}',
+        '{"jsonrpc": "2.0", "method": "ping", "params": {"_meta": {}}, "id": 7.0}',
+        '\ufeff{"jsonrpc":"2.0","method":"ping","id":7}',
+    ],
+)
+def test_a_message_is_answered_whose_number_is_written_otherwise_or_that_a_mark_precedes(raw, line):
+    raw.process.stdin.write(line + "\n")
+    raw.process.stdin.flush()
+    assert json.loads(raw.process.stdout.readline())["id"] == 7
+
+
+def test_a_client_that_leaves_without_waiting_is_no_fault(raw, store):
+    name = raw.call("start_episode", seed=1)["structuredContent"]["episode"]
+    raw.process.stdout.close()
+    for _ in range(3):
+        about = {"name": "get_snapshot", "arguments": {"episode": name}}
+        raw.send({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": about})
+        time.sleep(0.1)
+    raw.process.stdin.close()
+    assert raw.process.wait(30) == 0
+    assert "Traceback" not in raw.process.stderr.read()
+    assert len(store) == 1
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e400"])
