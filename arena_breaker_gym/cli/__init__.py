@@ -4,6 +4,7 @@ Command files import what they run inside the function that runs it, so that `--
 for neither the engine nor a model.
 """
 
+import codecs
 import contextlib
 import io
 import signal
@@ -20,6 +21,11 @@ from arena_breaker_gym.cli.help import Command, HelpGroup
 from arena_breaker_gym.deprecated import warn
 
 EXAMPLE = "Example: arena-breaker rollout scripted -n 5 --out runs/demo"
+
+# What a terminal that knows few letters is given instead of those that we use.
+_SPELT_OUT = "arena-breaker-spelt-out"
+_PLAIN_LETTERS = {"…": "...", "×": "x", "−": "-", "–": "-", "—": "-", "·": "-", "→": "->"}
+_PLAIN_LETTERS |= {"“": '"', "”": '"', "‘": "'", "’": "'", "±": "+-", "≥": ">=", "≤": "<="}
 
 # Each command's name, and where its function or its group of commands stands.
 COMMANDS = {
@@ -102,9 +108,10 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Runs the command line: exit status 0, 1 for a failure in one sentence, 2 for wrong usage."""
+    codecs.register_error(_SPELT_OUT, _spelt_out)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what a terminal has no letter for is a "?"
-            stream.reconfigure(errors="replace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_SPELT_OUT)
     try:
         with _polite_end():
             _check_folder()
@@ -112,6 +119,14 @@ def main() -> None:
     except (ValueError, ImportError, OSError) as error:
         sys.stderr.write(f"Error: {_sentence(error)}\n")
         sys.exit(1)
+
+
+def _spelt_out(error: UnicodeError) -> tuple[str, int]:
+    """What stands for letters that a terminal does not know: plain ones, or else "?"."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    letters = error.object[error.start : error.end]
+    return "".join(_PLAIN_LETTERS.get(letter, "?") for letter in letters), error.end
 
 
 def _renamed(arguments: list[str]) -> list[str]:

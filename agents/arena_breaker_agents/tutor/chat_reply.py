@@ -352,7 +352,8 @@ def _joined(pieces: list[Any], ended: bool) -> object:
         return error or next(iter(pieces), None)
     for piece in pieces:
         whole |= {key: value for key, value in piece.items() if value is not None}
-        choice = next((one for one in piece.get("choices") or () if _is_first(one)), {})
+        choices: list[Any] = piece.get("choices") or []
+        choice: Any = next(filter(_is_first, choices), {})
         _add(message, choice.get("delta") or choice.get("message") or {})
         finish = choice.get("finish_reason") or finish
     if finish is None:

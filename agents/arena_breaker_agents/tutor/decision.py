@@ -12,6 +12,7 @@ import math
 import re
 import warnings
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import Annotated, Any
 
 import numpy as np
@@ -63,7 +64,8 @@ _SPELT = (
 
 # Python as some models write it instead of JSON, with JSON's words among it.
 _PYTHON_WORDS = {"true": "True", "false": "False", "null": "None"}
-_MOST_PYTHON = 20_000  # letters that are read as Python, which takes its time over many
+_MOST_PYTHON = 5_000  # letters that are read as Python, which takes its time over many
+_MOST_CALLS = 5  # places in a text that are tried as calls
 _MOST_ENDS = 100  # brackets at which a call may end
 
 TOOL_NAME = "act"
@@ -238,7 +240,8 @@ def _in_tags(text: str, tool: str) -> dict[str, object] | None:
 def _in_python(text: str, tool: str, keys: Collection[str]) -> list[object]:
     """Inputs that stand in a text as Python: a call of the tool, or else an object."""
     found: list[object] = []
-    for start in re.finditer(rf"\b{re.escape(tool)}\(", text):
+    starts = re.finditer(rf"\b{re.escape(tool)}\(", text)
+    for start in islice(starts, _MOST_CALLS):
         call = _python_call(text[start.start() :])
         if call is not None and call not in found:
             found.append(call)

@@ -184,7 +184,7 @@ def test_terminals_with_few_letters_are_written_to(encoding):
     done = run(*PLAY, PYTHONIOENCODING=encoding)
     assert done.returncode == 0, done.stderr
     assert b"kills" in done.stdout
-    done.stdout.decode(encoding)
+    assert "stage (1, 2, ...) at the end" in done.stdout.decode(encoding)
     printed = run("stages", "schema", PYTHONIOENCODING=encoding).stdout.decode(encoding)
     assert json.loads(printed) == json.loads(run("stages", "schema").stdout)
     assert run("rollout", "--help", PYTHONIOENCODING=encoding).returncode == 0
