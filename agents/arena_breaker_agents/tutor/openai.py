@@ -322,8 +322,9 @@ class OpenAIClient:
         """Whether the next try may be better: what was refused is left out, here or already."""
         if self._form != form:  # another question has found it out meanwhile
             return True
-        worth = error.status in _REFUSALS and (error.fatal or _REFUSED.search(error.message))
-        worth = worth and (error.message or error.status in _OF_FORM)
+        refused = error.fatal or bool(_REFUSED.search(error.message))
+        said = bool(error.message) or error.status in _OF_FORM
+        worth = error.status in _REFUSALS and refused and said
         simpler = form.without(error.message) if worth else None
         if simpler is None:
             return False
