@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from arena_breaker_gym._runtime.files import PART_SUFFIX
 from arena_breaker_gym._runtime.stored import open_stored, shortened
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.dataset import split_by_episode
@@ -242,13 +243,17 @@ def _chunks(root: Path, kind: str, troubles: list[LabelError]) -> Iterator[Label
     """Chunks below a folder, by video and number; what cannot be read is named and left out."""
     kinds = KINDS if kind == "processed" else (kind,)
     found = {file.parent for one in kinds for file in root.rglob(actions_file(Path(), one).name)}
-    for folder in sorted(
-        filter(is_chunk, found), key=lambda folder: (folder.parent, *place_of(folder))
-    ):
+    chunks = [one for one in found if is_chunk(one) and not _is_part(one.relative_to(root))]
+    for folder in sorted(chunks, key=lambda folder: (folder.parent, *place_of(folder))):
         try:
             yield read_chunk(folder, kind)
         except LabelError as trouble:
             troubles.append(trouble)
+
+
+def _is_part(place: Path) -> bool:
+    """Whether a chunk is of a video that is being written, or was when its writer was killed."""
+    return any(part.endswith(PART_SUFFIX) for part in place.parts)
 
 
 def _say(tracks: Sequence[LabelTrack], kind: str, troubles: Sequence[LabelError]) -> None:

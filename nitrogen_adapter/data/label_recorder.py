@@ -18,7 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from arena_breaker_gym._runtime.files import claimed, folder_written_whole, put_in_place
+from arena_breaker_gym._runtime.files import (
+    PART_SUFFIX,
+    claimed,
+    folder_written_whole,
+    naming,
+    put_in_place,
+)
 from arena_breaker_gym.rollout import Episode, EpisodeStore, replay
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.labels import (
@@ -95,7 +101,8 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
 
         Raises:
             LabelError: if the environment draws no RGB picture (H, W, 3) of uint8.
-            ValueError: if the action is none of the mapping's.
+            ValueError: if the action is none of the mapping's, or the folder has been deleted.
+            OSError: if it cannot be written, such as on a full disk; it names the episode.
         """
         self._mapping.pack(np.asarray(action)[np.newaxis])  # refuses it before anything happens
         self._keep_frame(self.env.render())
@@ -117,7 +124,7 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
 
     @property
     def _part(self) -> Path:
-        return self._out / f".{self._name}.part"
+        return self._out / f".{self._name}{PART_SUFFIX}"
 
     def _forget(self) -> None:
         self._actions.clear()
@@ -132,9 +139,11 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
             )
         chunk, row = divmod(len(self._actions) * self._rows_per_step, CHUNK_ROWS)
         folder = chunk_folder(self._part, self._name, chunk) / "frames"
-        folder.mkdir(parents=True, exist_ok=True)
         small = scaled(frame[np.newaxis], self._frame_size)[0]
-        Image.fromarray(small).save(folder / f"{row:06d}.png")
+        self._claim.check()
+        with naming(self._out / self._name):
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(small).save(folder / f"{row:06d}.png")
 
     def _write(self) -> None:
         """Writes the episode that has ended, whole or not at all."""
@@ -142,8 +151,9 @@ class LabelRecorder(gym.Wrapper[Any, Any, Any, Any]):
         rows = gamepad.new_layout(packed, old_layout=self._mapping.settings.old_layout)
         rows = np.repeat(rows, self._rows_per_step, axis=0)
         self._claim.check()
-        write_chunks(self._part, self._name, {"processed": rows}, self._about())
-        put_in_place(self._part, self._out / self._name)
+        with naming(self._out / self._name):
+            write_chunks(self._part, self._name, {"processed": rows}, self._about())
+            put_in_place(self._part, self._out / self._name)
         self._number += 1
         self._actions.clear()
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,15 +16,18 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.wrappers import TimeLimit
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
 
 from arena_breaker_agents.baselines import RandomAgent
+from arena_breaker_gym._runtime.files import PART_SUFFIX, BusyError, GoneError
 from arena_breaker_gym.cli import main
 from arena_breaker_gym.loggers import Board
 from arena_breaker_gym.rollout import EpisodeStore, rollout
 from examples.walk_round_a_lake import app as walk_app
 from nitrogen_adapter import NitroGen, checkpoint
+from nitrogen_adapter.data import labels
 from nitrogen_adapter.data.examples import ArrayExamples
 from nitrogen_adapter.data.label_examples import LabelExamples, label_tracks
 from nitrogen_adapter.data.label_recorder import LabelRecorder
@@ -302,6 +306,69 @@ def test_what_is_recorded_of_another_game_is_what_was_seen_and_done(tmp_path):
     assert (tmp_path / "episode_000003").is_dir()
     with pytest.raises(LabelError, match="render_mode is None; expected 'rgb_array'"):
         LabelRecorder(gym.make("CartPole-v1"), tmp_path, table)
+
+
+def pond(folder, **options):
+    table = DiscreteMapping([("LEFT",), ("RIGHT",)], name="pond")
+    return LabelRecorder(TimeLimit(Pond(), 30), folder, table, frame_size=32, **options)
+
+
+def test_a_second_recorder_in_one_folder_is_refused_until_the_first_is_closed(tmp_path):
+    first = pond(tmp_path)
+    first.reset(seed=0)
+    first.step(0)
+    with pytest.raises(BusyError, match="Another run is writing into"):
+        pond(tmp_path)
+    for _ in range(29):
+        first.step(1)  # what the second came to did it no harm
+    first.close()
+    second = pond(tmp_path)
+    second.reset(seed=1)
+    for _ in range(30):
+        second.step(0)
+    second.close()
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["episode_000000", "episode_000001"]
+
+
+def test_a_recorder_whose_folder_is_deleted_says_so_and_makes_no_new_one(tmp_path):
+    env = pond(tmp_path / "labels")
+    env.reset(seed=0)
+    env.step(0)
+    shutil.rmtree(tmp_path / "labels")
+    with pytest.raises(GoneError, match="was deleted or moved while the run was going on"):
+        env.step(0)
+    env.close()
+    assert not (tmp_path / "labels").exists()
+
+
+def test_an_episode_that_is_being_written_is_not_read(tmp_path):
+    recorded(tmp_path, episodes=1)
+    shutil.copytree(tmp_path / "episode_000000", tmp_path / f".episode_000001{PART_SUFFIX}")
+    videos = [track.chunks[0].parent.name for track in label_tracks(tmp_path)]
+    assert videos == ["episode_000000"]
+
+
+@pytest.mark.parametrize("where", ["save", "write_table"])
+def test_a_full_disk_names_the_episode_and_the_recorder_goes_on_when_there_is_room(
+    tmp_path, monkeypatch, where
+):
+    env = pond(tmp_path)
+    env.reset(seed=0)
+
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Image.Image if where == "save" else labels.pq, where, full)
+        with pytest.raises(OSError, match="No space left") as error:
+            for _ in range(30):
+                env.step(0)
+    assert error.value.filename == str(tmp_path / "episode_000000")
+    env.reset(seed=0)
+    for _ in range(30):
+        env.step(0)
+    env.close()
+    assert [one.name for one in tmp_path.iterdir()] == ["episode_000000"]
 
 
 def test_labels_of_another_game_teach_and_whole_videos_are_held_out(tmp_path, run):
