@@ -178,17 +178,17 @@ class Pretraining:
         self._settings = Settings(pixel_size=model.config.vision.image_size)
         self._looks = Looks(self._settings, self.config.skins, num_threads=num_threads)
         self._teacher = ExpertAgent() if teacher is None else teacher
-        self._collector = self._new_collector(0, num_threads)
+        self._num_threads = num_threads
+        self._collector = self._new_collector(0)
         self._kept: deque[LabelledStates] = deque(maxlen=self.config.rounds_kept)
         self._played_before = start is not None
         self._trainer = self._new_trainer(model)
         if start is not None:
             self._count_on(start.with_name(SO_FAR))
-        if (folder / UNFINISHED).exists():
-            self._trainer.resume(folder / UNFINISHED)
-            self._played_before = True
         if self._trainer.step:
-            self._collector = self._new_collector(self._trainer.step, num_threads)
+            self._collector = self._new_collector(self._trainer.step)
+        self._resumed: int | None = None
+        self._resume()
 
     @property
     def rounds(self) -> int:
@@ -206,9 +206,11 @@ class Pretraining:
             The base's file.
 
         Raises:
-            ValueError: If another run is at work in the folder, or it is deleted meanwhile.
+            ValueError: If another run is at work in the folder, it is deleted meanwhile, or what
+                it begins with has as many rounds already.
         """
         with claimed(self.folder) as claim:
+            self._resume()
             self._run(advance, until_round, claim)
         return self.folder / BASE
 
@@ -227,9 +229,22 @@ class Pretraining:
         }
         write_json(self.folder / REPORT, about)
 
+    def _resume(self) -> None:
+        """Goes on from the folder's state, unless it is the one that was read or written last."""
+        found = _version_of(self.folder / UNFINISHED)
+        if found in (None, self._resumed):
+            return
+        self._trainer.resume(self.folder / UNFINISHED)
+        self._resumed, self._played_before = found, True
+        self._collector = self._new_collector(self._trainer.step)
+        self._kept.clear()
+
     def _run(self, advance: Advance, until_round: int | None, claim: Claim) -> None:
         total = self._trainer.total_steps // self.config.steps_a_round
         last = total if until_round is None else min(until_round, total)
+        if self.rounds >= last:
+            self._end_again(last)
+            return
         board = Board(self.folder, step=self._trainer.step)
         try:
             while self.rounds < last and self._trainer.fraction < 1.0:
@@ -238,6 +253,15 @@ class Pretraining:
                 self._save(board)
         finally:
             board.close()
+
+    def _end_again(self, last: int) -> None:
+        """Writes the base of a training that is done: a kill may have come before it was."""
+        if self._resumed is None:
+            raise ValueError(
+                f"What it begins with has {self.rounds} rounds already, and {last} are wanted in "
+                "all: nothing is left to do."
+            )
+        self._save_base()
 
     def _round(self, board: Board, advance: Advance, last: int) -> None:
         self._collect()
@@ -259,6 +283,7 @@ class Pretraining:
     def _save(self, board: Board) -> None:
         board.save()
         self._trainer.save(self.folder / UNFINISHED)
+        self._resumed = _version_of(self.folder / UNFINISHED)
         self._save_base()
 
     def _figures(self) -> dict[str, float | None]:
@@ -315,20 +340,25 @@ class Pretraining:
             )
         self._trainer.begin_at(steps, float(seconds))
 
-    def _new_collector(self, step: int, num_threads: int) -> Collector:
+    def _new_collector(self, step: int) -> Collector:
         return Collector(
             self._teacher,
             self.config.collector,
             self._looks,
             settings=self._settings,
             seed=_GAMES + self.config.seed + step,
-            num_threads=num_threads,
+            num_threads=self._num_threads,
         )
 
     def _new_trainer(self, model: NitroGen) -> Trainer:
         first = self._collector.collect(_idle, 1)
         examples = StateExamples(first, self._looks, seed=self.config.seed)
         return Trainer(model, examples, self.config.training)
+
+
+def _version_of(file: Path) -> int | None:
+    """Tells the states that stand under one name, one after another, apart; None: there is none."""
+    return file.stat().st_mtime_ns if file.exists() else None
 
 
 def _model(config: PretrainingConfig, start: Path | None, device: str) -> NitroGen:

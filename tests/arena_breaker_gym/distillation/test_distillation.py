@@ -190,6 +190,59 @@ def test_a_base_is_brought_to_an_end_by_a_rate_that_falls_to_zero(tmp_path):
     )
 
 
+def test_a_second_pretraining_in_one_folder_is_refused_and_a_deleted_folder_is_said(tmp_path):
+    first, second = (Pretraining(tmp_path / "run", small(), num_threads=1) for _ in range(2))
+
+    def meddle(words, share):
+        if not (tmp_path / "run").exists():
+            return
+        with pytest.raises(BusyError, match="Another run is writing into"):
+            second.run(ignore)
+        shutil.rmtree(tmp_path / "run")
+
+    with pytest.raises(GoneError, match="was deleted or moved while the run was going on"):
+        first.run(meddle)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_pretraining_goes_on_from_what_another_has_come_to_meanwhile(tmp_path):
+    first, second = (Pretraining(tmp_path, small(), num_threads=1) for _ in range(2))
+    first.run(ignore, until_round=1)
+    second.run(ignore, until_round=2)
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [one["step"] for one in lines if one["kind"] == "train"] == [3, 6]
+
+
+def test_a_kill_between_a_trainings_state_and_its_base_is_healed(tmp_path, monkeypatch):
+    whole = Pretraining(tmp_path, small(), num_threads=1)
+    base = whole.run(ignore, until_round=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(whole, "_save_base", die)
+        with pytest.raises(PlugPulledError):
+            whole.run(ignore, until_round=2)
+    assert json.loads((tmp_path / "training.json").read_text())["steps"] == 3
+    again = Pretraining(tmp_path, small(), num_threads=1)
+    again.run(ignore, until_round=2)
+    assert json.loads((tmp_path / "training.json").read_text())["steps"] == 6
+    state = checkpoint.read(tmp_path / "training.pt", expected=("average",))
+    kept = checkpoint.load(base).state_dict()
+    assert all(
+        torch.equal(kept[name], value.half().float())
+        for name, value in state["average"].items()
+        if name in kept
+    )
+
+
+@pytest.mark.parametrize("steps", [6, 2**62])
+def test_a_base_that_has_all_its_rounds_is_not_begun_with(tmp_path, steps):
+    base = tmp_path / "base.safetensors"
+    checkpoint.save(base, NitroGen.preset("student"))
+    (tmp_path / "training.json").write_text(json.dumps({"steps": steps, "seconds": 1.0}))
+    made = Pretraining(tmp_path / "more", small(), start=base, num_threads=1)
+    with pytest.raises(ValueError, match=r"has \d+ rounds already, and 2 are wanted in all"):
+        made.run(ignore, until_round=2)
+
+
 def test_what_is_held_out_is_in_no_base():
     assert not {*SEEN_SKINS, *SEEN_BEFORE} & set(HELD_OUT_SKINS)
     assert sorted([*SEEN_SKINS, *SEEN_BEFORE, *HELD_OUT_SKINS]) == sorted(skins.names())
@@ -285,6 +338,10 @@ def test_fine_tuning_goes_on_where_it_was_left_and_what_sees_stays(tmp_path):
 
 class PlugPulledError(Exception):
     """Ends a run as a kill would."""
+
+
+def die(*arguments):
+    raise PlugPulledError
 
 
 def fine_tuned(folder, *, killed_in=None):
