@@ -9,6 +9,7 @@ Transfer", arXiv 1507.00448).
 from __future__ import annotations
 
 import copy
+import math
 from typing import NamedTuple
 
 import torch
@@ -78,7 +79,8 @@ class FeatureAlignment:
 def relative_error(seen: Tensor, wanted: Tensor, *, over: tuple[int, ...]) -> Tensor:
     """Return the squared error as a share of each number's variance; the mean of all: a scalar.
 
-    Numbers that are the same in all rows, such as those that a teacher does not use, are left out.
+    Numbers that are the same in all rows, such as those that a teacher does not use, are left out;
+    so is everything where there is only one, as in the last step of a pass.
 
     Args:
         seen: of any shape, rows first.
@@ -86,7 +88,8 @@ def relative_error(seen: Tensor, wanted: Tensor, *, over: tuple[int, ...]) -> Te
         over: the dimensions in which a number varies.
     """
     seen, wanted = seen.float(), wanted.float()
-    variance = wanted.var(dim=over)
+    count = math.prod(wanted.shape[axis] for axis in over)
+    variance = wanted.var(dim=over, correction=min(1, count - 1))
     varied = (variance > LEAST_VARIANCE).float()
     errors = (seen - wanted).square().mean(dim=over) / variance.clamp_min(LEAST_VARIANCE)
     return (errors * varied).sum() / varied.sum().clamp_min(1.0)

@@ -43,6 +43,7 @@ from examples.student_limits import Substitution
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.data.examples import TeacherTargets
 from nitrogen_adapter.model import NitroGen
+from nitrogen_adapter.training.alignment import relative_error
 from nitrogen_adapter.training.objective import TeacherHead, direction_shares
 
 SETTINGS = Settings(pixel_size=64)
@@ -284,6 +285,15 @@ def test_a_feature_counts_alike_on_any_scale_and_a_constant_one_not_at_all():
     plain = loss(1, 1, 1, 1, 1)
     assert loss(10, 0.5, 1, 3, 1) == pytest.approx(plain, rel=1e-5)
     assert loss(1, 1, 1, 0, 1) == pytest.approx(plain, rel=0.02)
+
+
+def test_a_step_of_one_example_alone_says_nothing_of_features_and_spoils_nothing():
+    seen = torch.ones((1, 5), requires_grad=True)
+    loss = relative_error(seen, torch.zeros((1, 5)), over=(0,))
+    loss.backward()
+    assert loss.item() == 0.0 and not seen.grad.any()
+    pictures = torch.rand((1, 2, 4, 4))  # one example has many places, which vary
+    assert relative_error(pictures + 1.0, pictures, over=(0, 2, 3)).item() > 1.0
 
 
 def test_rows_of_labels_are_the_teachers_actions():
