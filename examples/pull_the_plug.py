@@ -90,6 +90,24 @@ posttrain = {epochs = 3, batch_size = 8}
 
 [runs.tiny]
 """
+PRACTICE = """
+[plan]
+tutor = "expert"
+demonstrations = 2
+demonstration_steps = 60
+evaluations = 1
+evaluation_stages = [1]
+evaluation_steps = 30
+student = "tiny"
+familiar_skin = "neon"
+practice = 96
+dagger = 1
+films = false
+chunks = {stride = 10}
+alignment = {epochs = 2, batch_size = 16}
+
+[runs.tiny]
+"""
 TRAINED = ("*metrics.jsonl", "*report.json", "*report.html", "*training.pt")
 COMMANDS_KILLED = (
     Command("rollout", "rollout random -n 6 --max-steps 12 --num-envs 2 --out {out}", weight=20),
@@ -131,6 +149,12 @@ COMMANDS_KILLED = (
     Command(
         "bootcamp",
         "bootcamp --sweep {sweep} --out {out}",
+        ("*results.json", "*timings.json", *TRAINED),
+        weight=1,
+    ),
+    Command(
+        "bootcamp, with practice and DAgger",
+        "bootcamp --sweep {practice} --out {out}",
         ("*results.json", "*timings.json", *TRAINED),
         weight=1,
     ),
@@ -653,15 +677,16 @@ def _fake_apis() -> Iterator[None]:
 
 def _places(base: Path) -> dict[str, str]:
     """What commands work on: a few short episodes and a sweep's file."""
-    source, sweep = base / "source", base / "sweep.toml"
+    source, sweep, practice = base / "source", base / "sweep.toml", base / "practice.toml"
     sweep.write_text(SWEEP)
+    practice.write_text(PRACTICE)
     run = Run(
         ["rollout", "scripted", "-n", "3", "--max-steps", "90", "--out", str(source)],
         base, fresh=False, halted=False,
     )  # fmt: skip
     if run.ended():
         raise RuntimeError(run.said)
-    return {"source": str(source), "sweep": str(sweep)}
+    return {"source": str(source), "sweep": str(sweep), "practice": str(practice)}
 
 
 def pull(

@@ -2,9 +2,20 @@
 
 import numbers
 import operator
-from typing import Any, SupportsIndex
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, SupportsIndex, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+
+from arena_breaker_gym._runtime.stored import shortened
+
+_SAYS: Mapping[type, str] = {
+    bool: "true or false", int: "a whole number", float: "a number", str: "a text",
+    NoneType: "nothing", Mapping: "a table", tuple: "a list",
+}  # fmt: skip
 
 
 def plain_int(name: str, value: object, *, least: int | None = 1, most: int | None = None) -> int:
@@ -21,7 +32,7 @@ def plain_int(name: str, value: object, *, least: int | None = 1, most: int | No
     ):
         bounds = "" if least is None else f" of at least {least}"
         bounds = bounds if most is None else f" from {least} to {most}"
-        raise ValueError(f"{name} must be a whole number{bounds}, got {value!r}.")
+        raise ValueError(f"{name} must be a whole number{bounds}, got {shortened(value)}.")
     return number
 
 
@@ -56,6 +67,41 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain_value(one) for one in value]
     return _without_numpy(value)
+
+
+def check_kinds(config: Any) -> None:
+    """Refuses entries of a dataclass that are of another kind than it says: a text for a number.
+
+    NumPy's numbers and truths will do. What a table or a list holds is not looked at.
+
+    Raises:
+        ValueError: With a sentence that names the entry.
+    """
+    for name, kinds in _kinds_of(type(config)).items():
+        value = _without_numpy(getattr(config, name))
+        if not any(_is_of(value, kind) for kind in kinds):
+            wanted = " or ".join(_SAYS.get(kind, kind.__name__) for kind in kinds)
+            raise ValueError(f"{name} is {shortened(value)}; expected {wanted}.")
+
+
+@cache
+def _kinds_of(config: type) -> dict[str, tuple[type, ...]]:
+    """Of which kinds each entry of a dataclass may be."""
+    hints = get_type_hints(config)
+    return {one.name: _choices(hints[one.name]) for one in fields(config)}
+
+
+def _choices(hint: Any) -> tuple[type, ...]:
+    choices = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return tuple(get_origin(one) or one for one in choices)
+
+
+def _is_of(value: object, kind: type) -> bool:
+    if kind is int:
+        return _whole(value) is not None
+    if kind is float:
+        return isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return isinstance(value, kind)
 
 
 def _whole(value: object) -> int | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym._runtime.files import Claim, written_whole
 from arena_breaker_gym._runtime.stored import (
     StoredError,
     is_number,
@@ -101,23 +101,32 @@ class Clock:
     def __init__(self, file: Path) -> None:
         """Reads what earlier runs took, if there were any.
 
+        Args:
+            file: Of timings, JSON, in a run's folder, which is there.
+
         Raises:
             ValueError: If the file is no such record.
         """
         self._file = file
+        self._folder = Claim(file.parent)
         self.seconds: dict[str, float] = {}
         if file.exists():
             self.seconds = _timings_in(file)
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Counts the time of the block towards a part, even when it is interrupted."""
+        """Counts the time of the block towards a part, even when it is interrupted.
+
+        Raises:
+            GoneError: If the run's folder has been deleted or moved meanwhile.
+        """
         began = time.perf_counter()
         try:
             yield
         finally:
             taken = self.seconds.get(name, 0.0) + time.perf_counter() - began
             self.seconds[name] = round(taken, 3)
+            self._folder.check()
             with written_whole(self._file) as part:
                 part.write_text(json.dumps(self.seconds, indent=2) + "\n", encoding="utf-8")
 

@@ -56,12 +56,10 @@ def open_stored(path: Path) -> io.BufferedReader:
         StoredError: If it is no plain file: a pipe would be waited for, a device has no end.
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    file = os.fdopen(handle, "rb")
-    kind = os.fstat(handle).st_mode
-    if not stat.S_ISREG(kind):
-        file.close()
+    if not stat.S_ISREG(os.fstat(handle).st_mode):  # first: no file object is made of a folder
+        os.close(handle)
         raise StoredError("it is no plain file")
-    return file
+    return os.fdopen(handle, "rb")
 
 
 def json_in(data: bytes | str) -> Any:

@@ -15,6 +15,7 @@ import torch
 from arena_breaker_agents.registry import limited, make_agent
 from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
+from arena_breaker_gym._runtime.files import claimed
 from arena_breaker_gym._runtime.run_folder import Clock, claim_folder, write_json
 from arena_breaker_gym.bootcamp.plan import (
     DAGGER,
@@ -87,7 +88,13 @@ class _Entry:
     folder: Path
 
 
-def _refuse_unknown_names(plan: BootcampPlan) -> None:
+def refuse_unknown_names(plan: BootcampPlan) -> None:
+    """Refuses a plan whose student, tutor or skin there is not.
+
+    Raises:
+        ValueError: If so.
+    """
+    Student(plan.student, Path(), seed=plan.seed)
     for skin in (plan.skin, plan.familiar_skin):
         if skin is not None:
             skins.check(skin)
@@ -124,8 +131,8 @@ class Bootcamp:
         self.budget = budget
         self.backend = backend
         self.save_every = save_every
+        refuse_unknown_names(plan)
         self.student = Student(plan.student, out / "training", seed=plan.seed)
-        _refuse_unknown_names(plan)
         claim_folder(out / "plan.json", plan.to_dict(), what="a bootcamp", renamed=RENAMED)
         self.clock = Clock(out / "timings.json")
 
@@ -137,7 +144,14 @@ class Bootcamp:
 
         Returns:
             The rows of the table with settings and timings.
+
+        Raises:
+            ValueError: If another run is at work in the folder, or it is deleted meanwhile.
         """
+        with claimed(self.out):
+            return self._run(advance)
+
+    def _run(self, advance: Advance) -> Results:
         demonstrations = self.demonstrate(_part(advance, "demonstrations"))
         self.train(demonstrations, _part(advance, "posttrain"))
         rows = self.measure(_part(advance, "evaluation"))
@@ -216,7 +230,7 @@ class Bootcamp:
             examples = self._examples(demonstrations, self.student.fresh().config, advance)
         advance = _after_drawing(advance)
         trainings = self.plan.trainings()
-        count = len(trainings) + (self.plan.dagger > 0)
+        count = len(trainings) + (self.plan.dagger > 0) + (self.plan.fine_tuning > 0)
         for place, (name, config) in enumerate(trainings.items()):
             piece = _piece(advance, place, count)
             if name == POST_TRAINED and self.plan.sees_first:
@@ -224,7 +238,7 @@ class Bootcamp:
             else:
                 self._posttrain(name, self.student.fresh(), examples, config, piece)
         self._go_on_with_dagger(_piece(advance, len(trainings), count))
-        self._fine_tune(advance)
+        self._fine_tune(_piece(advance, count - 1, count))
 
     def _learn_to_see(
         self,

@@ -3,8 +3,9 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
-from arena_breaker_gym._runtime.plain import plain_int
+from arena_breaker_gym._runtime.plain import check_kinds, plain_int
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
+from arena_breaker_gym.stages.loader import PACKAGED
 from nitrogen_adapter.data.dataset import ChunkSettings
 from nitrogen_adapter.presets import PRESETS, SHIPPED
 from nitrogen_adapter.splits import DEFAULT_SPLIT
@@ -109,10 +110,10 @@ class BootcampPlan:
             plain_int(name, getattr(self, name), least=least)
         if self.tutor_evaluations is not None:
             plain_int("tutor_evaluations", self.tutor_evaluations)
-        if not isinstance(self.evaluation_stages, tuple):
-            raise ValueError(f"evaluation_stages is {self.evaluation_stages!r}; expected a list.")
+        check_kinds(self)
+        plain_int("n_action_steps", self.n_action_steps, most=self.chunks.horizon)
         for stage in self.evaluation_stages:
-            plain_int("evaluation_stages", stage)
+            plain_int("evaluation_stages", stage, most=len(PACKAGED))
         if not self.evaluation_stages:
             raise ValueError("evaluation_stages is empty; expected at least one stage.")
 

@@ -95,9 +95,9 @@ class Student:
         return self.training_folder(name) / "model.pt"
 
     def fresh(self) -> NitroGen:
-        """The model before training."""
+        """The model before training, in evaluation mode: dropout would make its play another."""
         if self._file is None:
-            return NitroGen.preset(self.source, seed=self.seed, device=self.device)
+            return NitroGen.preset(self.source, seed=self.seed, device=self.device).eval()
         return checkpoint.load(self._file, device=self.device)
 
     @property

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from arena_breaker_gym._runtime.stored import is_whole, shortened
-from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
+from arena_breaker_gym._runtime.files import claimed
+from arena_breaker_gym._runtime.stored import is_text, is_whole, read_stored, shortened
+from arena_breaker_gym.bootcamp.bootcamp import Bootcamp, refuse_unknown_names
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, TUTOR, ZERO_SHOT, BootcampPlan
 from arena_breaker_gym.report import Curve, CurveLine, Report
 from arena_breaker_gym.rollout.metrics import Row
@@ -25,6 +27,8 @@ from arena_breaker_gym.settings import closest
 Advance = Callable[[str, float], None]
 
 _NESTED = ("alignment", "posttrain", "distillation", "chunks")
+_LARGEST = 2**20  # bytes of a sweep file
+_LONGEST_NAME = 100  # letters: it becomes a folder's
 
 
 class SweepError(ValueError):
@@ -57,27 +61,40 @@ def read_sweep(path: Path) -> list[SweepRun]:
     Raises:
         SweepError: If there is no such file, or an entry is unknown or cannot be meant.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SweepError(f"There is no sweep file at {path}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SweepError(f"{path} is no TOML file: {error}.") from None
+    values = _values_in(path)
     known = ("plan", "runs", "seeds")
     for name in values:
         if name not in known:
-            raise SweepError(f"{path}: there is no {name!r}; {closest(name, known)}.")
+            raise SweepError(f"{path}: there is no {shortened(name)}; {closest(name, known)}.")
     runs, common, seeds = values.get("runs", {}), values.get("plan", {}), values.get("seeds", [0])
     if not isinstance(runs, dict) or not runs:
         raise SweepError(f"{path}: [runs] is empty; expected a table for each run.")
-    if not isinstance(seeds, list) or not all(map(is_whole, seeds)):
+    if not isinstance(seeds, list) or not seeds or not all(map(is_whole, seeds)):
         raise SweepError(f"{path}: seeds is {shortened(seeds)}; expected a list of whole numbers.")
     _check_tables(path, {"plan": common, **{f"runs.{name}": one for name, one in runs.items()}})
-    return [
+    found = [
         _run(path, name, {**common, **differs, **_merged(common, differs)}, differs, seed)
         for name, differs in runs.items()
         for seed in seeds
     ]
+    for folder, count in Counter(run.folder for run in found).items():
+        if count > 1:
+            raise SweepError(
+                f"{path}: {count} runs would lie in the folder {shortened(folder)}; expected names "
+                "that differ in letters or digits, and each seed once."
+            )
+    return found
+
+
+def _values_in(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(read_stored(path, most=_LARGEST).decode())
+    except FileNotFoundError:
+        raise SweepError(f"There is no sweep file at {path}.") from None
+    except RecursionError:
+        raise SweepError(f"{path} is no TOML file: it is nested too deeply.") from None
+    except (ValueError, OSError) as error:
+        raise SweepError(f"{path} is no TOML file: {error}.") from None
 
 
 def _check_tables(path: Path, tables: Mapping[str, object]) -> None:
@@ -105,6 +122,8 @@ def _merged(common: Mapping[str, Any], differs: Mapping[str, Any]) -> dict[str, 
 def _run(
     path: Path, name: str, values: Mapping[str, object], differs: Mapping[str, object], seed: int
 ) -> SweepRun:
+    if not is_text(name, longest=_LONGEST_NAME):
+        raise SweepError(f"{path}, run {shortened(name)}: expected a name of a folder's length.")
     try:
         return SweepRun(name, differs, _plan(values, seed))
     except (TypeError, ValueError) as error:
@@ -115,11 +134,20 @@ def _plan(values: Mapping[str, object], seed: int) -> BootcampPlan:
     names = [one.name for one in fields(BootcampPlan)]
     for name in values:
         if name not in names or name == "seed":
-            raise ValueError(f"a plan has no entry {name!r}; {closest(name, names)}.")
+            raise ValueError(f"a plan has no entry {shortened(name)}; {closest(name, names)}.")
     plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     nested = {name: plain.pop(name) for name in _NESTED if name in plain}
     plan = BootcampPlan.for_student(plain.pop("student", "base"), seed=seed, **plain)
-    return replace(plan, **{k: replace(getattr(plan, k), **v) for k, v in nested.items()})
+    return replace(plan, **{k: _changed(getattr(plan, k), k, v) for k, v in nested.items()})
+
+
+def _changed(part: Any, name: str, values: Mapping[str, object]) -> Any:
+    """A part of a plan with what a table says of it."""
+    names = [one.name for one in fields(part)]
+    for key in values:
+        if key not in names:
+            raise ValueError(f"{name} has no entry {shortened(key)}; {closest(key, names)}.")
+    return replace(part, **values)
 
 
 def run_sweep(runs: Sequence[SweepRun], out: Path, advance: Advance) -> Results:
@@ -130,7 +158,18 @@ def run_sweep(runs: Sequence[SweepRun], out: Path, advance: Advance) -> Results:
         out: Folder of the sweep; `results.json` has a row for each row of a run, with `run`,
             `seed` and what `differs`.
         advance: Called with what is going on and the share done of all, in [0, 1].
+
+    Raises:
+        ValueError: If a run names a student, tutor or skin that there is not, before any is begun;
+            another sweep is at work in the folder, or it is deleted meanwhile.
     """
+    for run in runs:
+        refuse_unknown_names(run.plan)
+    with claimed(out):
+        return _run_all(runs, out, advance)
+
+
+def _run_all(runs: Sequence[SweepRun], out: Path, advance: Advance) -> Results:
     rows: list[Row] = []
     timings: dict[str, float] = {}
     for place, run in enumerate(runs):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from arena_breaker_gym._runtime.plain import check_kinds
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.examples import ArrayExamples, Batch
 
@@ -46,6 +47,7 @@ class ChunkSettings:
         Raises:
             ValueError: if so, naming the setting.
         """
+        check_kinds(self)
         leasts = {"horizon": 1, "stride": 1, "action_shift": 0, "frames": 1, "frame_spacing": 1}
         for name, least in leasts.items():
             if getattr(self, name) < least:

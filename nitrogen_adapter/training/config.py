@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own name for it
 from torch import Tensor
 
+from arena_breaker_gym._runtime.plain import check_kinds
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.features import SEES
 from nitrogen_adapter.splits import DEFAULT_SPLIT, OLD_SPLITS, in_split, split_named
@@ -88,6 +89,7 @@ class Augmentation:
         Raises:
             ValueError: if so, naming the strength.
         """
+        check_kinds(self)
         bounds = {"hue": 0.5, "rotation": 180.0, "crop": 0.9}
         for name in ("brightness", "contrast", "saturation", "hue", "rotation", "crop"):
             value, most = getattr(self, name), bounds.get(name, 1.0)
@@ -280,6 +282,7 @@ class TrainingConfig:
         Raises:
             ValueError: if so, naming the setting.
         """
+        check_kinds(self)
         self._check_numbers()
         for name, known in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
             if getattr(self, name) not in known:

@@ -15,11 +15,18 @@ import torch
 
 from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_agents.expert import ExpertAgent
+from arena_breaker_gym._runtime.files import BusyError, GoneError, claimed
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from arena_breaker_gym.bootcamp.page import bootcamp_report
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, BootcampPlan
 from arena_breaker_gym.bootcamp.student import homework
-from arena_breaker_gym.bootcamp.sweep import SweepError, read_sweep, run_sweep, sweep_report
+from arena_breaker_gym.bootcamp.sweep import (
+    SweepError,
+    SweepRun,
+    read_sweep,
+    run_sweep,
+    sweep_report,
+)
 from arena_breaker_gym.report import write_report
 from arena_breaker_gym.rollout import EpisodeStore, rollout
 from arena_breaker_gym.rollout.replay import replay
@@ -91,6 +98,66 @@ def test_results_demonstrations_and_video_lie_in_the_folder(camp):
     demonstrations = list(EpisodeStore(made.out / "demonstrations"))
     assert [episode.stage for episode in demonstrations] == [1, 2, 3]
     assert made.video.stat().st_size > 10_000
+
+
+PRACTISED = replace(
+    PLAN,
+    familiar_skin="neon",
+    practice=48,
+    dagger=1,
+    fine_tuning=0,
+    alignment=TrainingConfig.aligning(epochs=2, batch_size=16),
+    evaluations=2,
+    realtime_evaluations=0,
+    films=False,
+)
+
+
+class PlugPulledError(Exception):
+    pass
+
+
+def stopped_at(words, ordinal, folder):
+    """Runs the bootcamp with practice until it says `words` for that time."""
+    seen = itertools.count(1)
+
+    def pull(said, share):
+        if said.startswith(words) and next(seen) == ordinal:
+            raise PlugPulledError
+
+    with pytest.raises(PlugPulledError):
+        Bootcamp(PRACTISED, folder, save_every=0.0).run(pull)
+
+
+def test_stopped_while_it_practises_or_sees_or_visits_it_ends_with_the_same_student(tmp_path):
+    shares = []
+    whole = Bootcamp(PRACTISED, tmp_path / "whole")
+    results = whole.run(lambda words, share: shares.append(share))
+    assert shares == sorted(shares)
+    folder = tmp_path / "stopped"
+    stopped_at("The student practises", 1, folder)
+    stopped_at("post-trained learns", 3, folder)
+    stopped_at("DAgger 1 learns", 2, folder)
+    stopped_at("DAgger 1 is measured", 2, folder)
+    again = Bootcamp(PRACTISED, folder)
+    assert again.run(ignore).rows == results.rows
+    for name, training in again.training_folders().items():
+        model = whole.student.trained(name)
+        assert (training / "model.pt").read_bytes() == model.read_bytes()
+
+
+def test_a_second_bootcamp_in_one_folder_is_refused_and_a_deleted_folder_is_said(tmp_path):
+    first, second = (Bootcamp(PRACTISED, tmp_path / "camp") for _ in range(2))
+
+    def meddle(words, share):
+        with pytest.raises(BusyError, match="Another run is writing into"):
+            second.run(ignore)
+        if words == "The student practises":
+            shutil.rmtree(tmp_path / "camp")
+
+    with pytest.raises(GoneError, match="was deleted or moved while the run was going on"):
+        first.run(meddle)
+    assert not (tmp_path / "camp").exists()
 
 
 def test_progress_rises_to_one(camp):
@@ -381,6 +448,24 @@ def test_a_sweep_gives_a_row_for_every_run_and_seed_and_draws_what_differs(tmp_p
         ("[plan]\nposttrain = []\n[runs.a]", "plan.posttrain is []; expected a table"),
         ("seeds = [-1]\n[runs.a]", "seeds is [-1]; expected a list of whole numbers"),
         ("seeds = 3\n[runs.a]", "seeds is 3; expected a list of whole numbers"),
+        ("seeds = []\n[runs.a]", "seeds is []; expected a list of whole numbers"),
+        ("seeds = [1, 1]\n[runs.a]", "2 runs would lie in the folder 'a-seed1'"),
+        ("[runs.'a b']\n[runs.a_b]", "2 runs would lie in the folder 'a_b-seed0'"),
+        (f"[runs.a]\nskin = {'[' * 9000}", "is no TOML file: it is nested too deeply"),
+        (f"seeds = [{'9' * 5000}]\n[runs.a]", "is no TOML file: Exceeds the limit"),
+        (f"# {'x' * 2**20}\n[runs.a]", "larger than 1048576 bytes"),
+        (f"[runs.{'x' * 900}]", "expected a name of a folder's length"),
+        ("[runs.a]\nstudent = 5", "student is 5; expected a text"),
+        ("[runs.a]\ntutor = 5", "tutor is 5; expected a text"),
+        ("[runs.a]\nfamiliar_skin = 3", "familiar_skin is 3; expected a text or nothing"),
+        ("[runs.a]\ncontrol = 'yes'", "control is 'yes'; expected true or false"),
+        ("[runs.a]\nn_action_steps = 19", "n_action_steps must be a whole number from 1 to 18"),
+        ("[runs.a]\nevaluation_stages = [9]", "must be a whole number from 1 to 3, got 9"),
+        ("[runs.a]\nchunks = {stride = 'x'}", "stride is 'x'; expected a whole number"),
+        ("[runs.a]\nchunks = {strid = 1}", "chunks has no entry 'strid'; did you mean 'stride'"),
+        ("[runs.a]\nposttrain = {weights = 3}", "weights is 3; expected a table"),
+        ("[runs.a]\nposttrain = {augment = {hue = 1}}", "expected Augmentation"),
+        ("[runs.a]\nposttrain = {batch_size = 2.5}", "batch_size is 2.5; expected a whole number"),
     ],
 )
 def test_a_sweep_that_cannot_be_meant_is_refused_in_one_sentence(tmp_path, text, said):
@@ -389,3 +474,24 @@ def test_a_sweep_that_cannot_be_meant_is_refused_in_one_sentence(tmp_path, text,
     with pytest.raises(SweepError) as refusal:
         read_sweep(file)
     assert said in str(refusal.value) and "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 1000
+
+
+def test_a_sweep_file_that_is_no_plain_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    for path in (tmp_path / "pipe.toml", tmp_path):
+        with pytest.raises(SweepError, match="it is no plain file"):
+            read_sweep(path)
+
+
+def test_a_sweep_of_what_there_is_not_is_refused_before_its_first_run(tmp_path):
+    plans = {"one": PLAN, "two": replace(PLAN, student="gone.pt")}
+    runs = [SweepRun(name, {}, plan) for name, plan in plans.items()]
+    with pytest.raises(ValueError, match=r"no model 'gone\.pt'"):
+        run_sweep(runs, tmp_path / "out", ignore)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_second_sweep_in_one_folder_is_refused(tmp_path):
+    with claimed(tmp_path), pytest.raises(BusyError, match="Another run is writing into"):
+        run_sweep([SweepRun("one", {}, PLAN)], tmp_path, ignore)
