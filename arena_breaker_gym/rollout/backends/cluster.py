@@ -60,7 +60,7 @@ class Cluster:
             store: Shared memory for a new one, in bytes.
 
         Raises:
-            ConnectionError: If there is no such cluster.
+            ConnectionError: If there is no such cluster, or a new one does not start.
             ValueError: If this process is connected to another.
             MissingExtraError: If Ray is not installed.
         """
@@ -116,7 +116,7 @@ class Cluster:
         return [node for node in self.ray.nodes() if node["Alive"]]
 
     def _start(self) -> None:
-        with _loopback(), _room_for_sockets(), self._closed_on_failure():
+        with _started_or_said(), _loopback(), _room_for_sockets(), self._closed_on_failure():
             self.ray.init(
                 address="local",
                 num_cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
@@ -158,6 +158,24 @@ def _knock(address: str) -> None:
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
+
+
+@contextlib.contextmanager
+def _started_or_said() -> Iterator[None]:
+    """Puts into a sentence that a cluster does not start, for which Ray has no error of its own.
+
+    Raises:
+        ConnectionError: If so.
+    """
+    try:
+        yield
+    except (OSError, ValueError):
+        raise
+    except Exception as error:
+        raise ConnectionError(
+            "Ray's cluster did not start: it gives up on a machine that is too busy, or has too "
+            "little memory. Try again later, or leave the backend at local."
+        ) from error
 
 
 @contextlib.contextmanager

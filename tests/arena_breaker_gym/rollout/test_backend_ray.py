@@ -398,3 +398,25 @@ def test_a_temporary_folder_too_long_for_sockets_is_named(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: The folder for temporary files, {long}, has too long")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Exception("The current node timed out"), "Ray's cluster did not start: it gives up"),
+        (RuntimeError("The GCS is gone"), "Ray's cluster did not start: it gives up"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_a_cluster_that_does_not_start_is_said_in_a_sentence(monkeypatch, error, said):
+    ray = cluster.import_ray()
+
+    def fail(**options):
+        raise error
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", fail)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    with pytest.raises(OSError, match=said) as refusal:
+        cluster.Cluster(None, store=cluster.STORE_BYTES)
+    assert "\n" not in str(refusal.value)
