@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from arena_breaker_gym._runtime.extras import require
-from arena_breaker_gym._runtime.files import LineFile, make_folder, written_whole
+from arena_breaker_gym._runtime.files import LineFile, make_folder, naming, written_whole
 from arena_breaker_gym._runtime.stored import StoredError, is_text, is_whole, json_in, read_stored
 from arena_breaker_gym.settings import closest
 
@@ -81,7 +81,8 @@ class TensorBoardLogger:
         _let_a_second_pass(folder / EVENTS)
         make_folder(folder / EVENTS)
         name = f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.{os.getpid()}"
-        self._file = (folder / EVENTS / name).open("wb")
+        self._path = folder / EVENTS / name
+        self._file = self._path.open("wb")
         self._records = RecordWriter(self._file)
         self._event = Event
         self._write(file_version="brain.Event:2")
@@ -97,8 +98,9 @@ class TensorBoardLogger:
 
     def save(self) -> None:
         """Bring all that was noted to the disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with naming(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Save and close."""
@@ -107,7 +109,8 @@ class TensorBoardLogger:
 
     def _write(self, **event: object) -> None:
         data = self._event(wall_time=time.time(), **event).SerializeToString()
-        self._records.write(data)
+        with naming(self._path):
+            self._records.write(data)
 
 
 class CsvLogger:

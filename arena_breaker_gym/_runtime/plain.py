@@ -69,7 +69,7 @@ def plain_value(value: Any) -> Any:
     return _without_numpy(value)
 
 
-def check_kinds(config: Any) -> None:
+def check_kinds(config: object) -> None:
     """Refuses entries of a dataclass that are of another kind than it says: a text for a number.
 
     NumPy's numbers and truths will do. What a table or a list holds is not looked at.

@@ -1,6 +1,7 @@
 """A training's figures also go where `ARENA_BREAKER_LOG` says, and go on there after a kill."""
 
 import csv
+import os
 import time
 
 import pytest
@@ -61,6 +62,22 @@ def test_a_logger_that_there_is_not_is_refused_with_the_nearest(tmp_path, monkey
     monkeypatch.setenv(VARIABLE, "tensorbord")
     with pytest.raises(ValueError, match="ARENA_BREAKER_LOG names 'tensorbord': did you mean"):
         Board(tmp_path, step=0)
+
+
+def test_a_full_disk_names_the_file_of_tensorboard(tmp_path, monkeypatch):
+    logger = LOGGERS["tensorboard"](tmp_path, step=0, kept=[])
+    logger.note({"kind": "train", "step": 1, "loss": 0.5})
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left on device") as error:
+            logger.save()
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    assert error.value.filename == str(events)
+    logger.close()
 
 
 def test_weights_and_biases_keeps_a_run_offline(tmp_path, monkeypatch):
