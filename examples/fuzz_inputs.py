@@ -679,7 +679,6 @@ def sweep(folder: Path) -> Target:
         place = draw.randrange(len(lines))
         key = lines[place].partition("=")[0]
         odd = ("-1", "true", '"x"', "[]", "{}", "1e400", "nan", "9" * 400, '{"" = 1}', "1979-05-27")
-        odd += ("[" * 9000, "{a = " * 9000, "9" * 5000, "2.5", "[1, 1]", "9", '"/dev/zero"')
         lines[place] = draw.choice((f"{key}= {draw.choice(odd)}", f"[{key}]", lines[place] * 2))
         return "\n".join(lines).encode()
 

@@ -153,7 +153,7 @@ COMMANDS_KILLED = (
         weight=1,
     ),
     Command(
-        "bootcamp, with practice and DAgger",
+        "bootcamp with practice and DAgger",
         "bootcamp --sweep {practice} --out {out}",
         ("*results.json", "*timings.json", *TRAINED),
         weight=1,

@@ -4,7 +4,6 @@ import numbers
 import operator
 from collections.abc import Mapping
 from dataclasses import fields
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, SupportsIndex, Union, get_args, get_origin, get_type_hints
 
@@ -84,7 +83,6 @@ def check_kinds(config: object) -> None:
             raise ValueError(f"{name} is {shortened(value)}; expected {wanted}.")
 
 
-@cache
 def _kinds_of(config: type) -> dict[str, tuple[type, ...]]:
     """Of which kinds each entry of a dataclass may be."""
     hints = get_type_hints(config)
