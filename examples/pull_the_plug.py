@@ -101,7 +101,8 @@ evaluation_steps = 30
 student = "tiny"
 familiar_skin = "neon"
 practice = 96
-dagger = 1
+dagger = 2
+dagger_states = 64
 films = false
 chunks = {stride = 10}
 alignment = {epochs = 2, batch_size = 16}

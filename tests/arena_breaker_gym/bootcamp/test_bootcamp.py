@@ -104,7 +104,8 @@ PRACTISED = replace(
     PLAN,
     familiar_skin="neon",
     practice=48,
-    dagger=1,
+    dagger=2,
+    dagger_states=64,
     fine_tuning=0,
     alignment=TrainingConfig.aligning(epochs=2, batch_size=16),
     evaluations=2,
@@ -129,7 +130,7 @@ def stopped_at(words, ordinal, folder):
         Bootcamp(PRACTISED, folder, save_every=0.0).run(pull)
 
 
-def test_stopped_while_it_practises_or_sees_or_visits_it_ends_with_the_same_student(tmp_path):
+def test_stopped_while_it_practises_or_sees_it_ends_with_the_same_student(tmp_path):
     shares = []
     whole = Bootcamp(PRACTISED, tmp_path / "whole")
     results = whole.run(lambda words, share: shares.append(share))
@@ -137,13 +138,16 @@ def test_stopped_while_it_practises_or_sees_or_visits_it_ends_with_the_same_stud
     folder = tmp_path / "stopped"
     stopped_at("The student practises", 1, folder)
     stopped_at("post-trained learns", 3, folder)
-    stopped_at("DAgger 1 learns", 2, folder)
-    stopped_at("DAgger 1 is measured", 2, folder)
+    stopped_at("DAgger, round", 3, folder)
+    stopped_at("DAgger is measured", 2, folder)
     again = Bootcamp(PRACTISED, folder)
-    assert again.run(ignore).rows == results.rows
-    for name, training in again.training_folders().items():
-        model = whole.student.trained(name)
-        assert (training / "model.pt").read_bytes() == model.read_bytes()
+    rows = again.run(ignore).rows
+    # In DAgger its games are not kept: it goes on from where it was, with others.
+    alike = [place for place, row in enumerate(rows) if row["agent"] != "DAgger"]
+    assert [rows[place] for place in alike] == [results.rows[place] for place in alike]
+    for name in PRACTISED.trainings():
+        models = [camp.student.trained(name) for camp in (whole, again)]
+        assert len({model.read_bytes() for model in models}) == 1
 
 
 def test_a_second_bootcamp_in_one_folder_is_refused_and_a_deleted_folder_is_said(tmp_path):
