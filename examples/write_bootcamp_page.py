@@ -4,15 +4,16 @@
     arena-breaker bootcamp --out runs/bootcamp --dagger 20
     python examples/write_bootcamp_page.py runs/bootcamp --alone runs/alone
 
-The second folder says what the article's experiment alone takes, with nothing else at work. The
-film is of one seed: the student before post-training beside itself after, where it makes its median
-number of kills with the fix.
+The second folder says what the article's experiment alone takes, with nothing else at work; where
+it is not given, what was measured last stands. The film is of one seed: the student before
+post-training beside itself after, where it makes its median number of kills with the fix.
 """
 
 from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,10 +54,12 @@ def table(rows: list[Row]) -> str:
     return markdown_table(rows, SHOWN, before=words)
 
 
-def facts(results: Results, dataset: dict[str, Any], alone: Results | None) -> str:
+def facts(results: Results, dataset: dict[str, Any], alone: Mapping[str, float] | None) -> str:
     """Data, time and machine, as Markdown."""
     precision = "bfloat16" if bfloat16_is_faster("cpu") else "float32"
-    time = taken(results) if alone is None else f"Without DAgger, undisturbed: {taken(alone)}"
+    time = taken(results.timings_s)
+    if alone is not None:
+        time = f"Without DAgger, undisturbed: {taken(alone)}"
     own = int(results.settings["practice"])
     return (
         f"{dataset['kept']:,} examples of {dataset['moments']:,} moments of the tutor (the "
@@ -65,10 +68,18 @@ def facts(results: Results, dataset: dict[str, Any], alone: Results | None) -> s
     )
 
 
-def taken(results: Results) -> str:
+def taken(timings: Mapping[str, float]) -> str:
     """How long a run and its parts took."""
-    parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in results.timings_s.items())
-    return f"{sum(results.timings_s.values()):.0f} s in all ({parts})"
+    parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in timings.items())
+    return f"{sum(timings.values()):.0f} s in all ({parts})"
+
+
+def undisturbed(alone: Path | None) -> Mapping[str, float] | None:
+    """How long the parts of a run took that had the machine to itself; None if none ever had."""
+    if alone is not None:
+        return Results.load(alone).timings_s
+    known: dict[str, float] | None = json.loads(DATA.read_text(encoding="utf-8")).get("alone_s")
+    return known
 
 
 def film(folder: Path, episodes: int) -> None:
@@ -93,20 +104,23 @@ def main(
     folder: Annotated[Path, typer.Argument(help="Of a bootcamp that has been run.")],
     *,
     alone: Annotated[
-        Path | None, typer.Option(help="Of the same one without DAgger, for its time.")
+        Path | None,
+        typer.Option(
+            help="Of the same one without DAgger, for its time. Default: what was measured last."
+        ),
     ] = None,
 ) -> None:
     """Writes data and page."""
     results = Results.load(folder)
-    undisturbed = None if alone is None else Results.load(alone)
+    time_alone = undisturbed(alone)
     dataset = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     with written_whole(DATA) as part:
         kept = {**results.to_dict(), "dataset": dataset}
-        if undisturbed is not None:
-            kept["alone_s"] = dict(undisturbed.timings_s)
+        if time_alone is not None:
+            kept["alone_s"] = dict(time_alone)
         part.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     text = PAGE.read_text(encoding="utf-8")
-    text = put_between_markers(text, "facts", facts(results, dataset, undisturbed))
+    text = put_between_markers(text, "facts", facts(results, dataset, time_alone))
     text = put_between_markers(
         text, "verdict", "\n".join(f"- {one}" for one in verdict_of(results.rows))
     )
