@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any
 
 import typer
@@ -180,14 +181,14 @@ def draw(runs: list[dict[str, Any]]) -> None:
         axes.plot(kills["mean"], place, "o", color="#3b7dd8", label="after" if place == 0 else None)
         before = one["before"]["kills"]["mean"]
         axes.plot(before, place, "x", color="#777777", label="zero-shot" if place == 0 else None)
-    names = [f"{one['run']}, seed {one['seed']}" for one in reversed(runs)]
+    names = [fill(f"{one['run']}, seed {one['seed']}", 40) for one in reversed(runs)]
     axes.set_yticks(range(len(runs)), names, fontsize=8)
     axes.set_xlabel("kills an episode, with 95 % interval")
     axes.set_xlim(left=0)
     axes.set_ylim(-0.6, len(runs) - 0.4)
     axes.grid(axis="x", alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, fontsize=8)
     figure.tight_layout()
     with written_whole(PICTURE) as part:
         figure.savefig(part, format="png")
