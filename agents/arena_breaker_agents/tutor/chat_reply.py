@@ -407,8 +407,10 @@ def _add_call(calls: dict[Any, dict[str, Any]], piece: Mapping[str, Any]) -> Non
 def _number_of(piece: Mapping[str, Any], calls: Mapping[Any, Mapping[str, Any]]) -> str:
     """Which call a piece belongs to: by number, by name, or else the last while it is not whole."""
     number, name = piece.get("index"), piece.get("id")
-    if number is not None:
+    if isinstance(number, int | float | str):
         return str(number)
+    if number is not None:
+        raise TypeError("a call's number is none")
     same = next((key for key, call in calls.items() if name and call.get("id") == name), None)
     last = next(reversed(calls), None)
     if same is not None or last is None:

@@ -130,7 +130,7 @@ def test_sticks_are_never_longer_than_one_and_keep_their_direction(x, z):
         (call(aim={"x": float("inf"), "z": 0.0}), "aim"),
         (call(aim={"x": 10**400, "z": 0.0}), "aim"),
         ({**call(), "why": "because"}, "why: Extra inputs"),
-        ({"plan": {"0": MOVE}}, "plan: "),
+        ({"plan": {"0": MOVE}}, "plan.0.move: Field required"),
     ],
 )
 def test_what_is_no_decision_is_refused_in_a_sentence(said, mistake):

@@ -19,7 +19,7 @@ from arena_breaker_gym._runtime.files import BusyError, GoneError, claimed
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from arena_breaker_gym.bootcamp.page import bootcamp_report
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, BootcampPlan
-from arena_breaker_gym.bootcamp.student import homework
+from arena_breaker_gym.bootcamp.student import homework, rounds_of_dagger
 from arena_breaker_gym.bootcamp.sweep import (
     SweepError,
     SweepRun,
@@ -148,6 +148,14 @@ def test_stopped_while_it_practises_or_sees_it_ends_with_the_same_student(tmp_pa
     for name in PRACTISED.trainings():
         models = [camp.student.trained(name) for camp in (whole, again)]
         assert len({model.read_bytes() for model in models}) == 1
+
+
+def test_a_round_of_dagger_adds_its_states_and_only_who_can_tell_more_than_actions_does():
+    plan = replace(PRACTISED, dagger=4, dagger_states=640)
+    told, untold = (rounds_of_dagger(plan, tutor) for tutor in (ExpertAgent(), RandomAgent()))
+    assert told.looks_a_round * told.collector.arenas == 640 and told.skins == (plan.skin,)
+    assert told.training.steps == 4 * told.steps_a_round == 4 * 3 * 640 / 128
+    assert told.training.teacher_weight > untold.training.teacher_weight == 0.0
 
 
 def test_a_second_bootcamp_in_one_folder_is_refused_and_a_deleted_folder_is_said(tmp_path):

@@ -10,10 +10,8 @@ from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_gym.bootcamp.plan import BootcampPlan
 from arena_breaker_gym.bootcamp.student import (
     homework,
-    joined,
     practised_states,
     shown_states,
-    visited_examples,
 )
 from arena_breaker_gym.distillation.collector import Looks, StateExamples
 from arena_breaker_gym.rollout import rollout
@@ -200,23 +198,3 @@ def test_a_student_that_practises_is_told_what_it_did_itself():
         first, Looks(settings, ["default"]), seed=0, paired=Looks(settings, ["neon"])
     )
     assert np.array_equal(paired.batch(np.arange(len(frames))).paired, frames)
-
-
-def test_what_a_student_came_to_see_is_paired_too():
-    def visited(familiar_skin):
-        return visited_examples(
-            lambda frames: np.zeros((len(frames), 18, 5), np.float32),
-            ExpertAgent(),
-            Settings(pixel_size=96),
-            count=64,
-            n_action_steps=3,
-            seed=0,
-            familiar_skin=familiar_skin,
-        )
-
-    told, untold = visited("neon"), visited(None)
-    assert np.array_equal(told.inputs, untold.inputs)
-    assert told.paired.shape == told.inputs.shape
-    assert not np.array_equal(told.paired, told.inputs)
-    assert len(joined(told, told).paired) == 2 * len(told)
-    assert joined(told, untold).paired is None
