@@ -101,7 +101,8 @@ evaluation_steps = 30
 student = "tiny"
 familiar_skin = "neon"
 practice = 96
-dagger = 2
+# One round: of more, each goes on with other games after a kill.
+dagger = 1
 dagger_states = 64
 films = false
 chunks = {stride = 10}
@@ -419,7 +420,7 @@ def _lines_of(path: Path) -> tuple[str, ...]:
 
 TIMES = (
     "timings_s", "seconds", "examples_per_second", "latency_s", "at", "request_id", "said",
-    "examples_a_second", "demonstrations_s", "usage", "dollars",
+    "examples_a_second", "demonstrations_s", "usage", "dollars", "clock", "training_seconds",
 )  # fmt: skip
 
 

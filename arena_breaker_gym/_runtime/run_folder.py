@@ -121,14 +121,18 @@ class Clock:
             GoneError: If the run's folder has been deleted or moved meanwhile.
         """
         began = time.perf_counter()
+        if name not in self.seconds:  # a kill just before the block's end must not lose the part
+            self._note(name, 0.0)
         try:
             yield
         finally:
-            taken = self.seconds.get(name, 0.0) + time.perf_counter() - began
-            self.seconds[name] = round(taken, 3)
-            self._folder.check()
-            with written_whole(self._file) as part:
-                part.write_text(json.dumps(self.seconds, indent=2) + "\n", encoding="utf-8")
+            self._note(name, time.perf_counter() - began)
+
+    def _note(self, name: str, taken: float) -> None:
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + taken, 3)
+        self._folder.check()
+        with written_whole(self._file) as part:
+            part.write_text(json.dumps(self.seconds, indent=2) + "\n", encoding="utf-8")
 
 
 def _timings_in(file: Path) -> dict[str, float]:
