@@ -157,7 +157,7 @@ COMMANDS_KILLED = (
     Command(
         "bootcamp with practice and DAgger",
         "bootcamp --sweep {practice} --out {out}",
-        ("*results.json", "*timings.json", *TRAINED),
+        ("*results.json", "*timings.json", "*training.json", *TRAINED),
         weight=1,
     ),
     Command(
