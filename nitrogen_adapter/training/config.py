@@ -459,19 +459,15 @@ class TrainingConfig:
             ValueError: if a setting cannot be meant.
         """
         values: dict[str, Any] = {
-            "split": "all",
             "batch_size": 128,
             "learning_rate": 3e-4,
             "warmup_steps": 150,
-            "schedule": "cosine",
             "clip_norm": 0.1,
             "ema_decay": 0.995,
-            "weights": dict.fromkeys(PLAYED, PLAYED_WEIGHT),
             "action_discount": 0.9,
-            "auxiliary_weight": 0.3,
-            "teacher_weight": 0.1,
+            "alignment_weight": 0.0,
         }
-        return cls(**{**values, **changes})
+        return cls.adapting(**{**values, **changes})
 
     @property
     def features_are_frozen(self) -> bool:
