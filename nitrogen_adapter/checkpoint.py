@@ -21,10 +21,11 @@ from typing import IO, Any, Self, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from arena_breaker_gym._runtime.files import written_whole
+from arena_breaker_gym._runtime.files import naming, written_whole
 from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.model import NitroGen, PositionalEncoding
 from nitrogen_adapter.unpickler import StandIn, Unfinished, Unpickler, UnreadableError
@@ -309,11 +310,10 @@ def _save_tensors(weights: Mapping[str, Tensor], part: Path, path: Path) -> None
     Raises:
         OSError: if there is no room for it.
     """
-    metadata = {DIGEST: digest_of(weights)}
-    try:
-        save_file(dict(weights), part, metadata=metadata)
-    except SafetensorError as error:  # which hides what the system said
-        raise OSError(f"{path} could not be written: {_one_line(error)}.") from error
+    # Not `save_file`: a kill leaves a temporary file of its own, which nothing here would sweep.
+    content = save_tensors(dict(weights), metadata={DIGEST: digest_of(weights)})
+    with naming(path):
+        part.write_bytes(content)
 
 
 def digest_of(weights: Mapping[str, Tensor]) -> str:

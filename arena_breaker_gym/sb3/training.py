@@ -19,14 +19,14 @@ from typing import Any, Self
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as save_tensors
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv, VecFrameStack
 from torch import Tensor
 
-from arena_breaker_gym._runtime.files import Claim, claimed, written_whole
+from arena_breaker_gym._runtime.files import Claim, claimed, naming, written_whole
 from arena_breaker_gym._runtime.stored import is_number, is_whole, json_in
 from arena_breaker_gym.engine.arena import TICKS_PER_SECOND
 from arena_breaker_gym.loggers import Board
@@ -146,10 +146,10 @@ def save_checkpoint(model: OnPolicyAlgorithm, path: Path, note: dict[str, object
     with written_whole(path) as part:
         kept = {name: one.detach().cpu().contiguous() for name, one in tensors.items()}
         text = json.dumps({**note, _DIGEST: _digest_of(kept)})
-        try:
-            save_file(kept, part, metadata={_NOTE: text})
-        except SafetensorError as error:  # which hides what the system said
-            raise OSError(f"{path} could not be written: {error}.") from error
+        # Not `save_file`: a kill leaves a temporary file of its own, which nothing would sweep.
+        content = save_tensors(kept, metadata={_NOTE: text})
+        with naming(path):
+            part.write_bytes(content)
 
 
 def read_note(path: Path) -> dict[str, Any] | None:
