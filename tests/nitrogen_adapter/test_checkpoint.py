@@ -2,6 +2,9 @@
 
 import io
 import pickle
+import signal
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -417,3 +420,36 @@ def test_a_full_disk_is_said_in_a_sentence_and_the_old_file_is_whole(tmp_path, t
     assert caught.value.filename == str(path)
     assert path.read_bytes() == before
     assert [one.name for one in tmp_path.iterdir()] == ["tiny.pt"]
+
+
+SAVES = """
+import resource, signal, sys
+from pathlib import Path
+from nitrogen_adapter import NitroGen, checkpoint
+model = NitroGen.preset("tiny", seed=0)
+if room := int(sys.argv[2]):
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+checkpoint.save(Path(sys.argv[1]), model)
+"""
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_what_a_writer_killed_in_its_middle_leaves_the_next_one_sweeps(tmp_path, suffix):
+    spared, killed = (tmp_path / name / f"model.{suffix}" for name in ("spared", "killed"))
+    for path in (spared, killed):
+        path.parent.mkdir()
+
+    def save(path, room):
+        command = [sys.executable, "-c", SAVES, str(path), str(room)]
+        return subprocess.run(command, check=False, timeout=120).returncode
+
+    assert save(killed, 10_000) == -signal.SIGXFSZ  # bytes of a file, past which the system kills
+    assert not killed.exists()
+    assert any(killed.parent.iterdir())
+    assert save(killed, 0) == save(spared, 0) == 0
+    assert content_of_folder(killed.parent) == content_of_folder(spared.parent)
+
+
+def content_of_folder(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
