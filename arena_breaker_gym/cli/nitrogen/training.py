@@ -213,6 +213,7 @@ def _run(wanted: Mapping[str, Any]) -> None:
     team = Processes.launched(wanted["device"])
     try:
         report = _train(wanted, team)
+        team.wait()  # one that is gone while another still writes may pull that one down with it
     finally:
         team.close()
     if team.main:
