@@ -259,6 +259,16 @@ def test_an_empty_report_is_a_title(browser, tmp_path):
 
 
 @needs_browser
+def test_long_words_of_settings_fit_a_phone(browser, tmp_path):
+    words = "learning_rate_factors vision_encoder.thin_out.embeddings.patches 4.0"
+    report = Report(title="x", settings={"realtime_evaluations": words})
+    tab, *_ = opened(browser, write_report(report, tmp_path / "report.html"), width=390)
+    box = tab.locator("#settings .scroll")
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    tab.context.close()
+
+
+@needs_browser
 def test_names_are_words_in_charts_too(browser, tmp_path):
     name = "<b>bold</b> & <img src=x onerror=alert(1)>"
     rows = rows_of(name, played("random")) + rows_of("idle", played("idle"))
