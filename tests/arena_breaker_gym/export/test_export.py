@@ -38,6 +38,35 @@ print(json.dumps({"sums": sums, "steps": int(data.total_steps), "license": raw["
     data.storage.get_episode_metadata(range(len(data)))]}))
 """
 
+# What LeRobot's own reader makes of a set: argv is its folder, the video backend, and where to
+# write what was read. Torchvision's operators are no part of the reading, but its import fails
+# where its compiled half does not fit PyTorch: PyPI's is for CUDA, our PyTorch may be for CPUs.
+LEROBOT_READER = """
+import sys
+sys.modules["arena_breaker_gym"] = None  # an import of it fails
+import numpy as np, torch
+try:
+    import torchvision
+except RuntimeError:
+    for name in [name for name in sys.modules if name.startswith("torchvision.")]:
+        del sys.modules[name]  # half imported
+    for name in ("nms", "qnms"):
+        told = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+        torch.library.define("torchvision::" + name, told)
+from lerobot.datasets import video_utils
+from lerobot.datasets.lerobot_dataset import LeRobotDataset
+folder, backend, out = sys.argv[1:]
+if backend == "torchcodec":
+    import torchcodec
+elif not hasattr(video_utils, "decode_video_frames_pyav"):  # LeRobot before 0.6 has it by:
+    from torchvision.io import VideoReader
+data = LeRobotDataset("me/set", root=folder, video_backend=backend)
+rows = [data[number] for number in range(len(data))]
+assert (data.num_frames, data.num_episodes) == (len(rows), len(data.meta.episodes))
+read = {key: np.stack([np.asarray(row[key]) for row in rows]) for key in rows[0]}
+np.savez(out, **read)
+"""
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
@@ -215,6 +244,60 @@ def test_lerobot_gets_tables_and_a_film_with_a_frame_for_every_action(store, tmp
         assert film.shape == shown.shape
         away = np.abs(film.astype(int) - shown).mean(axis=(1, 2, 3))
         assert away.max() < 6  # of 255: H.264 is lossy, but no frame stands in another's place
+
+
+@pytest.fixture
+def lerobot_python():
+    """The Python that has LeRobot: it asks for other versions than ours, so it may be another."""
+    if "LEROBOT_PYTHON" not in os.environ:
+        pytest.importorskip("lerobot")
+    return os.environ.get("LEROBOT_PYTHON", sys.executable)
+
+
+def read_by_lerobot(python, place, backend, out):
+    """All that LeRobot reads of a data set, by key."""
+    home = {"HF_HOME": str(out / "home"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    words = [python, "-c", LEROBOT_READER, str(place), backend, str(out / "read.npz")]
+    env = {**os.environ, **home}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=env)
+    last = (done.stderr.strip().splitlines() or [""])[-1]
+    if "No module named 'torchcodec'" in last or "import name 'VideoReader'" in last:
+        pytest.skip(f"{python} has not what reads by {backend}: {last}")
+    assert done.returncode == 0, done.stderr
+    return np.load(out / "read.npz")
+
+
+def flat(episode):
+    """What the environment shows before each action of an episode."""
+    with gym.make("ArenaBreaker-v0", observation="flat") as env:
+        seen, _ = env.reset(seed=episode.seed, options={"stage": episode.stage})
+        for action in episode.actions:
+            yield seen
+            seen = env.step(action)[0]
+
+
+# docs/export.md says how to make such an environment.
+# LEROBOT_PYTHON=lr/bin/python pytest tests/arena_breaker_gym/export/test_export.py -k own_reader
+@pytest.mark.parametrize("backend", ["torchcodec", "pyav"])
+def test_lerobots_own_reader_gives_every_frame_with_its_action(
+    store, tmp_path, lerobot_python, backend
+):
+    pytest.importorskip("pyarrow")
+    place = export_lerobot(store, tmp_path / "set")
+    read = read_by_lerobot(lerobot_python, place, backend, tmp_path)
+    episodes = list(store)
+    assert np.array_equal(read["action"], np.concatenate([one.actions for one in episodes]))
+    rewards = np.concatenate([one.rewards for one in episodes])
+    assert np.array_equal(read["next.reward"], rewards.astype(np.float32))
+    assert read["episode_index"].tolist() == [0] * 40 + [1] * 40
+    assert read["next.done"].tolist() == ([False] * 39 + [True]) * 2
+    assert np.array_equal(read["observation.state"], [row for one in episodes for row in flat(one)])
+    frames = np.rint(read["observation.images.arena"].transpose(0, 2, 3, 1) * 255).astype(int)
+    shown = np.concatenate([np.stack(list(replay(one)))[:-1] for one in episodes]).astype(int)
+    assert frames.shape == shown.shape == (80, 64, 64, 3)
+    away = np.abs(frames[:, None] - shown[None]).mean(axis=(2, 3, 4))
+    assert away.diagonal().max() < 6  # H.264 is lossy
+    assert away.argmin(axis=1).tolist() == list(range(80))  # but no frame takes another's place
 
 
 def bytes_in(folder):
