@@ -67,7 +67,8 @@ class Announcer:
         if self._began is None:
             self._began = time.perf_counter()
             atexit.register(self._finish)
-            _say("compiling, once on this machine (under a minute) ...")
+            often = "" if _complaints else ", once on this machine"
+            _say(f"compiling{often} (under a minute) ...")
 
     def end(self) -> None:
         """It has been."""
@@ -120,6 +121,7 @@ def jit_cached(function: Function) -> Function:
             OSError,
         ):  # numba's word for a machine on which nothing can be written
             _complain("no folder for it can be written to")
+            dispatcher._cache = _NoCache()
     return cast(Function, dispatcher)
 
 
@@ -349,13 +351,24 @@ class _Cache(caching.FunctionCache):
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
             super().save_overload(sig, data)
-            compiling.end()
         except Exception as error:  # a full disk, a folder that is gone: play goes on
             _complain(f"{self._cache_path}: {_reason(error)}")
+        finally:
+            compiling.end()
 
     def _forget(self) -> None:
         with contextlib.suppress(OSError):  # where nothing can be written
             self.flush()
+
+
+class _NoCache(caching.NullCache):
+    """Keeps nothing; half a minute of compiling is announced all the same."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> None:
+        compiling.begin()
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        compiling.end()
 
 
 def _reason(error: Exception) -> str:
