@@ -3,6 +3,7 @@
 import gc
 import inspect
 import json
+import re
 import runpy
 from itertools import pairwise
 from pathlib import Path
@@ -484,6 +485,24 @@ def test_minari_records_it_infos_and_all_and_builds_it_again(wrap, tmp_path, mon
     assert episode.infos["hp"].tolist() == [5] * 6
     terms = [episode.infos[f"reward_{term}"] for term in ("score", "damage", "hits")]
     assert np.array_equal(sum(terms)[1:], episode.rewards)
+
+
+@pytest.mark.filterwarnings("ignore:Implicitly cleaning up:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:.* is set to None:UserWarning")
+def test_minari_keeps_frames_bit_for_bit_as_the_page_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    pytest.importorskip("jax")
+    minari = pytest.importorskip("minari")
+    page = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    (made,) = re.findall(r"minari\.DataCollector\(.*\)", page)
+    recorder = eval(made, {"minari": minari, "gym": gym})
+    frames = [recorder.reset(seed=0)[0]["pixels"].copy()]
+    frames += [recorder.step(recorder.action_space.sample())[0]["pixels"].copy() for _ in range(5)]
+    kept = recorder.create_dataset("arena/frames-v0")[0].observations["pixels"]
+    recorder.close()
+    del recorder
+    gc.collect()
+    assert np.array_equal(kept, frames)
 
 
 # Pages
