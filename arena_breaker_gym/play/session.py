@@ -22,7 +22,7 @@ from arena_breaker_gym.settings import Settings
 from arena_breaker_gym.stages.loader import load_campaign
 
 LEFT = "left by the player"
-BREATH_S = 0.8  # after an end, in which a dash that comes too late confirms nothing
+BREATH_S = 0.8  # after an end, in which a dash or a pause that comes too late does nothing
 
 # No person plays for ten hours: a game that long has no limit, and is kept like any other.
 ENDLESS = 10 * 60 * 60 * TICKS_PER_SECOND // 2
@@ -268,7 +268,7 @@ class Session:
             self.mode = Mode.PAUSED
         elif self._under_way():
             self._go_on()
-        elif self.mode is Mode.OVER:
+        elif self._end_is_seen():
             self.mode = Mode.MENU
 
     def _rest(self) -> None:
@@ -300,8 +300,12 @@ class Session:
             self._go_on()
         elif self.mode is Mode.READY:
             self.mode = Mode.PLAYING
-        elif self.mode is Mode.OVER and self._clock() - self._ended_at >= BREATH_S:
+        elif self._end_is_seen():
             self._restart()
+
+    def _end_is_seen(self) -> bool:
+        """Whether the end has stood there long enough for a key to be meant for it."""
+        return self.mode is Mode.OVER and self._clock() - self._ended_at >= BREATH_S
 
     def _quit(self) -> None:
         if not self._at_play():

@@ -538,6 +538,7 @@ def test_a_game_is_cut_off_and_begun_anew_with_the_next_seed(store):
         session.step(STILL)
     assert (session.mode, session.ending.status) == (Mode.OVER, "time limit")
     assert ask(session, Wish.CONFIRM) is Mode.OVER  # a dash that came too late
+    assert ask(session, Wish.PAUSE) is Mode.OVER  # and a pause that did
     now[0] = BREATH_S
     assert ask(session, Wish.CONFIRM) is Mode.PLAYING
     assert (session.game.plan.seed, session.game.plan.stage_of(0)) == (6, 2)
