@@ -111,7 +111,7 @@ def fitted(text: str, *, height: int, room: float) -> int:
 def key_line(
     surface: pygame.Surface, keys: Keys, at: tuple[float, float], *, height: int, room: float
 ) -> None:
-    """Keys and their meanings in one line, smaller if they have no room.
+    """Keys and their meanings in one line: smaller if they have no room, then without the last.
 
     Args:
         surface: What to write on.
@@ -122,6 +122,8 @@ def key_line(
     """
     while height > LEAST and width_of(keys, height=height) > room:
         height -= 1
+    while keys and width_of(keys, height=height) > room:
+        keys = keys[:-1]
     x, y = at
     for key, meaning in keys:
         place = words(surface, key, (x, y), height=height)

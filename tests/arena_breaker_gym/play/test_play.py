@@ -29,7 +29,7 @@ from arena_breaker_agents.inputs import (
 )
 from arena_breaker_gym.batch.arenas import Arenas
 from arena_breaker_gym.cli import main
-from arena_breaker_gym.play import window, words
+from arena_breaker_gym.play import panels, window, words
 from arena_breaker_gym.play.clip import Clip, command_for
 from arena_breaker_gym.play.playing import MOST_STEPS, Pace, play
 from arena_breaker_gym.play.scores import LONGEST, Score, Scores, board_of
@@ -615,6 +615,34 @@ def test_a_game_has_no_limit_unless_one_is_set_and_verifies_however_long(tmp_pat
     (episode,) = store
     assert len(episode) == MAX_EPISODE_STEPS + 60
     verify(episode)
+
+
+# The help line
+
+
+@pytest.mark.parametrize("by_gamepad", [False, True])
+@pytest.mark.parametrize("side", [320, 330, 420, 768])
+def test_the_keys_leave_the_clock_and_rec_alone(side, by_gamepad, monkeypatch):
+    def drawn():
+        surface = pygame.Surface((side, side // 18))
+        panels.draw_help(
+            surface,
+            surface.get_rect(),
+            "10:00",
+            keeps_firing=True,
+            by_gamepad=by_gamepad,
+            records=True,
+        )
+        return pygame.surfarray.array3d(surface)
+
+    pygame.init()
+    whole = drawn()
+    monkeypatch.setattr(panels, "_HELP", ())
+    monkeypatch.setattr(panels, "_HELP_GAMEPAD", ())
+    alone = drawn()
+    first = np.flatnonzero(alone.any(axis=(1, 2)))[0]
+    assert np.array_equal(whole[first - 2 :], alone[first - 2 :])
+    assert whole[:first].any()
 
 
 # The countdown
