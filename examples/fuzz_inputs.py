@@ -517,7 +517,7 @@ def fine_tuning(folder: Path) -> Target:
     from arena_breaker_gym.settings import Settings
     from nitrogen_adapter import NitroGen
 
-    config = FineTuningConfig(updates=1, arenas=2, looks=2, noise_samples=1, batch_size=4)
+    config = FineTuningConfig(updates=1, arenas=2, looks=2, batch_size=4)
     settings = Settings(pixel_size=64)
     tuning = FineTuning(NitroGen.preset("tiny", seed=0), folder, config, settings=settings)
     tuning.run(lambda words, share: None)

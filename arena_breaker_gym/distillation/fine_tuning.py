@@ -1,9 +1,12 @@
 """`FineTuning`: a distilled student goes on by itself, by what the game rewards.
 
 PPO (Schulman et al. 2017, arXiv 1707.06347) needs how likely an action was, which a flow does not
-say. Flow policy optimisation (McAllister et al. 2025, arXiv 2507.21053) takes the flow-matching
-loss of the action that was played in its place: where it falls, the action has become likelier.
-Only the action head learns; the vision encoder stays, so that each frame is looked at once.
+say. But the small student plays what it denoises from zeros, so Gaussian noise about that is a
+policy of which it is known, and whose mean is the student that is measured. (The flow-matching loss
+of what was played in place of the likelihood, arXiv 2507.21053, was tried before: it needs the
+flow's own noise, with which the student plays much worse than from zeros, and what that learns
+cost the other half of its kills.) Only the action head learns; the vision encoder stays, so that
+each frame is looked at once.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from nitrogen_adapter.vision import normalise
 Advance = Callable[[str, float], None]
 
 SEEDS = 20_000_000  # of its games; no seed that is measured
-_CRITIC_WIDTH, _CRITIC_PACE = 256, 10.0
+_CRITIC_WIDTH, _CRITIC_PACE = 256, 100.0
 _MOST_LOG_RATIO = 3.0  # beyond it a ratio is clipped in any case, and its exponential is unsafe
 
 
@@ -45,11 +48,13 @@ class FineTuningConfig:
 
     Attributes:
         updates: Rounds of play and learning.
+        critic_updates: How many of them come first in which the critic alone learns: as long as it
+            knows nothing, a student unlearns by it.
         arenas: Arenas side by side.
         looks: How often the student looks in each of them in a round.
         n_action_steps: Actions of a chunk that are played before the next look.
-        flow_steps: Euler steps of a chunk.
-        noise_samples: Noises and times that the loss of a chunk is estimated from.
+        exploration: Standard deviation of the noise on each number that is played: of a stick from
+            end to end, of the dash button's way down.
         epochs: Passes over a round's looks.
         batch_size: Looks in a step of the optimiser.
         learning_rate: Of AdamW.
@@ -62,15 +67,15 @@ class FineTuningConfig:
     """
 
     updates: int = 40
+    critic_updates: int = 4
     arenas: int = 64
     looks: int = 64
     n_action_steps: int = 3
-    flow_steps: int = 4
-    noise_samples: int = 4
+    exploration: float = 0.1
     epochs: int = 2
     batch_size: int = 512
-    learning_rate: float = 1e-4
-    clip: float = 0.05
+    learning_rate: float = 1e-5
+    clip: float = 0.2
     discount: float = 0.97
     smoothing: float = 0.95
     clip_norm: float = 0.5
@@ -83,7 +88,8 @@ class Looked(NamedTuple):
 
     Attributes:
         features: (T, n, tokens, C) what the student saw.
-        chunks: (T, n, 18, 25) what it drew.
+        chunks: (T, n, 18, 25) what it played, noise and all.
+        likelihoods: (T, n) logarithm of how likely these were, but for a constant.
         rewards: (T, n) until its next look.
         ended: (T, n) whether the episode was over by then.
         values: (T + 1, n) what was expected to come.
@@ -91,6 +97,7 @@ class Looked(NamedTuple):
 
     features: Tensor
     chunks: Tensor
+    likelihoods: Tensor
     rewards: Tensor
     ended: Tensor
     values: Tensor
@@ -131,7 +138,7 @@ class FineTuning:
         ]
         self._optimiser = torch.optim.AdamW(groups, weight_decay=0.0)
         self._noise = torch.Generator()
-        self._weights = _weights(model, config.n_action_steps)
+        self._spread = _played(model, config.n_action_steps) * config.exploration
         self._games = _Games(settings, config)
 
     @property
@@ -201,21 +208,39 @@ class FineTuning:
     def _play(self) -> Looked:
         rounds = [self._look() for _ in range(self.config.looks)]
         seen = self.model.encode(normalise(self._games.frames())[:, None])
-        features, chunks, rewards, ended, values = (
-            torch.stack(column) for column in zip(*rounds, strict=True)
-        )
-        values = torch.cat([values, self._value(seen)[None]])
-        return Looked(features, chunks, rewards, ended, values)
+        looked = Looked(*(torch.stack(column) for column in zip(*rounds, strict=True)))
+        return looked._replace(values=torch.cat([looked.values, self._value(seen)[None]]))
 
-    def _look(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def _look(self) -> Looked:
+        """One look of n arenas: every array without its T."""
         features = self.model.encode(normalise(self._games.frames())[:, None])
-        config = self.model.config
-        shape = (len(features), config.action_horizon, config.action_dim)
-        noise = torch.randn(shape, generator=self._noise)
-        rows = self.model.sample(None, noise, self.config.flow_steps, features=features)
-        rewards, ended = self._games.step(gamepad.unpack(rows.numpy()))
-        values = self._value(features)
-        return features, rows, torch.from_numpy(rewards), torch.from_numpy(ended), values
+        meant = self._meant(features)
+        chunks = meant + self._spread * torch.randn(meant.shape, generator=self._noise)
+        rewards, ended = self._games.step(gamepad.unpack(chunks.numpy()))
+        return Looked(
+            features,
+            chunks,
+            self._likelihoods(chunks, meant),
+            torch.from_numpy(rewards),
+            torch.from_numpy(ended),
+            self._value(features),
+        )
+
+    def _meant(self, features: Tensor) -> Tensor:
+        """The (b, 18, 25) chunks that the student plays without noise, denoised from zeros."""
+        config, context = self.model.config, self.model.model.context(features)
+        rows = torch.zeros((len(features), config.action_horizon, config.action_dim))
+        steps = config.num_inference_timesteps
+        for step in range(steps):
+            time = torch.full((len(rows),), step / steps, dtype=torch.float64)
+            rows = rows + self.model.velocity(rows, time, context) / steps
+        return rows
+
+    def _likelihoods(self, chunks: Tensor, meant: Tensor) -> Tensor:
+        """(b,) how likely what is played of chunks is: the logarithm, but for a constant."""
+        played = self._spread > 0.0
+        off = (chunks - meant)[:, played] / self._spread[played]
+        return -0.5 * off.square().sum(1)
 
     def _value(self, features: Tensor) -> Tensor:
         return cast("Tensor", self._critic(features.flatten(1))).squeeze(-1)
@@ -226,20 +251,20 @@ class FineTuning:
         advantages = advantages_of(looked, self.config.discount, self.config.smoothing)
         returns = (advantages + looked.values[:-1]).flatten()
         flat = (advantages.flatten() - advantages.mean()) / (advantages.std() + 1e-6)
-        features, chunks = looked.features.flatten(0, 1), looked.chunks.flatten(0, 1)
-        noise, time = self._drawn(len(features))
-        with torch.no_grad():
-            before = torch.cat(
-                [
-                    self._losses(features[rows], chunks[rows], noise[rows], time[rows])
-                    for rows in torch.split(torch.arange(len(features)), self.config.batch_size)
-                ]
-            )
+        features, chunks, before = (
+            one.flatten(0, 1) for one in (looked.features, looked.chunks, looked.likelihoods)
+        )
         for rows in self._orders(len(features)):
-            losses = self._losses(features[rows], chunks[rows], noise[rows], time[rows])
-            ratio = (before[rows] - losses).mean(1).clamp(-_MOST_LOG_RATIO, _MOST_LOG_RATIO).exp()
-            error = (self._value(features[rows]) - returns[rows]).square().mean()
-            self._step(surrogate(ratio, flat[rows], self.config.clip) + 0.5 * error)
+            loss = 0.5 * (self._value(features[rows]) - returns[rows]).square().mean()
+            if self._student_learns:
+                now = self._likelihoods(chunks[rows], self._meant(features[rows]))
+                ratio = (now - before[rows]).clamp(-_MOST_LOG_RATIO, _MOST_LOG_RATIO).exp()
+                loss = loss + surrogate(ratio, flat[rows], self.config.clip)
+            self._step(loss)
+
+    @property
+    def _student_learns(self) -> bool:
+        return self.update >= self.config.critic_updates
 
     def _step(self, loss: Tensor) -> None:
         self._optimiser.zero_grad()
@@ -247,24 +272,6 @@ class FineTuning:
         for group in self._optimiser.param_groups:
             nn.utils.clip_grad_norm_(group["params"], self.config.clip_norm)
         self._optimiser.step()
-
-    def _losses(self, features: Tensor, chunks: Tensor, noise: Tensor, time: Tensor) -> Tensor:
-        """The flow-matching losses (b, K) of what is played of chunks."""
-        noise_samples = noise.shape[1]
-        actions = chunks.repeat_interleave(noise_samples, dim=0)
-        noise, time = noise.flatten(0, 1), time.flatten()
-        share = time[:, None, None]
-        noisy = (1.0 - share) * noise + share * actions
-        flow = self.model.velocity(noisy, time, self.model.model.context(features))
-        error = (flow - (actions - noise)).square() * self._weights
-        return error.sum((1, 2)).reshape(-1, noise_samples)
-
-    def _drawn(self, count: int) -> tuple[Tensor, Tensor]:
-        config, noise_samples = self.model.config, self.config.noise_samples
-        shape = (count, noise_samples, config.action_horizon, config.action_dim)
-        noise = torch.randn(shape, generator=self._noise)
-        time = self.model.draw_times(count * noise_samples, self._noise)
-        return noise, time.reshape(count, noise_samples)
 
     def _orders(self, count: int) -> Iterator[Tensor]:
         for _ in range(self.config.epochs):
@@ -394,10 +401,9 @@ def _critic(model: NitroGen, seed: int) -> nn.Module:
         )
 
 
-def _weights(model: NitroGen, played_steps: int) -> Tensor:
-    """(18, 25): what of a chunk is played, in shares that sum to 1."""
+def _played(model: NitroGen, steps: int) -> Tensor:
+    """(18, 25): 1 for what of a chunk is played, 0 for the rest."""
     names = gamepad.layout(old_layout=model.config.old_layout).names
-    row = torch.tensor([float(name in PLAYED) for name in names])
-    weights = torch.zeros(model.config.action_horizon, len(names))
-    weights[:played_steps] = row
-    return weights / weights.sum()
+    played = torch.zeros(model.config.action_horizon, len(names))
+    played[:steps] = torch.tensor([float(name in PLAYED) for name in names])
+    return played

@@ -104,7 +104,7 @@ def nested(folder):
 
 
 def tuned(folder):
-    config = FineTuningConfig(updates=1, arenas=2, looks=2, noise_samples=1, batch_size=4)
+    config = FineTuningConfig(updates=1, arenas=2, looks=2, batch_size=4)
     tuning = FineTuning(NitroGen.preset("tiny"), folder, config, settings=Settings(pixel_size=64))
     tuning.run(lambda words, share: None)
 

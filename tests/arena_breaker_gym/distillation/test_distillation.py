@@ -308,6 +308,7 @@ def test_an_advantage_is_what_came_more_than_expected():
     looked = Looked(
         features=torch.zeros(2, 1, 1, 1),
         chunks=torch.zeros(2, 1, 1, 1),
+        likelihoods=torch.zeros(2, 1),
         rewards=torch.tensor([[1.0], [2.0]]),
         ended=torch.tensor([[False], [True]]),
         values=torch.tensor([[0.5], [0.5], [9.0]]),
@@ -327,7 +328,7 @@ def test_a_ratio_beyond_the_clip_teaches_no_more():
     assert ratio.grad.item() > 0.0
 
 
-SMALL = FineTuningConfig(updates=2, arenas=4, looks=3, noise_samples=2, batch_size=6)
+SMALL = FineTuningConfig(updates=2, critic_updates=1, arenas=4, looks=3, batch_size=6)
 
 
 def test_fine_tuning_goes_on_where_it_was_left_and_what_sees_stays(tmp_path):
@@ -344,6 +345,16 @@ def test_fine_tuning_goes_on_where_it_was_left_and_what_sees_stays(tmp_path):
     assert not changed & {"vision_encoder", "vl_self_attention_model"}
     with pytest.raises(ValueError, match="other settings"):
         FineTuning(fresh(), tmp_path, replace(SMALL, clip=0.5), settings=SETTINGS).run(ignore)
+
+
+def test_a_student_stays_as_it_is_while_its_critic_knows_nothing(tmp_path):
+    before = NitroGen.preset("tiny", seed=0).state_dict()
+    config = replace(SMALL, critic_updates=2)
+    tuning = FineTuning(NitroGen.preset("tiny", seed=0), tmp_path, config, settings=SETTINGS)
+    critic = {name: value.clone() for name, value in tuning._critic.state_dict().items()}
+    after = tuning.run(ignore).state_dict()
+    assert all(after[name].equal(before[name]) for name in before)
+    assert not any(tuning._critic.state_dict()[name].equal(critic[name]) for name in critic)
 
 
 class PlugPulledError(Exception):
