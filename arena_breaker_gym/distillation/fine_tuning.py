@@ -3,9 +3,9 @@
 PPO (Schulman et al. 2017, arXiv 1707.06347) needs how likely an action was, which a flow does not
 say. But the small student plays what it denoises from zeros, so Gaussian noise about that is a
 policy of which it is known, and whose mean is the student that is measured. (The flow-matching loss
-of what was played in place of the likelihood, arXiv 2507.21053, was tried before: it needs the
-flow's own noise, with which the student plays much worse than from zeros, and what that learns
-cost the other half of its kills.) Only the action head learns; the vision encoder stays, so that
+of what was played in place of the likelihood, arXiv 2507.21053, was tried before, with the flow's
+own noise: what is played from zeros then made 36 kills where it had made 70, by
+`arena-breaker bootcamp --fine-tuning 20`.) Only the action head learns; the vision encoder stays, so that
 each frame is looked at once.
 """
 
