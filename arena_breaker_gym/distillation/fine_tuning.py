@@ -5,8 +5,8 @@ say. But the small student plays what it denoises from zeros, so Gaussian noise 
 policy of which it is known, and whose mean is the student that is measured. (The flow-matching loss
 of what was played in place of the likelihood, arXiv 2507.21053, was tried before, with the flow's
 own noise: what is played from zeros then made 36 kills where it had made 70, by
-`arena-breaker bootcamp --fine-tuning 20`.) Only the action head learns; the vision encoder stays, so that
-each frame is looked at once.
+`arena-breaker bootcamp --fine-tuning 20`.) Only the action head learns; the vision encoder stays,
+so that each frame is looked at once.
 """
 
 from __future__ import annotations
