@@ -1,7 +1,8 @@
 """Takes a sweep's results into docs: data, the table of docs/results.md and its picture.
 
     arena-breaker bootcamp --sweep examples/sweep.toml --out runs/sweep     # some minutes a run
-    python examples/write_results_page.py runs/bootcamp runs/sweep
+    arena-breaker bootcamp --sweep examples/seeds.toml --out runs/seeds     # an hour a seed
+    python examples/write_results_page.py runs/seeds/as_it_is-seed* runs/sweep
 
 Every run is a bootcamp that differs from the first one in one thing; a bootcamp's own folder is the
 run in which nothing differs.
@@ -57,16 +58,16 @@ def _run(name: str, seed: int, rows: list[Row], learned: Row) -> dict[str, Any]:
 def table(runs: list[dict[str, Any]]) -> str:
     """The runs as Markdown."""
     lines = [
-        "| run | seed | what differs | zero-shot | after | of the tutor's | 1st wave |",
-        "|---|---|---|---|---|---|---|",
+        "| run | seed | what differs | episodes | zero-shot | after | of the tutor's | 1st wave |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for one in runs:
         share = one["after"]["kills"]["mean"] / one["tutor"]["kills"]["mean"]
         told = ", ".join(f"{key} = {value}" for key, value in one["differs"].items()) or "nothing"
         lines.append(
-            f"| {one['run']} | {one['seed']} | `{told}` | {estimate(one['before'], 'kills')} | "
-            f"{estimate(one['after'], 'kills')} | {100 * share:.0f} % | "
-            f"{estimate(one['after'], 'first_wave_cleared')} |"
+            f"| {one['run']} | {one['seed']} | `{told}` | {one['after']['episodes']} | "
+            f"{estimate(one['before'], 'kills')} | {estimate(one['after'], 'kills')} | "
+            f"{100 * share:.0f} % | {estimate(one['after'], 'first_wave_cleared')} |"
         )
     return "\n".join(lines)
 
