@@ -32,7 +32,7 @@ def compared(rows: list[Row]) -> list[dict[str, Any]]:
     """For each student that a run with a seed trained: it, the one before, and the tutor."""
     groups: dict[tuple[str, int], list[Row]] = {}
     for row in rows:
-        if row["stage"] == 1 and row["point_blank_fix"] and row["latency"] is None:
+        if row["stage"] == 1 and row["point_blank_fix"]:
             groups.setdefault((row["run"], row["seed"]), []).append(row)
     return [
         _run(name, seed, some, learned)
@@ -43,10 +43,11 @@ def compared(rows: list[Row]) -> list[dict[str, Any]]:
 
 
 def _run(name: str, seed: int, rows: list[Row], learned: Row) -> dict[str, Any]:
-    by_agent = {row["agent"]: row for row in rows}
+    by_agent = {row["agent"]: row for row in rows if row["latency"] is None}
     went_on = "" if learned["agent"] == POST_TRAINED else f", {learned['agent']}"
+    hurried = "" if learned["latency"] is None else ", the game does not wait"
     return {
-        "run": name + went_on,
+        "run": name + went_on + hurried,
         "seed": seed,
         "differs": learned["differs"],
         "before": by_agent[ZERO_SHOT],
