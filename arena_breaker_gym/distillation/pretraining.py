@@ -167,16 +167,17 @@ class Pretraining:
             num_threads: That compute.
 
         Raises:
-            ValueError: If the folder is another base's.
+            ValueError: If the folder is another base's, or there is no such skin; a folder that was
+                not there is not made then.
         """
         self.config = config or PretrainingConfig()
         self.folder = folder
-        sweep_leftovers(folder)
-        claim_folder(folder / SETTINGS, self.config.to_dict(), what="a base", renamed=RENAMED)
         torch.set_num_threads(num_threads)
         model = _model(self.config, start, device)
         self._settings = Settings(pixel_size=model.config.vision.image_size)
         self._looks = Looks(self._settings, self.config.skins, num_threads=num_threads)
+        sweep_leftovers(folder)  # once it is known that there is all that it takes
+        claim_folder(folder / SETTINGS, self.config.to_dict(), what="a base", renamed=RENAMED)
         self._teacher = ExpertAgent() if teacher is None else teacher
         self._num_threads = num_threads
         self._collector = self._new_collector(0)

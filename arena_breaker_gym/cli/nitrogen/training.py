@@ -80,6 +80,13 @@ def pretrain(
             "the end is open.",
         ),
     ] = None,
+    skin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Looks that it sees, such as lava; say it again for more. Default: blueprint, "
+            "chalkboard, garden, lava, neon and newsprint.",
+        ),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -100,6 +107,8 @@ def pretrain(
     config = PretrainingConfig(seed=seed)
     if annealing is not None:
         config = PretrainingConfig.annealing(annealing, seed=seed)
+    if skin:
+        config = replace(config, skins=tuple(skin))
     resume = f"What was learned is in {out}; run the same command again to continue."
     with bar(resume=resume) as advance:
         base = Pretraining(out, config, start=start, num_threads=threads).run(

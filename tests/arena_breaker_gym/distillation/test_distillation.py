@@ -244,6 +244,12 @@ def test_a_base_that_has_all_its_rounds_is_not_begun_with(tmp_path, steps):
         made.run(ignore, until_round=2)
 
 
+def test_a_base_of_looks_that_there_are_not_is_refused_before_its_folder_is_made(tmp_path):
+    with pytest.raises(ValueError, match="There is no skin 'nowhere'"):
+        Pretraining(tmp_path / "base", PretrainingConfig(skins=("neon", "nowhere")))
+    assert not any(tmp_path.iterdir())
+
+
 def test_what_is_held_out_is_in_no_base():
     assert not {*SEEN_SKINS, *SEEN_BEFORE} & set(HELD_OUT_SKINS)
     assert sorted([*SEEN_SKINS, *SEEN_BEFORE, *HELD_OUT_SKINS]) == sorted(skins.names())
