@@ -86,7 +86,7 @@ def agreement(found: list[Results]) -> str:
     lines = [f"| claim | {' | '.join(seeds)} |", f"|---|{'---|' * len(seeds)}"]
     lines += [
         f"| {claim} | {' | '.join(column.get(claim, '-') for column in columns)} |"
-        for claim in columns[0]
+        for claim in dict.fromkeys(claim for column in columns for claim in column)
     ]
     return "\n".join(lines)
 
