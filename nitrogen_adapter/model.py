@@ -626,6 +626,27 @@ class NitroGen(nn.Module):
         if steps < 1:
             raise ValueError(f"steps is {steps}; expected at least 1.")
         rows = self._noise(len(seen), noise, generator)
+        return self.denoise(rows, contexts, steps, guidance)
+
+    def denoise(
+        self,
+        rows: Tensor,
+        contexts: list[list[KeysValues | None]],
+        steps: int,
+        guidance: float = 1.0,
+    ) -> Tensor:
+        """Follow the flow from noise to packed rows, with gradients where they are kept.
+
+        Args:
+            rows: (B, 18, 25) noise to start from.
+            contexts: what the action transformer's `context` gave for all frames, and with
+                guidance for the last one alone.
+            steps: Euler steps.
+            guidance: as in `sample`.
+
+        Returns:
+            (B, 18, 25) packed rows.
+        """
         for step in range(steps):
             # In double precision: a single's rounding can fall into the bucket beside.
             time = torch.full((len(rows),), step / steps, dtype=torch.float64)

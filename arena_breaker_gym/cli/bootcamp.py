@@ -103,7 +103,7 @@ def bootcamp(
         typer.Option(
             min=0,
             help="Rounds of PPO in which the last student goes on by itself, by what the game "
-            "rewards.",
+            "rewards; in the first 4 only its critic learns.",
         ),
     ] = 0,
     n_action_steps: Annotated[

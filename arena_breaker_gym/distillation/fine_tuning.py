@@ -230,11 +230,7 @@ class FineTuning:
         """The (b, 18, 25) chunks that the student plays without noise, denoised from zeros."""
         config, context = self.model.config, self.model.model.context(features)
         rows = torch.zeros((len(features), config.action_horizon, config.action_dim))
-        steps = config.num_inference_timesteps
-        for step in range(steps):
-            time = torch.full((len(rows),), step / steps, dtype=torch.float64)
-            rows = rows + self.model.velocity(rows, time, context) / steps
-        return rows
+        return self.model.denoise(rows, [context], config.num_inference_timesteps)
 
     def _likelihoods(self, chunks: Tensor, meant: Tensor) -> Tensor:
         """(b,) how likely what is played of chunks is: the logarithm, but for a constant."""
