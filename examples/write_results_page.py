@@ -5,7 +5,8 @@
     python examples/write_results_page.py runs/seeds/as_it_is-seed* runs/sweep
 
 Every run is a bootcamp that differs from the first one in one thing; a bootcamp's own folder is the
-run in which nothing differs.
+run in which nothing differs. Rows of docs/data/results.json that were not measured anew stand, and
+so does the table of seeds where no bootcamp of its own is given; `--anew` forgets them.
 """
 
 from __future__ import annotations
@@ -56,6 +57,14 @@ def _run(name: str, seed: int, rows: list[Row], learned: Row) -> dict[str, Any]:
     }
 
 
+def beside_known(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The runs beside those that the page has had: one measured anew takes its old row's place."""
+    anew = {(one["run"], one["seed"]): one for one in runs}
+    known = json.loads(DATA.read_text(encoding="utf-8"))["runs"]
+    merged = {(one["run"], one["seed"]): one for one in known} | anew
+    return list(merged.values())
+
+
 def table(runs: list[dict[str, Any]]) -> str:
     """The runs as Markdown."""
     lines = [
@@ -76,11 +85,8 @@ def table(runs: list[dict[str, Any]]) -> str:
 _POOLED = ("kills", "first_wave_cleared", "dashes", GAIN)
 
 
-def agreement(found: list[Results]) -> str:
+def agreement(camps: list[Results]) -> str:
     """What each seed's bootcamp says of each of the article's claims, as Markdown."""
-    camps = [one for one in found if "run" not in one.rows[0]]
-    if not camps:
-        return "No bootcamp of its own was given."
     columns = [_claims(rows) for rows in ([one.rows for one in camps] + [_together(camps)])]
     seeds = [*(f"seed {one.settings.get('seed')}" for one in camps), "together"]
     lines = [f"| claim | {' | '.join(seeds)} |", f"|---|{'---|' * len(seeds)}"]
@@ -202,20 +208,28 @@ def rows_in(results: Results) -> list[Row]:
     return [row if "run" in row else {**row, **as_it_is} for row in results.rows]
 
 
+def write_page(runs: list[dict[str, Any]], camps: list[Results]) -> None:
+    """Writes the table of runs, and that of seeds if there are bootcamps of its own."""
+    shown = f"{table(runs)}\n\n![Kills before and after, by run](images/{PICTURE.name})"
+    text = put_between_markers(PAGE.read_text(encoding="utf-8"), "runs", shown)
+    if camps:
+        text = put_between_markers(text, "agreement", agreement(camps))
+    with written_whole(PAGE) as part:
+        part.write_text(text, encoding="utf-8")
+
+
 def main(
     folders: Annotated[list[Path], typer.Argument(help="Of bootcamps and sweeps.")],
+    *,
+    anew: Annotated[bool, typer.Option("--anew", help="Forget rows of other folders.")] = False,
 ) -> None:
     """Writes data, page and picture."""
     found = [Results.load(folder) for folder in folders]
     runs = compared([row for results in found for row in rows_in(results)])
+    runs = runs if anew else beside_known(runs)
     with written_whole(DATA) as part:
-        kept = {"runs": runs, "timings_s": [dict(one.timings_s) for one in found]}
-        part.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    shown = f"{table(runs)}\n\n![Kills before and after, by run](images/{PICTURE.name})"
-    text = put_between_markers(PAGE.read_text(encoding="utf-8"), "runs", shown)
-    text = put_between_markers(text, "agreement", agreement(found))
-    with written_whole(PAGE) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(json.dumps({"runs": runs}, indent=1) + "\n", encoding="utf-8")
+    write_page(runs, [one for one in found if "run" not in one.rows[0]])
     draw(runs)
     print(f"Page: {PAGE}\nData: {DATA}\nPicture: {PICTURE}")
 

@@ -3,11 +3,14 @@
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
+from arena_breaker_agents.nitrogen import REMOTE
 from arena_breaker_gym._runtime.plain import check_kinds, plain_int
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 from arena_breaker_gym.stages.loader import PACKAGED
+from nitrogen_adapter import checkpoint
+from nitrogen_adapter.config import PatchConfig
 from nitrogen_adapter.data.dataset import ChunkSettings
-from nitrogen_adapter.presets import PRESETS, SHIPPED
+from nitrogen_adapter.presets import PRESETS, SHIPPED, file_of
 from nitrogen_adapter.splits import DEFAULT_SPLIT
 from nitrogen_adapter.training.config import TrainingConfig
 
@@ -36,13 +39,30 @@ def _acting() -> TrainingConfig:
     )
 
 
+def is_base(student: str) -> bool:
+    """Whether a student has played this game before: the shipped base, or one of your own.
+
+    Args:
+        student: As in `BootcampPlan`; a checkpoint is a base if it is of the shipped one's kind, as
+            `arena-breaker nitrogen pretrain` makes them.
+
+    Raises:
+        ValueError: If there is no such student, or its file is damaged.
+    """
+    if student in SHIPPED or student.startswith(REMOTE):
+        return student in SHIPPED
+    file = file_of(student)
+    return file is not None and isinstance(checkpoint.load(file).config.vision, PatchConfig)
+
+
 @dataclass(frozen=True, kw_only=True)
 class BootcampPlan:
     """The plan of one bootcamp.
 
     Attributes:
         tutor: Name of the agent that teaches.
-        student: Who learns: "base", a preset, a checkpoint file, or a server that is only measured.
+        student: Who learns: "base", a preset, a checkpoint file (see `is_base`), or a server that
+            is only measured.
         skin: The looks that the game has, which the base has never seen.
         familiar_skin: Looks that the student knows: moments are drawn in them as well, so that it
             learns to see in the new ones what it sees in these; None: it is told nothing of that
@@ -123,9 +143,11 @@ class BootcampPlan:
     ) -> Self:
         """The plan for a student, who learns in the way that suits it.
 
-        The shipped base acts as the expert does, and from that tutor learns to see alone; from
-        others, or where no look is familiar, it learns to see and to act at once. A preset, which
-        knows nothing yet, learns as a whole; a checkpoint learns the published way.
+        A base acts as the expert does, and from that tutor learns to see alone; from others, or
+        where no look is familiar, it learns to see and to act at once. A preset, which knows
+        nothing yet, learns as a whole; any other checkpoint learns the published way.
+        Looks are familiar to a base alone, and a base alone is compared with a second student,
+        unless `changes` say so.
 
         Args:
             student: As in this class.
@@ -133,25 +155,30 @@ class BootcampPlan:
             max_seconds: Most seconds that each training of the student may take; None: as long as
                 its epochs take.
             changes: Other entries of this class.
+
+        Raises:
+            ValueError: If there is no such student, or an entry cannot be meant.
         """
-        changes = {"familiar_skin": "neon" if student in SHIPPED else None, **changes}
+        # A file of a sweep may say what is no text; the plan refuses it.
+        base = isinstance(student, str) and is_base(student)
+        changes = {"familiar_skin": "neon" if base else None, **changes}
         if changes.get("tutor", cls.tutor) != cls.tutor:
             changes = {"practice": 0, **changes}
-        if student in SHIPPED:
+        if base:
             sees = changes["familiar_skin"] and changes.get("practice", cls.practice)
             posttrain = _acting() if sees else TrainingConfig.adapting()
         elif student in PRESETS:
             posttrain = TrainingConfig.student()
         else:
             posttrain = TrainingConfig()
-        small = student in SHIPPED or student in PRESETS
+        small = base or student in PRESETS
         changes = {
             "alignment": TrainingConfig.aligning(),
             "posttrain": posttrain,
             "distillation": TrainingConfig.distilling() if small else TrainingConfig(),
-            "control": student in SHIPPED,
+            "control": base,
             # One that does not know the game yet needs all the moments that there are.
-            **({} if student in SHIPPED else {"chunks": ChunkSettings(stride=2)}),
+            **({} if base else {"chunks": ChunkSettings(stride=2)}),
             **changes,
         }
         for training in ("alignment", "posttrain", "distillation"):

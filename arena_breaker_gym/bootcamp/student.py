@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from arena_breaker_agents.nitrogen import REMOTE, NitroGenPolicy
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_gym.batch.arenas import Arenas
-from arena_breaker_gym.bootcamp.plan import BootcampPlan
+from arena_breaker_gym.bootcamp.plan import BootcampPlan, is_base
 from arena_breaker_gym.distillation.collector import (
     Collector,
     CollectorConfig,
@@ -33,7 +33,7 @@ from nitrogen_adapter.data.label_statistics import LabelStatistics
 from nitrogen_adapter.gamepad import GamepadSettings
 from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor
 from nitrogen_adapter.model import NitroGen
-from nitrogen_adapter.presets import PRESETS, SHIPPED, file_of
+from nitrogen_adapter.presets import PRESETS, file_of
 from nitrogen_adapter.training.trainer import bfloat16_is_faster
 
 FRAME_SIZE = 256  # pixels of a side; NitroGen's own, which a server does not tell
@@ -76,6 +76,7 @@ class Student:
         self.seed = seed
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self._file = None if self.remote else file_of(source)
+        self._small = source in PRESETS or is_base(source)
 
     @property
     def remote(self) -> bool:
@@ -103,8 +104,7 @@ class Student:
     @property
     def frame_size(self) -> int:
         """Side of the frames that it looks at, in pixels."""
-        own = self.source in PRESETS or self.source in SHIPPED
-        return self.fresh().config.vision.image_size if own else FRAME_SIZE
+        return self.fresh().config.vision.image_size if self._small else FRAME_SIZE
 
     def agent(self, name: str, *, trained: bool, n_action_steps: int) -> NitroGenPolicy:
         """The agent that plays as a student does before or after a training.
@@ -133,11 +133,10 @@ class Student:
         model = self.fresh()
         if trained is not None:
             model = checkpoint.load(self.trained(trained), device=self.device)
-        small = self.source in PRESETS or self.source in SHIPPED
         # The small student denoises from zeros, to the middle of what it thinks likely: drawn
         # noise gives a likely action, a new one at every look, and its play trembles.
         return LocalPredictor(
-            model, quiet=small, autocast=small and bfloat16_is_faster(self.device)
+            model, quiet=self._small, autocast=self._small and bfloat16_is_faster(self.device)
         )
 
 

@@ -44,7 +44,8 @@ def bootcamp(
             metavar="NAME",
             rich_help_panel=_TAUGHT,
             help="Who learns: base (ships with the package, has played in other looks), student "
-            "(the same network from nothing), a checkpoint such as ng.pt, or a server as in "
+            "(the same network from nothing), a base of your own such as "
+            "runs/base/base.safetensors, another checkpoint such as ng.pt, or a server as in "
             "tcp://127.0.0.1:5555, which is measured and not trained.",
         ),
     ] = "base",
@@ -195,16 +196,16 @@ def bootcamp(
         return
     from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
     from arena_breaker_gym.bootcamp.page import bootcamp_report
-    from arena_breaker_gym.bootcamp.plan import BootcampPlan
-    from nitrogen_adapter.presets import SHIPPED
+    from arena_breaker_gym.bootcamp.plan import BootcampPlan, is_base
 
+    base = is_base(student)
     plan = BootcampPlan.for_student(
         student,
         seed=seed,
         max_seconds=train_seconds,
         tutor=tutor,
         skin=skin,
-        familiar_skin=familiar_skin if student in SHIPPED and familiar_skin != "none" else None,
+        familiar_skin=familiar_skin if base and familiar_skin != "none" else None,
         **({} if practice is None else {"practice": practice}),
         demonstrations=demonstrations,
         dagger=dagger,
@@ -213,7 +214,7 @@ def bootcamp(
         evaluations=evaluations,
         tutor_evaluations=tutor_evaluations,
         realtime_evaluations=realtime_evaluations,
-        control=control and student in SHIPPED,
+        control=control and base,
     )
     chosen = options.opened_backend(backend, address=ray_address, workers=workers)
     with bar(resume=how_to_resume(out)) as advance, chosen as place:

@@ -19,7 +19,7 @@ from arena_breaker_gym._runtime.files import BusyError, GoneError, claimed
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from arena_breaker_gym.bootcamp.page import bootcamp_report
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, BootcampPlan
-from arena_breaker_gym.bootcamp.student import homework, rounds_of_dagger
+from arena_breaker_gym.bootcamp.student import Student, homework, rounds_of_dagger
 from arena_breaker_gym.bootcamp.sweep import (
     SweepError,
     SweepRun,
@@ -30,9 +30,11 @@ from arena_breaker_gym.bootcamp.sweep import (
 from arena_breaker_gym.report import write_report
 from arena_breaker_gym.rollout import EpisodeStore, rollout
 from arena_breaker_gym.rollout.replay import replay
+from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import NitroGen, checkpoint, gamepad
 from nitrogen_adapter.data.dataset import ChunkSettings, build_examples, kept_starts
 from nitrogen_adapter.inference import LocalPredictor
+from nitrogen_adapter.presets import SHIPPED
 from nitrogen_adapter.remote.server import NitroGenServer
 from nitrogen_adapter.training.config import TrainingConfig
 
@@ -313,9 +315,11 @@ def test_a_student_on_a_server_is_measured_and_not_trained(tmp_path):
 
 
 def test_a_student_that_there_is_not_is_refused_before_anything_is_written(tmp_path):
-    plan = BootcampPlan.for_student("missing.pt", seed=0, max_seconds=None)
-    with pytest.raises(ValueError, match=r"no model 'missing\.pt'; expected one of base, student"):
-        Bootcamp(plan, tmp_path / "camp")
+    said = r"no model 'missing\.pt'; expected one of base, student"
+    with pytest.raises(ValueError, match=said):
+        BootcampPlan.for_student("missing.pt", seed=0)
+    with pytest.raises(ValueError, match=said):
+        Bootcamp(replace(PLAN, student="missing.pt"), tmp_path / "camp")
     assert not (tmp_path / "camp").exists()
 
 
@@ -399,6 +403,24 @@ def test_the_base_learns_to_act_from_a_tutor_whose_play_it_does_not_know():
     assert [one.split for one in trainings.values()] == ["vision_encoder", "all"]
     assert {one.seed for one in trainings.values()} == {3}
     assert not BootcampPlan.for_student("base", seed=0, familiar_skin=None).sees_first
+
+
+def test_a_base_of_your_own_is_taught_and_plays_as_the_shipped_one_does(tmp_path):
+    own = tmp_path / "own.safetensors"
+    checkpoint.save(own, checkpoint.load(SHIPPED["base"]))
+    plan = BootcampPlan.for_student(str(own), seed=0)
+    assert plan == replace(BootcampPlan.for_student("base", seed=0), student=str(own))
+    students = [Student(source, tmp_path, seed=0) for source in ("base", str(own))]
+    shipped, its = (
+        rollout(
+            one.agent("base", trained=False, n_action_steps=3),
+            episodes=1,
+            env=Settings(pixel_size=one.frame_size),
+            max_steps=60,
+        )[0]
+        for one in students
+    )
+    np.testing.assert_array_equal(its.actions, shipped.actions)
 
 
 SWEEP = """
