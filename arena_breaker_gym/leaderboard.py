@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,7 @@ from pydantic import TypeAdapter
 
 from arena_breaker_gym._runtime.files import written_whole
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.rollout.agent import Agent
+from arena_breaker_gym.rollout.agent import Agent, pixel_size_of
 from arena_breaker_gym.rollout.backends import Backend
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, Watch, evaluate
 from arena_breaker_gym.rollout.metrics import Row
@@ -106,7 +107,7 @@ def measure_entry(
     source: str,
     command: str,
     note: str = "",
-    pixel_size: int = 256,
+    pixel_size: int | None = None,
     out: Path | None = None,
     backend: Backend | str | None = None,
     watch: Watch | None = None,
@@ -119,7 +120,7 @@ def measure_entry(
         source: As in `Entry`.
         command: As in `Entry`.
         note: As in `Entry`.
-        pixel_size: As in `Entry`.
+        pixel_size: As in `Entry`; None: as the agent learned from, or 256.
         out: Where its episodes are kept, so that an interrupted call goes on; None: nowhere.
         backend: Where episodes are played; see `rollout`.
         watch: Called after every step of the batch.
@@ -127,6 +128,9 @@ def measure_entry(
     Raises:
         ValueError: If the agent failed in an episode, so that its mean would be of the others.
     """
+    if pixel_size is None:
+        with closing(make()) as one:
+            pixel_size = pixel_size_of(one, Settings.pixel_size)
     terms = BenchmarkConfig(
         episodes=EPISODES,
         seed=FIRST_SEED,

@@ -320,6 +320,11 @@ class NitroGenConfig:
                 "actions of a chunk that need a position each."
             )
 
+    @property
+    def is_student(self) -> bool:
+        """Whether this is the laptop student's kind of network, which a base is: a patch tower."""
+        return isinstance(self.vision, PatchConfig)
+
     @classmethod
     def from_dict(cls, ckpt_config: Mapping[str, object]) -> NitroGenConfig:
         """Read the configuration of a checkpoint; entries it does not know are kept unread.

@@ -27,6 +27,12 @@ from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.steady import Steady
 from nitrogen_adapter.vision import normalise
 
+N_ACTION_STEPS = 9
+"""Actions of a chunk that are played before the next look, unless said. Our own default."""
+
+STUDENT_ACTION_STEPS = 3
+"""The same of the laptop student, as it is played in training: `docs/results.md` has a row of 9."""
+
 
 @dataclass(frozen=True)
 class PackedTensor:
@@ -123,7 +129,7 @@ class LocalPredictor:
         name: str = "nitrogen",
         steps: int | None = None,
         guidance: float = 1.0,
-        quiet: bool = False,
+        quiet: bool | None = None,
         game: str | int | None = None,
         device: str | torch.device | None = None,
         dtype: torch.dtype | None = None,
@@ -137,7 +143,9 @@ class LocalPredictor:
             name: stands in tables.
             steps: Euler steps; the model's own number where not given.
             guidance: how much the earlier frames are stressed; 1 for not at all.
-            quiet: whether to denoise from zeros instead of drawn noise.
+            quiet: whether to denoise from zeros, to the middle of what it thinks likely, instead of
+                drawn noise, which gives another likely chunk at every look; as suits the model
+                where not given: the laptop student does.
             game: which game it plays, for a model that was told games apart.
             device: where it runs; where it is now if not given.
             dtype: of the weights and the computation; bfloat16 on CUDA, else as they are, if not
@@ -155,7 +163,7 @@ class LocalPredictor:
         self.model = _placed(model, device, dtype)
         self.steps = steps
         self.guidance = guidance
-        self.quiet = quiet
+        self.quiet = model.config.is_student if quiet is None else quiet
         self.game = game
         self.compiled = compile
         self.autocast = autocast
@@ -171,6 +179,17 @@ class LocalPredictor:
     def horizon(self) -> int:
         """Rows in a chunk."""
         return self.model.config.action_horizon
+
+    @property
+    def n_action_steps(self) -> int:
+        """Actions of a chunk that suit the model before it looks again."""
+        return STUDENT_ACTION_STEPS if self.model.config.is_student else N_ACTION_STEPS
+
+    @property
+    def pixel_size(self) -> int | None:
+        """Side of the frames that it learned from, in pixels; None: it scales whatever it gets."""
+        config = self.model.config
+        return config.vision.image_size if config.is_student else None
 
     @property
     def image_size(self) -> int:

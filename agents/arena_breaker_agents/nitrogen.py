@@ -16,15 +16,18 @@ from arena_breaker_gym.deprecated import old_keyword, warn
 from arena_breaker_gym.rollout.agent import AgentFactory, Observations, SendRequest
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.gamepad import DEFAULT_GAMEPAD, GamepadSettings
-from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor, PackedPredictor
+from nitrogen_adapter.inference import (
+    N_ACTION_STEPS,
+    ChunkPredictor,
+    LocalPredictor,
+    PackedPredictor,
+)
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.presets import SHIPPED
 
 REMOTE = "tcp://"
 
 DTYPES = ("float32", "bfloat16", "float16")
-
-N_ACTION_STEPS = 9  # of a chunk's 18 actions; our own default
 
 _Actions = deque[NDArray[np.float32]]
 
@@ -104,7 +107,7 @@ class NitroGenPolicy:
         student: NitroGen | ChunkPredictor,
         *,
         name: str | None = None,
-        n_action_steps: int = N_ACTION_STEPS,
+        n_action_steps: int | None = None,
         buttons: GamepadSettings = DEFAULT_GAMEPAD,
         **options: Any,
     ) -> None:
@@ -113,7 +116,8 @@ class NitroGenPolicy:
         Args:
             student: A model, or a predictor that is ready to be asked.
             name: Stands in tables and episodes; None: the predictor's own.
-            n_action_steps: How many of a chunk's actions are played before the next look, 1 to 18.
+            n_action_steps: How many of a chunk's actions are played before the next look, 1 to 18;
+                None: as suits the model, 3 for the laptop student and 9 for others.
             buttons: How actions lie on the gamepad.
             options: For a model: those of `LocalPredictor` (steps, guidance, quiet, device, …).
 
@@ -125,6 +129,8 @@ class NitroGenPolicy:
             student = LocalPredictor(student, **options)
         elif options:
             raise ValueError(f"A predictor has its options already; it takes no {[*options]}.")
+        if n_action_steps is None:
+            n_action_steps = _suited_steps(student)
         if not 1 <= n_action_steps <= student.horizon:
             raise ValueError(
                 f"n_action_steps must be from 1 to {student.horizon}, got {n_action_steps}."
@@ -137,6 +143,11 @@ class NitroGenPolicy:
         self._rest: dict[int, _Actions] = {}  # of the newest chunk, after it
         self._old: dict[int, _Actions] = {}  # of the chunk before
         self._looked: frozenset[int] = frozenset()
+
+    @property
+    def pixel_size(self) -> int | None:
+        """As of `FixedPixels`; a server does not tell."""
+        return self.predictor.pixel_size if isinstance(self.predictor, LocalPredictor) else None
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, **options: Any) -> Self:
@@ -226,6 +237,12 @@ class NitroGenPolicy:
             self._old[arena] = self._rest[arena]
             self._ahead[arena] = deque(chunk[: self.n_action_steps])
             self._rest[arena] = deque(chunk[min(self.n_action_steps, len(chunk) - 1) :])
+
+
+def _suited_steps(predictor: ChunkPredictor) -> int:
+    """How many actions of a chunk suit a model; a server does not tell."""
+    own = predictor.n_action_steps if isinstance(predictor, LocalPredictor) else N_ACTION_STEPS
+    return min(own, predictor.horizon)
 
 
 @dataclass(frozen=True)

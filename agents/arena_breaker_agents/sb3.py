@@ -79,6 +79,11 @@ class SB3Agent:
             agent.name = f"{agent.name}?{said}"
         return agent
 
+    @property
+    def pixel_size(self) -> int | None:
+        """As of `FixedPixels`."""
+        return self._saved.settings.pixel_size if "pixels" in self.needs else None
+
     def prepare(self, plan: Plan, folder: Path | None, *, episodes: int) -> None:
         """Fits itself to the game that is to be played.
 

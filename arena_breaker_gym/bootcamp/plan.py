@@ -8,7 +8,6 @@ from arena_breaker_gym._runtime.plain import check_kinds, plain_int
 from arena_breaker_gym.settings import MAX_EPISODE_STEPS
 from arena_breaker_gym.stages.loader import PACKAGED
 from nitrogen_adapter import checkpoint
-from nitrogen_adapter.config import PatchConfig
 from nitrogen_adapter.data.dataset import ChunkSettings
 from nitrogen_adapter.presets import PRESETS, SHIPPED, file_of
 from nitrogen_adapter.splits import DEFAULT_SPLIT
@@ -52,7 +51,7 @@ def is_base(student: str) -> bool:
     if student in SHIPPED or student.startswith(REMOTE):
         return student in SHIPPED
     file = file_of(student)
-    return file is not None and isinstance(checkpoint.load(file).config.vision, PatchConfig)
+    return file is not None and checkpoint.load(file).config.is_student
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,7 @@ def benchmark(
     backend: options.BackendName = "local",
     ray_address: options.RayAddress = None,
     workers: options.Workers = None,
-    pixel_size: options.PixelSize = 256,
+    pixel_size: options.PixelSize = None,
     out: options.Out = None,
     json: options.Json = False,
 ) -> None:
@@ -71,6 +71,7 @@ def benchmark(
         settings=options.settings_from(
             stages, fix=point_blank_fix, skin=skin, pixel_size=pixel_size
         ),
+        own_pixel_size=pixel_size is None,
         stages=tuple(stage or (1,)),
         max_steps=max_steps,
         num_envs=num_envs,

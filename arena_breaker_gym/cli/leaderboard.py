@@ -46,7 +46,7 @@ def measure(
             help="A sentence on how it was made, such as 'PPO, 10 million steps'. Default: none."
         ),
     ] = "",
-    pixel_size: options.PixelSize = 256,
+    pixel_size: options.PixelSize = None,
     out: options.Out = None,
     backend: options.BackendName = "local",
     ray_address: options.RayAddress = None,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 AGENT_HELP = (
     "Who plays: idle, random, scripted, expert, planner, claude; or a name and what it needs, as "
-    "sb3:model.zip, nitrogen:student.pt, nitrogen:ng.pt?n_action_steps=12, "
+    "sb3:model.zip, nitrogen:base, nitrogen:ng.pt?n_action_steps=12, "
     "nitrogen:tcp://127.0.0.1:5555, claude:MODEL?decision_steps=12, "
     "openai:MODEL?base_url=URL or replay:TRANSCRIPT; or a class of your own in this folder, as in "
     "my_agents:Mine or my_agents:Mine?depth=3."
@@ -81,9 +81,10 @@ Skin = Annotated[
     typer.Option(help="How the game looks, such as garden, random, or a JSON file of yours."),
 ]
 PixelSize = Annotated[
-    int,
+    int | None,
     typer.Option(
-        help="Side of the picture that the agent sees, in pixels: 64, 84, 96, 128 or 256."
+        help="Side of the picture that the agent sees, in pixels: 64, 84, 96, 128 or 256. Default: "
+        "as the agent learned from, or 256.",
     ),
 ]
 Out = Annotated[
@@ -154,7 +155,7 @@ def opened_backend(name: str, *, address: str | None, workers: int | None) -> "I
 
 
 def settings_from(
-    stages: list[str] | None, *, fix: bool, skin: str, pixel_size: int = 256
+    stages: list[str] | None, *, fix: bool, skin: str, pixel_size: int | None = None
 ) -> "Settings":
     """The game's settings from options.
 
@@ -167,7 +168,7 @@ def settings_from(
         stages=tuple(stages) if stages else None,
         point_blank_fix=fix,
         skin=skin,
-        pixel_size=pixel_size,
+        pixel_size=Settings.pixel_size if pixel_size is None else pixel_size,
     )
     settings.check_skin()
     return settings

@@ -76,7 +76,7 @@ def rollout(
     stages: options.StageFiles = None,
     point_blank_fix: options.MaybeFix = None,
     skin: options.Skin = "default",
-    pixel_size: options.PixelSize = 256,
+    pixel_size: options.PixelSize = None,
     keep_snapshots: Annotated[
         bool,
         typer.Option(
@@ -113,7 +113,9 @@ def rollout(
     Example: arena-breaker rollout scripted -n 5 --out runs/demo
     """
     from arena_breaker_agents.registry import limited, make_agent
+    from arena_breaker_gym.rollout.agent import pixel_size_of
     from arena_breaker_gym.rollout.episode import latency_from
+    from arena_breaker_gym.settings import Settings
 
     name = _one_of(agent, agent_option)
     charge = latency_from(latency)
@@ -122,6 +124,8 @@ def rollout(
         limited(player, budget, name=name)
         usual = _usual(player)
         game = usual["settings"]
+        if pixel_size is None:
+            pixel_size = pixel_size_of(player, Settings.pixel_size)
         fix = game["point_blank_fix"] if point_blank_fix is None else point_blank_fix
         terms = _Terms(
             episodes=episodes or usual["episodes"],

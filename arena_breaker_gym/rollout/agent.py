@@ -143,6 +143,26 @@ class ChunkedAgent(Protocol):
 
 
 @runtime_checkable
+class FixedPixels(Protocol):
+    """An agent that learned from frames of one size, and is best shown these."""
+
+    @property
+    def pixel_size(self) -> int | None:
+        """Side of the frames, in pixels; None: any will do."""
+
+
+def pixel_size_of(agent: Agent, otherwise: int) -> int:
+    """Side of the frames that an agent is best shown.
+
+    Args:
+        agent: Any agent.
+        otherwise: Where it does not care.
+    """
+    own = agent.pixel_size if isinstance(agent, FixedPixels) else None
+    return otherwise if own is None else own
+
+
+@runtime_checkable
 class HoldsAction(Protocol):
     """An agent that has plans for the steps on which its answer is still awaited.
 

@@ -3,14 +3,14 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from arena_breaker_gym._runtime.plain import plain_int
 from arena_breaker_gym.deprecated import old_names
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
-from arena_breaker_gym.rollout.agent import Agent
+from arena_breaker_gym.rollout.agent import Agent, pixel_size_of
 from arena_breaker_gym.rollout.backends import Backend, opened
 from arena_breaker_gym.rollout.episode import Latency, checked_latency
 from arena_breaker_gym.rollout.metrics import Row, row_of
@@ -37,6 +37,8 @@ class BenchmarkConfig:
         episodes: Episodes for each agent on each stage.
         seed: Episode i of every agent on every stage is seeded seed + i.
         settings: The game's settings.
+        own_pixel_size: Whether an agent that learned from frames of one size (`FixedPixels`) is
+            shown these, whatever `settings` say.
         stages: Stages that episodes begin on; each gives a row.
         max_steps: Steps after which an episode is cut off.
         num_envs: Arenas side by side, which changes no result; None: see `rollout`.
@@ -49,6 +51,7 @@ class BenchmarkConfig:
     episodes: int
     seed: int = 0
     settings: Settings = field(default_factory=Settings)
+    own_pixel_size: bool = False
     stages: tuple[int, ...] = (1,)
     max_steps: int = MAX_EPISODE_STEPS
     num_envs: int | None = None
@@ -70,6 +73,7 @@ class BenchmarkConfig:
         """What was played, in plain JSON values."""
         return {
             **self.settings.to_dict(),
+            "own_pixel_size": self.own_pixel_size,
             "episodes": self.episodes,
             "seed": self.seed,
             "start_stages": list(self.stages),
@@ -141,6 +145,9 @@ def evaluate(
     """Measures one agent: a row for each stage. See `benchmark` for the arguments."""
     rows = []
     agent = make()
+    settings = terms.settings
+    if terms.own_pixel_size:
+        settings = replace(settings, pixel_size=pixel_size_of(agent, settings.pixel_size))
     try:
         for stage in terms.stages:
             episodes = rollout(
@@ -148,7 +155,7 @@ def evaluate(
                 episodes=terms.episodes,
                 seed=terms.seed,
                 num_envs=terms.num_envs,
-                env=terms.settings,
+                env=settings,
                 stage=stage,
                 max_steps=terms.max_steps,
                 latency=terms.latency,

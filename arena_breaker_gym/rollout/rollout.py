@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from arena_breaker_gym._runtime.files import Claim, claimed
 from arena_breaker_gym._runtime.plain import plain_int
 from arena_breaker_gym.deprecated import warn
-from arena_breaker_gym.rollout.agent import NEEDS, Agent, RunStopped
+from arena_breaker_gym.rollout.agent import NEEDS, Agent, RunStopped, pixel_size_of
 from arena_breaker_gym.rollout.backends import MOST_ARENAS, Backend, BackendReport, Work, opened
 from arena_breaker_gym.rollout.episode import (
     MEASURED,
@@ -69,7 +69,8 @@ def rollout(
         seed: Of episode 0; 0 or above.
         num_envs: Arenas side by side, in each worker if there are several; None: one an episode,
             at most 16, and one in all where the latency is measured.
-        env: Settings of the game, as such or as keywords; None: the defaults.
+        env: Settings of the game, as such or as keywords; where keywords name no `pixel_size`, an
+            agent that learned from frames of one size is shown these. None: the defaults.
         stage: Stage that episodes begin on, or several for episodes to take in turn; None:
             the settings' `start_stage`.
         max_steps: Steps after which an episode is cut off.
@@ -100,7 +101,7 @@ def rollout(
     if engine is not None:
         warn("rollout(engine=)", "rollout(backend=)")
         backend = engine
-    settings = env if isinstance(env, Settings) else Settings.from_keywords(env or {})
+    settings = env if isinstance(env, Settings) else _settings_for(agent, env or {})
     settings.check_skin()
     latency = checked_latency(latency)
     episodes = plain_int("episodes", episodes)
@@ -201,6 +202,12 @@ def _check_alone(count: int, latency: Latency) -> None:
             "latency='measured' plays one arena at a time: leave num_envs out or make it 1, "
             f"got {count}."
         )
+
+
+def _settings_for(agent: Agent, keywords: Mapping[str, object]) -> Settings:
+    """The game of what was said, with frames of the agent's own size where nothing was."""
+    own = pixel_size_of(agent, Settings.pixel_size)
+    return Settings.from_keywords({"pixel_size": own, **keywords})
 
 
 def _check_needs(agent: Agent) -> None:

@@ -10,6 +10,7 @@ from arena_breaker_agents.nitrogen import NitroGenPolicy
 from arena_breaker_agents.registry import make_agent
 from arena_breaker_gym.rollout import rollout
 from arena_breaker_gym.rollout.agent import Observations
+from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import NitroGen, checkpoint
 from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.inference import LocalPredictor
@@ -289,6 +290,26 @@ def test_options_follow_a_question_mark(tmp_path):
     }.items():
         with pytest.raises(ValueError, match=message):
             make_agent(f"nitrogen:{tmp_path / 'mine.pt'}?{said}")
+
+
+def test_a_model_plays_as_suits_it_unless_told_otherwise(tmp_path):
+    def how(source):
+        agent = make_agent(f"nitrogen:{source}")
+        return agent.n_action_steps, agent.predictor.quiet, agent.pixel_size
+
+    checkpoint.save(tmp_path / "mine.pt", lively())
+    assert how(tmp_path / "mine.pt") == (9, False, None)
+    assert how("base") == (3, True, 96)
+    assert how("base?quiet=false&n_action_steps=18") == (18, False, 96)
+
+
+def test_who_learned_from_frames_of_one_size_is_shown_these_where_nothing_is_said():
+    agent = make_agent("nitrogen:base")
+    sizes = [
+        rollout(agent, episodes=1, max_steps=2, env=env)[0].settings.pixel_size
+        for env in (None, {"skin": "ice"}, {"pixel_size": 128}, Settings())
+    ]
+    assert sizes == [96, 96, 128, 256]
 
 
 def test_the_old_name_of_n_action_steps_works_and_warns(tmp_path):

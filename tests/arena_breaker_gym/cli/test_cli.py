@@ -190,5 +190,11 @@ def test_pictures_have_the_size_that_is_asked_for(run, tmp_path):
     play = ("rollout", "random", "-n", "1", "--max-steps", "3")
     status, _, _ = run(*play, "--pixel-size", "84", "--out", str(tmp_path))
     assert status == 0 and EpisodeStore(tmp_path).load(0).settings.pixel_size == 84
+    for command in ("rollout", "benchmark"):
+        out = tmp_path / command
+        short = ("-n", "1", "--max-steps", "3", "--out", str(out))
+        assert run(command, "nitrogen:base", *short)[0] == 0
+        (file,) = out.rglob("*.npz")
+        assert EpisodeStore(file.parent).load(0).settings.pixel_size == 96
     status, _, err = run(*play, "--pixel-size", "85")
     assert status == 1 and "pixel_size must be one of 64, 84, 96, 128, 256, got 85." in err
