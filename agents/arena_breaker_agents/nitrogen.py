@@ -39,10 +39,11 @@ def _dtype(text: str) -> torch.dtype:
     return found
 
 
-# What may stand after the question mark; a server decides all except the first itself.
+# What may stand after the question mark; a server decides all except the first two itself.
 OPTIONS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
         "n_action_steps": int,
+        "hud": flag,
         "steps": int,
         "guidance": float,
         "quiet": flag,
@@ -84,7 +85,7 @@ class AgentSource:
             ValueError: If an option is unknown, or its value is none for it.
         """
         remote = text.startswith(REMOTE)
-        names = [*list(OPTIONS)[: 1 if remote else None], *OLD_NAMES]
+        names = [*list(OPTIONS)[: 2 if remote else None], *OLD_NAMES]
         readers = {name: OPTIONS[OLD_NAMES.get(name, name)] for name in names}
         place, options, said = split_options(text, readers)
         for old in OLD_NAMES.keys() & options.keys():
@@ -100,8 +101,6 @@ class NitroGenPolicy:
     charges for thinking, the rest of the old chunk goes on until the new one is there.
     """
 
-    needs = ("pixels",)
-
     def __init__(
         self,
         student: NitroGen | ChunkPredictor,
@@ -109,6 +108,7 @@ class NitroGenPolicy:
         name: str | None = None,
         n_action_steps: int | None = None,
         buttons: GamepadSettings = DEFAULT_GAMEPAD,
+        hud: bool = False,
         **options: Any,
     ) -> None:
         """Wraps what predicts.
@@ -119,6 +119,7 @@ class NitroGenPolicy:
             n_action_steps: How many of a chunk's actions are played before the next look, 1 to 18;
                 None: as suits the model, 3 for the laptop student and 9 for others.
             buttons: How actions lie on the gamepad.
+            hud: Whether it sees the HUD that people see over the game.
             options: For a model: those of `LocalPredictor` (steps, guidance, quiet, device, …).
 
         Raises:
@@ -139,6 +140,7 @@ class NitroGenPolicy:
         self.name = student.name if name is None else name
         self.n_action_steps = n_action_steps
         self.buttons = replace(buttons, old_layout=False)  # predictors give buttons first
+        self.needs: tuple[str, ...] = ("pixels", "hud") if hud else ("pixels",)
         self._ahead: dict[int, _Actions] = {}  # of the newest chunk, before the next look
         self._rest: dict[int, _Actions] = {}  # of the newest chunk, after it
         self._old: dict[int, _Actions] = {}  # of the chunk before
@@ -195,7 +197,8 @@ class NitroGenPolicy:
         Raises:
             ValueError: If its predictor can predict here only.
         """
-        return _Factory(_sent(self.predictor), self.name, self.n_action_steps, self.buttons)
+        hud = "hud" in self.needs
+        return _Factory(_sent(self.predictor), self.name, self.n_action_steps, self.buttons, hud)
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """Drops what is left of these arenas' chunks and seeds their noise."""
@@ -213,7 +216,7 @@ class NitroGenPolicy:
         due = [row for row, arena in enumerate(arenas) if not self._ahead[arena]]
         self._looked = frozenset(arenas[row] for row in due)
         if due:
-            self._look(observations.pixels[due], [arenas[row] for row in due])
+            self._look(self._frames(observations, due), [arenas[row] for row in due])
         return np.stack([self._ahead[arena].popleft() for arena in arenas])
 
     def was_queried(self, arenas: Sequence[int]) -> list[bool]:
@@ -229,6 +232,15 @@ class NitroGenPolicy:
         for chunks in (self._ahead, self._rest, self._old):
             chunks.clear()
         self.predictor.close()
+
+    def _frames(self, observations: Observations, rows: list[int]) -> NDArray[np.uint8]:
+        """What some arenas show, (n, size, size, 3)."""
+        frames: NDArray[np.uint8] = observations.pixels[rows]
+        if "hud" not in self.needs:
+            return frames
+        from arena_breaker_gym.rendering.layers import draw_huds  # with pygame, which few need
+
+        return draw_huds(frames, [observations.hud[row] for row in rows])
 
     def _look(self, frames: NDArray[np.uint8], arenas: list[int]) -> None:
         """Fetches new chunks for (n, size, size, 3) frames."""
@@ -266,6 +278,7 @@ class _Factory:
     name: str
     n_action_steps: int
     buttons: GamepadSettings
+    hud: bool
 
     @property
     def gpu(self) -> bool:
@@ -274,7 +287,11 @@ class _Factory:
     def __call__(self, ask: SendRequest) -> NitroGenPolicy:
         predictor = self.predictor.unpacked()
         return NitroGenPolicy(
-            predictor, name=self.name, n_action_steps=self.n_action_steps, buttons=self.buttons
+            predictor,
+            name=self.name,
+            n_action_steps=self.n_action_steps,
+            buttons=self.buttons,
+            hud=self.hud,
         )
 
 

@@ -294,7 +294,7 @@ class Bootcamp:
             shown = shown_states(demonstrations, plan, config, examples.actions)
         return StateExamples(
             LabelledStates.joined([practised, shown]),
-            Looks(familiar, [plan.skin]),
+            Looks(familiar, [plan.skin], hud=plan.hud),
             seed=plan.seed,
             paired=Looks(familiar, [plan.familiar_skin]),
         )
@@ -481,6 +481,7 @@ class Bootcamp:
             name,
             trained=name != ZERO_SHOT,
             n_action_steps=self.plan.n_action_steps,
+            hud=self.plan.hud,
         )
 
     def _tutor(self, folder: Path) -> Agent:

@@ -63,6 +63,8 @@ class BootcampPlan:
         student: Who learns: "base", a preset, a checkpoint file (see `is_base`), or a server that
             is only measured.
         skin: The looks that the game has, which the base has never seen.
+        hud: Whether the student sees the HUD that people see over the game, in the new looks; the
+            article hid it.
         familiar_skin: Looks that the student knows: moments are drawn in them as well, so that it
             learns to see in the new ones what it sees in these; None: it is told nothing of that
             kind.
@@ -97,6 +99,7 @@ class BootcampPlan:
     tutor: str = "expert"
     student: str = "base"
     skin: str = "default"
+    hud: bool = False
     familiar_skin: str | None = "neon"
     practice: int = 19_200
     demonstrations: int = 17
@@ -133,6 +136,10 @@ class BootcampPlan:
         plain_int("n_action_steps", self.n_action_steps, most=self.chunks.horizon)
         for stage in self.evaluation_stages:
             plain_int("evaluation_stages", stage, most=len(PACKAGED))
+        if self.hud and self.fine_tuning:
+            raise ValueError(
+                "hud is true and fine_tuning above 0: PPO knows no HUD; leave one out."
+            )
         if not self.evaluation_stages:
             raise ValueError("evaluation_stages is empty; expected at least one stage.")
 

@@ -106,16 +106,19 @@ class Student:
         """Side of the frames that it looks at, in pixels."""
         return self.fresh().config.vision.image_size if self._small else FRAME_SIZE
 
-    def agent(self, name: str, *, trained: bool, n_action_steps: int) -> NitroGenPolicy:
+    def agent(
+        self, name: str, *, trained: bool, n_action_steps: int, hud: bool = False
+    ) -> NitroGenPolicy:
         """The agent that plays as a student does before or after a training.
 
         Args:
             name: Of its rows, and of its training.
             trained: Whether it plays as after training.
             n_action_steps: Actions of a chunk that it plays before it looks again.
+            hud: Whether it sees the HUD.
         """
         predictor = self._predictor(name if trained else None)
-        return NitroGenPolicy(predictor, name=name, n_action_steps=n_action_steps)
+        return NitroGenPolicy(predictor, name=name, n_action_steps=n_action_steps, hud=hud)
 
     def most_arenas(self) -> int | None:
         """Arenas that it can play in at once; None: any number."""
@@ -167,6 +170,7 @@ def homework(
         _chunks(plan, config),
         size=config.vision.image_size,
         skin=plan.skin,
+        hud=plan.hud,
         buttons=GamepadSettings(old_layout=config.old_layout),
     )
     collected = examples.collect(on_episode)
@@ -273,6 +277,7 @@ def rounds_of_dagger(plan: BootcampPlan, tutor: Agent) -> PretrainingConfig:
         learning = replace(learning, teacher_weight=0.0)
     return PretrainingConfig(
         skins=(plan.skin,),
+        hud=plan.hud,
         looks_a_round=-(-plan.dagger_states // ARENAS),
         rounds_kept=_ROUNDS_KEPT,
         steps_a_round=steps,

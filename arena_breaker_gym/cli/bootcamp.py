@@ -58,6 +58,14 @@ def bootcamp(
             "chalkboard, garden, lava, neon and newsprint, and is tested by any other.",
         ),
     ] = "default",
+    hud: Annotated[
+        bool,
+        typer.Option(
+            rich_help_panel=_TAUGHT,
+            help="Whether the student sees the HUD that people see over the game, in the new "
+            "looks; the article hid it.",
+        ),
+    ] = False,
     familiar_skin: Annotated[
         str,
         typer.Option(
@@ -205,6 +213,7 @@ def bootcamp(
         max_seconds=train_seconds,
         tutor=tutor,
         skin=skin,
+        hud=hud,
         familiar_skin=familiar_skin if base and familiar_skin != "none" else None,
         **({} if practice is None else {"practice": practice}),
         demonstrations=demonstrations,

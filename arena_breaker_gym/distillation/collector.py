@@ -130,12 +130,20 @@ class LabelledStates(NamedTuple):
 class Looks:
     """Draws states in several skins."""
 
-    def __init__(self, settings: Settings, skins: Sequence[str], *, num_threads: int = 1) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        skins: Sequence[str],
+        *,
+        hud: bool = False,
+        num_threads: int = 1,
+    ) -> None:
         """Prepares to draw.
 
         Args:
             settings: Of the game; its stages and pixel size count.
             skins: Their names.
+            hud: Whether the HUD that people see lies over the frames.
             num_threads: That draw; they change no pixel.
         """
         models = load_campaign(settings.stages).models
@@ -143,6 +151,7 @@ class Looks:
         self.cameras = [Camera.over(m.size.width, m.size.depth, self.size) for m in models]
         self._renderers = [Renderer(models, size=self.size, skin=skin) for skin in skins]
         self._pool = ThreadPool(num_threads)
+        self._hud = hud
 
     def __len__(self) -> int:
         """The number of skins."""
@@ -155,11 +164,16 @@ class Looks:
             rows = np.flatnonzero(skins == number)
             renderer = self._renderers[number]
             frames[rows] = renderer.compose(records[rows], pool=self._pool)
-        return frames
+        return self._under_hud(frames, records) if self._hud else frames
 
     def draw_all(self, records: NDArray[np.void]) -> NDArray[np.uint8]:
         """Frames (n, size, size, 3) of n states, all in the first skin."""
         return self.draw(records, np.zeros(len(records), dtype=np.int64))
+
+    def _under_hud(self, frames: NDArray[np.uint8], records: NDArray[np.void]) -> NDArray[np.uint8]:
+        from arena_breaker_gym.rendering.layers import draw_huds, hud_state_of  # with pygame
+
+        return draw_huds(frames, [hud_state_of(records, row) for row in range(len(records))])
 
 
 class StateExamples:

@@ -83,6 +83,7 @@ class PretrainingConfig:
     Attributes:
         preset: Which model; its frame size is what it sees.
         skins: In which looks.
+        hud: Whether it sees the HUD that people see over the game.
         looks_a_round: How often the student looks in every arena between two trainings.
         rounds_kept: Rounds whose states it learns from.
         steps_a_round: Optimiser steps on them.
@@ -96,6 +97,7 @@ class PretrainingConfig:
 
     preset: str = "student"
     skins: tuple[str, ...] = SEEN_SKINS
+    hud: bool = False
     looks_a_round: int = 32
     rounds_kept: int = 4
     steps_a_round: int = 192
@@ -175,7 +177,9 @@ class Pretraining:
         torch.set_num_threads(num_threads)
         model = _model(self.config, start, device)
         self._settings = Settings(pixel_size=model.config.vision.image_size)
-        self._looks = Looks(self._settings, self.config.skins, num_threads=num_threads)
+        self._looks = Looks(
+            self._settings, self.config.skins, hud=self.config.hud, num_threads=num_threads
+        )
         sweep_leftovers(folder)  # once it is known that there is all that it takes
         claim_folder(folder / SETTINGS, self.config.to_dict(), what="a base", renamed=RENAMED)
         self._teacher = ExpertAgent() if teacher is None else teacher
@@ -307,7 +311,11 @@ class Pretraining:
         skin = self.config.skins[self.rounds // self.config.evaluate_every % len(self.config.skins)]
         with self._trainer.averaged() as model:
             predictor = LocalPredictor(model, quiet=True)
-            agent = NitroGenPolicy(predictor, n_action_steps=self.config.collector.n_action_steps)
+            agent = NitroGenPolicy(
+                predictor,
+                n_action_steps=self.config.collector.n_action_steps,
+                hud=self.config.hud,
+            )
             episodes = rollout(
                 agent,
                 episodes=self.config.evaluations,

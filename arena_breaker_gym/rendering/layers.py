@@ -1,9 +1,9 @@
 """Layers for people's eyes: HUD, gamepad and caption, drawn over a copy of a finished frame.
 
-Students never see them: nothing here is called on the way to `pixels`. HUD and caption are bars
-as slim as the arena's outer walls, over which they lie, so that they hide no play. Lengths are
-points: a frame of 512 pixels or more has 512 of them a side, a smaller one fewer, so that words in
-it can still be read.
+Nothing here is called on the way to `pixels`; a student sees the HUD if one asks for it, and the
+others never. HUD and caption are bars as slim as the arena's outer walls, over which they lie, so
+that they hide no play. Lengths are points: a frame of 512 pixels or more has 512 of them a side, a
+smaller one fewer, so that words in it can still be read.
 """
 
 import functools
@@ -111,6 +111,20 @@ def draw_hud(frame: Frame, state: HudState) -> Frame:
     elif state.hp <= 0:
         _lay_banner(surface, _banner(size, "DEFEATED", _LIFE))
     return picture
+
+
+def draw_huds(frames: Frame, states: Sequence[HudState]) -> Frame:
+    """Several frames with the HUD of each; see `draw_hud`.
+
+    Args:
+        frames: (n, size, size, 3) uint8, RGB; they stay as they are.
+        states: What to show, one a frame.
+
+    Returns:
+        New frames of the same shape.
+    """
+    drawn = [draw_hud(frame, state) for frame, state in zip(frames, states, strict=True)]
+    return np.stack(drawn) if drawn else frames.copy()
 
 
 def draw_gamepad(frame: Frame, action: ArrayLike) -> Frame:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from arena_breaker_gym.deprecated import old_names, warn
 
 if TYPE_CHECKING:
+    from arena_breaker_gym.rendering.layers import HudState
     from arena_breaker_gym.rollout.episode import Episode, Plan
 
-NEEDS = ("pixels", "state", "snapshot", "saved")
+NEEDS = ("pixels", "state", "snapshot", "saved", "hud")
 
 Shown = TypeVar("Shown")
 
@@ -38,6 +39,7 @@ class Observations:
         state: Mapping[str, NDArray[np.float32]] | None = None,
         snapshots: Sequence[dict[str, Any]] | None = None,
         saved: Sequence[bytes] | None = None,
+        hud: Sequence["HudState"] | None = None,
     ) -> None:
         """Holds what is shown.
 
@@ -46,11 +48,13 @@ class Observations:
             state: The tables of `arena_breaker_gym.batch.observation.TABLES`, each (n, ...).
             snapshots: n snapshots; see `arena_breaker_gym.batch.snapshot`.
             saved: n saved states; see `arena_breaker_gym.batch.arenas.Arenas.save`.
+            hud: What the HUD shows people, n of them.
         """
         self._pixels = pixels
         self._state = state
         self._snapshots = snapshots
         self._saved = saved
+        self._hud = hud
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -71,6 +75,11 @@ class Observations:
     def saved(self) -> Sequence[bytes]:
         """One saved state an arena: all there is to know, what is still to come included."""
         return _declared(self._saved, "saved")
+
+    @property
+    def hud(self) -> Sequence["HudState"]:
+        """What the HUD shows people, one an arena; `rendering.layers.draw_huds` draws it."""
+        return _declared(self._hud, "hud")
 
 
 def _declared(value: Shown | None, need: str) -> Shown:
@@ -94,7 +103,7 @@ class Agent(Protocol):
 
     @property
     def needs(self) -> Collection[str]:
-        """What `act` is to be shown: some of "pixels", "state", "snapshot", "saved"."""
+        """What `act` is to be shown: some of `NEEDS`."""
 
     def reset(self, arenas: Sequence[int], seed: int | None) -> None:
         """An episode begins in these arenas.

@@ -1,7 +1,7 @@
 """`ArenaBatch`: arenas of a rollout with what each has played so far, which becomes episodes."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from arena_breaker_gym.rollout.episode import (
     hash_of,
 )
 from arena_breaker_gym.rollout.metrics import metrics_of
+
+if TYPE_CHECKING:
+    from arena_breaker_gym.rendering.layers import HudState
 
 
 class ArenaBatch:
@@ -180,7 +183,14 @@ def observations_of(
         state=state,
         snapshots=snapshots,
         saved=[arenas.save(row) for row in rows] if "saved" in needs else None,
+        hud=_huds(arenas, rows) if "hud" in needs else None,
     )
+
+
+def _huds(arenas: Arenas, rows: Sequence[int]) -> "list[HudState]":
+    from arena_breaker_gym.rendering.layers import hud_state_of  # with pygame, which few need
+
+    return [hud_state_of(arenas.records, row) for row in rows]
 
 
 def _rows(table: NDArray[Any], arenas: Sequence[int]) -> NDArray[Any]:

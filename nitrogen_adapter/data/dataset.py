@@ -1,6 +1,7 @@
-"""From stored episodes to examples: HUD-less frames paired with the next 18 actions of the agent.
+"""From stored episodes to examples: frames paired with the next 18 actions of the agent.
 
-Frames are drawn again from the episodes, so the data set on disk is the episodes themselves.
+Frames are drawn again from the episodes, so the data set on disk is the episodes themselves. They
+have no HUD unless one asks for it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from arena_breaker_gym.rendering.camera import Camera
 from arena_breaker_gym.rendering.renderer import Renderer
 from arena_breaker_gym.rollout import Episode
 from arena_breaker_gym.rollout.episode import looks_of
-from arena_breaker_gym.rollout.replay import check_stages_named, resimulate
+from arena_breaker_gym.rollout.replay import Layers, check_stages_named, resimulate
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.examples import ABSENT, PLAYER, ArrayExamples
@@ -134,6 +135,7 @@ class EpisodeExamples(SequenceExamples):
         *,
         size: int = 256,
         skin: str | None = None,
+        hud: bool = False,
         buttons: GamepadSettings = DEFAULT_GAMEPAD,
         memory: int = MEMORY,
     ) -> None:
@@ -144,6 +146,7 @@ class EpisodeExamples(SequenceExamples):
             settings: which moments are taken.
             size: side of the frames in pixels.
             skin: looks to draw them in; those they were played in where not given.
+            hud: whether the HUD that people see lies over the frames.
             buttons: how actions lie on the gamepad.
             memory: bytes of saved states that each process keeps. With less of it, moments are
                 played on from further back.
@@ -157,6 +160,7 @@ class EpisodeExamples(SequenceExamples):
             [kept_starts(one.actions, chosen) for one in self.episodes], chosen, size=size
         )
         self.skin = skin
+        self.hud = hud
         self.buttons = buttons
         for one in self.episodes:
             check_stages_named(one)
@@ -177,7 +181,8 @@ class EpisodeExamples(SequenceExamples):
         frame = np.empty((1, self.size, self.size, 3), dtype=np.uint8)
         for _ in self._played(sequence).walk(arenas, steps.tolist()):
             renderer.compose(arenas.records, frame)
-            yield Seen(frame[0], _auxiliary_targets_in(arenas, self.size))
+            seen = Layers(hud=self.hud).over(frame[0], arenas)
+            yield Seen(seen, _auxiliary_targets_in(arenas, self.size))
 
     def records(self, *, ahead: int = 0) -> Iterator[NDArray[np.void]]:
         """Yield for every episode its states of play (n,) at the examples' steps.
@@ -208,7 +213,12 @@ class EpisodeExamples(SequenceExamples):
         """Return a digest of all that the examples depend on."""
         looks = {skin: repr(skins.every(skin)) for skin in sorted(self._skins())}
         parts = [
-            {"engine": sources_digest("rendering"), "looks": looks, "skin": self.skin},
+            {
+                "engine": sources_digest("rendering"),
+                "looks": looks,
+                "skin": self.skin,
+                **({"hud": True} if self.hud else {}),
+            },
             {"chunks": asdict(self.settings), "size": self.size, "gamepad": asdict(self.buttons)},
             *({"settings": one.settings.to_dict(), "end": one.final_hash} for one in self.episodes),
         ]

@@ -15,6 +15,7 @@ import torch
 
 from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_agents.expert import ExpertAgent
+from arena_breaker_agents.nitrogen import NitroGenPolicy
 from arena_breaker_gym._runtime.files import BusyError, GoneError, claimed
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from arena_breaker_gym.bootcamp.page import bootcamp_report
@@ -27,12 +28,18 @@ from arena_breaker_gym.bootcamp.sweep import (
     run_sweep,
     sweep_report,
 )
+from arena_breaker_gym.distillation.collector import Looks
 from arena_breaker_gym.report import write_report
 from arena_breaker_gym.rollout import EpisodeStore, rollout
-from arena_breaker_gym.rollout.replay import replay
+from arena_breaker_gym.rollout.replay import Layers, replay
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import NitroGen, checkpoint, gamepad
-from nitrogen_adapter.data.dataset import ChunkSettings, build_examples, kept_starts
+from nitrogen_adapter.data.dataset import (
+    ChunkSettings,
+    EpisodeExamples,
+    build_examples,
+    kept_starts,
+)
 from nitrogen_adapter.inference import LocalPredictor
 from nitrogen_adapter.presets import SHIPPED
 from nitrogen_adapter.remote.server import NitroGenServer
@@ -421,6 +428,39 @@ def test_a_base_of_your_own_is_taught_and_plays_as_the_shipped_one_does(tmp_path
         for one in students
     )
     np.testing.assert_array_equal(its.actions, shipped.actions)
+
+
+class NotedPredictor(LocalPredictor):
+    """Keeps the frames that it was shown."""
+
+    seen = ()
+
+    def predict(self, frames, sessions):
+        self.seen = [*self.seen, *frames]
+        return super().predict(frames, sessions)
+
+
+def test_who_is_to_see_the_hud_plays_and_learns_from_what_people_see():
+    predictor = NotedPredictor(NitroGen.preset("tiny"))
+    agent = NitroGenPolicy(predictor, n_action_steps=9, hud=True)
+    (episode,) = rollout(agent, episodes=1, max_steps=36, env=Settings(pixel_size=96))
+    shown = np.stack([*replay(episode, layers=Layers(hud=True))])
+    np.testing.assert_array_equal(predictor.seen, shown[0:36:9])
+    chunks = ChunkSettings(stride=9, busy_share=0.0)
+    examples = EpisodeExamples([episode], chunks, size=96, hud=True)
+    np.testing.assert_array_equal(examples.collect().inputs, shown[0:19:9])
+    looks = Looks(Settings(pixel_size=96), ["default"], hud=True)
+    (records,) = examples.records()
+    np.testing.assert_array_equal(looks.draw_all(records), shown[0:19:9])
+
+
+def test_a_bootcamp_with_the_hud_shows_it_in_dagger_and_refuses_ppo(tmp_path):
+    plan = replace(PRACTISED, hud=True)
+    assert rounds_of_dagger(plan, ExpertAgent()).hud
+    Bootcamp(plan, tmp_path)
+    assert json.loads((tmp_path / "plan.json").read_text())["hud"] is True
+    with pytest.raises(ValueError, match="PPO knows no HUD"):
+        replace(plan, fine_tuning=1)
 
 
 SWEEP = """
