@@ -314,7 +314,9 @@ def test_games_that_do_not_fit_are_refused(tmp_path):
         rollout(make_agent(f"sb3:{file}"), episodes=1, env={"frame_skip": 3})
     _, file = learned("pixels", tmp_path)
     with pytest.raises(ValueError, match="play it with pixel_size=64, not 256"):
-        rollout(make_agent(f"sb3:{file}"), episodes=1)
+        rollout(make_agent(f"sb3:{file}"), episodes=1, env={"pixel_size": 256})
+    (unasked,) = rollout(make_agent(f"sb3:{file}"), episodes=1, max_steps=8)
+    assert unasked.settings.pixel_size == 64
     with pytest.raises(ValueError, match="did you mean 'sampled'"):
         make_agent(f"sb3:{file}?sample=true")
 
