@@ -27,6 +27,7 @@ def claim_folder(
     *,
     what: str,
     renamed: Mapping[str, str] = MappingProxyType({}),
+    usual: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
     """Notes in a folder which run it is of, or refuses one that is of another.
 
@@ -35,13 +36,14 @@ def claim_folder(
         about: What makes the run this one, in plain values by name.
         what: What kind of run, for the sentence: "a bootcamp".
         renamed: New names by old ones that an older note may have, of entries and of values.
+        usual: What entries were before there was a choice, for those that an older note lacks.
 
     Raises:
         ValueError: If the folder is another run's, naming the first difference.
     """
     if not file.exists():
         write_json(file, about)
-    check_claim(file, about, what=what, renamed=renamed)
+    check_claim(file, about, what=what, renamed=renamed, usual=usual)
 
 
 def check_claim(
@@ -50,13 +52,15 @@ def check_claim(
     *,
     what: str,
     renamed: Mapping[str, str] = MappingProxyType({}),
+    usual: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
     """Refuses a folder that is another run's; see `claim_folder`."""
     try:
         found = json_in(read_stored(file, most=_LARGEST))
     except StoredError as error:
         raise ValueError(f"{file}: damaged ({error}); give this run a folder of its own.") from None
-    difference = _difference(with_new_names(found, renamed), json.loads(json.dumps(about)))
+    found = _completed(with_new_names(found, renamed), usual)
+    difference = _difference(found, json.loads(json.dumps(about)))
     if difference is not None:
         raise ValueError(
             f"{file.parent} holds {what} with another {difference} (see {file.name}): "
@@ -75,6 +79,11 @@ def write_json(path: Path, value: object) -> None:
     """Writes a value as JSON to a file, whole or not at all."""
     with written_whole(path) as part:
         part.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def _completed(found: Any, usual: Mapping[str, object]) -> Any:
+    """A note with the entries that it lacks."""
+    return {**usual, **found} if isinstance(found, dict) else found
 
 
 def _difference(found: object, wanted: object, name: str = "") -> str | None:

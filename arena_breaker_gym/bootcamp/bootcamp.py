@@ -133,7 +133,13 @@ class Bootcamp:
         self.save_every = save_every
         refuse_unknown_names(plan)
         self.student = Student(plan.student, out / "training", seed=plan.seed)
-        claim_folder(out / "plan.json", plan.to_dict(), what="a bootcamp", renamed=RENAMED)
+        claim_folder(
+            out / "plan.json",
+            plan.to_dict(),
+            what="a bootcamp",
+            renamed=RENAMED,
+            usual={"hud": False},
+        )
         self.clock = Clock(out / "timings.json")
 
     def run(self, advance: Advance) -> Results:

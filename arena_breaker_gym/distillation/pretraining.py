@@ -181,7 +181,13 @@ class Pretraining:
             self._settings, self.config.skins, hud=self.config.hud, num_threads=num_threads
         )
         sweep_leftovers(folder)  # once it is known that there is all that it takes
-        claim_folder(folder / SETTINGS, self.config.to_dict(), what="a base", renamed=RENAMED)
+        claim_folder(
+            folder / SETTINGS,
+            self.config.to_dict(),
+            what="a base",
+            renamed=RENAMED,
+            usual={"hud": False},
+        )
         self._teacher = ExpertAgent() if teacher is None else teacher
         self._num_threads = num_threads
         self._collector = self._new_collector(0)

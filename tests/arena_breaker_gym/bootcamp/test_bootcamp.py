@@ -458,7 +458,13 @@ def test_a_bootcamp_with_the_hud_shows_it_in_dagger_and_refuses_ppo(tmp_path):
     plan = replace(PRACTISED, hud=True)
     assert rounds_of_dagger(plan, ExpertAgent()).hud
     Bootcamp(plan, tmp_path)
-    assert json.loads((tmp_path / "plan.json").read_text())["hud"] is True
+    note = tmp_path / "plan.json"
+    assert json.loads(note.read_text())["hud"] is True
+    older = {key: value for key, value in json.loads(note.read_text()).items() if key != "hud"}
+    note.write_text(json.dumps(older))  # of a time when there was no choice
+    Bootcamp(PRACTISED, tmp_path)
+    with pytest.raises(ValueError, match="another hud: false, not true"):
+        Bootcamp(plan, tmp_path)
     with pytest.raises(ValueError, match="PPO knows no HUD"):
         replace(plan, fine_tuning=1)
 
