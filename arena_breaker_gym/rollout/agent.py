@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym.deprecated import old_names, warn
+from arena_breaker_gym.settings import PIXEL_SIZES
 
 if TYPE_CHECKING:
     from arena_breaker_gym.rendering.layers import HudState
@@ -165,10 +166,10 @@ def pixel_size_of(agent: Agent, otherwise: int) -> int:
 
     Args:
         agent: Any agent.
-        otherwise: Where it does not care.
+        otherwise: Where it does not care, or the game draws no such frames.
     """
     own = agent.pixel_size if isinstance(agent, FixedPixels) else None
-    return otherwise if own is None else own
+    return own if own in PIXEL_SIZES else otherwise
 
 
 @runtime_checkable
