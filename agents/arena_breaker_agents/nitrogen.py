@@ -39,7 +39,7 @@ def _dtype(text: str) -> torch.dtype:
     return found
 
 
-# What may stand after the question mark; a server decides all except the first two itself.
+# What may stand after the question mark.
 OPTIONS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
         "n_action_steps": int,
@@ -53,6 +53,9 @@ OPTIONS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "compile": flag,
     }
 )
+
+# Which of these are the player's own; all others a server decides itself.
+_PLAYERS_OWN = ("n_action_steps", "hud")
 
 # What an option was called once.
 OLD_NAMES: Mapping[str, str] = MappingProxyType({"execute": "n_action_steps"})
@@ -85,7 +88,7 @@ class AgentSource:
             ValueError: If an option is unknown, or its value is none for it.
         """
         remote = text.startswith(REMOTE)
-        names = [*list(OPTIONS)[: 2 if remote else None], *OLD_NAMES]
+        names = [*(_PLAYERS_OWN if remote else OPTIONS), *OLD_NAMES]
         readers = {name: OPTIONS[OLD_NAMES.get(name, name)] for name in names}
         place, options, said = split_options(text, readers)
         for old in OLD_NAMES.keys() & options.keys():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,11 @@ class Student:
         self.seed = seed
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self._file = None if self.remote else file_of(source)
-        self._small = source in PRESETS or is_base(source)
+
+    @cached_property
+    def _small(self) -> bool:
+        """Whether it is one of ours, which plays from zeros; its file is read to know that."""
+        return self.source in PRESETS or is_base(self.source)
 
     @property
     def remote(self) -> bool:

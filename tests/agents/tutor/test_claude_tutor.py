@@ -559,7 +559,7 @@ def test_batches_play_the_same_episodes_for_half_the_price(server, tmp_path):
     plain = play(tmp_path / "plain", episodes=6)
     asked = len(server.requests)
     tutor = Tutor(
-        lambda: BatchClient(ClaudeClient(), gather=0.03, poll=0.02),
+        lambda: BatchClient(ClaudeClient(), gather=0.3, poll=0.02),
         name=plain[0].agent,
         model="claude-opus-4-8",
         batched=True,
@@ -570,8 +570,7 @@ def test_batches_play_the_same_episodes_for_half_the_price(server, tmp_path):
     paths = [(one.method, one.path) for one in server.requests[asked:]]
     assert ("POST", "/v1/messages") not in paths
     created = paths.count(("POST", "/v1/messages/batches"))
-    # Episodes advance in lock-step, 10 decisions each; a busy machine asks late for some of them.
-    assert 10 <= created < 30
+    assert 10 <= created <= 14  # episodes advance in lock-step: 10 decisions each
     cost = {}
     for name in ("plain", "batched"):
         lines = lines_of(tmp_path / name)
