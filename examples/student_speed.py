@@ -24,6 +24,7 @@ from rich.table import Table
 from nitrogen_adapter import NitroGen, gamepad
 from nitrogen_adapter.data.examples import ArrayExamples, TeacherTargets
 from nitrogen_adapter.data.features import cache_features
+from nitrogen_adapter.training.alignment import look_ahead
 from nitrogen_adapter.training.config import TrainingConfig
 from nitrogen_adapter.training.trainer import Trainer, TrainingProgress
 
@@ -43,7 +44,8 @@ def frames() -> ArrayExamples:
     tutor = TeacherTargets(
         *(rng.random((COUNT, numbers), dtype=np.float32) for numbers in (MOVES, 2, SENSES))
     )
-    return ArrayExamples(pixels, gamepad.pack(actions), things, tutor, paired=pixels)
+    sight = look_ahead(NitroGen.preset("student").eval(), [pixels])
+    return ArrayExamples(pixels, gamepad.pack(actions), things, tutor, sight)
 
 
 def examples_per_second(config: TrainingConfig, steps: int) -> float:

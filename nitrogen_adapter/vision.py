@@ -130,6 +130,20 @@ class ConvTower(nn.Module):
         return result
 
 
+class Glance(NamedTuple):
+    """The patches of n frames, before anything is made of them.
+
+    Attributes:
+        cells: (n, channels, grid, grid) the patches of the frames.
+        near: (n, channels, side, side) patches about the player; None without a fovea.
+        place: (n, 2) where the player is, as shares of the frame; None without a fovea.
+    """
+
+    cells: Tensor
+    near: Tensor | None = None
+    place: Tensor | None = None
+
+
 class TowerView(NamedTuple):
     """What a tower sees of n frames.
 
@@ -177,20 +191,34 @@ class PatchTower(nn.Module):
         self.to_tokens = nn.Linear(wide, config.num_tokens * config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size)
 
-    def look(self, pixel_values: Tensor) -> TowerView:
-        """Look at (n, 3, S, S) pixels."""
-        cells, near = self._cells(pixel_values), None
+    def look(self, pixel_values: Tensor, *, recentred_gradient: bool = True) -> TowerView:
+        """Look at (n, 3, S, S) pixels.
+
+        Args:
+            pixel_values: the frames.
+            recentred_gradient: whether patches also learn from the frame moved so that the player
+                is in its middle.
+        """
+        cells, near, place = self.glance(pixel_values)
         views = [torch.relu(self.thin_out(cells)).flatten(1)]
-        if self.fovea is not None:
-            place = self.fovea.place(cells)
-            near = self.fovea.look(pixel_values, place)
+        if self.fovea is not None and near is not None:
             views.append(self.fovea.summary(near))
-            if self.thin_out_recentred is not None:
-                moved = self._cells(window(pixel_values.float(), place, pixel_values.shape[-1]))
-                views.append(torch.relu(self.thin_out_recentred(moved)).flatten(1))
+        if self.thin_out_recentred is not None and place is not None:
+            frame = window(pixel_values.float(), place, pixel_values.shape[-1])
+            with torch.set_grad_enabled(torch.is_grad_enabled() and recentred_gradient):
+                moved = self._cells(frame)
+            views.append(torch.relu(self.thin_out_recentred(moved)).flatten(1))
         seen = self.mlp(torch.cat(views, dim=1))
         tokens = self.to_tokens(seen).unflatten(1, (-1, *self.norm.normalized_shape))
         return TowerView(self.norm(tokens), cells, near)
+
+    def glance(self, pixel_values: Tensor) -> Glance:
+        """Turn (n, 3, S, S) pixels into patches, and no further."""
+        cells = self._cells(pixel_values)
+        if self.fovea is None:
+            return Glance(cells)
+        place = self.fovea.place(cells)
+        return Glance(cells, self.fovea.look(pixel_values, place), place)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Turn (n, 3, S, S) pixels into (n, tokens, hidden) tokens."""

@@ -33,6 +33,7 @@ from arena_breaker_gym.bootcamp.student import (
     practised_states,
     rounds_of_dagger,
     shown_states,
+    sight_of,
 )
 from arena_breaker_gym.distillation.collector import LabelledStates, Looks, StateExamples
 from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
@@ -48,7 +49,6 @@ from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.rollout.video import export_side_by_side
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
-from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.data.examples import ArrayExamples, Examples
 from nitrogen_adapter.data.features import cache_features
 from nitrogen_adapter.model import NitroGen
@@ -69,6 +69,7 @@ _PARTS = {
 }
 _DIGITS = 9  # of a share: it must not fall by what floats round away
 _DRAWING = 0.05  # of "posttrain": the drawing of frames
+_TOGETHER = 256  # moments that are looked at at once
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,7 @@ class Bootcamp:
         if self.student.remote or all(finished(folder(name)) for name in self._trained_names()):
             return
         with self.clock.part("dataset"):
-            examples = self._examples(demonstrations, self.student.fresh().config, advance)
+            examples = self._examples(demonstrations, self.student.fresh(), advance)
         advance = _after_drawing(advance)
         trainings = self.plan.trainings()
         count = len(trainings) + (self.plan.dagger > 0) + (self.plan.fine_tuning > 0)
@@ -258,7 +259,11 @@ class Bootcamp:
             return
         model = self.student.fresh()
         advance("The student practises", 0.0)
-        moments = self._moments(demonstrations, examples, model.config)
+        with self.clock.part("practice"):
+            states = self._moments(demonstrations, examples, model)
+        advance("The student looks at what it knows", 0.0)
+        with self.clock.part("posttrain"):
+            moments = self._seen_before(states, model)
         self._train(name, model, moments, self.plan.alignment, advance)
 
     def _go_on_with_dagger(self, advance: Advance) -> None:
@@ -283,27 +288,38 @@ class Bootcamp:
             tutor.close()
 
     def _moments(
-        self, demonstrations: list[Episode], examples: ArrayExamples, config: NitroGenConfig
-    ) -> StateExamples:
-        """What the student meets where it sees, and what its tutor showed, in both looks."""
+        self, demonstrations: list[Episode], examples: ArrayExamples, model: NitroGen
+    ) -> LabelledStates:
+        """What the student meets where it sees, and what its tutor showed."""
         plan = self.plan
-        assert plan.familiar_skin is not None
-        familiar = Settings(skin=plan.familiar_skin, pixel_size=self.student.frame_size)
-        with self.clock.part("practice"):
-            practised = practised_states(
-                quiet_student(self.student.fresh()),
-                familiar,
-                count=plan.practice,
-                n_action_steps=plan.n_action_steps,
-                seed=plan.seed,
-            )
-            shown = shown_states(demonstrations, plan, config, examples.actions)
+        practised = practised_states(
+            quiet_student(model),
+            self._familiar,
+            count=plan.practice,
+            n_action_steps=plan.n_action_steps,
+            seed=plan.seed,
+        )
+        shown = shown_states(demonstrations, plan, model.config, examples.actions)
+        return LabelledStates.joined([practised, shown])
+
+    def _seen_before(self, states: LabelledStates, model: NitroGen) -> StateExamples:
+        """Moments in the new looks, with what the student sees of them in those that it knows."""
+        plan, familiar = self.plan, self._familiar
+        known = Looks(familiar, [familiar.skin])
+        pieces = range(0, len(states.records), _TOGETHER)
+        frames = (known.draw_all(states.records[i : i + _TOGETHER]) for i in pieces)
         return StateExamples(
-            LabelledStates.joined([practised, shown]),
+            states,
             Looks(familiar, [plan.skin], hud=plan.hud),
             seed=plan.seed,
-            paired=Looks(familiar, [plan.familiar_skin]),
+            sight=sight_of(model, frames, plan.alignment),
         )
+
+    @property
+    def _familiar(self) -> Settings:
+        """The game in the looks that the student knows."""
+        assert self.plan.familiar_skin is not None
+        return Settings(skin=self.plan.familiar_skin, pixel_size=self.student.frame_size)
 
     def _fine_tune(self, advance: Advance) -> None:
         """Lets the last student go on by what the game rewards."""
@@ -332,7 +348,7 @@ class Bootcamp:
             return
         if examples.teacher is None:  # a tutor that cannot say more than what it does
             config = replace(config, teacher_weight=0.0)
-        if examples.paired is None:
+        if examples.sight is None:
             config = replace(config, alignment_weight=0.0)
         with self.clock.part("posttrain"):
             seen = cache_features(model, examples) if config.features_are_frozen else examples
@@ -350,7 +366,7 @@ class Bootcamp:
         if finished(self.student.training_folder(name)):
             return
         with self.clock.part("posttrain"):
-            trainer = Trainer(model, examples, config, reference=self.student.fresh())
+            trainer = Trainer(model, examples, config)
             run = TrainingRun(
                 trainer, self.student.training_folder(name), save_every=self.save_every
             )
@@ -451,13 +467,13 @@ class Bootcamp:
         return store_of(self._evaluation_folder(fix=fix), name, stage=stage)
 
     def _examples(
-        self, demonstrations: list[Episode], config: NitroGenConfig, advance: Advance
+        self, demonstrations: list[Episode], model: NitroGen, advance: Advance
     ) -> ArrayExamples:
         """Frames and chunks as the student's checkpoint wants them."""
         examples, statistics = homework(
             demonstrations,
             self.plan,
-            config,
+            model,
             on_episode=lambda done, total: advance("Frames are drawn", _DRAWING * done / total),
         )
         write_json(self.out / "dataset.json", asdict(statistics))

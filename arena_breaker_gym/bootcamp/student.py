@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -29,13 +29,15 @@ from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint, gamepad
 from nitrogen_adapter.config import NitroGenConfig
 from nitrogen_adapter.data.dataset import ChunkSettings, EpisodeExamples
-from nitrogen_adapter.data.examples import ArrayExamples, TeacherTargets
+from nitrogen_adapter.data.examples import ArrayExamples, SightTargets, TeacherTargets
 from nitrogen_adapter.data.label_statistics import LabelStatistics
 from nitrogen_adapter.gamepad import GamepadSettings
 from nitrogen_adapter.inference import ChunkPredictor, LocalPredictor
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.presets import PRESETS, file_of
-from nitrogen_adapter.training.trainer import bfloat16_is_faster
+from nitrogen_adapter.training.alignment import look_ahead
+from nitrogen_adapter.training.config import TrainingConfig
+from nitrogen_adapter.training.trainer import bfloat16_is_faster, computes_in_bfloat16
 
 FRAME_SIZE = 256  # pixels of a side; NitroGen's own, which a server does not tell
 
@@ -151,7 +153,7 @@ class Student:
 def homework(
     demonstrations: list[Episode],
     plan: BootcampPlan,
-    config: NitroGenConfig,
+    model: NitroGen,
     *,
     on_episode: Callable[[int, int], None] | None = None,
 ) -> tuple[ArrayExamples, LabelStatistics]:
@@ -160,16 +162,17 @@ def homework(
     Args:
         demonstrations: The tutor's episodes.
         plan: Which moments are taken, and the looks that they are drawn in.
-        config: Of the model.
+        model: The student before it learns.
         on_episode: Told after every episode how many are drawn, and of how many.
 
     Returns:
-        The examples, with auxiliary targets, and with the tutor's own view of the states if it
-        can tell it; and what they hold.
+        The examples, with auxiliary targets, with the tutor's own view of the states if it can
+        tell it, and with what the student sees of them in looks that it knows; and what they hold.
 
     Raises:
         ValueError: If nothing is left to learn from.
     """
+    config = model.config
     examples = EpisodeExamples(
         demonstrations,
         _chunks(plan, config),
@@ -182,7 +185,8 @@ def homework(
     if plan.posttrain.teacher_weight:
         collected = replace(collected, teacher=_told(examples, plan))
     if plan.posttrain.alignment_weight and plan.familiar_skin is not None:
-        collected = replace(collected, paired=_drawn_in(plan.familiar_skin, examples))
+        frames = _drawn_in(plan.familiar_skin, examples)
+        collected = replace(collected, sight=sight_of(model, frames, plan.posttrain))
     return collected, examples.statistics()
 
 
@@ -196,11 +200,26 @@ def _chunks(plan: BootcampPlan, config: NitroGenConfig) -> ChunkSettings:
     )
 
 
-def _drawn_in(skin: str, examples: EpisodeExamples) -> NDArray[np.uint8]:
+def sight_of(
+    model: NitroGen, frames: Iterable[NDArray[np.uint8]], training: TrainingConfig
+) -> SightTargets:
+    """What a student sees of moments in looks that it knows, before it learns.
+
+    Args:
+        model: The student.
+        frames: Of all moments in their order, some at a time.
+        training: What it is then told that in, and in which precision it computes there.
+    """
+    device = next(model.parameters()).device.type
+    bfloat16 = computes_in_bfloat16(training, device)
+    return look_ahead(model, frames, game=training.game, bfloat16=bfloat16)
+
+
+def _drawn_in(skin: str, examples: EpisodeExamples) -> Iterator[NDArray[np.uint8]]:
     """The newest frames of all examples in another look."""
     stages = examples.episodes[0].settings.stages
     looks = Looks(Settings(stages=stages, pixel_size=examples.size), [skin])
-    return np.concatenate([looks.draw_all(records) for records in examples.records()])
+    return (looks.draw_all(records) for records in examples.records())
 
 
 def _told(examples: EpisodeExamples, plan: BootcampPlan) -> TeacherTargets | None:

@@ -31,7 +31,7 @@ from arena_breaker_gym.settings import MAX_EPISODE_STEPS, Settings
 from arena_breaker_gym.stages.loader import load_campaign
 from nitrogen_adapter import gamepad
 from nitrogen_adapter.data.dataset import auxiliary_targets_of
-from nitrogen_adapter.data.examples import Batch, TeacherTargets
+from nitrogen_adapter.data.examples import Batch, SightTargets, TeacherTargets
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """A student: frames (n, size, size, 3) to chunks of actions (n, 18, 5)."""
@@ -180,7 +180,12 @@ class StateExamples:
     """Labelled states as examples (see `nitrogen_adapter.data.examples.Examples`)."""
 
     def __init__(
-        self, states: LabelledStates, looks: Looks, *, seed: int, paired: Looks | None = None
+        self,
+        states: LabelledStates,
+        looks: Looks,
+        *,
+        seed: int,
+        sight: SightTargets | None = None,
     ) -> None:
         """Takes over states; nothing is drawn yet.
 
@@ -188,12 +193,12 @@ class StateExamples:
             states: They and their labels.
             looks: What they are drawn in.
             seed: Of the choice of skins.
-            paired: A look that they are drawn in as well (see `FeatureAlignment`); None: in none.
+            sight: What a model sees of them in a look that it knows; None: that is not told.
         """
         self._states = states
         self._looks = looks
         self._seed = seed
-        self._paired = paired
+        self._sight = sight
         self._rows = gamepad.pack(states.actions)
 
     def __len__(self) -> int:
@@ -211,8 +216,8 @@ class StateExamples:
             [auxiliary_targets_of(one, looks.cameras[one["stage"]]) for one in records]
         )
         teacher = None if states.teacher is None else states.teacher.rows(rows)
-        paired = None if self._paired is None else self._paired.draw_all(records)
-        return Batch(frames, self._rows[rows], auxiliary, teacher, paired)
+        sight = None if self._sight is None else self._sight.rows(rows)
+        return Batch(frames, self._rows[rows], auxiliary, teacher, sight)
 
 
 @dataclass(frozen=True, kw_only=True)

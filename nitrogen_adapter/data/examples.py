@@ -279,6 +279,25 @@ class TeacherTargets(NamedTuple):
         return TeacherTargets(*(part[rows] for part in self))
 
 
+class SightTargets(NamedTuple):
+    """What a model sees of some moments in a look that it knows; it learns to see it in another.
+
+    Attributes:
+        features: (n, T, C) float16, what the actions get to see.
+        cells: (n, grid, grid, C) float16, patches of the newest frames; None for a tower without.
+        near: (n, side, side, C) float16, patches about the player; None without a fovea.
+    """
+
+    features: NDArray[np.float16]
+    cells: NDArray[np.float16] | None = None
+    near: NDArray[np.float16] | None = None
+
+    def rows(self, rows: NDArray[np.int64]) -> SightTargets:
+        """Return those of some moments."""
+        patches = (None if part is None else part[rows] for part in self[1:])
+        return SightTargets(self.features[rows], *patches)
+
+
 class Batch(NamedTuple):
     """Some examples.
 
@@ -289,14 +308,14 @@ class Batch(NamedTuple):
         auxiliary: (n, M, 3) float32 column, row (shares of the frame) and kind of the things in a
             frame, the player first and -1 as the kind of an empty row; None if not recorded.
         teacher: of the frames, or None if no teacher was asked.
-        paired: (n, S, S, 3) uint8, the same moments in a look that the model knows; or None.
+        sight: what a model sees of the same moments in a look that it knows; or None.
     """
 
     inputs: NDArray[Any]
     actions: NDArray[np.float32]
     auxiliary: NDArray[np.float32] | None = None
     teacher: TeacherTargets | None = None
-    paired: NDArray[np.uint8] | None = None
+    sight: SightTargets | None = None
 
     def mirrored(self, *, old_layout: bool) -> Batch:
         """Return the examples, which must be frames, as a mirror shows them."""
@@ -330,14 +349,14 @@ class ArrayExamples:
         actions: (N, 18, 25) float32 packed rows.
         auxiliary: (N, M, 3) as in `Batch`, or None.
         teacher: of all frames, or None.
-        paired: (N, S, S, 3) as in `Batch`, or None.
+        sight: of all frames, as in `Batch`, or None.
     """
 
     inputs: NDArray[Any]
     actions: NDArray[np.float32]
     auxiliary: NDArray[np.float32] | None = None
     teacher: TeacherTargets | None = None
-    paired: NDArray[np.uint8] | None = None
+    sight: SightTargets | None = None
 
     def __post_init__(self) -> None:
         """Refuse inputs and actions of different number.
@@ -362,14 +381,14 @@ class ArrayExamples:
         """Return the examples of these numbers, in this order."""
         auxiliary = None if self.auxiliary is None else self.auxiliary[rows]
         teacher = None if self.teacher is None else self.teacher.rows(rows)
-        paired = None if self.paired is None else self.paired[rows]
-        return Batch(self.inputs[rows], self.actions[rows], auxiliary, teacher, paired)
+        sight = None if self.sight is None else self.sight.rows(rows)
+        return Batch(self.inputs[rows], self.actions[rows], auxiliary, teacher, sight)
 
     def fingerprint(self) -> str:
         """Return a digest of the arrays; they are read to the end for it."""
         digest = blake2b(digest_size=32)
-        parts = (self.inputs, self.actions, self.auxiliary, *(self.teacher or ()), self.paired)
-        for array in parts:
+        told = (*(self.teacher or ()), *(self.sight or ()))
+        for array in (self.inputs, self.actions, self.auxiliary, *told):
             if array is None:
                 continue
             digest.update(f"{array.dtype} {array.shape}".encode())
@@ -411,7 +430,7 @@ def batches(
 def _from_workers(
     examples: Examples, orders: Iterable[NDArray[np.int64]], workers: int
 ) -> Iterator[Batch]:
-    # A teacher's targets and paired frames, if there are any, cannot travel.
+    # What a teacher and a model that knows another look tell, if they do, cannot travel.
     source = cast("BatchSource", examples)
     for inputs, actions, auxiliary, *_ in prefetched(source, orders, workers=workers):
         yield Batch(cast("NDArray[Any]", inputs), cast("NDArray[np.float32]", actions), auxiliary)

@@ -40,6 +40,8 @@ _LATER: Mapping[str, object] = MappingProxyType(
         "action_discount": 1.0,
         "alignment_weight": 0.0,
         "learning_rate_factors": {},
+        "patches_first": 0.0,
+        "recentred_gradient": True,
     }
 )
 """Settings that stored runs may be older than, and what they were before."""
@@ -240,8 +242,12 @@ class TrainingConfig:
         auxiliary_kinds: kinds of things that auxiliary targets tell apart, the player among them.
         teacher_weight: how much a teacher's whole distribution and features count beside the
             actions; 0 for not at all.
-        alignment_weight: how much it counts that a frame is seen as the model saw the same moment,
-            before the training, in a look that it knows (see `alignment`); 0: not at all.
+        alignment_weight: how much it counts that a frame is seen as the examples' `SightTargets`
+            say, the same moment in a look that a model knows (see `alignment`); 0: not at all.
+        patches_first: share of the training, at its start, in which a patch tower's patches alone
+            are aligned and nothing else counts: less than half the work.
+        recentred_gradient: whether a patch tower's patches learn from both whole frames that it
+            sees, or from the plain one alone and not from that with the player in its middle.
         game: what the examples are of, for a model that tells games apart: a name or a number.
         seed: of the order of examples, the noise, the augmentation and the dropout.
     """
@@ -273,6 +279,8 @@ class TrainingConfig:
     auxiliary_kinds: int = 8
     teacher_weight: float = 0.0
     alignment_weight: float = 0.0
+    patches_first: float = 0.0
+    recentred_gradient: bool = True
     game: str | int | None = None
     seed: int = 0
 
@@ -331,9 +339,9 @@ class TrainingConfig:
         if self.mirror and self.teacher_weight:
             raise ValueError("A teacher's features cannot be mirrored: leave mirror off.")
         if self.mirror and self.alignment_weight:
-            raise ValueError("Paired frames are not mirrored: leave mirror off.")
+            raise ValueError("What another look shows is not mirrored: leave mirror off.")
         if self.alignment_weight and (self.augment.rotation or self.augment.crop):
-            raise ValueError("Paired frames are not moved: leave rotation and crop at 0.")
+            raise ValueError("What another look shows is not moved: leave rotation and crop at 0.")
         if self.accumulate > self.batch_size:
             raise ValueError(
                 f"accumulate is {self.accumulate}; a batch_size of {self.batch_size} has no more "
@@ -344,6 +352,13 @@ class TrainingConfig:
         told = (self.action_weight, self.auxiliary_weight, self.teacher_weight)
         if not any((*told, self.alignment_weight)):
             raise ValueError("action_weight is 0 and nothing else counts; expected above 0.")
+        if not 0.0 <= self.patches_first <= 1.0:
+            raise ValueError(f"patches_first is {self.patches_first}; expected 0 to 1.")
+        if self.patches_first and (self.tower_is_frozen or not self.alignment_weight):
+            raise ValueError(
+                f"patches_first is {self.patches_first}, but patches learn nothing: split is "
+                f"{self.split!r}, alignment_weight {self.alignment_weight}."
+            )
         for name, factor in self.learning_rate_factors.items():
             if not 0.0 <= factor < float("inf"):
                 raise ValueError(
@@ -425,7 +440,10 @@ class TrainingConfig:
         learns: where attention and auxiliary targets learned as well, patches were further off
         after 100,000 examples (0.26 of their variance, not 0.17). What is nearest to the pixels,
         patches and the convolutions over them, has most to learn anew: it learns four times as
-        fast.
+        fast, and at first alone: what is made of patches tells them little until they are about
+        right. The same patches see the frame twice, and learn from it once. Features of frames that
+        were kept apart were as far off as without these two after 25,600 examples (0.103 of their
+        variance, not 0.110), in two fifths of the time.
 
         Args:
             changes: settings that are to be others.
@@ -441,6 +459,8 @@ class TrainingConfig:
             "action_weight": 0.0,
             "auxiliary_weight": 0.0,
             "teacher_weight": 0.0,
+            "patches_first": 0.5,
+            "recentred_gradient": False,
         }
         return cls.adapting(**{**values, **changes})
 

@@ -32,8 +32,9 @@ from nitrogen_adapter.data.examples import (
 )
 from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.alignment import (
-    FeatureAlignment,
     Sight,
+    alignment_loss,
+    patch_loss,
     relative_error,
 )
 from nitrogen_adapter.training.config import TrainingConfig
@@ -50,7 +51,9 @@ AIMS_ABOVE = 0.3
 
 WITHOUT_TARGETS = "auxiliary_weight is above 0, but the examples come without auxiliary targets."
 
-WITHOUT_PAIRS = "alignment_weight is above 0, but the examples come without paired frames."
+WITHOUT_SIGHT = (
+    "alignment_weight is above 0, but the examples do not tell how another look is seen."
+)
 
 
 class StepNoise(NamedTuple):
@@ -159,7 +162,6 @@ class TrainingObjective:
         config: TrainingConfig,
         *,
         teacher: TeacherTargets | None = None,
-        reference: NitroGen | None = None,
     ) -> None:
         """Prepare; the model's parameters that require no gradient are left alone.
 
@@ -168,8 +170,6 @@ class TrainingObjective:
             config: how.
             teacher: targets of any frame, whose sizes a teacher's head is built for; needed where
                 the configuration's `teacher_weight` is above 0.
-            reference: who knows the look of paired frames, where `alignment_weight` is above 0;
-                the model as it is now where not given.
         """
         self.model = model
         self.config = config
@@ -177,9 +177,6 @@ class TrainingObjective:
         self.weights = action_weights(model, config)
         self.auxiliary_head = self._auxiliary_head() if config.auxiliary_weight else None
         self.teacher_head = None if teacher is None else self._teacher_head(teacher)
-        self._alignment: FeatureAlignment | None = None
-        if config.alignment_weight:
-            self._alignment = FeatureAlignment(reference or model, config.game)
 
     def learning(self) -> dict[str, torch.nn.Parameter]:
         """Return by name the parameters that learn."""
@@ -198,8 +195,8 @@ class TrainingObjective:
             noise: what was drawn for them.
 
         Raises:
-            ValueError: if auxiliary targets, a teacher or paired frames count and the examples come
-                without.
+            ValueError: if auxiliary targets, a teacher or the sight of another look count and the
+                examples come without.
         """
         if noise.plain is not None:
             batch = self._mirrored(batch, noise.plain)
@@ -216,10 +213,25 @@ class TrainingObjective:
                 raise ValueError("teacher_weight is above 0, but the examples come without one.")
             told = self.teacher_head.loss(seen.features, batch.teacher)
             loss = loss + self.config.teacher_weight * told
-        if self._alignment is not None and batch.inputs.dtype == np.uint8:
-            far = self._alignment.loss(seen, self._paired(batch))
+        if self.config.alignment_weight and batch.inputs.dtype == np.uint8:
+            far = alignment_loss(seen, self._wanted(batch))
             loss = loss + self.config.alignment_weight * far
         return loss
+
+    def patch_loss(self, batch: Batch, noise: StepNoise) -> Tensor:
+        """Return a scalar: how far the patches of some examples are from what they are to be.
+
+        Args:
+            batch: n examples, frames of a model with a `PatchTower`.
+            noise: what was drawn for them.
+
+        Raises:
+            ValueError: if the examples do not tell how another look is seen.
+        """
+        tower = self.model.vision_encoder
+        assert isinstance(tower, PatchTower)
+        newest = self._pixels(batch.inputs, noise.changes)[:, -1]
+        return patch_loss(tower.glance(newest), self._wanted(batch))
 
     def features(self, inputs: NDArray[Any]) -> Tensor:
         """Return what the actions get to see of n examples' inputs, (n, T, C)."""
@@ -244,29 +256,33 @@ class TrainingObjective:
         if inputs.dtype != np.uint8:
             given = torch.from_numpy(inputs).to(self.device, torch.float32)
             return Sight(given if given.ndim == 3 else self._attended(given))
-        # Bytes travel to the device, where they become numbers four times as long.
-        frames = normalise(torch.from_numpy(inputs).to(self.device))
-        pixels = frames[:, None] if inputs.ndim == 4 else frames
-        if changes is not None:
-            pixels = self.config.augment.apply(pixels, changes)
+        pixels = self._pixels(inputs, changes)
         # Of what is frozen nothing is kept for a backward pass.
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.config.tower_is_frozen):
             view = self._looked_at(pixels)
         return Sight(self._attended(view.tokens), view.cells, view.near)
+
+    def _pixels(self, inputs: NDArray[np.uint8], changes: Tensor | None) -> Tensor:
+        """(n, F, 3, S, S) in [-1, 1], augmented as `changes` (n, 8) says."""
+        # Bytes travel to the device, where they become numbers four times as long.
+        frames = normalise(torch.from_numpy(inputs).to(self.device))
+        pixels = frames[:, None] if inputs.ndim == 4 else frames
+        return pixels if changes is None else self.config.augment.apply(pixels, changes)
+
+    def _wanted(self, batch: Batch) -> Sight:
+        if batch.sight is None:
+            raise ValueError(WITHOUT_SIGHT)
+        return Sight.wanted(batch.sight, self.device)
 
     def _looked_at(self, pixels: Tensor) -> TowerView:
         """The tower's tokens (n, F, tokens, C), and the newest frames' patches if it has any."""
         tower, shape = self.model.vision_encoder, pixels.shape[:2]
         if not isinstance(tower, PatchTower):
             return TowerView(self.model.see(pixels))
-        tokens, *patches = tower.look(pixels.flatten(0, 1))
+        whole = self.config.recentred_gradient
+        tokens, *patches = tower.look(pixels.flatten(0, 1), recentred_gradient=whole)
         newest = (None if part is None else _in_rows(part, shape)[:, -1] for part in patches)
         return TowerView(_in_rows(tokens, shape), *newest)
-
-    def _paired(self, batch: Batch) -> Tensor:
-        if batch.paired is None:
-            raise ValueError(WITHOUT_PAIRS)
-        return normalise(torch.from_numpy(batch.paired).to(self.device))
 
     def _attended(self, tokens: Tensor) -> Tensor:
         with torch.set_grad_enabled(

@@ -28,12 +28,13 @@ from nitrogen_adapter.model import NitroGen
 from nitrogen_adapter.training.config import RENAMED, TrainingConfig
 from nitrogen_adapter.training.lora import Adapters, add_adapters
 from nitrogen_adapter.training.objective import (
-    WITHOUT_PAIRS,
+    WITHOUT_SIGHT,
     WITHOUT_TARGETS,
     StepNoise,
     TrainingObjective,
 )
 from nitrogen_adapter.training.processes import Processes, keep_memory
+from nitrogen_adapter.vision import PatchTower
 
 _HALVES_AFTER = 5000
 """Steps after which the schedule "inverse_sqrt" has halved the rate. Our own value."""
@@ -77,7 +78,6 @@ class Trainer:
         *,
         processes: Processes | None = None,
         workers: int = 0,
-        reference: NitroGen | None = None,
     ) -> None:
         """Prepare a run; nothing is trained yet.
 
@@ -88,8 +88,6 @@ class Trainer:
             config: how to train; the published way where not given.
             processes: those that train together; this one alone where not given.
             workers: processes that make batches ahead, in each of those that train.
-            reference: who knows the look of the examples' paired frames; where not given, the model
-                as it is now.
 
         Raises:
             ValueError: if auxiliary targets count and there are none, or features were computed
@@ -106,9 +104,7 @@ class Trainer:
         self._first = 0  # step from which on the examples are those there are now
         self._choose_what_learns()
         self._frames, teacher = self._look_at_examples()
-        self._objective = TrainingObjective(
-            model, self.config, teacher=teacher, reference=reference
-        )
+        self._objective = TrainingObjective(model, self.config, teacher=teacher)
         self._parameters = self._objective.learning()
         # Not torch's `AveragedModel`: that copies the whole module, frozen parts too, and its decay
         # does not warm up.
@@ -144,6 +140,12 @@ class Trainer:
     def _steps_done(self) -> int:
         """Steps of this training, without those of another that it counts on from."""
         return self.step - self._begun
+
+    @property
+    def _patches_alone(self) -> bool:
+        """Whether only the patches of the vision encoder are learning yet."""
+        patches = self._frames and isinstance(self.model.vision_encoder, PatchTower)
+        return patches and self.fraction < self.config.patches_first
 
     def learning(self) -> int:
         """Count the numbers of the model that learn."""
@@ -308,6 +310,7 @@ class Trainer:
         seed = int(torch.randint(2**62, (), generator=self._random))
         count = len(self._order(self.step))
         noise = StepNoise.draw(self.model, self.config, count, seed=seed, frames=self._frames)
+        objective = self._objective.patch_loss if self._patches_alone else self._objective.loss
         total = torch.zeros((), device=self._objective.device)
         for number, (first, end) in enumerate(self._shares(count)):
             if end == first:
@@ -317,7 +320,7 @@ class Trainer:
                 seed + 1 + self._processes.rank * self.config.accumulate + number
             ):
                 with self._autocast():
-                    loss = self._objective.loss(next(pieces), noise.part(first, end))
+                    loss = objective(next(pieces), noise.part(first, end))
                 part = loss * ((end - first) / count)
                 part.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
             total += part.detach()
@@ -353,8 +356,8 @@ class Trainer:
             yield
 
     def _autocast(self) -> torch.autocast:
-        device, precision = self._objective.device.type, self.config.precision
-        mixed = precision == "bfloat16" or (precision == "auto" and bfloat16_is_faster(device))
+        device = self._objective.device.type
+        mixed = computes_in_bfloat16(self.config, device)
         return torch.autocast(device, dtype=torch.bfloat16, enabled=mixed)
 
     def _learning_rate(self) -> float:
@@ -416,8 +419,8 @@ class Trainer:
                 raise ValueError(WITHOUT_TARGETS)
             if config.teacher_weight and first.teacher is None:
                 raise ValueError("teacher_weight is above 0, but the examples come without one.")
-            if config.alignment_weight and first.paired is None:
-                raise ValueError(WITHOUT_PAIRS)
+            if config.alignment_weight and first.sight is None:
+                raise ValueError(WITHOUT_SIGHT)
             return True, first.teacher if config.teacher_weight else None
         if not (config.features_are_frozen if len(shape) == 3 else config.tower_is_frozen):
             raise ValueError(
@@ -425,6 +428,13 @@ class Trainer:
                 "what saw them; give it frames."
             )
         return False, None
+
+
+def computes_in_bfloat16(config: TrainingConfig, device: str) -> bool:
+    """Whether a training computes its products in mixed precision on a device."""
+    return config.precision == "bfloat16" or (
+        config.precision == "auto" and bfloat16_is_faster(device)
+    )
 
 
 def bfloat16_is_faster(device: str) -> bool:

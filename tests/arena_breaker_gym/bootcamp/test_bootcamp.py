@@ -258,7 +258,7 @@ def test_homework_tells_what_the_tutor_thought_of_each_frame():
     tutor = ExpertAgent()
     episodes = rollout(tutor, episodes=2, seed=4, stage=(1, 2), max_steps=60)
     plan = replace(PLAN, tutor="expert", posttrain=TrainingConfig.adapting())
-    examples, balance = homework(episodes, plan, NitroGen.preset("tiny").config)
+    examples, balance = homework(episodes, plan, NitroGen.preset("tiny").eval())
     assert len(examples) == balance.kept == len(examples.teacher.aim)
     # It fires where it said that it aims: the first action of a chunk that begins with a decision.
     starts = kept_starts(episodes[0].actions, plan.chunks)
@@ -266,7 +266,7 @@ def test_homework_tells_what_the_tutor_thought_of_each_frame():
     aims = examples.teacher.aim[: len(starts)][decided]
     assert np.allclose(aims, episodes[0].actions[starts][decided, 2:4], atol=1e-6)
     silent = replace(plan, tutor="scripted")
-    assert homework(episodes, silent, NitroGen.preset("tiny").config)[0].teacher is None
+    assert homework(episodes, silent, NitroGen.preset("tiny").eval())[0].teacher is None
 
 
 def test_idle_chunks_are_left_out():
