@@ -62,9 +62,9 @@ Advance = Callable[[str, float], None]
 
 # Where each part begins and ends on the progress bar: about its share of the time on two cores.
 _PARTS = {
-    "demonstrations": (0.0, 0.05),
-    "posttrain": (0.05, 0.65),
-    "evaluation": (0.65, 0.95),
+    "demonstrations": (0.0, 0.02),
+    "posttrain": (0.02, 0.4),
+    "evaluation": (0.4, 0.95),
     "video": (0.95, 1.0),
 }
 _DIGITS = 9  # of a share: it must not fall by what floats round away
