@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from arena_breaker_agents.registry import limited, make_agent
 from arena_breaker_agents.tutor.bill import Bill
@@ -69,6 +71,7 @@ _PARTS = {
 }
 _DIGITS = 9  # of a share: it must not fall by what floats round away
 _DRAWING = 0.05  # of "posttrain": the drawing of frames
+_PRACTISED, _LOOKED = 0.12, 0.22  # of learning to see: when either is done
 _TOGETHER = 256  # moments that are looked at at once
 
 
@@ -235,7 +238,7 @@ class Bootcamp:
             return
         with self.clock.part("dataset"):
             examples = self._examples(demonstrations, self.student.fresh(), advance)
-        advance = _after_drawing(advance)
+        advance = _between(advance, _DRAWING, 1.0)
         trainings = self.plan.trainings()
         count = len(trainings) + (self.plan.dagger > 0) + (self.plan.fine_tuning > 0)
         for place, (name, config) in enumerate(trainings.items()):
@@ -258,13 +261,13 @@ class Bootcamp:
         if finished(self.student.training_folder(name)):
             return
         model = self.student.fresh()
-        advance("The student practises", 0.0)
         with self.clock.part("practice"):
-            states = self._moments(demonstrations, examples, model)
-        advance("The student looks at what it knows", 0.0)
+            practice = _between(advance, 0.0, _PRACTISED)
+            states = self._moments(demonstrations, examples, model, practice)
         with self.clock.part("posttrain"):
-            moments = self._seen_before(states, model)
-        self._train(name, model, moments, self.plan.alignment, advance)
+            moments = self._seen_before(states, model, _between(advance, _PRACTISED, _LOOKED))
+        learning = _between(advance, _LOOKED, 1.0)
+        self._train(name, model, moments, self.plan.alignment, learning)
 
     def _go_on_with_dagger(self, advance: Advance) -> None:
         """The student plays in the new looks, and learns what its tutor would have done there."""
@@ -288,7 +291,11 @@ class Bootcamp:
             tutor.close()
 
     def _moments(
-        self, demonstrations: list[Episode], examples: ArrayExamples, model: NitroGen
+        self,
+        demonstrations: list[Episode],
+        examples: ArrayExamples,
+        model: NitroGen,
+        advance: Advance,
     ) -> LabelledStates:
         """What the student meets where it sees, and what its tutor showed."""
         plan = self.plan
@@ -298,21 +305,28 @@ class Bootcamp:
             count=plan.practice,
             n_action_steps=plan.n_action_steps,
             seed=plan.seed,
+            on_look=lambda done, total: advance("The student practises", done / total),
         )
         shown = shown_states(demonstrations, plan, model.config, examples.actions)
         return LabelledStates.joined([practised, shown])
 
-    def _seen_before(self, states: LabelledStates, model: NitroGen) -> StateExamples:
+    def _seen_before(
+        self, states: LabelledStates, model: NitroGen, advance: Advance
+    ) -> StateExamples:
         """Moments in the new looks, with what the student sees of them in those that it knows."""
-        plan, familiar = self.plan, self._familiar
+        plan, familiar, count = self.plan, self._familiar, len(states.records)
         known = Looks(familiar, [familiar.skin])
-        pieces = range(0, len(states.records), _TOGETHER)
-        frames = (known.draw_all(states.records[i : i + _TOGETHER]) for i in pieces)
+
+        def frames() -> Iterator[NDArray[np.uint8]]:
+            for first in range(0, count, _TOGETHER):
+                advance("The student looks at what it knows", first / count)
+                yield known.draw_all(states.records[first : first + _TOGETHER])
+
         return StateExamples(
             states,
             Looks(familiar, [plan.skin], hud=plan.hud),
             seed=plan.seed,
-            sight=sight_of(model, frames, plan.alignment),
+            sight=sight_of(model, frames(), plan.alignment),
         )
 
     @property
@@ -560,14 +574,14 @@ class Bootcamp:
         return played[len(played) // 2] if played else None
 
 
-def _after_drawing(advance: Advance) -> Advance:
-    """Reports the trainings as what is left when frames are drawn."""
-    return lambda words, share: advance(words, _DRAWING + (1.0 - _DRAWING) * share)
+def _between(advance: Advance, begin: float, end: float) -> Advance:
+    """Reports a part's own share as its piece of the whole."""
+    return lambda words, share: advance(words, round(begin + (end - begin) * share, _DIGITS))
 
 
 def _piece(advance: Advance, place: int, count: int) -> Advance:
     """Reports one of `count` equal pieces as its share of them all."""
-    return lambda words, share: advance(words, (place + share) / count)
+    return _between(advance, place / count, (place + 1) / count)
 
 
 def _shown(entry: _Entry, advance: Advance) -> Watch:
@@ -582,9 +596,8 @@ def _shown(entry: _Entry, advance: Advance) -> Watch:
 
 
 def _part(advance: Advance, name: str) -> Advance:
-    """Reports a part's own share as its piece of the whole."""
-    begin, end = _PARTS[name]
-    return lambda words, share: advance(words, round(begin + (end - begin) * share, _DIGITS))
+    """Reports a part of the whole bootcamp."""
+    return _between(advance, *_PARTS[name])
 
 
 def _kills(episode: Episode) -> tuple[float, int]:

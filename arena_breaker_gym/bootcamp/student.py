@@ -247,7 +247,13 @@ def told_by(tutor: Agent, examples: EpisodeExamples) -> TeacherTargets | None:
 
 
 def practised_states(
-    predict: Predict, settings: Settings, *, count: int, n_action_steps: int, seed: int
+    predict: Predict,
+    settings: Settings,
+    *,
+    count: int,
+    n_action_steps: int,
+    seed: int,
+    on_look: Callable[[int, int], None] | None = None,
 ) -> LabelledStates:
     """Moments that a student meets while it plays by itself; its own actions are their labels.
 
@@ -260,13 +266,19 @@ def practised_states(
         count: How many moments, rounded up to a whole number of looks of all arenas.
         n_action_steps: Actions that it plays before it looks again.
         seed: Of the games.
+        on_look: Told after every look how many there were, and of how many.
     """
     looks = Looks(settings, [settings.skin])
     config = CollectorConfig(
         arenas=_PRACTICE_ARENAS, teacher_share=0.0, n_action_steps=n_action_steps
     )
     collector = Collector(None, config, looks, settings=settings, seed=_PRACTICE_SEEDS + seed)
-    return collector.collect(predict, -(-count // _PRACTICE_ARENAS))
+    met, total = [], -(-count // _PRACTICE_ARENAS)
+    for done in range(1, total + 1):
+        met.append(collector.collect(predict, 1))
+        if on_look is not None:
+            on_look(done, total)
+    return LabelledStates.joined(met)
 
 
 def shown_states(
