@@ -27,7 +27,8 @@ def states(count=6, steps=90, seed=3):
 
 
 def test_it_plays_far_better_than_the_scripted_player():
-    games = {"episodes": 24, "seed": 500, "num_envs": 24}
+    # Not fewer: the scripted player kills 37 to 109 on them.
+    games = {"episodes": 8, "seed": 500, "num_envs": 8}
     kills = {
         name: np.mean([one.metrics["kills"] for one in rollout(make_agent(name), **games)])
         for name in ("expert", "scripted")
