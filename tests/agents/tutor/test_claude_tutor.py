@@ -5,6 +5,7 @@ import dataclasses
 import json
 import logging
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from arena_breaker_agents.registry import make_agent
@@ -27,7 +29,7 @@ from arena_breaker_agents.tutor.transcript import Transcript, TranscriptError
 from arena_breaker_agents.tutor.tutor import Tutor, TutorSettings
 from arena_breaker_agents.tutors import ClaudeTutor, estimate
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
-from arena_breaker_gym.cli import build
+from arena_breaker_gym.cli import build, main
 from arena_breaker_gym.rollout import EpisodeStore, RunStopped, rollout, verify
 from arena_breaker_gym.rollout.episode import Plan
 from arena_breaker_gym.rollout.metrics import rows_of
@@ -48,6 +50,22 @@ def server(monkeypatch):
         monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
         yield server
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs the command line in this process, as if it were one of its own."""
+
+    def call(*arguments):
+        words = ["arena-breaker", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", words)
+        monkeypatch.setattr(sys, "path", list(sys.path))
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(words, int(ended.value.code or 0), out, err)
+
+    return call
 
 
 def play(folder=None, *, tutor=None, timeout=10.0, settings=None, **terms):
@@ -349,21 +367,23 @@ def test_an_estimate_asks_nobody_and_is_about_right(server, tmp_path):
 
 # Killed and resumed
 
-COMMAND = [sys.executable, "-m", "arena_breaker_gym", "rollout", "--agent", "claude"]
+PROGRAM = [sys.executable, "-m", "arena_breaker_gym"]
 PLAYED = ["-n", "3", "--max-steps", "120", "--num-envs", "3"]
 
 
-def test_a_killed_run_asks_only_what_was_not_answered(server, tmp_path):
+def test_a_killed_run_asks_only_what_was_not_answered(server, tmp_path, run):
     server.delay = 0.02
-    folder, command = tmp_path / "run", [*COMMAND, *PLAYED, "--out", str(tmp_path / "run")]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+    folder = tmp_path / "run"
+    order = ["rollout", "--agent", "claude", *PLAYED, "--out", str(folder)]
+    with started(order) as killed:
         _wait_until(lambda: len(questions(server)) > 25)
-        os.kill(run.pid, signal.SIGKILL)
+        os.kill(killed.pid, signal.SIGKILL)
     _wait_until(lambda: server.ledger.content() and not server.ledger._at_once)
     before = len(questions(server))
     answered = sum(line.answered for line in lines_of(folder))
     assert before - 3 <= answered < 60
-    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    done = run(*order, "--json")
+    assert done.returncode == 0, done.stderr
     assert len(questions(server)) - before == 60 - answered
     episodes = list(EpisodeStore(folder))
     plain = play(episodes=3, max_steps=120)
@@ -372,6 +392,12 @@ def test_a_killed_run_asks_only_what_was_not_answered(server, tmp_path):
     assert result["cost"]["decisions"] == 60  # those of before the kill included
     assert [bill["decisions"] for bill in result["cost"]["by_seed"].values()] == [20, 20, 20]
     assert result["stopped"] is None
+
+
+def started(order):
+    """A process of its own, to be killed."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([*PROGRAM, *order], **quiet)
 
 
 def _wait_until(true, seconds=60.0):
@@ -464,16 +490,7 @@ def test_where_a_transcript_ends_or_lies_the_episode_is_marked(server, tmp_path)
 # The command line
 
 
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "arena_breaker_gym", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_one_line_is_all_that_one_types(server, tmp_path, monkeypatch):
+def test_one_line_is_all_that_one_types(server, tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
     done = run("rollout", "--agent", "claude", "--episodes", 1, "--max-steps", 30)
     assert done.returncode == 0, done.stderr
@@ -488,7 +505,7 @@ def test_one_line_is_all_that_one_types(server, tmp_path, monkeypatch):
     assert (row["episodes"], row["status"]) == (1, {"time limit": 1})
 
 
-def test_the_command_line_says_what_is_wrong_in_one_sentence(server, tmp_path, monkeypatch):
+def test_the_command_line_says_what_is_wrong_in_one_sentence(server, tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "wrong-and-secret")
     said = {
@@ -511,7 +528,7 @@ def test_the_command_line_says_what_is_wrong_in_one_sentence(server, tmp_path, m
     assert list(tmp_path.rglob("*.npz")) == []
 
 
-def test_a_dry_run_and_a_budget_on_the_command_line(server, tmp_path, monkeypatch):
+def test_a_dry_run_and_a_budget_on_the_command_line(server, tmp_path, monkeypatch, run):
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     terms = ("-n", 2, "--max-steps", 60, "--json")
     estimated = run("rollout", "--agent", "claude", "--dry-run", *terms)
@@ -581,21 +598,22 @@ def test_batches_play_the_same_episodes_for_half_the_price(server, tmp_path):
     assert (tmp_path / "batched" / "batches.jsonl").is_file()
 
 
-def test_a_batch_under_way_is_found_again_and_not_paid_twice(server, tmp_path):
+def test_a_batch_under_way_is_found_again_and_not_paid_twice(server, tmp_path, run):
     def batches_created():
         made = [one for one in server.requests if one.path == "/v1/messages/batches"]
         return len(made)
 
     server.batch_polls = 10**6  # it does not end
-    command = [*COMMAND[:-1], "claude?batch=true", "-n", "3", "--max-steps", "6"]
-    command += ["--out", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+    order = ["rollout", "--agent", "claude?batch=true", "-n", "3", "--max-steps", "6"]
+    order += ["--out", str(tmp_path)]
+    with started(order) as killed:
         log = tmp_path / "batches.jsonl"
         _wait_until(lambda: log.exists() and log.read_bytes().endswith(b"\n"))
-        os.kill(run.pid, signal.SIGKILL)
+        os.kill(killed.pid, signal.SIGKILL)
     assert not lines_of(tmp_path)
     server.batch_polls = 0
-    subprocess.run(command, capture_output=True, check=True)
+    done = run(*order)
+    assert done.returncode == 0, done.stderr
     assert [len(one) for one in EpisodeStore(tmp_path)] == [6, 6, 6]
     assert batches_created() == 1
 
@@ -662,10 +680,11 @@ def test_the_bootcamp_takes_claude_as_its_tutor(server, tmp_path):
 def test_a_study_of_prompts_prints_kills_for_a_dollar(server, tmp_path):
     script = ROOT / "examples" / "prompt_study.py"
     terms = ("--episodes", "2", "--max-steps", "60", "--steps", "3", "--steps", "6")
-    command = [sys.executable, str(script), *terms, "--out", str(tmp_path)]
     server.policy.hold = 3
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    study = typer.Typer()
+    study.command()(runpy.run_path(str(script))["main"])
+    done = CliRunner().invoke(study, [*terms, "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
     assert "kills per dollar" in " ".join(done.stdout.split())
     rows = json.loads((tmp_path / "study.json").read_text())["rows"]
     assert [(row["prompt"], row["steps"]) for row in rows] == [
@@ -673,5 +692,5 @@ def test_a_study_of_prompts_prints_kills_for_a_dollar(server, tmp_path):
     ]
     assert all(row["dollars"] > 0.0 for row in rows)
     asked = len(server.requests)
-    subprocess.run(command, capture_output=True, check=True)
+    assert CliRunner().invoke(study, [*terms, "--out", str(tmp_path)]).exit_code == 0
     assert len(server.requests) == asked
