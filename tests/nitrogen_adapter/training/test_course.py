@@ -551,7 +551,7 @@ def test_a_board_that_goes_on_forgets_what_came_after_and_a_line_cut_short(tmp_p
 # ---- several processes ----
 
 
-def test_two_processes_learn_as_one_does(played, tmp_path):
+def test_two_processes_learn_as_one_does(played, tmp_path, run):
     config = preset_config("tiny")
     quiet = dataclasses.replace(
         config,
@@ -561,15 +561,17 @@ def test_two_processes_learn_as_one_does(played, tmp_path):
     torch.manual_seed(0)
     base = tmp_path / "base.pt"
     checkpoint.save(base, NitroGen(quiet))
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    losses = []
-    for count in (1, 2):
-        out = tmp_path / str(count)
-        arguments = order(played, out, "--epochs", "3", "--split", "all", base=str(base))
-        command = [*launch, f"--nproc-per-node={count}", "-m", "arena_breaker_gym", *arguments]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=ENV)
-        assert done.returncode == 0, done.stderr
-        losses.append([line["loss"] for line in lines_of(out) if line["kind"] == "train"])
+    outs = [tmp_path / "one", tmp_path / "two"]
+    one, two = (
+        order(played, out, "--epochs", "3", "--split", "all", base=str(base)) for out in outs
+    )
+    status, _, err = run(*one)
+    assert status == 0, err
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [*launch, "-m", "arena_breaker_gym", *two]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=ENV)
+    assert done.returncode == 0, done.stderr
+    losses = [[line["loss"] for line in lines_of(out) if line["kind"] == "train"] for out in outs]
     assert len(losses[0]) == len(losses[1]) > 6
     # Half of a batch is rounded otherwise than the whole, the more so in mixed precision.
     close = 3e-3 if bfloat16_is_faster("cpu") else 1e-4
