@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from arena_breaker_agents.baselines import RandomAgent
 from arena_breaker_agents.expert import ExpertAgent
 from arena_breaker_agents.nitrogen import NitroGenPolicy
 from arena_breaker_gym._runtime.files import BusyError, GoneError, claimed
+from arena_breaker_gym.bootcamp import bootcamp
 from arena_breaker_gym.bootcamp.bootcamp import Bootcamp
 from arena_breaker_gym.bootcamp.page import bootcamp_report
 from arena_breaker_gym.bootcamp.plan import POST_TRAINED, BootcampPlan
@@ -29,6 +31,7 @@ from arena_breaker_gym.bootcamp.sweep import (
     sweep_report,
 )
 from arena_breaker_gym.distillation.collector import Looks
+from arena_breaker_gym.distillation.fine_tuning import FineTuningConfig
 from arena_breaker_gym.report import write_report
 from arena_breaker_gym.rollout import EpisodeStore, rollout
 from arena_breaker_gym.rollout.replay import Layers, replay
@@ -290,7 +293,8 @@ def test_nothing_to_learn_from_is_said_in_one_sentence():
 def test_a_checkpoint_is_trained_the_published_way(tmp_path):
     before = tmp_path / "base.pt"
     checkpoint.save(before, NitroGen.preset("tiny", seed=5))
-    plan = BootcampPlan.for_student(str(before), seed=0, max_seconds=None, **MINIATURE)
+    terms = {**MINIATURE, "realtime_evaluations": 0, "films": False}
+    plan = BootcampPlan.for_student(str(before), seed=0, max_seconds=None, **terms)
     assert plan.posttrain.split == "action_head"
     made = Bootcamp(plan, tmp_path / "camp")
     results = made.run(ignore)
@@ -355,11 +359,18 @@ def test_its_page_answers_the_articles_questions(camp, tmp_path):
     assert page.count("<video") == 2
 
 
-def test_the_shipped_base_adapts_frozen_and_whole_and_by_dagger(tmp_path):
-    terms = {**MINIATURE, "realtime_evaluations": 0, "evaluations": 2}
-    terms |= {"practice": 48, "dagger": 2, "dagger_states": 64, "fine_tuning": 1}
+def test_the_shipped_base_adapts_frozen_and_whole_and_by_dagger(tmp_path, monkeypatch):
+    terms = {**MINIATURE, "realtime_evaluations": 0, "films": False}
+    terms |= {"evaluations": 2, "evaluation_steps": 30}
+    terms |= {"practice": 48, "dagger": 2, "dagger_states": 32, "fine_tuning": 1}
+    few = partial(FineTuningConfig, arenas=4, looks=6, batch_size=12)
+    monkeypatch.setattr(bootcamp, "FineTuningConfig", few)
     plan = BootcampPlan.for_student("base", seed=0, **terms)
-    plan = replace(plan, posttrain=replace(plan.posttrain, epochs=1))
+    plan = replace(
+        plan,
+        posttrain=replace(plan.posttrain, epochs=1),
+        distillation=replace(plan.distillation, batch_size=16),
+    )
     made = Bootcamp(plan, tmp_path / "camp")
     results = made.run(ignore)
     names = list(dict.fromkeys(row["agent"] for row in results.rows))
@@ -391,7 +402,7 @@ def test_the_shipped_base_adapts_frozen_and_whole_and_by_dagger(tmp_path):
     assert reports["PPO"]["updates"] == 1
     shown = reports["post-trained, encoder frozen"]["examples"]
     assert reports["post-trained"]["examples"] == 48 + shown
-    assert reports["DAgger"]["examples"] == 2 * 2 * 128  # steps of 128 that 2 rounds come to
+    assert reports["DAgger"]["examples"] == 2 * 3 * 32  # 2 rounds, each state three times
     before, after = (made.student.trained(name) for name in ("post-trained", "DAgger"))
     moved = checkpoint.load(after).state_dict()
     assert any(
@@ -478,6 +489,7 @@ demonstration_steps = 90
 evaluations = 2
 evaluation_stages = [1]
 evaluation_steps = 60
+films = false
 chunks = { stride = 10 }
 posttrain = { epochs = 1 }
 
