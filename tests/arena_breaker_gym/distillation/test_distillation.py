@@ -137,7 +137,7 @@ def small(**changes):
         looks_a_round=2,
         rounds_kept=2,
         steps_a_round=3,
-        evaluate_every=2,
+        evaluate_every=None,
         evaluations=2,
         collector=CollectorConfig(arenas=4),
     )
@@ -146,14 +146,15 @@ def small(**changes):
 
 
 def test_a_base_is_made_in_rounds_and_goes_on_where_it_was_left(tmp_path):
-    made = Pretraining(tmp_path, small(), num_threads=1)
+    config = small(evaluate_every=2)
+    made = Pretraining(tmp_path, config, num_threads=1)
     base = made.run(ignore, until_round=2)
     assert made.rounds == 2
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [one["kind"] for one in lines] == ["train", "train", "play"]
     assert lines[-1]["kills"] >= 0
     weights = checkpoint.load(base).state_dict()
-    again = Pretraining(tmp_path, small(), num_threads=1)
+    again = Pretraining(tmp_path, config, num_threads=1)
     assert again.rounds == 2
     again.run(ignore)
     assert again.rounds == 4
@@ -167,7 +168,7 @@ def test_a_base_is_made_in_rounds_and_goes_on_where_it_was_left(tmp_path):
     size = sum(value.numel() for value in after.values())
     assert base.stat().st_size < 2.2 * size, "half precision"
     with pytest.raises(ValueError, match="holds a base with another"):
-        Pretraining(tmp_path, small(seed=1))
+        Pretraining(tmp_path, replace(config, seed=1))
 
 
 def test_a_base_is_brought_to_an_end_by_a_rate_that_falls_to_zero(tmp_path):
