@@ -51,14 +51,20 @@ def answer(folder, *, root=ROOT, limit=None, cwd=None, **variables):
     return said
 
 
-@pytest.fixture
-def kept(tmp_path):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
     """A folder with compiled code: an index and a file of machine code."""
-    folder = tmp_path / "numba"
+    folder = tmp_path_factory.mktemp("whole") / "numba"
     (said,) = answer(folder)
     assert COMPILING in said
     assert answer(folder) == []
     return folder
+
+
+@pytest.fixture
+def kept(whole, tmp_path):
+    """A copy of it, to do harm to."""
+    return shutil.copytree(whole, tmp_path / "numba")
 
 
 def files_in(folder):
