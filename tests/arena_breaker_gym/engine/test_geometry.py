@@ -38,7 +38,7 @@ from arena_breaker_gym.stages.loader import FOLDER_VARIABLE, load_campaign, plan
 from arena_breaker_gym.stages.model import Stage, area_of, crossing_edges, triangles_of
 from arena_breaker_gym.stages.table import DISTANCE_NODES, FLOW_CELLS
 
-STAGES, SCENES_A_STAGE = 20, 500  # 10,000 scenes of each kind
+STAGES, SCENES_A_STAGE = 10, 1000  # 10,000 scenes of each kind; a stage takes a second to bake
 EVERYTHING = pymunk.ShapeFilter()
 NEVER = 2.0
 SMALLEST, LARGEST = 0.15, 0.8  # m: a shot's radius, the sentinel's
@@ -164,7 +164,7 @@ def test_distances_agree_with_chipmunk_on_10000_random_places(scenes):
 def test_whatever_is_inside_for_chipmunk_is_inside_for_the_field(scenes):
     rng = np.random.default_rng(6)
     for scene in scenes:
-        for x, z in scene.places(rng, 25, farthest=0.0):
+        for x, z in scene.places(rng, SCENES_A_STAGE // 20, farthest=0.0):
             assert distance_at(scene.plan, x, z) < scene.tolerance
 
 
@@ -190,8 +190,9 @@ def test_sight_lines_agree_with_chipmunk(scenes):
     rng = np.random.default_rng(4)
     seen = 0
     for scene in scenes:
-        starts = scene.places(rng, 50, nearest=0.3 + scene.tolerance)
-        for (x0, z0), (x1, z1) in zip(starts, scene.places(rng, 50), strict=True):
+        starts = scene.places(rng, SCENES_A_STAGE // 10, nearest=0.3 + scene.tolerance)
+        ends = scene.places(rng, SCENES_A_STAGE // 10)
+        for (x0, z0), (x1, z1) in zip(starts, ends, strict=True):
             sight = in_sight(scene.plan, x0, z0, x1, z1, 0.3)
             seen += sight
             if sight:
@@ -231,7 +232,7 @@ def test_separations_agree_with_chipmunk_on_10000_random_scenes(scenes):
 def test_a_circle_clear_of_walls_is_not_moved(scenes):
     rng = np.random.default_rng(7)
     for scene in scenes:
-        for x, z in scene.places(rng, 25, nearest=0.5 + scene.tolerance):
+        for x, z in scene.places(rng, SCENES_A_STAGE // 20, nearest=0.5 + scene.tolerance):
             assert push_out(scene.plan, x, z, 0.5) == (x, z)
 
 

@@ -163,7 +163,7 @@ CASES = {
 PATIENT = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-@settings(max_examples=12, derandomize=True, **PATIENT)
+@settings(max_examples=8, derandomize=True, **PATIENT)
 @given(**CASES)
 def test_laws_hold_on_random_stages(stage, frame_skip, seed, kept_at):
     laws_hold(stage, frame_skip, seed, kept_at)
