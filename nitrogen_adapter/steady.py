@@ -1,9 +1,10 @@
-"""`Steady`: a model's products, whose last bits do not depend on how many players there are.
+"""`Steady`: a model whose last bits do not depend on how many players there are.
 
 A matrix product takes another way through the processor for another number of rows, and sums in
-another order: the last bits of what a player gets would depend on the other players. Here products
-are computed in blocks of a fixed number of rows, the last one filled up with zeros. Convolutions
-are computed as products of their windows.
+another order: the last bits of what a player gets would depend on the other players. So would those
+of a GELU, whose last few numbers in each thread are computed by other code. Here all is computed in
+blocks of a fixed size, the last one filled up with zeros: products in blocks of rows, what a tower
+makes of pictures in blocks of pictures, the rest in blocks of players.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the field's own name for it
 
-from nitrogen_adapter.model import EmbodimentLinear
+from nitrogen_adapter.model import EmbodimentLinear, KeysValues, NitroGen
+from nitrogen_adapter.vision import PatchTower
 
 STRIP = 48
 """Rows: a multiple of all heights of the strips that libraries cut rows into. A lower strip at the
@@ -26,37 +29,66 @@ MOST_ROWS = 288  # of a block: more would make a single player wait for the work
 
 MOST_PLAYERS = 48  # of a block, where each has few rows
 
-_Forward = Callable[[Tensor], Tensor]
-_Layer = nn.Linear | nn.Conv2d | EmbodimentLinear
+PICTURES = 8
+"""In a block of a patch tower: half as fast again as fewer, and what one player waits for."""
+
+MOST_THREADS = 8  # among which the rows of a block were seen to be cut at whole strips
+
+_Make = Callable[[Tensor], Tensor]
+_Contexts = list[list[KeysValues | None]]
 
 
 class Steady:
-    """The linear and convolutional layers of a model that runs on a CPU."""
+    """What a model that runs on a CPU computes in blocks."""
 
-    def __init__(self, model: nn.Module) -> None:
-        """Finds the layers; the model changes only while `on` runs.
+    def __init__(self, model: NitroGen) -> None:
+        """Finds the parts; the model changes only while `on` runs.
 
         Args:
             model: In evaluation mode.
         """
-        self._forwards: list[tuple[nn.Module, _Forward]] = []
+        players = _Players(model)
+        self._steps: list[tuple[nn.Module, str, Callable[..., Tensor]]] = [
+            (model, "attend", players.attend),
+            (model, "denoise", players.denoise),
+        ]
+        whole: set[nn.Module] = set()  # parts of what is computed in blocks as a whole
         for module in model.modules():
             if type(module) is nn.Linear or type(module) is EmbodimentLinear:
-                self._forwards.append((module, _Product(module)))
-            elif type(module) is nn.Conv2d:
-                self._forwards.append((module, _Windows(module)))
+                self._steps.append((module, "forward", _Product(module)))
+            elif isinstance(module, PatchTower):
+                whole.update(module.modules())
+                self._steps.append((module, "summary", _Pictures(module.summary)))
+            elif type(module) is nn.Conv2d and module not in whole:
+                self._steps.append((module, "forward", _OneByOne(module.forward)))
 
     @contextlib.contextmanager
     def on(self) -> Iterator[None]:
-        """While the block runs, the layers compute so."""
+        """While the block runs, the parts compute so."""
         try:
             # Past `Module.__setattr__`, which takes longer than a small layer.
-            for module, forward in self._forwards:
-                module.__dict__["forward"] = forward
-            yield
+            for module, name, step in self._steps:
+                module.__dict__[name] = step
+            with _even_threads():
+                yield
         finally:
-            for module, _ in self._forwards:
-                module.__dict__.pop("forward", None)
+            for module, name, _ in self._steps:
+                module.__dict__.pop(name, None)
+
+
+@contextlib.contextmanager
+def _even_threads() -> Iterator[None]:
+    """As many threads as cut blocks evenly: 1, 2, 4 or 8."""
+    threads = torch.get_num_threads()
+    even = 1 << (min(threads, MOST_THREADS).bit_length() - 1)
+    if even == threads:
+        yield
+        return
+    torch.set_num_threads(even)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def players_in_a_block(rows: int) -> int:
@@ -74,11 +106,11 @@ def players_in_a_block(rows: int) -> int:
 class _Product:
     """Rows times a layer's weights.
 
-    To convert weights for mixed precision, or to lay out a convolution's, takes longer than one
-    player's product: they are kept until they change.
+    To convert weights for mixed precision takes longer than one player's product: they are kept
+    until they change.
     """
 
-    def __init__(self, layer: _Layer) -> None:
+    def __init__(self, layer: nn.Linear | EmbodimentLinear) -> None:
         self._layer = layer
         self._kept: Tensor | None = None
         self._kept_of: tuple[int, int, torch.dtype] | None = None
@@ -87,29 +119,24 @@ class _Product:
         """Maps (players, ..., in) to (players, ..., out)."""
         own = rows.shape[1:-1].numel()
         block = own * players_in_a_block(own)
-        parts = torch.split(rows.reshape(-1, rows.shape[-1]), block)
-        product = torch.cat([self.of_block(part, block) for part in parts])
+        flat = rows.reshape(-1, rows.shape[-1])
+        product = _in_blocks(self._of_block, flat, block)
         return product.view(*rows.shape[:-1], -1)
 
-    def of_block(self, rows: Tensor, block: int) -> Tensor:
-        """Maps (rows, in), at most as many as a block has, to (rows, out)."""
-        weight, bias = self._weights()
-        missing = block - len(rows)
-        if not missing:
-            return F.linear(rows, weight, bias)
-        return F.linear(F.pad(rows, (0, 0, 0, missing)), weight, bias)[: len(rows)]
+    def _of_block(self, rows: Tensor) -> Tensor:
+        return F.linear(rows, *self._weights())
 
     def _weights(self) -> tuple[Tensor, Tensor | None]:
         """(out, in) in the precision of the product, and what is added to it."""
         weight, bias = _weights_of(self._layer)
         dtype = precision(weight)
-        if dtype == weight.dtype and weight.ndim == 2:
+        if dtype == weight.dtype:
             return weight, bias
         if weight.is_inference():  # whose changes are not counted
-            return _flat(weight).to(dtype), bias
+            return weight.to(dtype), bias
         state = (weight._version, weight.data_ptr(), dtype)
         if self._kept is None or self._kept_of != state:
-            self._kept, self._kept_of = _flat(weight).to(dtype), state
+            self._kept, self._kept_of = weight.to(dtype), state
         return self._kept, bias
 
 
@@ -119,50 +146,77 @@ def precision(tensor: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else tensor.dtype
 
 
-def _weights_of(layer: _Layer) -> tuple[Tensor, Tensor | None]:
+def _weights_of(layer: nn.Linear | EmbodimentLinear) -> tuple[Tensor, Tensor | None]:
     if isinstance(layer, EmbodimentLinear):
         return layer.W[0].T, layer.b[0]
     return layer.weight, layer.bias
 
 
-def _flat(weight: Tensor) -> Tensor:
-    """A convolution's weights (out, in, rows, columns) as (out, values of a window)."""
-    return weight.permute(0, 2, 3, 1).flatten(1) if weight.ndim == 4 else weight
+class _Pictures:
+    """What a patch tower makes of each picture by itself, in blocks of `PICTURES`."""
+
+    def __init__(self, make: _Make) -> None:
+        self._make = make
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """Maps (n, 3, S, S) to (n, features)."""
+        return _in_blocks(self._make, pictures, PICTURES)
 
 
-class _Windows:
-    """A convolution as products of all its windows."""
+class _OneByOne:
+    """Another tower's convolution, of one picture at a time: several may be cut like rows."""
 
-    def __init__(self, layer: nn.Conv2d) -> None:
-        self._layer = layer
-        self._product = _Product(layer)
+    def __init__(self, convolve: _Make) -> None:
+        self._convolve = convolve
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Maps (n, in, rows, columns) to (n, out, rows, columns)."""
-        rows, columns = (self._outputs(side, pictures.shape[2 + side]) for side in (0, 1))
-        together = players_in_a_block(rows * columns)
-        parts = [self._cut(part) for part in torch.split(pictures, together)]
-        seen = [self._product.of_block(part, together * rows * columns) for part in parts]
-        return torch.cat(seen).view(len(pictures), rows, columns, -1).permute(0, 3, 1, 2)
+        return _in_blocks(self._of_one, pictures, 1)
 
-    def _outputs(self, side: int, size: int) -> int:
-        layer = self._layer
-        framed = size + 2 * _padding(layer)[side]
-        return (framed - layer.kernel_size[side]) // layer.stride[side] + 1
-
-    def _cut(self, pictures: Tensor) -> Tensor:
-        """(windows of all pictures, values)."""
-        (tall, wide), (down, across) = self._layer.kernel_size, self._layer.stride
-        top, left = _padding(self._layer)
-        small = pictures.to(precision(pictures))  # may be half as much to copy
-        framed = F.pad(small.permute(0, 2, 3, 1), (0, 0, left, left, top, top))
-        windows = framed.unfold(1, tall, down).unfold(2, wide, across)
-        return windows.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)
+    def _of_one(self, picture: Tensor) -> Tensor:
+        # A copy has the strides of a picture that was cut out; one that came alone may have any,
+        # and torch chooses its way by them.
+        return self._convolve(picture.clone(memory_format=torch.channels_last))
 
 
-def _padding(layer: nn.Conv2d) -> tuple[int, int]:
-    """Zeros at each end of columns and rows."""
-    if isinstance(layer.padding, str):
-        raise TypeError(f"padding is {layer.padding!r}; expected numbers.")
-    top, left = layer.padding
-    return top, left
+class _Players:
+    """What is made of each player by itself, once seen, in blocks of a fixed number of players."""
+
+    def __init__(self, model: NitroGen) -> None:
+        self._attend, self._denoise = model.attend, model.denoise
+
+    def attend(self, tokens: Tensor, game: str | int | None = None) -> Tensor:
+        """As the model's, in blocks."""
+        together = players_in_a_block(tokens.shape[1:-1].numel())
+        return _in_blocks(partial(self._attend, game=game), tokens, together)
+
+    def denoise(
+        self, rows: Tensor, contexts: _Contexts, steps: int, guidance: float = 1.0
+    ) -> Tensor:
+        """As the model's, in blocks."""
+        together = players_in_a_block(rows.shape[1])
+        parts = []
+        for first in range(0, len(rows), together):
+            seen = [[_cut_both(one, first, together) for one in context] for context in contexts]
+            noise = _cut(rows, first, together)
+            parts.append(self._denoise(noise, seen, steps, guidance))
+        return torch.cat(parts)[: len(rows)]
+
+
+def _in_blocks(make: _Make, given: Tensor, block: int) -> Tensor:
+    """What is made of (n, ...), `block` of them at a time: (n, ...)."""
+    if len(given) == block:
+        return make(given)
+    parts = [make(_cut(given, first, block)) for first in range(0, len(given), block)]
+    return torch.cat(parts)[: len(given)]
+
+
+def _cut_both(seen: KeysValues | None, first: int, count: int) -> KeysValues | None:
+    return None if seen is None else (_cut(seen[0], first, count), _cut(seen[1], first, count))
+
+
+def _cut(tensor: Tensor, first: int, count: int) -> Tensor:
+    """(count, ...) of it, with zeros where it ends before."""
+    part = tensor[first : first + count]
+    missing = count - len(part)
+    return F.pad(part, (0, 0) * (part.ndim - 1) + (0, missing)) if missing else part

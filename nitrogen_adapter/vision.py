@@ -199,18 +199,13 @@ class PatchTower(nn.Module):
             recentred_gradient: whether patches also learn from the frame moved so that the player
                 is in its middle.
         """
-        cells, near, place = self.glance(pixel_values)
-        views = [torch.relu(self.thin_out(cells)).flatten(1)]
-        if self.fovea is not None and near is not None:
-            views.append(self.fovea.summary(near))
-        if self.thin_out_recentred is not None and place is not None:
-            frame = window(pixel_values.float(), place, pixel_values.shape[-1])
-            with torch.set_grad_enabled(torch.is_grad_enabled() and recentred_gradient):
-                moved = self._cells(frame)
-            views.append(torch.relu(self.thin_out_recentred(moved)).flatten(1))
-        seen = self.mlp(torch.cat(views, dim=1))
-        tokens = self.to_tokens(seen).unflatten(1, (-1, *self.norm.normalized_shape))
-        return TowerView(self.norm(tokens), cells, near)
+        glance = self.glance(pixel_values)
+        summary = self._summary_of(pixel_values, glance, recentred_gradient=recentred_gradient)
+        return TowerView(self._tokens(summary), glance.cells, glance.near)
+
+    def summary(self, pixel_values: Tensor) -> Tensor:
+        """Return (n, features) what is told of each of (n, 3, S, S) frames by itself."""
+        return self._summary_of(pixel_values, self.glance(pixel_values))
 
     def glance(self, pixel_values: Tensor) -> Glance:
         """Turn (n, 3, S, S) pixels into patches, and no further."""
@@ -222,7 +217,26 @@ class PatchTower(nn.Module):
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Turn (n, 3, S, S) pixels into (n, tokens, hidden) tokens."""
-        return self.look(pixel_values).tokens
+        return self._tokens(self.summary(pixel_values))
+
+    def _summary_of(
+        self, pixel_values: Tensor, glance: Glance, *, recentred_gradient: bool = True
+    ) -> Tensor:
+        cells, near, place = glance
+        views = [torch.relu(self.thin_out(cells)).flatten(1)]
+        if self.fovea is not None and near is not None:
+            views.append(self.fovea.summary(near))
+        if self.thin_out_recentred is not None and place is not None:
+            frame = window(pixel_values.float(), place, pixel_values.shape[-1])
+            with torch.set_grad_enabled(torch.is_grad_enabled() and recentred_gradient):
+                moved = self._cells(frame)
+            views.append(torch.relu(self.thin_out_recentred(moved)).flatten(1))
+        return torch.cat(views, dim=1)
+
+    def _tokens(self, summary: Tensor) -> Tensor:
+        tokens = self.to_tokens(self.mlp(summary)).unflatten(1, (-1, *self.norm.normalized_shape))
+        result: Tensor = self.norm(tokens)
+        return result
 
     def _cells(self, pixel_values: Tensor) -> Tensor:
         """Turn (n, 3, S, S) pixels into (n, channels, grid, grid) cells."""

@@ -50,9 +50,19 @@ class Calls(LocalPredictor):
         return super().predict(frames, sessions)
 
 
-@pytest.mark.parametrize("autocast", [False, True])
+@pytest.fixture
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("autocast", "threads"), [(False, 1), (True, 1), (False, 3), (False, 4)], indirect=["threads"]
+)
 @pytest.mark.parametrize("preset", ["tiny", "student"])
-def test_what_a_session_gets_does_not_depend_on_how_many_play_beside_it(preset, autocast):
+def test_what_a_session_gets_does_not_depend_on_how_many_play_beside_it(preset, autocast, threads):
     model = lively(preset_config(preset))
     shown = frames(70, side=model.config.vision.image_size)
     predictor = LocalPredictor(model, quiet=True, autocast=autocast)
@@ -65,6 +75,7 @@ def test_what_a_session_gets_does_not_depend_on_how_many_play_beside_it(preset, 
     for first, last in ((0, 1), (7, 8), (0, 2), (3, 6), (2, 7), (1, 34), (37, 70)):
         assert told(slice(first, last)).tobytes() == whole[first:last].tobytes()
     assert "forward" not in model.action_decoder.layer1.__dict__
+    assert torch.get_num_threads() == threads
 
 
 @given(st.integers(1, 2000))
