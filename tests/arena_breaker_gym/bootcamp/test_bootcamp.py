@@ -174,6 +174,8 @@ def test_a_second_bootcamp_in_one_folder_is_refused_and_a_deleted_folder_is_said
     first, second = (Bootcamp(PRACTISED, tmp_path / "camp") for _ in range(2))
 
     def meddle(words, share):
+        if not first.out.exists():
+            return
         with pytest.raises(BusyError, match="Another run is writing into"):
             second.run(ignore)
         if words == "The student practises":
