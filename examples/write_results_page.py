@@ -58,11 +58,14 @@ def _run(name: str, seed: int, rows: list[Row], learned: Row) -> dict[str, Any]:
 
 
 def beside_known(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The runs beside those that the page has had: one measured anew takes its old row's place."""
+    """The runs beside those that the page has had, those in which nothing differs first.
+
+    One measured anew takes its old row's place.
+    """
     anew = {(one["run"], one["seed"]): one for one in runs}
     known = json.loads(DATA.read_text(encoding="utf-8"))["runs"]
     merged = {(one["run"], one["seed"]): one for one in known} | anew
-    return list(merged.values())
+    return sorted(merged.values(), key=lambda one: bool(one["differs"]))
 
 
 def table(runs: list[dict[str, Any]]) -> str:
