@@ -30,8 +30,8 @@ MOST_ROWS = 288  # of a block: more would make a single player wait for the work
 MOST_PLAYERS = 48  # of a block, where each has few rows
 
 PICTURES = 8
-"""In a block of a patch tower: with four, many players take a fifth longer; with sixteen, one player
-alone waits for a fifth longer."""
+"""In a block of a patch tower: with four, many players take a fifth longer; with sixteen, one
+alone waits longer, and many gain next to nothing."""
 
 MOST_THREADS = 8  # among which the rows of a block were seen to be cut at whole strips
 
