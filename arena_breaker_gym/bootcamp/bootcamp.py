@@ -6,7 +6,7 @@ Every part leaves what it made in the output folder; a run that was interrupted 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym._runtime.files import claimed
 from arena_breaker_gym._runtime.run_folder import Clock, claim_folder, write_json
+from arena_breaker_gym._runtime.side_by_side import work_side_by_side
 from arena_breaker_gym.bootcamp.plan import (
     DAGGER,
     FINE_TUNED,
@@ -43,11 +44,13 @@ from arena_breaker_gym.distillation.pretraining import Pretraining, quiet_studen
 from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
 from arena_breaker_gym.rollout.backends import Backend
-from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, Watch, evaluate, store_of
+from arena_breaker_gym.rollout.backends.local import LocalBackend
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, Watch, store_of
 from arena_breaker_gym.rollout.episode import MEASURED
 from arena_breaker_gym.rollout.metrics import Row, paired_gain
 from arena_breaker_gym.rollout.replay import Layers
 from arena_breaker_gym.rollout.results import Results
+from arena_breaker_gym.rollout.row_task import RowTask
 from arena_breaker_gym.rollout.video import export_side_by_side
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
@@ -74,22 +77,13 @@ _DRAWING = 0.05  # of "posttrain": the drawing of frames
 _PRACTISED, _LOOKED = 0.12, 0.22  # of learning to see: when either is done
 _TOGETHER = 256  # moments that are looked at at once
 
+_SIDE_BY_SIDE = frozenset({"expert", "scripted", "planner"})
+"""Tutors that another process can play as well: they cost nothing and reach for nothing."""
 
-@dataclass(frozen=True)
-class _Entry:
-    """Rows of the table that are measured together.
+_MANY = 20
+"""Episodes of a row for which it pays to start another process, which takes seconds."""
 
-    Attributes:
-        name: Who plays.
-        make: How it is made.
-        terms: What it plays.
-        folder: Where its episodes are kept.
-    """
-
-    name: str
-    make: Callable[[], Agent]
-    terms: BenchmarkConfig
-    folder: Path
+_AHEAD = 0.98  # of the evaluation: what is played side by side; the rest is the table
 
 
 def refuse_unknown_names(plan: BootcampPlan) -> None:
@@ -405,19 +399,47 @@ class Bootcamp:
         rows: list[Row] = []
         entries = [*self._entries()]
         with self.clock.part("evaluation"):
+            advance = self._play_ahead(entries, advance)
             for place, entry in enumerate(entries):
                 show = _shown(entry, _piece(advance, place, len(entries)))
                 backend = self.backend if entry.terms.latency is None else None
-                found = evaluate(
-                    entry.name,
-                    entry.make,
-                    entry.terms,
-                    out=entry.folder,
-                    backend=backend,
-                    watch=show,
-                )
+                found = entry.rows(backend=backend, watch=show)
                 rows += [{**row, **self._passes(entry.name)} for row in found]
         return [{**row, **self._gain(row)} for row in rows]
+
+    def _play_ahead(self, entries: list[RowTask], advance: Advance) -> Advance:
+        """Rows are played by as many processes as there are threads, where that is faster.
+
+        Returns:
+            What reports the rest.
+        """
+        able = [task for one in entries if self._plays_anywhere(one) for task in one.by_stage()]
+        tasks = [task for task in able if not task.done()]
+        threads = torch.get_num_threads()
+        processes = min(threads, len(tasks))
+        if processes < 2:
+            return advance
+        work_side_by_side(
+            tasks,
+            processes=processes,
+            threads=threads // processes,
+            progress=lambda share: advance("All are measured", _AHEAD * share),
+        )
+        return _between(advance, _AHEAD, 1.0)
+
+    def _plays_anywhere(self, entry: RowTask) -> bool:
+        """Whether another process can play these rows, and that is faster than to play them here.
+
+        A GPU is best asked by one; a server has a number of sessions; time is measured alone.
+        """
+        local = self.backend is None or isinstance(self.backend, LocalBackend)
+        if not local or entry.terms.latency is not None:
+            return False
+        if entry.name == TUTOR:
+            here = self.plan.tutor not in _SIDE_BY_SIDE
+        else:
+            here = self.student.remote or self.student.device != "cpu"
+        return not here and entry.terms.episodes >= _MANY
 
     def _gain(self, row: Row) -> dict[str, object]:
         """What the fix brings a student, on equal seeds and with the same weights."""
@@ -493,16 +515,16 @@ class Bootcamp:
         write_json(self.out / "dataset.json", asdict(statistics))
         return examples
 
-    def _entries(self) -> Iterator[_Entry]:
+    def _entries(self) -> Iterator[RowTask]:
         """Who is measured, how each is made, on what terms, and where that is kept."""
         for name in self._names():
             for fix in (False, True):
                 folder = self._evaluation_folder(fix=fix)
-                yield _Entry(name, self._maker(name, folder), self._terms(name, fix=fix), folder)
+                yield RowTask(name, self._maker(name, folder), self._terms(name, fix=fix), folder)
         if self.plan.realtime_evaluations > 0:
             folder = self.out / "evaluation" / "realtime"
             name = ZERO_SHOT if self.student.remote else POST_TRAINED
-            yield _Entry(name, self._maker(name, folder), self._realtime_terms(name), folder)
+            yield RowTask(name, self._maker(name, folder), self._realtime_terms(name), folder)
 
     def _names(self) -> list[str]:
         """Whose rows there are, in their order."""
@@ -510,6 +532,8 @@ class Bootcamp:
 
     def _maker(self, name: str, folder: Path) -> Callable[[], Agent]:
         """How a row's agent is made."""
+        if name == TUTOR and self.plan.tutor in _SIDE_BY_SIDE:
+            return partial(make_agent, self.plan.tutor)
         if name == TUTOR:
             return partial(self._tutor, store_of(folder, TUTOR, stage=1).folder)
         return partial(
@@ -584,7 +608,7 @@ def _piece(advance: Advance, place: int, count: int) -> Advance:
     return _between(advance, place / count, (place + 1) / count)
 
 
-def _shown(entry: _Entry, advance: Advance) -> Watch:
+def _shown(entry: RowTask, advance: Advance) -> Watch:
     """Reports an agent's stages one after another."""
     stages = entry.terms.stages
 

@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from arena_breaker_gym._runtime.plain import plain_int
+from arena_breaker_gym._runtime.sendable import sendable
 from arena_breaker_gym.rollout.agent import Agent, Coordinator, RunAware
 from arena_breaker_gym.rollout.backends import BackendReport, Work
 from arena_breaker_gym.rollout.backends.cluster import (
@@ -32,7 +33,6 @@ from arena_breaker_gym.rollout.backends.worker import (
     WorkerResponse,
     first_line,
     release,
-    sendable,
 )
 from arena_breaker_gym.rollout.episode import MEASURED, Episode
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym._runtime.extras import require
+from arena_breaker_gym._runtime.sendable import sendable
 from arena_breaker_gym.deprecated import warn
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout.agent import Agent, AgentFactory, RemoteAgent, SendRequest
@@ -101,17 +102,6 @@ class Ended:
     """A worker has played all it had, or was told to stop."""
 
     serial: int
-
-
-def sendable(error: Exception) -> Exception:
-    """The exception itself if it survives pickling, else one that says the same."""
-    try:
-        again = pickle.loads(pickle.dumps(error))  # nosec B301  # of this very process
-        if type(again) is type(error) and str(again) == str(error):
-            return error
-    except Exception:  # nosec B110  # whatever it is, it cannot be pickled
-        pass
-    return RuntimeError(f"{type(error).__name__}: {error}")
 
 
 def first_line(error: Exception) -> str:
