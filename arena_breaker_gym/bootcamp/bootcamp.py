@@ -5,7 +5,7 @@ fix, on several stages → the article's table, a side-by-side video and a page 
 Every part leaves what it made in the output folder; a run that was interrupted goes on from there.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,8 @@ from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym._runtime.files import claimed
 from arena_breaker_gym._runtime.run_folder import Clock, claim_folder, write_json
-from arena_breaker_gym._runtime.side_by_side import work_side_by_side
+from arena_breaker_gym._runtime.side_by_side import Report, Task, work_side_by_side
+from arena_breaker_gym.bootcamp.film import Film
 from arena_breaker_gym.bootcamp.plan import (
     DAGGER,
     FINE_TUNED,
@@ -48,10 +49,8 @@ from arena_breaker_gym.rollout.backends.local import LocalBackend
 from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, Watch, store_of
 from arena_breaker_gym.rollout.episode import MEASURED
 from arena_breaker_gym.rollout.metrics import Row, paired_gain
-from arena_breaker_gym.rollout.replay import Layers
 from arena_breaker_gym.rollout.results import Results
 from arena_breaker_gym.rollout.row_task import RowTask
-from arena_breaker_gym.rollout.video import export_side_by_side
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.data.examples import ArrayExamples, Examples
@@ -62,7 +61,6 @@ from nitrogen_adapter.training.run import TrainingRun, finished
 from nitrogen_adapter.training.trainer import Trainer
 
 SAVE_EVERY = 15.0  # s between two saves of a training under way
-VIDEO_SIZE = 384  # pixels of each half
 Advance = Callable[[str, float], None]
 
 # Where each part begins and ends on the progress bar: about its share of the time on two cores.
@@ -321,6 +319,7 @@ class Bootcamp:
             Looks(familiar, [plan.skin], hud=plan.hud),
             seed=plan.seed,
             sight=sight_of(model, frames(), plan.alignment),
+            auxiliary=plan.alignment.auxiliary_weight > 0,
         )
 
     @property
@@ -408,23 +407,16 @@ class Bootcamp:
         return [{**row, **self._gain(row)} for row in rows]
 
     def _play_ahead(self, entries: list[RowTask], advance: Advance) -> Advance:
-        """Rows are played by as many processes as there are threads, where that is faster.
+        """Rows are played by as many processes as there are threads.
 
         Returns:
             What reports the rest.
         """
         able = [task for one in entries if self._plays_anywhere(one) for task in one.by_stage()]
         tasks = [task for task in able if not task.done()]
-        threads = torch.get_num_threads()
-        processes = min(threads, len(tasks))
-        if processes < 2:
+        if not tasks:
             return advance
-        work_side_by_side(
-            tasks,
-            processes=processes,
-            threads=threads // processes,
-            progress=lambda share: advance("All are measured", _AHEAD * share),
-        )
+        self._do_all(tasks, lambda share: advance("All are measured", _AHEAD * share))
         return _between(advance, _AHEAD, 1.0)
 
     def _plays_anywhere(self, entry: RowTask) -> bool:
@@ -462,7 +454,7 @@ class Bootcamp:
 
     def film(self, advance: Advance) -> None:
         """Two films: the student before and after training and the tutor; bug and fix."""
-        if self.video.exists() or not self.plan.films:
+        if not self.plan.films or (self.video.exists() and self._fix_video.exists()):
             return
         shown = [name for name in self._names() if name != FROZEN]
         medians = {name: self._median(name) for name in shown}
@@ -472,31 +464,28 @@ class Bootcamp:
             if episode is not None
         }
         with self.clock.part("video"):
-            self._film_fix(medians.get(POST_TRAINED))
-            export_side_by_side(
-                list(chosen.values()),
-                self.video,
-                labels=list(chosen),
-                size=VIDEO_SIZE,
-                layers=Layers(hud=True, gamepad=True, caption=True),
-                progress=lambda share: advance("The video is made", share),
-            )
+            films = [*self._fix_film(medians.get(POST_TRAINED)), Film(chosen, self.video)]
+            missing = [film for film in films if not film.path.exists()]
+            self._do_all(missing, lambda share: advance("The videos are made", share))
 
-    def _film_fix(self, fixed: Episode | None) -> None:
+    def _fix_film(self, fixed: Episode | None) -> Iterator[Film]:
         """The trained student's median episode beside the one of the same seed with the bug."""
-        if fixed is None:
-            return
-        store = self._store(POST_TRAINED, fix=False)
-        index = fixed.seed - self.plan.evaluation_seed
-        labels = ["shots pass through (bug)", "shots hit (fix)"]
-        layers = Layers(hud=True, gamepad=True, caption=True)
-        export_side_by_side(
-            [store.load(index), fixed],
-            self._fix_video,
-            labels=labels,
-            size=VIDEO_SIZE,
-            layers=layers,
-        )
+        if fixed is not None:
+            bug = self._store(POST_TRAINED, fix=False).load(fixed.seed - self.plan.evaluation_seed)
+            shown = {"shots pass through (bug)": bug, "shots hit (fix)": fixed}
+            yield Film(shown, self._fix_video)
+
+    @staticmethod
+    def _do_all(tasks: Sequence[Task], report: Report) -> None:
+        """Does tasks, by as many processes as there are threads."""
+        threads = torch.get_num_threads()
+        processes = min(threads, len(tasks))
+        if processes < 2:  # none, one, or one thread for all
+            for place, task in enumerate(tasks):
+                task(_piece_of(report, place, len(tasks)))
+        else:
+            share = threads // processes
+            work_side_by_side(tasks, processes=processes, threads=share, progress=report)
 
     def _store(self, name: str, *, fix: bool) -> EpisodeStore:
         stage = self.plan.evaluation_stages[0]
@@ -601,6 +590,11 @@ class Bootcamp:
 def _between(advance: Advance, begin: float, end: float) -> Advance:
     """Reports a part's own share as its piece of the whole."""
     return lambda words, share: advance(words, round(begin + (end - begin) * share, _DIGITS))
+
+
+def _piece_of(report: Report, place: int, count: int) -> Report:
+    """Reports one of `count` equal tasks as its share of them all."""
+    return lambda share: report(round((place + share) / count, _DIGITS))
 
 
 def _piece(advance: Advance, place: int, count: int) -> Advance:

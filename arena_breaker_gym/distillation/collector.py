@@ -186,6 +186,7 @@ class StateExamples:
         *,
         seed: int,
         sight: SightTargets | None = None,
+        auxiliary: bool = True,
     ) -> None:
         """Takes over states; nothing is drawn yet.
 
@@ -194,11 +195,13 @@ class StateExamples:
             looks: What they are drawn in.
             seed: Of the choice of skins.
             sight: What a model sees of them in a look that it knows; None: that is not told.
+            auxiliary: Whether it is told what stands where.
         """
         self._states = states
         self._looks = looks
         self._seed = seed
         self._sight = sight
+        self._auxiliary = auxiliary
         self._rows = gamepad.pack(states.actions)
 
     def __len__(self) -> int:
@@ -212,12 +215,14 @@ class StateExamples:
         # Another order of the same states, another choice of skins.
         rng = np.random.default_rng([self._seed, *rows[:4].tolist()])
         frames = looks.draw(records, rng.integers(len(looks), size=len(rows)))
-        auxiliary = np.stack(
-            [auxiliary_targets_of(one, looks.cameras[one["stage"]]) for one in records]
-        )
+        auxiliary = self._auxiliary_of(records) if self._auxiliary else None
         teacher = None if states.teacher is None else states.teacher.rows(rows)
         sight = None if self._sight is None else self._sight.rows(rows)
         return Batch(frames, self._rows[rows], auxiliary, teacher, sight)
+
+    def _auxiliary_of(self, records: NDArray[np.void]) -> NDArray[np.float32]:
+        cameras = self._looks.cameras
+        return np.stack([auxiliary_targets_of(one, cameras[one["stage"]]) for one in records])
 
 
 @dataclass(frozen=True, kw_only=True)

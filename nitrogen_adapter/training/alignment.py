@@ -139,7 +139,9 @@ def relative_error(seen: Tensor, wanted: Tensor, *, over: tuple[int, ...]) -> Te
     """
     seen, wanted = seen.float(), wanted.float()
     count = math.prod(wanted.shape[axis] for axis in over)
-    variance = wanted.var(dim=over, correction=min(1, count - 1))
+    # Not torch's `var`, which takes three times as long over dimensions that lie apart in memory.
+    spread = (wanted - wanted.mean(dim=over, keepdim=True)).square().sum(dim=over)
+    variance = spread / max(1, count - 1)
     varied = (variance > LEAST_VARIANCE).float()
     errors = (seen - wanted).square().mean(dim=over) / variance.clamp_min(LEAST_VARIANCE)
     return (errors * varied).sum() / varied.sum().clamp_min(1.0)

@@ -299,7 +299,7 @@ class Trainer:
         self._optimiser.zero_grad()
         loss = self._add_gradients(pieces)
         self._processes.add_gradients(self._parameters.values())
-        norm = nn.utils.clip_grad_norm_(self._parameters.values(), self.config.clip_norm)
+        norm = self._clip_gradients()
         for factor, group in zip(self._factors, self._optimiser.param_groups, strict=True):
             group["lr"] = factor * rate
         self._optimiser.step()
@@ -373,9 +373,23 @@ class Trainer:
     @torch.no_grad()
     def _update_average(self) -> None:
         decay = min(self.config.ema_decay, self.step / (self.step + 9))
+        # The average of what has never moved is what it is: most of a model, while patches learn.
+        moved = {name: p for name, p in self._parameters.items() if p in self._optimiser.state}
         torch._foreach_lerp_(  # one call instead of one a parameter
-            [*self._average.values()], [*self._parameters.values()], 1.0 - decay
+            [self._average[name] for name in moved], [*moved.values()], 1.0 - decay
         )
+
+    def _clip_gradients(self) -> Tensor:
+        """Shortens the gradient to `clip_norm`; returns how long it was.
+
+        Torch's `clip_grad_norm_` multiplies by one where nothing is to be shortened, which takes
+        as long as a twentieth of a student's step.
+        """
+        parameters = self._parameters.values()
+        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if norm > self.config.clip_norm:
+            nn.utils.clip_grads_with_norm_(parameters, self.config.clip_norm, norm)
+        return norm
 
     def _swap(self) -> None:
         for name, parameter in self._parameters.items():

@@ -206,6 +206,25 @@ def test_a_second_run_does_nothing_again_and_says_the_same(camp):
     assert {file: file.stat().st_mtime_ns for file in made.out.rglob("*.npz")} == before
 
 
+def test_rows_and_films_that_several_processes_make_are_the_same(camp, tmp_path, monkeypatch):
+    made, results, _ = camp
+    again = shutil.copytree(made.out, tmp_path / "again")
+    for part in (again / "evaluation" / "bug", again / "evaluation" / "fix"):
+        shutil.rmtree(part)
+    (again / made.video.name).unlink()
+    monkeypatch.setattr(bootcamp, "_MANY", 1)
+    torch.set_num_threads(2)
+    said = []
+    rows = Bootcamp(PLAN, again).run(lambda words, share: said.append((words, share))).rows
+    assert waited_for(rows) == waited_for(results.rows)
+    for file in [*again.rglob("evaluation/[bf][ui][gx]/episodes/*/*/*.npz")]:
+        assert file.read_bytes() == (made.out / file.relative_to(again)).read_bytes()
+    assert {"All are measured", "The videos are made"} <= {words for words, _ in said}
+    shares = [share for _, share in said]
+    assert shares == sorted(shares)
+    assert (again / made.video.name).read_bytes() == made.video.read_bytes()
+
+
 def test_a_folder_of_another_plan_is_refused_in_one_sentence(camp):
     with pytest.raises(ValueError, match="holds a bootcamp with another evaluations") as refusal:
         Bootcamp(replace(PLAN, evaluations=4), camp[0].out)
