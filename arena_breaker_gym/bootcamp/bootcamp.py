@@ -18,9 +18,8 @@ from arena_breaker_agents.registry import limited, make_agent
 from arena_breaker_agents.tutor.bill import Bill
 from arena_breaker_agents.tutor.transcript import FILE_NAME, Transcript
 from arena_breaker_gym._runtime.files import claimed
+from arena_breaker_gym._runtime.pools import ProcessTask, ReportShare, work_side_by_side
 from arena_breaker_gym._runtime.run_folder import Clock, claim_folder, write_json
-from arena_breaker_gym._runtime.side_by_side import Report, Task, work_side_by_side
-from arena_breaker_gym.bootcamp.film import Film
 from arena_breaker_gym.bootcamp.plan import (
     DAGGER,
     FINE_TUNED,
@@ -46,11 +45,12 @@ from arena_breaker_gym.rendering import skins
 from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
 from arena_breaker_gym.rollout.backends import Backend
 from arena_breaker_gym.rollout.backends.local import LocalBackend
-from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, Watch, store_of
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, RowTask, Watch, store_of
 from arena_breaker_gym.rollout.episode import MEASURED
 from arena_breaker_gym.rollout.metrics import Row, paired_gain
+from arena_breaker_gym.rollout.replay import Layers
 from arena_breaker_gym.rollout.results import Results
-from arena_breaker_gym.rollout.row_task import RowTask
+from arena_breaker_gym.rollout.video import export_side_by_side
 from arena_breaker_gym.settings import Settings
 from nitrogen_adapter import checkpoint
 from nitrogen_adapter.data.examples import ArrayExamples, Examples
@@ -61,6 +61,7 @@ from nitrogen_adapter.training.run import TrainingRun, finished
 from nitrogen_adapter.training.trainer import Trainer
 
 SAVE_EVERY = 15.0  # s between two saves of a training under way
+VIDEO_SIZE = 384  # pixels of each half
 Advance = Callable[[str, float], None]
 
 # Where each part begins and ends on the progress bar: about its share of the time on two cores.
@@ -454,29 +455,34 @@ class Bootcamp:
 
     def film(self, advance: Advance) -> None:
         """Two films: the student before and after training and the tutor; bug and fix."""
-        if not self.plan.films or (self.video.exists() and self._fix_video.exists()):
+        if not self.plan.films:
             return
-        shown = [name for name in self._names() if name != FROZEN]
-        medians = {name: self._median(name) for name in shown}
-        chosen = {
+        wanted = {self._fix_video: self._bug_and_fix, self.video: self._before_and_after}
+        chosen = {path: show() for path, show in wanted.items() if not path.exists()}
+        tasks = [partial(_make_film, shown, path) for path, shown in chosen.items() if shown]
+        if tasks:
+            with self.clock.part("video"):
+                self._do_all(tasks, lambda share: advance("The videos are made", share))
+
+    def _before_and_after(self) -> dict[str, Episode]:
+        """Everyone's median episode, by the words above it."""
+        medians = {name: self._median(name) for name in self._names() if name != FROZEN}
+        return {
             f"{name}, kills: {episode.metrics['kills']:.0f}": episode
             for name, episode in medians.items()
             if episode is not None
         }
-        with self.clock.part("video"):
-            films = [*self._fix_film(medians.get(POST_TRAINED)), Film(chosen, self.video)]
-            missing = [film for film in films if not film.path.exists()]
-            self._do_all(missing, lambda share: advance("The videos are made", share))
 
-    def _fix_film(self, fixed: Episode | None) -> Iterator[Film]:
+    def _bug_and_fix(self) -> dict[str, Episode]:
         """The trained student's median episode beside the one of the same seed with the bug."""
-        if fixed is not None:
-            bug = self._store(POST_TRAINED, fix=False).load(fixed.seed - self.plan.evaluation_seed)
-            shown = {"shots pass through (bug)": bug, "shots hit (fix)": fixed}
-            yield Film(shown, self._fix_video)
+        fixed = self._median(POST_TRAINED) if POST_TRAINED in self._names() else None
+        if fixed is None:
+            return {}
+        bug = self._store(POST_TRAINED, fix=False).load(fixed.seed - self.plan.evaluation_seed)
+        return {"shots pass through (bug)": bug, "shots hit (fix)": fixed}
 
     @staticmethod
-    def _do_all(tasks: Sequence[Task], report: Report) -> None:
+    def _do_all(tasks: Sequence[ProcessTask], report: ReportShare) -> None:
         """Does tasks, by as many processes as there are threads."""
         threads = torch.get_num_threads()
         processes = min(threads, len(tasks))
@@ -587,12 +593,24 @@ class Bootcamp:
         return played[len(played) // 2] if played else None
 
 
+def _make_film(shown: dict[str, Episode], path: Path, report: ReportShare) -> None:
+    """Shows episodes side by side, each under its words."""
+    export_side_by_side(
+        list(shown.values()),
+        path,
+        labels=list(shown),
+        size=VIDEO_SIZE,
+        layers=Layers(hud=True, gamepad=True, caption=True),
+        progress=report,
+    )
+
+
 def _between(advance: Advance, begin: float, end: float) -> Advance:
     """Reports a part's own share as its piece of the whole."""
     return lambda words, share: advance(words, round(begin + (end - begin) * share, _DIGITS))
 
 
-def _piece_of(report: Report, place: int, count: int) -> Report:
+def _piece_of(report: ReportShare, place: int, count: int) -> ReportShare:
     """Reports one of `count` equal tasks as its share of them all."""
     return lambda share: report(round((place + share) / count, _DIGITS))
 

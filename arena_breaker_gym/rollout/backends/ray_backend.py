@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from arena_breaker_gym._runtime.plain import plain_int
-from arena_breaker_gym._runtime.sendable import sendable
+from arena_breaker_gym._runtime.pools import sendable
 from arena_breaker_gym.rollout.agent import Agent, Coordinator, RunAware
 from arena_breaker_gym.rollout.backends import BackendReport, Work
 from arena_breaker_gym.rollout.backends.cluster import (

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arena_breaker_gym._runtime.extras import require
-from arena_breaker_gym._runtime.sendable import sendable
+from arena_breaker_gym._runtime.pools import sendable
 from arena_breaker_gym.deprecated import warn
 from arena_breaker_gym.engine.tick import ENGINE_VERSION
 from arena_breaker_gym.rollout.agent import Agent, AgentFactory, RemoteAgent, SendRequest

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from arena_breaker_gym._runtime.side_by_side import ProcessEndedError, work_side_by_side
+from arena_breaker_gym._runtime.pools import ProcessEndedError, work_side_by_side
 from arena_breaker_gym.settings import Settings
 
 
@@ -88,8 +88,8 @@ SCRIPT = """
 import sys
 from functools import partial
 from pathlib import Path
-from arena_breaker_gym._runtime.side_by_side import work_side_by_side
-from tests.arena_breaker_gym._runtime.test_side_by_side import linger
+from arena_breaker_gym._runtime.pools import work_side_by_side
+from tests.arena_breaker_gym._runtime.test_processes import linger
 
 work_side_by_side([partial(linger, Path(sys.argv[1]))], processes=1)
 """
