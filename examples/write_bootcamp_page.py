@@ -1,7 +1,7 @@
 """Takes a bootcamp's results into docs: data, the tables of bootcamp.md, and README's film.
 
     arena-breaker bootcamp --out runs/alone
-    arena-breaker bootcamp --out runs/bootcamp --dagger 20
+    arena-breaker bootcamp --out runs/bootcamp --dagger 30
     python examples/write_bootcamp_page.py runs/bootcamp --alone runs/alone
 
 The second folder says what the article's experiment alone takes, with nothing else at work; where

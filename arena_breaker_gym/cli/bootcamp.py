@@ -192,7 +192,7 @@ def bootcamp(
 ) -> None:
     """The article: a tutor shows, a pixels-only student learns, both are measured and filmed.
 
-    Example: arena-breaker bootcamp --out runs/bootcamp --dagger 20
+    Example: arena-breaker bootcamp --out runs/bootcamp --dagger 30
     """
     from arena_breaker_gym._runtime.extras import require
 
