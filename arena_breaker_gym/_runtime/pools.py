@@ -273,7 +273,10 @@ def _heard_from(process: "subprocess.Popen[bytes]") -> float | Exception | None:
     assert process.stdout is not None
     try:
         said: float | Exception | None = pickle.load(process.stdout)  # nosec B301  # our own
-    except (OSError, EOFError, pickle.UnpicklingError) as error:
+    except (OSError, EOFError) as error:
+        raise _ended(process) from error
+    except pickle.UnpicklingError as error:  # something else was printed there
+        process.kill()
         raise _ended(process) from error
     return said
 
@@ -308,10 +311,9 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the other, which ends this one
     said = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what others print is no message
-    with contextlib.suppress(EOFError, BrokenPipeError):
+    with contextlib.suppress(EOFError):
         while True:
             _do(pickle.load(sys.stdin.buffer), said)  # nosec B301  # from who started it
-    os._exit(0)  # not a pipe that is gone is to be flushed
 
 
 def _do(task: ProcessTask, said: IO[bytes]) -> None:
@@ -325,8 +327,6 @@ def _do(task: ProcessTask, said: IO[bytes]) -> None:
 
     try:
         task(report)
-    except BrokenPipeError:
-        raise
     except Exception as error:
         _say(_noted(error), said)
     else:
@@ -334,8 +334,11 @@ def _do(task: ProcessTask, said: IO[bytes]) -> None:
 
 
 def _say(message: float | Exception | None, said: IO[bytes]) -> None:
-    pickle.dump(message, said)
-    said.flush()
+    try:
+        pickle.dump(message, said)
+        said.flush()
+    except OSError:  # who started this process is gone
+        os._exit(1)
 
 
 def _noted(error: Exception) -> Exception:
