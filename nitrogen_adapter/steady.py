@@ -108,7 +108,8 @@ class _Product:
     """Rows times a layer's weights.
 
     To convert weights for mixed precision takes longer than one player's product: they are kept
-    until they change.
+    until they change. So are weights that lie the other way round, once they are put right: with
+    four threads the rows of such a product were seen to be cut elsewhere.
     """
 
     def __init__(self, layer: nn.Linear | EmbodimentLinear) -> None:
@@ -131,14 +132,19 @@ class _Product:
         """(out, in) in the precision of the product, and what is added to it."""
         weight, bias = _weights_of(self._layer)
         dtype = precision(weight)
-        if dtype == weight.dtype:
+        if dtype == weight.dtype and weight.is_contiguous():
             return weight, bias
         if weight.is_inference():  # whose changes are not counted
-            return weight.to(dtype), bias
+            return _laid_out(weight, dtype), bias
         state = (weight._version, weight.data_ptr(), dtype)
         if self._kept is None or self._kept_of != state:
-            self._kept, self._kept_of = weight.to(dtype), state
+            self._kept, self._kept_of = _laid_out(weight, dtype), state
         return self._kept, bias
+
+
+def _laid_out(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """Weights as a product takes them; those of mixed precision may lie either way."""
+    return weight.contiguous() if dtype == weight.dtype else weight.to(dtype)
 
 
 def precision(tensor: Tensor) -> torch.dtype:

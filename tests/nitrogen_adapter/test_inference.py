@@ -59,7 +59,9 @@ def threads(request):
 
 
 @pytest.mark.parametrize(
-    ("autocast", "threads"), [(False, 1), (True, 1), (False, 3), (False, 4)], indirect=["threads"]
+    ("autocast", "threads"),
+    [(False, 1), (True, 1), (False, 3), (False, 4), (True, 4), (False, 8)],
+    indirect=["threads"],
 )
 @pytest.mark.parametrize("preset", ["tiny", "student"])
 def test_what_a_session_gets_does_not_depend_on_how_many_play_beside_it(preset, autocast, threads):
