@@ -42,10 +42,10 @@ from arena_breaker_gym.distillation.collector import LabelledStates, Looks, Stat
 from arena_breaker_gym.distillation.fine_tuning import FineTuning, FineTuningConfig
 from arena_breaker_gym.distillation.pretraining import Pretraining, quiet_student
 from arena_breaker_gym.rendering import skins
-from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, Progress, rollout
+from arena_breaker_gym.rollout import Agent, Episode, EpisodeStore, rollout
 from arena_breaker_gym.rollout.backends import Backend
 from arena_breaker_gym.rollout.backends.local import LocalBackend
-from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, RowTask, Watch, store_of
+from arena_breaker_gym.rollout.benchmark import BenchmarkConfig, RowTask, store_of
 from arena_breaker_gym.rollout.episode import MEASURED
 from arena_breaker_gym.rollout.metrics import Row, paired_gain
 from arena_breaker_gym.rollout.replay import Layers
@@ -401,9 +401,10 @@ class Bootcamp:
         with self.clock.part("evaluation"):
             advance = self._play_ahead(entries, advance)
             for place, entry in enumerate(entries):
-                show = _shown(entry, _piece(advance, place, len(entries)))
+                piece = _piece(advance, place, len(entries))
                 backend = self.backend if entry.terms.latency is None else None
-                found = entry.rows(backend=backend, watch=show)
+                report = partial(piece, f"{entry.name} is measured")
+                found = entry.rows(report, backend=backend)
                 rows += [{**row, **self._passes(entry.name)} for row in found]
         return [{**row, **self._gain(row)} for row in rows]
 
@@ -618,17 +619,6 @@ def _piece_of(report: ReportShare, place: int, count: int) -> ReportShare:
 def _piece(advance: Advance, place: int, count: int) -> Advance:
     """Reports one of `count` equal pieces as its share of them all."""
     return _between(advance, place / count, (place + 1) / count)
-
-
-def _shown(entry: RowTask, advance: Advance) -> Watch:
-    """Reports an agent's stages one after another."""
-    stages = entry.terms.stages
-
-    def show(name: str, stage: int, now: Progress) -> None:
-        done = stages.index(stage) + now.share
-        advance(f"{name} is measured", done / len(stages))
-
-    return show
 
 
 def _part(advance: Advance, name: str) -> Advance:

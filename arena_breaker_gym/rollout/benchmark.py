@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -196,13 +196,20 @@ class RowTask:
 
     def __call__(self, report: ReportShare) -> None:
         """Plays; see `work_side_by_side`."""
-        stages = self.terms.stages
-        self.rows(
-            watch=lambda _, stage, now: report((stages.index(stage) + now.share) / len(stages))
-        )
+        self.rows(report)
 
-    def rows(self, *, backend: Backend | None = None, watch: Watch | None = None) -> list[Row]:
-        """The rows, one for each stage; what is not in the folder yet is played here."""
+    def rows(self, report: ReportShare, *, backend: Backend | None = None) -> list[Row]:
+        """The rows, one for each stage; what is not in the folder yet is played here.
+
+        Args:
+            report: Told what share is played, one stage after another.
+            backend: Where; see `rollout`.
+        """
+        stages = self.terms.stages
+
+        def watch(name: str, stage: int, now: Progress) -> None:
+            report((stages.index(stage) + now.share) / len(stages))
+
         return evaluate(
             self.name, self.make, self.terms, out=self.folder, backend=backend, watch=watch
         )
@@ -214,8 +221,7 @@ class RowTask:
 
     def done(self) -> bool:
         """Whether all of its episodes are in the folder."""
-        stores = [store_of(self.folder, self.name, stage=stage) for stage in self.terms.stages]
-        return all(store.has(index) for store in stores for index in range(self.terms.episodes))
+        return _all_played([self.name], self.terms, self.folder)
 
 
 def _reporter(watch: Watch, name: str, stage: int) -> Callable[[Progress], None]:
@@ -228,7 +234,9 @@ def _last_timings(
     """The timings on file if nothing is left to play, so that a second look keeps them."""
     if out is None or not (out / FILE_NAME).exists():
         return None
-    stores = [store_of(out, name, stage=stage) for name in agents for stage in terms.stages]
-    if not all(store.has(index) for store in stores for index in range(terms.episodes)):
-        return None
-    return Results.load(out).timings_s
+    return Results.load(out).timings_s if _all_played(agents, terms, out) else None
+
+
+def _all_played(names: Iterable[str], terms: BenchmarkConfig, out: Path) -> bool:
+    stores = [store_of(out, name, stage=stage) for name in names for stage in terms.stages]
+    return all(store.has(index) for store in stores for index in range(terms.episodes))
